@@ -1,0 +1,27 @@
+# On a fresh machine `make run` and `make test` are all the set-up there is.
+PYTHON ?= python3
+FLAGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint
+
+run: $(VENV)/run.stamp
+	$(BIN)/python -m experiments.run $(FLAGS)
+
+test: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto --dist worksteal
+
+lint: $(VENV)/test.stamp
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/pyright
+
+$(VENV)/run.stamp: setup.cfg pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+$(VENV)/test.stamp: $(VENV)/run.stamp
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
