@@ -1,0 +1,207 @@
+"""f-divergences and the variational games that estimate them.
+
+An f-divergence is D_f(p || q) = int q f(p / q), f convex. It is the value of a
+game that a critic v plays through an increasing activation g onto the domain
+of the conjugate f*(t) = sup_u [u t - f(u)]:
+
+  D_f(p || q) = sup_v E_p[g(v)] - E_q[f*(g(v))], reached where g(v) = f'(p / q).
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.scipy import special
+
+from gan_jax.types import Array
+
+EXPONENT_LIMIT = 20.0
+"""Where an exponential in a critic's output turns into a straight line.
+
+The slope stays below e^20 = 4.9e8, so that an optimizer may square it (2.4e17)
+after a network's Jacobian has multiplied it by up to 3e10 and still remain
+below float32's 3.4e38. A log density ratio of 20 is beyond what any batch can
+tell from infinity.
+"""
+
+
+def limit_exponent(x: Array) -> Array:
+  """Bends x so that its exponential is linear above L = EXPONENT_LIMIT.
+
+  limit(x) = x                  where x <= L,
+             L + log(1 + x - L) where x > L,
+
+  hence exp(limit(x)) = e^L (1 + x - L) there, which continues exp with its
+  first derivative.
+
+  Args:
+    x: [...].
+
+  Returns:
+    [...].
+  """
+  # Clamped arguments, not jnp.where: the derivative of a branch not taken would
+  # be 0 * inf. At x = L the ties share the two slopes, which are both 1.
+  inside = jnp.minimum(x, EXPONENT_LIMIT)
+  return inside + jnp.log1p(jnp.maximum(x - EXPONENT_LIMIT, 0.0))
+
+
+@jax.custom_jvp
+def log_wright_omega(y: Array) -> Array:
+  """Solves s + exp(s) = y, so that exp(s) = W(exp(y)) is the Wright omega.
+
+  W is Lambert's function. The logarithm is finite wherever y is, where W itself
+  underflows and exp(y) overflows.
+
+  Args:
+    y: [...].
+
+  Returns:
+    [...] s.
+
+  References:
+    Corless and Jeffrey, The Wright omega function, 2002.
+  """
+  # The left side is convex and increasing, so Newton's method converges from
+  # anywhere. This start is within log 2 (the worst is at y = 0), and five steps
+  # then reach the last digit of float64.
+  s = jnp.minimum(y, jnp.log1p(jnp.maximum(y, 0.0)))
+  for _ in range(5):
+    omega = jnp.exp(s)
+    s -= (s + omega - y) / (1.0 + omega)
+  return s
+
+
+@log_wright_omega.defjvp
+def _log_wright_omega_jvp(primals, tangents):
+  # (1 + e^s) s' = 1: exact at every order, unlike the slope of the iteration.
+  s = log_wright_omega(*primals)
+  return s, jax.nn.sigmoid(-s) * tangents[0]
+
+
+class FDivergence(NamedTuple):
+  """One divergence and its variational game; every function is elementwise.
+
+  Attributes:
+    f: u = p / q -> f(u), convex on u >= 0.
+    activation: v -> g(v), increasing, from the reals into the domain of f*.
+    conjugate: t -> f*(t), the textbook form.
+    conjugate_of_activation: v -> f*(g(v)), without the cancellation and the
+      overflow of composing the two.
+    probability: whether the best v is log p / q, so that sigmoid(v) is
+      p / (p + q), the probability that a sample is real.
+  """
+
+  f: Callable[[Array], Array]
+  activation: Callable[[Array], Array]
+  conjugate: Callable[[Array], Array]
+  conjugate_of_activation: Callable[[Array], Array]
+  probability: bool
+
+
+def _limit_both(v: Array) -> Array:
+  return limit_exponent(-limit_exponent(-v))
+
+
+def _jeffrey_conjugate(t: Array) -> Array:
+  # f'(u) = log u + 1 - 1/u = t has the solution 1/u = W(e^(1-t)) = w, and
+  # f*(t) = t u - f(u) = w + 1/w + t - 2, the published form. Its w and t cancel
+  # for t -> -inf; with w = 1 - t - log w what is left is 1/w - log w - 1.
+  s = log_wright_omega(1.0 - t)
+  return jnp.exp(-s) - s - 1.0
+
+
+# Where the game has an exponential of v, v is bent beyond +-EXPONENT_LIMIT in g
+# and in f*(g) alike. Any increasing g bounds D_f from below, so beyond the
+# limit too the game is still the divergence's own and its best v is finite.
+# Continuing the two exponentials apart would lose both: Neyman's critic, say,
+# would gain without bound from v -> -inf wherever q > p.
+#
+# Derivations of f*(g(v)), where it is not immediate:
+#   jensen_shannon: e^t = 2 sigmoid(v), so that
+#     -log(2 - e^t) = -log(2 sigmoid(-v)) = softplus(v) - log 2
+#   gan: e^t = sigmoid(v), so that -log(1 - e^t) = softplus(v)
+#   neyman: 1 - t = e^-v, so that 2 - 2 sqrt(1 - t) = -2 (e^(-v/2) - 1)
+#   squared_hellinger: 1 - t = e^-v, so that t / (1 - t) = e^v - 1
+F_DIVERGENCES: dict[str, FDivergence] = {
+  # E_p[log p / q].
+  "kl": FDivergence(
+    f=lambda u: special.xlogy(u, u),
+    activation=limit_exponent,
+    conjugate=lambda t: jnp.exp(t - 1.0),
+    conjugate_of_activation=lambda v: jnp.exp(limit_exponent(v) - 1.0),
+    probability=False,
+  ),
+  # E_q[log q / p].
+  "reverse_kl": FDivergence(
+    f=lambda u: -jnp.log(u),
+    activation=lambda v: -jnp.exp(limit_exponent(-v)),
+    conjugate=lambda t: -1.0 - jnp.log(-t),
+    conjugate_of_activation=lambda v: -1.0 - limit_exponent(-v),
+    probability=True,
+  ),
+  # Twice the Jensen-Shannon divergence whose largest value is log 2.
+  "jensen_shannon": FDivergence(
+    f=lambda u: special.xlogy(u, u) - (u + 1.0) * jnp.log((u + 1.0) / 2.0),
+    activation=lambda v: math.log(2.0) - jax.nn.softplus(-v),
+    conjugate=lambda t: -jnp.log(2.0 - jnp.exp(t)),
+    conjugate_of_activation=lambda v: jax.nn.softplus(v) - math.log(2.0),
+    probability=True,
+  ),
+  # The value of the minimax game: the above less log 4, so f(1) is not 0.
+  "gan": FDivergence(
+    f=lambda u: special.xlogy(u, u) - (u + 1.0) * jnp.log1p(u),
+    activation=lambda v: -jax.nn.softplus(-v),
+    conjugate=lambda t: -jnp.log(-jnp.expm1(t)),
+    conjugate_of_activation=jax.nn.softplus,
+    probability=True,
+  ),
+  # int (p - q)^2 / q. The conjugate is that of f on all reals: on u >= 0 alone
+  # it would be flat, and its slope nil, below t = -2.
+  "pearson": FDivergence(
+    f=lambda u: jnp.square(u - 1.0),
+    activation=lambda v: v,
+    conjugate=lambda t: t * t / 4.0 + t,
+    conjugate_of_activation=lambda v: v * v / 4.0 + v,
+    probability=False,
+  ),
+  # int (p - q)^2 / p.
+  "neyman": FDivergence(
+    f=lambda u: jnp.square(1.0 - u) / u,
+    activation=lambda v: -jnp.expm1(limit_exponent(-v)),
+    conjugate=lambda t: 2.0 - 2.0 * jnp.sqrt(1.0 - t),
+    conjugate_of_activation=lambda v: (
+      -2.0 * jnp.expm1(limit_exponent(-v) / 2.0)
+    ),
+    probability=False,
+  ),
+  # int (sqrt p - sqrt q)^2.
+  "squared_hellinger": FDivergence(
+    f=lambda u: jnp.square(jnp.sqrt(u) - 1.0),
+    activation=lambda v: -jnp.expm1(-_limit_both(v)),
+    conjugate=lambda t: t / (1.0 - t),
+    conjugate_of_activation=lambda v: jnp.expm1(_limit_both(v)),
+    probability=False,
+  ),
+  # KL(p || q) + KL(q || p).
+  "jeffrey": FDivergence(
+    f=lambda u: (u - 1.0) * jnp.log(u),
+    activation=limit_exponent,
+    conjugate=_jeffrey_conjugate,
+    conjugate_of_activation=lambda v: _jeffrey_conjugate(limit_exponent(v)),
+    probability=False,
+  ),
+  # 1/2 int |p - q|.
+  "total_variation": FDivergence(
+    f=lambda u: 0.5 * jnp.abs(u - 1.0),
+    activation=lambda v: 0.5 * jnp.tanh(v),
+    conjugate=lambda t: t,
+    conjugate_of_activation=lambda v: 0.5 * jnp.tanh(v),
+    probability=False,
+  ),
+}
+"""The divergences of Nowozin, Cseke and Tomioka, f-GAN: Training Generative
+Neural Samplers using Variational Divergence Minimization, arXiv 1606.00709
+(section 2 and supplement), by name; p is the data and q the generator."""

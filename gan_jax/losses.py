@@ -1,0 +1,297 @@
+"""Loss factories: what each player pays, from the discriminator's logits.
+
+In every formula r and f are the logits of the real and of the generated batch,
+E is a mean over the batch, D = sigmoid(logit), J_D is the discriminator's cost
+and J_G the generator's. Both players minimise. Real and fake terms are summed
+without a factor 1/2: costs are twice those of Goodfellow's tutorial. Least
+squares alone keeps its paper's 1/2.
+
+Values, gradients and second derivatives are finite in float32 for logits up to
++-1e4; where a formula is an exponential of a logit it holds up to
+`f_divergences.EXPONENT_LIMIT` and is continued from there by a straight line.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+
+from gan_jax.f_divergences import F_DIVERGENCES, limit_exponent
+from gan_jax.types import Array
+
+Cost = Callable[[Array, Array], Array]
+"""(real_logits [B], fake_logits [B]) -> scalar."""
+
+
+class AdversarialLoss(NamedTuple):
+  """What each player minimises.
+
+  A cost raises AssertionError unless its two arguments are vectors of one
+  length.
+
+  Attributes:
+    generator: (real_logits [B], fake_logits [B]) -> J_G, a scalar.
+    discriminator: (real_logits [B], fake_logits [B]) -> J_D, a scalar.
+    probability: whether sigmoid(logit) is the discriminator's probability that
+      a sample is real; if not, the output is a critic's value.
+  """
+
+  generator: Cost
+  discriminator: Cost
+  probability: bool = False
+
+
+def _checked(cost: Cost) -> Cost:
+  def checked_cost(real_logits: Array, fake_logits: Array) -> Array:
+    chex.assert_rank([real_logits, fake_logits], 1)
+    chex.assert_equal_shape([real_logits, fake_logits])
+    return cost(real_logits, fake_logits)
+
+  return checked_cost
+
+
+def _loss(
+  generator: Cost, discriminator: Cost, probability: bool = False
+) -> AdversarialLoss:
+  return AdversarialLoss(
+    _checked(generator), _checked(discriminator), probability
+  )
+
+
+def _zero_sum(
+  discriminator: Cost, probability: bool = False
+) -> AdversarialLoss:
+  return _loss(lambda r, f: -discriminator(r, f), discriminator, probability)
+
+
+def _cross_entropy(real_logits: Array, fake_logits: Array) -> Array:
+  # -log D = softplus(-logit) and -log(1 - D) = softplus(logit): the logarithm
+  # never sees a D that has rounded to 0 or 1.
+  real_cost = jnp.mean(jax.nn.softplus(-real_logits))
+  return real_cost + jnp.mean(jax.nn.softplus(fake_logits))
+
+
+def minimax() -> AdversarialLoss:
+  """Returns the zero-sum game of the original paper.
+
+  J_D = -E log D(r) - E log(1 - D(f)),  J_G = -J_D.
+
+  At the best discriminator J_G = -log 4 + 2 JSD(p || q). Its slope in f, -D(f),
+  vanishes where the discriminator is sure that a sample is fake.
+
+  Returns:
+    The loss; sigmoid(logit) is a probability.
+
+  References:
+    Goodfellow et al., Generative Adversarial Networks, arXiv 1406.2661, eq. 1.
+    Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, sections 3.2.1-3.2.2.
+  """
+  return _zero_sum(_cross_entropy, probability=True)
+
+
+def non_saturating() -> AdversarialLoss:
+  """Returns the game whose generator maximises the log of its success.
+
+  J_D = -E log D(r) - E log(1 - D(f)),  J_G = -E log D(f).
+
+  The slope of J_G in f, -(1 - D(f)), is largest where a sample is surely fake.
+
+  Returns:
+    The loss; sigmoid(logit) is a probability.
+
+  References:
+    Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.2.3.
+  """
+  return _loss(
+    lambda _, f: jnp.mean(jax.nn.softplus(-f)), _cross_entropy, probability=True
+  )
+
+
+def maximum_likelihood() -> AdversarialLoss:
+  """Returns the game whose generator minimises KL(p || q).
+
+  J_D = -E log D(r) - E log(1 - D(f)),  J_G = -E exp(f),
+
+  where at the best discriminator exp(f) = p / q, the weight that turns the
+  generator's gradient into that of the data's likelihood. J_G is linear above
+  f = EXPONENT_LIMIT.
+
+  Returns:
+    The loss; sigmoid(logit) is a probability.
+
+  References:
+    Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.2.4.
+    Goodfellow, On distinguishability criteria for estimating generative models,
+      arXiv 1412.6515.
+  """
+  return _loss(
+    lambda _, f: -jnp.mean(jnp.exp(limit_exponent(f))),
+    _cross_entropy,
+    probability=True,
+  )
+
+
+def least_squares(
+  real_target: float | Array = 1.0,
+  fake_target: float | Array = 0.0,
+  generator_target: float | Array = 1.0,
+) -> AdversarialLoss:
+  """Returns the least-squares game.
+
+  J_D = 1/2 E (r - real_target)^2 + 1/2 E (f - fake_target)^2,
+  J_G = 1/2 E (f - generator_target)^2.
+
+  Args:
+    real_target: the paper's b, what the critic should say of data.
+    fake_target: its a, what the critic should say of samples.
+    generator_target: its c, what the generator wants said of samples. With
+      b - c = 1 and b - a = 2 the generator minimises Pearson's divergence
+      between p + q and 2 q.
+
+  Returns:
+    The loss; the logit is a critic's value.
+
+  References:
+    Mao et al., Least Squares Generative Adversarial Networks,
+      arXiv 1611.04076, eq. 2.
+  """
+
+  def half_square(logits: Array, target: float | Array) -> Array:
+    return 0.5 * jnp.mean(jnp.square(logits - target))
+
+  return _loss(
+    lambda _, f: half_square(f, generator_target),
+    lambda r, f: half_square(r, real_target) + half_square(f, fake_target),
+  )
+
+
+def hinge() -> AdversarialLoss:
+  """Returns the hinge game, whose critic asks for a margin and no more.
+
+  J_D = E max(0, 1 - r) + E max(0, 1 + f),  J_G = -E f.
+
+  Returns:
+    The loss; the logit is a critic's value.
+
+  References:
+    Lim and Ye, Geometric GAN, arXiv 1705.02894.
+    Miyato et al., Spectral Normalization for Generative Adversarial Networks,
+      arXiv 1802.05957.
+  """
+  return _loss(
+    lambda _, f: -jnp.mean(f),
+    lambda r, f: (
+      jnp.mean(jax.nn.relu(1.0 - r)) + jnp.mean(jax.nn.relu(1.0 + f))
+    ),
+  )
+
+
+def wasserstein() -> AdversarialLoss:
+  """Returns the game of the dual of the Wasserstein-1 distance.
+
+  J_D = -E r + E f,  J_G = -E f.
+
+  -J_D is the distance at the best 1-Lipschitz critic. Nothing here bounds the
+  critic's slope: clipping or a penalty must, else its cost has no minimum.
+
+  Returns:
+    The loss; the logit is a critic's value.
+
+  References:
+    Arjovsky, Chintala and Bottou, Wasserstein GAN, arXiv 1701.07875, eq. 2.
+  """
+  return _loss(
+    lambda _, f: -jnp.mean(f), lambda r, f: jnp.mean(f) - jnp.mean(r)
+  )
+
+
+def bounded_linear() -> AdversarialLoss:
+  """Returns the zero-sum game that is linear in a D between 0 and 1.
+
+  J_D = -E D(r) + E D(f),  J_G = -J_D.
+
+  At the best discriminator J_G is the total variation 1/2 int |p - q|.
+
+  Returns:
+    The loss; sigmoid(logit) is a probability.
+  """
+  return _zero_sum(
+    lambda r, f: jnp.mean(jax.nn.sigmoid(f)) - jnp.mean(jax.nn.sigmoid(r)),
+    probability=True,
+  )
+
+
+def f_divergence(name: str) -> AdversarialLoss:
+  """Returns the zero-sum game whose value is an f-divergence of data and model.
+
+  J_D = -E g(r) + E f*(g(f)),  J_G = -J_D.
+
+  Args:
+    name: a key of `f_divergences.F_DIVERGENCES`, which holds g and f*.
+
+  Returns:
+    The loss; whether sigmoid(logit) is a probability depends on the divergence.
+
+  Raises:
+    ValueError: no divergence has that name.
+
+  References:
+    Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers using
+      Variational Divergence Minimization, arXiv 1606.00709, section 2.
+  """
+  if name not in F_DIVERGENCES:
+    allowed = ", ".join(F_DIVERGENCES)
+    raise ValueError(f"no f-divergence is called {name!r}; allowed: {allowed}")
+  divergence = F_DIVERGENCES[name]
+
+  def discriminator(r: Array, f: Array) -> Array:
+    bound = jnp.mean(divergence.activation(r))
+    return jnp.mean(divergence.conjugate_of_activation(f)) - bound
+
+  return _zero_sum(discriminator, divergence.probability)
+
+
+def relativistic_average() -> AdversarialLoss:
+  """Returns the game that compares each sample with the other side's average.
+
+  J_D = -E log D(r - E f) - E log(1 - D(f - E r)),
+  J_G = -E log D(f - E r) - E log(1 - D(r - E f)).
+
+  Only differences of logits count, and the generator learns from data too.
+
+  Returns:
+    The loss; the logit is a critic's value.
+
+  References:
+    Jolicoeur-Martineau, The relativistic discriminator: a key element missing
+      from standard GAN, arXiv 1807.00734 (RaSGAN).
+  """
+
+  def cost(winner: Array, loser: Array) -> Array:
+    return _cross_entropy(winner - jnp.mean(loser), loser - jnp.mean(winner))
+
+  return _loss(lambda r, f: cost(f, r), cost)
+
+
+def relativistic_pairing() -> AdversarialLoss:
+  """Returns the game that compares each real sample with one generated sample.
+
+  J_D = -E log D(r - f),  J_G = -E log D(f - r).
+
+  Only differences of logits count, and the generator learns from data too.
+
+  Returns:
+    The loss; the logit is a critic's value.
+
+  References:
+    Jolicoeur-Martineau, The relativistic discriminator: a key element missing
+      from standard GAN, arXiv 1807.00734 (RSGAN).
+    Huang et al., The GAN is dead; long live the GAN! A Modern GAN Baseline,
+      arXiv 2501.05441 (RpGAN).
+  """
+  return _loss(
+    lambda r, f: jnp.mean(jax.nn.softplus(r - f)),
+    lambda r, f: jnp.mean(jax.nn.softplus(f - r)),
+  )
