@@ -1,0 +1,231 @@
+"""The fused loop, for one member or a population of them.
+
+A member is one seed. Everything it does is a pure function of its root key:
+the key of step t is `fold_in(train_key, t)`, so where the loop is cut into
+chunks, for logging or for a resumed run, has no influence on it. The number of
+steps in a chunk is an argument of one compiled program rather than a part of
+it, which makes that true to the last bit.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import Mesh, PartitionSpec
+
+from gan_jax.types import (
+  Array,
+  Batch,
+  Device,
+  Metrics,
+  Players,
+  PRNGKey,
+  Step,
+  TrainState,
+)
+
+NEVER = -1
+"""The failure step of a player whose cost has always been finite."""
+
+
+class Problem(NamedTuple):
+  """A game with all that is needed to train and to measure one member.
+
+  Attributes:
+    init: key -> the initial state.
+    sample_batch: key -> the real batch of one step.
+    step: the update rule.
+    evaluate: (state, key) -> scalars by name, measured at the state.
+    snapshot: (state, key) -> arrays by name, to draw the state.
+    reference: arrays by name to draw beside a snapshot, whatever the state:
+      the data.
+  """
+
+  init: Callable[[PRNGKey], TrainState]
+  sample_batch: Callable[[PRNGKey], Batch]
+  step: Step
+  evaluate: Callable[[TrainState, PRNGKey], Metrics]
+  snapshot: Callable[[TrainState, PRNGKey], dict[str, Array]]
+  reference: dict[str, Array]
+
+
+class Keys(NamedTuple):
+  """The three streams of randomness of a member."""
+
+  init: PRNGKey
+  train: PRNGKey
+  evaluation: PRNGKey
+
+
+class Progress(NamedTuple):
+  """What the loop carries for one member.
+
+  Attributes:
+    state: the training state.
+    failed_at: for each player, [] int32, the first step at which its cost was
+      not finite, or NEVER.
+  """
+
+  state: TrainState
+  failed_at: Players[Array]
+
+
+def member_keys(seed: int | Array) -> Keys:
+  """Derives a member's keys from its seed."""
+  return Keys(*jax.random.split(jax.random.key(seed), 3))
+
+
+def init(problem: Problem, keys: Keys) -> Progress:
+  """Starts a member."""
+  never = jnp.full((), NEVER, jnp.int32)
+  return Progress(problem.init(keys.init), Players(never, never))
+
+
+def advance(
+  problem: Problem, progress: Progress, keys: Keys, start: Array, stop: Array
+) -> Progress:
+  """Takes the steps start, ..., stop - 1 in one loop on the device.
+
+  Args:
+    problem: what to train.
+    progress: of a member that has taken `start` steps.
+    keys: the member's keys.
+    start: [] int32.
+    stop: [] int32.
+
+  Returns:
+    The progress after `stop` steps.
+  """
+
+  def body(index, progress):
+    key = jax.random.fold_in(keys.train, index)
+    batch_key, step_key = jax.random.split(key)
+    batch = problem.sample_batch(batch_key)
+    state, metrics = problem.step(progress.state, batch, step_key)
+    costs = Players(metrics["generator_cost"], metrics["discriminator_cost"])
+    failed_at = jax.tree.map(
+      lambda failed, cost: jnp.where(
+        (failed == NEVER) & ~jnp.isfinite(cost), index, failed
+      ),
+      progress.failed_at,
+      costs,
+    )
+    return Progress(state, failed_at)
+
+  return jax.lax.fori_loop(start, stop, body, progress)
+
+
+class Population(NamedTuple):
+  """Compiled functions of all members at once.
+
+  Every array in and out has a leading axis of members, but for `start` and
+  `stop`. `advance` donates the progress it is given.
+
+  Attributes:
+    init: keys -> progress.
+    advance: (progress, keys, start, stop) -> progress.
+    evaluate: (progress, keys) -> metrics, each [members].
+    snapshot: (progress, keys) -> arrays, each [drawn members, ...].
+  """
+
+  init: Callable[[Keys], Progress]
+  advance: Callable[[Progress, Keys, Any, Any], Progress]
+  evaluate: Callable[[Progress, Keys], Metrics]
+  snapshot: Callable[[Progress, Keys], dict[str, Array]]
+
+
+def _over_members(
+  function: Callable, num_shared: int, mesh: Mesh, per_device: int
+) -> Callable:
+  """Maps a function of one member over the members, spread over devices.
+
+  A device that holds one member runs the plain function rather than a `vmap`
+  over one, so that a seed gives the same bits alone as in a run of its own.
+  """
+
+  def mapped(*args):
+    cut = len(args) - num_shared
+    members, shared = args[:cut], args[cut:]
+    if per_device == 1:
+      outputs = function(*jax.tree.map(lambda x: x[0], members), *shared)
+      return jax.tree.map(lambda x: x[None], outputs)
+    return jax.vmap(lambda *members: function(*members, *shared))(*members)
+
+  if mesh.size == 1:
+    return mapped
+  split, whole = PartitionSpec("members"), PartitionSpec()
+
+  def sharded(*args):
+    num_split = len(args) - num_shared
+    # Members never exchange anything, so there is no replication to check.
+    return jax.shard_map(
+      mapped,
+      mesh=mesh,
+      in_specs=(split,) * num_split + (whole,) * num_shared,
+      out_specs=split,
+      check_vma=False,
+    )(*args)
+
+  return sharded
+
+
+def population(
+  problem: Problem,
+  num_members: int,
+  devices: Sequence[Device],
+  num_drawn: int,
+) -> Population:
+  """Compiles a problem for members that train side by side.
+
+  The members of one device are one `vmap`ped program; devices work
+  independently. A member's numbers depend on how many share its device only
+  through the order of floating-point sums in batched matrix products.
+
+  Args:
+    problem: what each member trains.
+    num_members: how many; a multiple of the number of devices.
+    devices: where to train.
+    num_drawn: how many members, from the first, snapshots are taken of.
+
+  Returns:
+    The compiled functions.
+
+  Raises:
+    ValueError: if the devices do not divide the members.
+  """
+  if num_members % len(devices):
+    raise ValueError(
+      f"{num_members} members cannot be divided among {len(devices)} devices"
+    )
+  mesh = Mesh(np.asarray(devices), ("members",))
+  per_device = num_members // len(devices)
+
+  def spread(function, num_shared=0):
+    return _over_members(function, num_shared, mesh, per_device)
+
+  def snapshot(progress, keys):
+    states, drawn_keys = jax.tree.map(
+      lambda x: x[:num_drawn], (progress.state, keys.evaluation)
+    )
+    return jax.vmap(problem.snapshot)(states, drawn_keys)
+
+  return Population(
+    init=jax.jit(spread(lambda keys: init(problem, keys))),
+    advance=jax.jit(
+      spread(
+        lambda progress, keys, start, stop: advance(
+          problem, progress, keys, start, stop
+        ),
+        num_shared=2,
+      ),
+      donate_argnums=0,
+    ),
+    evaluate=jax.jit(
+      spread(
+        lambda progress, keys: problem.evaluate(progress.state, keys.evaluation)
+      )
+    ),
+    snapshot=jax.jit(snapshot),
+  )

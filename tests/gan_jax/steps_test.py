@@ -1,0 +1,190 @@
+"""Update rules against games whose steps can be done by hand."""
+
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from absl.testing import absltest, parameterized
+
+from gan_jax import games, steps
+from gan_jax.types import Players
+
+
+def bilinear_game(x=1.0, y=2.0):
+  """The generator moves x, the discriminator y; J_G = x y, J_D = -x y."""
+
+  def costs(params, variables, batch, key):
+    del batch, key
+    product = params.generator * params.discriminator
+    return Players(product, -product), (variables, {})
+
+  return games.Game(
+    init=lambda key: (Players(jnp.float32(x), jnp.float32(y)), Players({}, {})),
+    costs=costs,
+    sample=lambda params, variables, key, n: jnp.full((n, 1), params.generator),
+  )
+
+
+def quadratic_game():
+  """J_G = (x - y - batch mean)^2 / 2, J_D = (y - x / 2)^2 / 2."""
+
+  def costs(params, variables, batch, key):
+    del key
+    x, y = params
+    generator = 0.5 * (x - y - jnp.mean(batch)) ** 2
+    discriminator = 0.5 * (y - 0.5 * x) ** 2
+    count = jax.tree.map(lambda n: n + 1, variables)
+    return Players(generator, discriminator), (count, {"x": x})
+
+  return games.Game(
+    init=lambda key: (
+      Players(jnp.float32(1.0), jnp.float32(2.0)),
+      Players({"uses": jnp.int32(0)}, {"uses": jnp.int32(0)}),
+    ),
+    costs=costs,
+    sample=lambda params, variables, key, n: jnp.full((n, 1), params.generator),
+  )
+
+
+def sgd(rate, discriminator_rate=None):
+  return Players(optax.sgd(rate), optax.sgd(discriminator_rate or rate))
+
+
+KEY = jax.random.key(0)
+BATCH = jnp.zeros((4, 1))
+
+
+class SimultaneousTest(parameterized.TestCase):
+  @parameterized.parameters(0.1, 0.5)
+  def test_bilinear_radius_grows_by_one_plus_rate_squared(self, rate):
+    # x' = x - h y, y' = y + h x, so x'^2 + y'^2 = (1 + h^2)(x^2 + y^2).
+    game, optimizers = bilinear_game(), sgd(rate)
+    state = steps.init_state(game, optimizers, KEY)
+    step = jax.jit(steps.simultaneous(game, optimizers))
+    for _ in range(5):
+      x, y = state.params
+      state, metrics = step(state, BATCH, KEY)
+      np.testing.assert_allclose(state.params, (x - rate * y, y + rate * x))
+      np.testing.assert_allclose(metrics["generator_cost"], x * y)
+      np.testing.assert_allclose(metrics["discriminator_cost"], -x * y)
+    radius = state.params[0] ** 2 + state.params[1] ** 2
+    np.testing.assert_allclose(radius, 5 * (1 + rate**2) ** 5, rtol=1e-5)
+
+  def test_both_players_read_the_old_state(self):
+    # x = 1, y = 2, batch mean 3: dJ_G/dx = x - y - 3 = -4;
+    # dJ_D/dy = y - x/2 = 1.5. Rates 0.1 and 0.2: x' = 1.4, y' = 1.7.
+    game, optimizers = quadratic_game(), sgd(0.1, 0.2)
+    state = steps.init_state(game, optimizers, KEY)
+    batch = jnp.full((4, 1), 3.0)
+    new, metrics = steps.simultaneous(game, optimizers)(state, batch, KEY)
+    np.testing.assert_allclose(new.params, (1.4, 1.7), rtol=1e-6)
+    np.testing.assert_allclose(metrics["generator_cost"], 8.0)
+    np.testing.assert_allclose(metrics["discriminator_cost"], 1.125)
+    np.testing.assert_allclose(metrics["x"], 1.0)
+    self.assertEqual(new.step, 1)
+    self.assertEqual(new.variables.generator["uses"], 1)
+
+  def test_step_is_pure(self):
+    game, optimizers = quadratic_game(), sgd(0.1)
+    state = steps.init_state(game, optimizers, KEY)
+    before = jax.tree.map(jnp.copy, state)
+    step = steps.simultaneous(game, optimizers)
+    first, second = step(state, BATCH, KEY), step(state, BATCH, KEY)
+    chex.assert_trees_all_equal(state, before)
+    chex.assert_trees_all_equal(first, second)
+
+
+class AlternatingTest(parameterized.TestCase):
+  def test_generator_answers_the_new_discriminator(self):
+    # y' = y + h x, then x' = x - h y' : the map's determinant is 1, so the
+    # orbit neither grows nor shrinks, but x'^2 + y'^2 is not (1 + h^2) times.
+    rate = 0.5
+    game, optimizers = bilinear_game(), sgd(rate)
+    state = steps.init_state(game, optimizers, KEY)
+    new, metrics = steps.alternating(game, optimizers)(state, BATCH, KEY)
+    y = 2.0 + rate * 1.0
+    x = 1.0 - rate * y
+    np.testing.assert_allclose(new.params, (x, y))
+    self.assertNotAlmostEqual(x**2 + y**2, 5 * (1 + rate**2))
+    np.testing.assert_allclose(metrics["generator_cost"], 1.0 * y)
+    self.assertEqual(new.step, 1)
+
+  def test_counts_of_steps_and_own_minibatches(self):
+    # k = 2 discriminator steps, then j = 3 generator steps on minibatch 0, 1, 0
+    # whose means are 1 and 5.
+    rate = 0.1
+    game, optimizers = quadratic_game(), sgd(rate)
+    state = steps.init_state(game, optimizers, KEY)
+    batch = jnp.asarray([[1.0], [1.0], [5.0], [5.0]])
+    step = steps.alternating(game, optimizers, 2, 3)
+    new, _ = step(state, batch, KEY)
+    x, y = 1.0, 2.0
+    for _ in range(2):
+      y -= rate * (y - 0.5 * x)
+    for mean in (1.0, 5.0, 1.0):
+      x -= rate * (x - y - mean)
+    np.testing.assert_allclose(new.params, (x, y), rtol=1e-6)
+    self.assertEqual(new.variables.discriminator["uses"], 5)
+    self.assertEqual(new.step, 1)
+
+  def test_discriminator_steps_see_their_own_minibatches(self):
+    def costs(params, variables, batch, key):
+      del key
+      return Players(
+        params.generator**2,
+        jnp.mean(batch) * params.discriminator,
+      ), (variables, {})
+
+    game = bilinear_game()._replace(costs=costs)
+    optimizers = sgd(1.0)
+    state = steps.init_state(game, optimizers, KEY)
+    batch = jnp.asarray([[1.0], [10.0], [100.0]])
+    new, _ = steps.alternating(game, optimizers, 3)(state, batch, KEY)
+    np.testing.assert_allclose(new.params.discriminator, 2.0 - 111.0)
+
+  def test_bad_counts_are_refused(self):
+    game, optimizers = bilinear_game(), sgd(0.1)
+    with self.assertRaisesRegex(ValueError, "at least one step"):
+      steps.alternating(game, optimizers, discriminator_steps=0)
+    with self.assertRaisesRegex(ValueError, "do not divide a batch of 4"):
+      steps.alternating(game, optimizers, 3)(
+        steps.init_state(game, optimizers, KEY), BATCH, KEY
+      )
+
+
+class AveragedTest(absltest.TestCase):
+  def test_average_follows_the_generator(self):
+    rate, decay = 0.1, 0.75
+    game, optimizers = bilinear_game(), sgd(rate)
+    state = steps.init_state(game, optimizers, KEY, average=True)
+    step = steps.averaged(steps.simultaneous(game, optimizers), decay)
+    plain = steps.simultaneous(game, optimizers)
+    other = steps.init_state(game, optimizers, KEY)
+    average = 1.0
+    for _ in range(3):
+      state, _ = step(state, BATCH, KEY)
+      other, _ = plain(other, BATCH, KEY)
+      average = decay * average + (1 - decay) * float(other.params.generator)
+    np.testing.assert_allclose(state.averages, average, rtol=1e-6)
+    chex.assert_trees_all_equal(state.params, other.params)
+
+
+class CompiledTest(absltest.TestCase):
+  def test_traces_once_and_donates(self):
+    game, optimizers = quadratic_game(), sgd(0.1)
+    chex.clear_trace_counter()
+    once: Any = chex.assert_max_traces(n=1)
+    step = steps.compiled(once(steps.simultaneous(game, optimizers)))
+    state = steps.init_state(game, optimizers, KEY)
+    old = state.params.generator
+    for index in range(5):
+      state, _ = step(state, BATCH, jax.random.fold_in(KEY, index))
+    self.assertTrue(old.is_deleted())
+    self.assertEqual(state.step, 5)
+
+
+if __name__ == "__main__":
+  absltest.main()

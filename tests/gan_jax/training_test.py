@@ -1,0 +1,168 @@
+"""The fused loop: chunks, populations, failures."""
+
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from absl.testing import absltest, parameterized
+
+from gan_jax import games, losses, steps, training
+from gan_jax.data import densities, latents
+from gan_jax.networks.mlp import MLP
+from gan_jax.types import Players
+
+
+def ring_problem(learning_rate=1e-2):
+  game = games.adversarial(
+    MLP(hidden=(8,), features=2),
+    MLP(hidden=(8,), features=1),
+    losses.non_saturating(),
+    latents.normal(2),
+  )
+  optimizers = Players(optax.adam(learning_rate), optax.adam(learning_rate))
+  density = densities.ring()
+  return training.Problem(
+    init=lambda key: steps.init_state(game, optimizers, key),
+    sample_batch=lambda key: density.sample(key, 16),
+    step=steps.simultaneous(game, optimizers),
+    evaluate=lambda state, key: {
+      "mean": jnp.mean(game.sample(state.params, state.variables, key, 8))
+    },
+    snapshot=lambda state, key: {
+      "samples": game.sample(state.params, state.variables, key, 4)
+    },
+    reference={},
+  )
+
+
+def keys_of(seeds):
+  return jax.vmap(training.member_keys)(jnp.asarray(seeds, jnp.uint32))
+
+
+def train(problem, seeds, stops, devices=1):
+  """Trains members, stopping at each of `stops`."""
+  population = training.population(
+    problem, len(seeds), jax.devices()[:devices], num_drawn=1
+  )
+  keys = keys_of(seeds)
+  progress = population.init(keys)
+  start = 0
+  for stop in stops:
+    progress = population.advance(
+      progress, keys, jnp.int32(start), jnp.int32(stop)
+    )
+    start = stop
+  return progress, population.evaluate(progress, keys)
+
+
+class TrainingTest(parameterized.TestCase):
+  def test_the_same_seed_gives_the_same_bits(self):
+    problem = ring_problem()
+    chex.assert_trees_all_equal(
+      train(problem, [5], [20]), train(problem, [5], [20])
+    )
+
+  @parameterized.parameters([[1, 2, 3, 20]], [[7, 14, 20]], [[19, 20]])
+  def test_chunks_do_not_matter_to_the_last_bit(self, stops):
+    problem = ring_problem()
+    chex.assert_trees_all_equal(
+      train(problem, [5], [20]), train(problem, [5], stops)
+    )
+
+  def test_seeds_differ(self):
+    progress, metrics = train(ring_problem(), [1, 2], [3])
+    kernels = progress.state.params.generator["Dense_0"]["kernel"]
+    self.assertGreater(jnp.abs(kernels[0] - kernels[1]).max(), 0.1)
+    chex.assert_shape(metrics["mean"], (2,))
+
+  def test_a_loop_equals_steps_taken_one_by_one(self):
+    problem = ring_problem()
+    progress, _ = train(problem, [5], [6])
+    keys = training.member_keys(5)
+    state = problem.init(keys.init)
+    for index in range(6):
+      batch_key, step_key = jax.random.split(
+        jax.random.fold_in(keys.train, index)
+      )
+      state, _ = problem.step(state, problem.sample_batch(batch_key), step_key)
+    alone = jax.tree.map(lambda x: x[0], progress.state)
+    chex.assert_trees_all_close(alone, state, atol=1e-5)
+
+  @parameterized.parameters(1, 2)
+  def test_a_population_equals_its_members(self, devices):
+    # Batched products sum in another order; twenty steps do not amplify that
+    # beyond 1e-4 of parameters of order one.
+    seeds = [3, 1, 4, 6]
+    together, _ = train(ring_problem(), seeds, [20], devices)
+    for index, seed in enumerate(seeds):
+      alone, _ = train(ring_problem(), [seed], [20])
+      member = jax.tree.map(lambda x, index=index: x[index], together.state)
+      chex.assert_trees_all_close(
+        member, jax.tree.map(lambda x: x[0], alone.state), atol=1e-4
+      )
+
+  def test_one_member_a_device_gives_the_bits_of_the_member_alone(self):
+    together, _ = train(ring_problem(), [3, 1], [20], devices=2)
+    for index, seed in enumerate([3, 1]):
+      alone, _ = train(ring_problem(), [seed], [20])
+      chex.assert_trees_all_equal(
+        jax.tree.map(lambda x, index=index: x[index], together.state),
+        jax.tree.map(lambda x: x[0], alone.state),
+      )
+
+  def test_members_must_divide_among_devices(self):
+    with self.assertRaisesRegex(ValueError, "3 members cannot be divided"):
+      train(ring_problem(), [1, 2, 3], [1], devices=2)
+
+  def test_advance_traces_once_whatever_the_chunks(self):
+    chex.clear_trace_counter()
+    problem = ring_problem()
+    once: Any = chex.assert_max_traces(n=1)
+    problem = problem._replace(step=once(problem.step))
+    train(problem, [5, 6], [1, 4, 20])
+
+  def test_the_first_failure_is_noted_and_the_healthy_go_on(self):
+    # A member whose key draws an odd number has a generator whose cost is
+    # infinite at steps 3 and 5.
+    def init(key):
+      odd = jax.random.bits(key) % jnp.uint32(2)
+      never = jnp.zeros((), jnp.int32)
+      return steps.TrainState(
+        never, Players(odd, odd), Players({}, {}), Players((), ())
+      )
+
+    def step(state, batch, key):
+      bad = (state.params.generator == 1) & (
+        (state.step == 3) | (state.step == 5)
+      )
+      return state.replace(step=state.step + 1), {
+        "generator_cost": jnp.where(bad, jnp.inf, 1.0),
+        "discriminator_cost": jnp.ones(()),
+      }
+
+    problem = training.Problem(
+      init,
+      lambda key: None,
+      step,
+      lambda state, key: {"step": state.step},
+      lambda state, key: {},
+      {},
+    )
+    seeds = list(range(8))
+    progress, metrics = train(problem, seeds, [4, 9])
+    odd = np.asarray(progress.state.params.generator) == 1
+    self.assertIn(sum(odd), range(1, 8))
+    np.testing.assert_array_equal(
+      progress.failed_at.generator, np.where(odd, 3, training.NEVER)
+    )
+    np.testing.assert_array_equal(
+      progress.failed_at.discriminator, training.NEVER
+    )
+    np.testing.assert_array_equal(metrics["step"], 9)
+
+
+if __name__ == "__main__":
+  absltest.main()
