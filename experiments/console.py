@@ -1,0 +1,145 @@
+"""What the commands say on the terminal."""
+
+import contextlib
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.progress import (
+  BarColumn,
+  Progress,
+  ProgressColumn,
+  Task,
+  TextColumn,
+  TimeRemainingColumn,
+)
+from rich.table import Table
+from rich.text import Text
+
+from experiments.driver import Failure, Log
+from experiments.experiment import Experiment
+
+NUM_PLAIN_LINES = 10
+"""Lines of progress where the output is no terminal."""
+
+
+def say(line: str) -> None:
+  """Prints a line to the standard error stream."""
+  print(line, file=sys.stderr, flush=True)
+
+
+def print_experiments(experiments: Iterable[Experiment]) -> None:
+  """Prints the name, source and summary of each experiment."""
+  experiments = tuple(experiments)
+  names, sources = (
+    max(len(text) for text in texts)
+    for texts in (
+      [experiment.name for experiment in experiments],
+      [experiment.source for experiment in experiments],
+    )
+  )
+  for name, source, summary, *_ in experiments:
+    print(f"{name:{names}}  {source:{sources}}  {summary}")
+
+
+class _Rate(ProgressColumn):
+  """Steps per second of one member."""
+
+  def render(self, task: Task) -> Text:
+    speed = task.finished_speed or task.speed
+    return Text(f"{speed:,.0f} steps/s" if speed else "compiling")
+
+
+def _costs(log: Log) -> str:
+  """Writes the current costs, means over the members that go on."""
+  values = [
+    log.metrics[name] for name in ("generator_cost", "discriminator_cost")
+  ]
+  generator, discriminator = (
+    np.mean(v[np.isfinite(v)]) if np.isfinite(v).any() else np.nan
+    for v in values
+  )
+  return f"J_G {generator:.3f}  J_D {discriminator:.3f}"
+
+
+def describe_failure(failure: Failure) -> str:
+  """Says which member failed, when, and in which player's cost."""
+  players = " and the ".join(failure.players)
+  return (
+    f"seed {failure.seed}: the cost of the {players} was not finite at step "
+    f"{failure.step:,}"
+  )
+
+
+class TrainingProgress:
+  """Shows how far a training is: a bar on a terminal, else a few lines."""
+
+  def __init__(self, bar: Progress, num_steps: int):
+    self._bar = bar
+    self._task = bar.add_task("", total=num_steps, costs="")
+    self._num_steps = num_steps
+    self._num_failures = 0
+    self._next_line = 0
+
+  def advance(self, step: int) -> None:
+    """Notes that `step` steps have been taken."""
+    self._bar.update(self._task, completed=step)
+
+  def log(self, log: Log) -> None:
+    """Notes an evaluation: costs, and members that have failed."""
+    self._bar.update(self._task, costs=_costs(log))
+    for failure in log.failures[self._num_failures :]:
+      self._bar.console.print(
+        describe_failure(failure), highlight=False, soft_wrap=True
+      )
+    self._num_failures = len(log.failures)
+    if not self._bar.console.is_terminal and log.step >= self._next_line:
+      say(f"step {log.step:,} of {self._num_steps:,}  {_costs(log)}")
+      self._next_line = log.step + self._num_steps / NUM_PLAIN_LINES
+
+
+@contextlib.contextmanager
+def progress(name: str, num_steps: int) -> Iterator[TrainingProgress]:
+  """Shows the progress of a training while the context lasts."""
+  console = Console(stderr=True)
+  with Progress(
+    TextColumn(name),
+    BarColumn(),
+    TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
+    _Rate(),
+    TimeRemainingColumn(),
+    TextColumn("{task.fields[costs]}"),
+    console=console,
+    disable=not console.is_terminal,
+  ) as bar:
+    yield TrainingProgress(bar, num_steps)
+
+
+def _number(summary: Mapping[str, Any]) -> str:
+  """Writes a mean with its interval."""
+  if summary["mean"] is None:
+    return "-"
+  if summary["ci95"] is None:
+    return f"{summary['mean']:.4g}"
+  return f"{summary['mean']:.4g} ± {summary['ci95']:.2g}"
+
+
+def print_summary(summary: Mapping[str, Any]) -> None:
+  """Prints score and metrics of a run, final beside best."""
+  num_seeds = len(summary["seeds"])
+  seeds = (
+    f"{num_seeds} seeds" if num_seeds > 1 else f"seed {summary['seeds'][0]}"
+  )
+  table = Table(
+    title=f"{summary['experiment']}, {summary['steps']:,} steps, {seeds}"
+  )
+  table.add_column("metric")
+  interval = " (mean ± 95 %)" if num_seeds > 1 else ""
+  table.add_column(f"final{interval}", justify="right")
+  table.add_column("at best score", justify="right")
+  rows = {"score": summary["score"], **summary["metrics"]}
+  for name, entry in rows.items():
+    table.add_row(name, _number(entry["final"]), _number(entry["best"]))
+  Console().print(table)

@@ -1,0 +1,179 @@
+"""Densities of a one-dimensional run: through time, at the end, and moving."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from experiments import plots
+from experiments.results import Results
+
+
+def densities_over_time(results: Results) -> Figure:
+  """Draws how the generated density of the first member moves with the steps.
+
+  Args:
+    results: a one-dimensional run.
+
+  Returns:
+    The density as a colour over step and x, and the data's density in the same
+    colours beside it.
+  """
+  steps = results.snapshots["step"]
+  frames = plots.choose_frames(len(steps), 200)
+  x = plots.edges(results.snapshots["x"])
+  data = results.snapshots["data_density"]
+  figure, (axes, strip) = plots.grid(2, 2, (8, 5), width_ratios=(18, 1))
+  plots.title(figure, results, f"generated density, seed {results.seeds[0]}")
+  # A collapsed generator is a spike: far above the data's peak all is one
+  # colour, or the spike would leave everything else pale.
+  colours = {"vmin": 0, "vmax": 1.5 * data.max(), "cmap": "magma_r"}
+  mesh = axes.pcolormesh(
+    plots.edges(steps[frames]),
+    x,
+    results.snapshots["generated_density"][0, frames].T,
+    **colours,
+  )
+  strip.pcolormesh([0, 1], x, data[:, None], **colours)
+  strip.set(xlabel="data", xticks=[], yticks=[])
+  axes.set_ylabel("x")
+  plots.step_axis(axes)
+  for panel in (axes, strip):
+    panel.grid(False)
+  figure.colorbar(
+    mesh, ax=[axes, strip], extend="max", aspect=30, label="density"
+  )
+  return figure
+
+
+def final_1d(results: Results) -> Figure:
+  """Draws the last densities and the discriminator between them.
+
+  D*(x) = p(x) / (p(x) + q(x)) is the best discriminator between the data's
+  density p and the generated density q; it is drawn where D is a probability.
+
+  Args:
+    results: a one-dimensional run.
+
+  Returns:
+    One panel for each member of the snapshots, up to `plots.MAX_PANELS`.
+
+  References:
+    Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, equation 2.
+  """
+  snapshots = results.snapshots
+  x = snapshots["x"]
+  num_panels = min(len(snapshots["samples"]), plots.MAX_PANELS)
+  columns = min(num_panels, 2)
+  rows = -(-num_panels // columns)
+  height = 5 if num_panels == 1 else 1.4 + 1.9 * rows
+  figure, panels = plots.grid(num_panels, columns, (8, height))
+  plots.title(figure, results, f"densities at step {snapshots['step'][-1]:,}")
+  densities = snapshots["generated_density"][:num_panels, -1]
+  values = snapshots["discriminator"][:num_panels, -1]
+  for member, axes in enumerate(panels):
+    right = _density_axes(axes, results, densities, values)
+    samples = snapshots["samples"][member, -1, :, 0]
+    counts, edges = np.histogram(samples, bins=50, range=(x[0], x[-1]))
+    axes.stairs(
+      counts / (samples.size * np.diff(edges)),
+      edges,
+      fill=True,
+      color=plots.GENERATED,
+      alpha=0.3,
+      label="generated samples",
+    )
+    axes.plot(
+      x, densities[member], color=plots.GENERATED, label="generated density"
+    )
+    right.plot(x, values[member], color=plots.DISCRIMINATOR, label="D(x)")
+    if plots.is_probability(results):
+      right.plot(
+        x,
+        snapshots["optimal_discriminator"][member, -1],
+        color=plots.DISCRIMINATOR,
+        label="D*(x) = p / (p + q)",
+        **plots.REFERENCE,
+      )
+    if plots.failed(results)[member]:
+      axes.text(0.02, 0.9, "failed", transform=axes.transAxes, va="top")
+    rightmost = member % columns == columns - 1 or member == num_panels - 1
+    right.tick_params(labelright=rightmost)
+    right.yaxis.label.set_visible(rightmost)
+    if num_panels > 1:
+      axes.set_title(f"seed {results.seeds[member]}", fontsize=9)
+  plots.label_outer(panels, columns, "x", "density")
+  return plots.legend(figure)
+
+
+def animation_1d(results: Results) -> Iterator[Image.Image]:
+  """Draws the first member's generated density on its way to the data's.
+
+  Args:
+    results: a one-dimensional run.
+
+  Yields:
+    RGB images of 640 by 400 pixels: the data's density at rest, the generated
+    density moving, and the discriminator on the right-hand axis.
+  """
+  snapshots = results.snapshots
+  x = snapshots["x"]
+  densities = snapshots["generated_density"][0]
+  values = snapshots["discriminator"][0]
+  figure, (axes,) = plots.grid(1, 1, (6.4, 4))
+  plots.title(figure, results, f"training of seed {results.seeds[0]}")
+  right = _density_axes(axes, results, densities, values)
+  axes.set(xlabel="x", ylabel="density")
+  (fill,) = axes.fill(x, x, color=plots.GENERATED, alpha=0.25, lw=0)
+  (line,) = axes.plot(x, x, color=plots.GENERATED, label="generated density")
+  (curve,) = right.plot(x, x, color=plots.DISCRIMINATOR, label="D(x)")
+  if plots.is_probability(results):
+    right.axhline(0.5, color=plots.DISCRIMINATOR, lw=1, ls=":")
+  plots.legend(figure)
+
+  def update(frame: int) -> None:
+    line.set_ydata(densities[frame])
+    curve.set_ydata(values[frame])
+    # The ends are pulled down to zero, which closes the area.
+    heights = np.pad(densities[frame], 1)
+    fill.set_xy(np.stack([np.pad(x, 1, mode="edge"), heights], axis=1))
+
+  yield from plots.animate(figure, results, [fill, line, curve], update)
+
+
+def _density_axes(
+  axes: Axes, results: Results, densities: np.ndarray, values: np.ndarray
+) -> Axes:
+  """Draws the data's density, and returns a right-hand axis for D.
+
+  Args:
+    axes: the axes to draw on.
+    results: the run.
+    densities: every generated density to fit in, [..., num_points].
+    values: every value of D to fit in, [..., num_points].
+  """
+  x = results.snapshots["x"]
+  density = results.snapshots["data_density"]
+  axes.fill_between(
+    x, density, color=plots.DATA, alpha=0.15, lw=0, label="data density"
+  )
+  axes.plot(x, density, color=plots.DATA, lw=1)
+  # A collapsed generator is a spike, which may leave the picture.
+  peak = density.max()
+  highest = np.fmax.reduce(densities, axis=None, initial=peak)
+  axes.set(xlim=(x[0], x[-1]), ylim=(0, 1.2 * min(highest, 2.5 * peak)))
+  right = axes.twinx()
+  probability = plots.is_probability(results)
+  right.set_ylabel("D(x) (probability)" if probability else "critic D(x)")
+  right.yaxis.label.set_color(plots.DISCRIMINATOR)
+  right.tick_params(
+    color=plots.FRAME, labelcolor=plots.DISCRIMINATOR, labelsize=9
+  )
+  right.spines[["left", "top", "bottom"]].set_visible(False)
+  right.spines["right"].set_color(plots.FRAME)
+  low, high = plots.value_range(results, values)
+  pad = 0.02 * (high - low)
+  right.set_ylim(low - pad, high + pad)
+  return right

@@ -1,0 +1,11 @@
+"""The experiments: every list, choice and test table derives from this one."""
+
+from experiments import habr, mixtures_2d
+from experiments.experiment import Experiment
+
+EXPERIMENTS: tuple[Experiment, ...] = (
+  *habr.EXPERIMENTS,
+  *mixtures_2d.EXPERIMENTS,
+)
+
+BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}

@@ -1,0 +1,255 @@
+"""The run folder: what a run leaves behind, and how it is read back.
+
+settings.json   every setting, seeds, versions, device, git commit
+metrics.jsonl   one row per logged step and seed
+snapshots.npz   arrays that the pictures are drawn from
+summary.json    score and metrics, final and best, with intervals
+figures/*.png, training.gif
+"""
+
+import json
+import math
+import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
+
+SETTINGS, METRICS, SNAPSHOTS, SUMMARY = (
+  "settings.json",
+  "metrics.jsonl",
+  "snapshots.npz",
+  "summary.json",
+)
+
+
+class RunFolderError(Exception):
+  """A run folder that cannot be used; the message is one line."""
+
+
+class Results(NamedTuple):
+  """What a run measured; everything that scores and figures read.
+
+  Attributes:
+    experiment: name of the experiment.
+    settings: every setting by name.
+    seeds: seed of each member, [num_seeds].
+    steps: the logged steps, [num_logs]; the first is 0, before any update.
+    metrics: each [num_seeds, num_logs]; NaN from where a member failed.
+    snapshots: arrays to draw. Members are the first few seeds; `step` [frames]
+      says at which of the logged steps a frame was taken. One-dimensional
+      games: `x` [num_points], `data_density` [num_points], and per member and
+      frame `samples` [members, frames, n, 1], `generated_density`,
+      `discriminator`, `optimal_discriminator` [members, frames, num_points].
+      Two-dimensional games: `x` [columns], `y` [rows], `data_samples` [n, 2],
+      `modes` [num_modes, 2], `mode_stddev` [], `samples`
+      [members, frames, n, 2] and `discriminator`
+      [members, frames, rows, columns]. `discriminator` is the probability
+      D(x) where `discriminator_real` is among the metrics, and the critic's
+      value where `critic_real` is.
+  """
+
+  experiment: str
+  settings: dict[str, Any]
+  seeds: np.ndarray
+  steps: np.ndarray
+  metrics: dict[str, np.ndarray]
+  snapshots: dict[str, np.ndarray]
+
+  def sampled(self, name: str) -> np.ndarray:
+    """Returns a metric of the generator's average, else of the generator."""
+    return self.metrics.get(f"average_{name}", self.metrics[name])
+
+
+def mean_and_interval(values: np.ndarray) -> dict[str, Any]:
+  """Summarises one number per seed.
+
+  The 95 % confidence interval is mean +- ci95 with
+
+    ci95 = t(0.975, n - 1) * s / sqrt(n),
+
+  Student's t over the n finite values and s their standard deviation.
+
+  Args:
+    values: [num_seeds]; NaN where a seed has none.
+
+  Returns:
+    `mean`, `ci95` (None below two values) and `per_seed` (None for NaN).
+  """
+  # Imported late: it takes longer than the rest of a command's start.
+  from scipy.special import stdtrit
+
+  finite = values[np.isfinite(values)]
+  count = len(finite)
+  ci95 = None
+  if count > 1:
+    t = stdtrit(count - 1, 0.975)
+    ci95 = float(t * np.std(finite, ddof=1) / math.sqrt(count))
+  return {
+    "mean": float(np.mean(finite)) if count else None,
+    "ci95": ci95,
+    "per_seed": [_json_number(value) for value in values],
+  }
+
+
+def final_and_best(
+  metrics: Mapping[str, np.ndarray], score: np.ndarray
+) -> dict[str, Any]:
+  """Summarises metrics at the last logged step, and at each seed's best.
+
+  The best step of a seed is the logged step with its highest score (the first
+  of equals), and every metric's `best` is its value there: what choosing the
+  best checkpoint after the fact would report.
+
+  Args:
+    metrics: each [num_seeds, num_logs].
+    score: [num_seeds, num_logs].
+
+  Returns:
+    `score` and `metrics`, whose entries have `final` and `best`.
+  """
+  best = np.argmax(np.where(np.isfinite(score), score, -np.inf), axis=1)
+
+  def summarise(values):
+    return {
+      "final": mean_and_interval(values[:, -1]),
+      "best": mean_and_interval(values[np.arange(len(values)), best]),
+    }
+
+  return {
+    "score": summarise(score),
+    "metrics": {name: summarise(values) for name, values in metrics.items()},
+  }
+
+
+def _json_number(value: float) -> float | None:
+  """Replaces what JSON cannot write, NaN and infinities, by None."""
+  return float(value) if math.isfinite(value) else None
+
+
+def create(workdir: Path, overwrite: bool) -> None:
+  """Makes an empty run folder.
+
+  Args:
+    workdir: where; its parents are made too.
+    overwrite: whether a run folder that is there already may be removed.
+
+  Raises:
+    RunFolderError: if something is there that may not be overwritten, or the
+      folder cannot be made.
+  """
+  try:
+    if workdir.is_dir() and any(workdir.iterdir()):
+      if not overwrite:
+        raise RunFolderError(
+          f"workdir {workdir} exists; choose another or pass --overwrite"
+        )
+      if not (workdir / SETTINGS).is_file():
+        raise RunFolderError(
+          f"workdir {workdir} is not a run folder (it has no {SETTINGS}), so "
+          "--overwrite leaves it alone; choose another"
+        )
+      shutil.rmtree(workdir)
+    (workdir / "figures").mkdir(parents=True)
+  except OSError as error:
+    raise RunFolderError(
+      f"workdir {workdir} cannot be made: {error.strerror or error}"
+    ) from error
+
+
+def create_numbered(parent: Path, name: str) -> Path:
+  """Makes the first free run folder parent/name-001, parent/name-002, ..."""
+  for number in range(1, 10**6):
+    workdir = parent / f"{name}-{number:03d}"
+    if not workdir.exists():
+      create(workdir, overwrite=False)
+      return workdir
+  raise RunFolderError(f"{parent} has a million runs of {name}; clear some")
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+  """Writes readable JSON."""
+  path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def append_metrics(
+  workdir: Path,
+  step: int,
+  seeds: Sequence[int],
+  metrics: Mapping[str, np.ndarray],
+) -> None:
+  """Appends one row per seed to the metrics file.
+
+  Args:
+    workdir: the run folder.
+    step: the number of steps taken.
+    seeds: [num_seeds].
+    metrics: each [num_seeds].
+  """
+  with (workdir / METRICS).open("a") as file:
+    for index, seed in enumerate(seeds):
+      row = {name: _json_number(v[index]) for name, v in metrics.items()}
+      file.write(json.dumps({"step": step, "seed": seed, **row}) + "\n")
+
+
+def write_figures(
+  workdir: Path, figures: Mapping[str, Figure | Iterator[Image.Image]]
+) -> None:
+  """Writes figures as PNG and animations as GIF, by file name."""
+  for name, figure in figures.items():
+    if isinstance(figure, Figure):
+      figure.savefig(workdir / "figures" / name)
+      continue
+    frames = [frame.quantize(128) for frame in figure]
+    frames[0].save(
+      workdir / name,
+      save_all=True,
+      append_images=frames[1:],
+      duration=[80] * (len(frames) - 1) + [2000],
+      loop=0,
+      optimize=False,
+    )
+
+
+def read(workdir: Path) -> Results:
+  """Reads a finished run folder.
+
+  Args:
+    workdir: the run folder.
+
+  Returns:
+    Its results.
+
+  Raises:
+    RunFolderError: if it is not the folder of a run that wrote its results.
+  """
+  try:
+    settings = json.loads((workdir / SETTINGS).read_text())
+    rows = [
+      json.loads(line) for line in (workdir / METRICS).read_text().splitlines()
+    ]
+    with np.load(workdir / SNAPSHOTS) as arrays:
+      snapshots = dict(arrays)
+  except OSError as error:
+    raise RunFolderError(
+      f"{workdir} is not a finished run: {error.filename} "
+      f"{error.strerror or error}"
+    ) from error
+  seeds = np.asarray(settings["seeds"])
+  names = [name for name in rows[0] if name not in ("step", "seed")]
+  return Results(
+    experiment=settings["experiment"],
+    settings=settings["settings"],
+    seeds=seeds,
+    steps=np.asarray([row["step"] for row in rows[:: len(seeds)]]),
+    metrics={
+      name: np.asarray([row[name] for row in rows], float)
+      .reshape(-1, len(seeds))
+      .T
+      for name in names
+    },
+    snapshots=snapshots,
+  )

@@ -1,0 +1,158 @@
+"""Trains one experiment: `python -m experiments.run --experiment=ring`."""
+
+import dataclasses
+import time
+from pathlib import Path
+
+import numpy as np
+
+from experiments import command_line, console, driver, environment, results
+from experiments.registry import BY_NAME, EXPERIMENTS
+from experiments.settings import setting, unknown, with_values
+
+USAGE = """\
+python -m experiments.run --experiment=NAME [--SETTING=VALUE ...]
+
+Trains a game for one seed or a population of seeds and leaves a run folder with
+metrics, a score, pictures and an animation. With --experiment, this help shows
+the settings and defaults of that experiment alone."""
+
+ALL_FAILED_EXIT_CODE = 1
+INTERRUPTED_EXIT_CODE = 130
+DEFAULT_PARENT = Path("runs")
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RunOptions:
+  """The flags of this command that are no settings of an experiment."""
+
+  experiment: str = setting("normal", "what to train")
+  list: bool = setting(False, "print the experiments and exit")
+  seed: int = setting(
+    0, "seed of the first member", minimum=0, maximum=2**32 - 1
+  )
+  num_seeds: int = setting(
+    1,
+    "members to train side by side: seed, seed + 1, ...",
+    minimum=1,
+    maximum=65536,
+  )
+  workdir: str = setting(
+    "", "the run folder; the next free runs/NAME-NNN where none is named"
+  )
+  overwrite: bool = setting(False, "replace a run folder that is there")
+  platform: str = setting(
+    "auto",
+    "where to train; auto is JAX's first choice",
+    choices=environment.PLATFORMS,
+  )
+
+
+def run(argv: list[str]) -> int:
+  """Runs the command and returns its exit code."""
+  options, given = command_line.read(argv, RunOptions, EXPERIMENTS, USAGE)
+  if options.list:
+    console.print_experiments(EXPERIMENTS)
+    return 0
+  if options.experiment not in BY_NAME:
+    raise command_line.UsageError(
+      unknown("experiment", options.experiment, BY_NAME)
+    )
+  experiment = BY_NAME[options.experiment]
+  command_line.refuse_foreign(given, experiment)
+  settings = with_values(experiment.settings, given)
+  seeds = range(options.seed, options.seed + options.num_seeds)
+  if seeds[-1] >= 2**32:
+    raise command_line.UsageError(
+      f"--seed={options.seed} with --num_seeds={options.num_seeds} leaves the "
+      f"range of seeds, 0 to {2**32 - 1}"
+    )
+  devices = environment.choose_devices(options.platform, options.num_seeds)
+  problem = experiment.build(settings)
+  machine = environment.describe(devices)
+  workdir = _make_workdir(options, experiment.name)
+  results.write_json(
+    workdir / results.SETTINGS,
+    {
+      "experiment": experiment.name,
+      "settings": dataclasses.asdict(settings),
+      "seeds": list(seeds),
+      **machine,
+    },
+  )
+  started = time.perf_counter()
+  with console.progress(experiment.name, settings.steps) as progress:
+
+    def on_log(log: driver.Log) -> None:
+      results.append_metrics(workdir, log.step, seeds, log.metrics)
+      progress.log(log)
+
+    try:
+      outcome = driver.train(
+        problem,
+        seeds,
+        settings.steps,
+        settings.log_interval(),
+        devices,
+        on_chunk=progress.advance,
+        on_log=on_log,
+      )
+    except KeyboardInterrupt:
+      console.say(f"interrupted; what was logged is kept in {workdir}")
+      return INTERRUPTED_EXIT_CODE
+  run_results = results.Results(
+    experiment.name,
+    dataclasses.asdict(settings),
+    np.asarray(seeds),
+    outcome.steps,
+    outcome.metrics,
+    outcome.snapshots,
+  )
+  summary = {
+    "experiment": experiment.name,
+    "settings": dataclasses.asdict(settings),
+    "seeds": list(seeds),
+    "steps": int(outcome.steps[-1]),
+    "steps_per_second": outcome.steps_per_second,
+    "wall_seconds": time.perf_counter() - started,
+    "device": machine["device"],
+    "versions": machine["versions"],
+    **results.final_and_best(
+      outcome.metrics,
+      # A seed that failed has no metrics at its end, and no score: that is 0.
+      np.nan_to_num(experiment.score(run_results), nan=0.0),
+    ),
+    "failures": [failure._asdict() for failure in outcome.failures],
+  }
+  np.savez_compressed(
+    workdir / results.SNAPSHOTS, allow_pickle=False, **outcome.snapshots
+  )
+  results.write_json(workdir / results.SUMMARY, summary)
+  results.write_figures(
+    workdir,
+    {name: draw(run_results) for name, draw in experiment.figures.items()},
+  )
+  console.print_summary(summary)
+  print(
+    f"{outcome.steps_per_second:,.0f} steps/s for each of {len(seeds)} "
+    f"{'seed' if len(seeds) == 1 else 'seeds'} on {machine['device']}"
+  )
+  print(f"written to {workdir}")
+  if len(outcome.failures) == len(seeds):
+    first = console.describe_failure(outcome.failures[0])
+    console.say(f"error: {first}; what was logged is kept in {workdir}")
+    return ALL_FAILED_EXIT_CODE
+  return 0
+
+
+def _make_workdir(options: RunOptions, name: str) -> Path:
+  """Makes the run folder that was asked for, or the next free one."""
+  if options.workdir:
+    workdir = Path(options.workdir)
+    results.create(workdir, options.overwrite)
+    return workdir
+  return results.create_numbered(DEFAULT_PARENT, name)
+
+
+if __name__ == "__main__":
+  command_line.main(run)

@@ -1,0 +1,235 @@
+"""The command, as a user runs it: in a process of its own."""
+
+import concurrent.futures
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from experiments import results
+from experiments.registry import EXPERIMENTS
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--steps=20", "--log_every=10", "--evaluation_samples=64")
+
+
+def run(*flags, cwd):
+  """Runs the command in a folder and returns the finished process."""
+  return subprocess.run(
+    [sys.executable, "-m", "experiments.run", *flags],
+    cwd=cwd,
+    env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+
+
+class RunTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    self.folder = Path(folder.name)
+
+  def test_a_run_leaves_its_folder(self):
+    flags = ("--experiment=ring", "--num_seeds=3", "--seed=5", *SMALL)
+    done = run(*flags, "--workdir=run", cwd=self.folder)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertNotIn("Traceback", done.stderr)
+    self.assertNotIn("Warning", done.stderr)
+    workdir = self.folder / "run"
+    summary = json.loads((workdir / "summary.json").read_text())
+    self.assertEqual(summary["experiment"], "ring")
+    self.assertEqual(summary["seeds"], [5, 6, 7])
+    self.assertEqual(summary["steps"], 20)
+    self.assertEqual(summary["settings"]["log_every"], 10)
+    self.assertGreater(summary["steps_per_second"], 0)
+    self.assertGreater(summary["wall_seconds"], 0)
+    self.assertIn("jax", summary["versions"])
+    self.assertIn("cpu", summary["device"])
+    for entry in (summary["score"], *summary["metrics"].values()):
+      for when in ("final", "best"):
+        self.assertLen(entry[when]["per_seed"], 3)
+        self.assertIsNotNone(entry[when]["mean"])
+        self.assertIsNotNone(entry[when]["ci95"])
+    for name in ("modes_covered", "high_quality_fraction", "reverse_kl"):
+      self.assertIn(name, summary["metrics"])
+      self.assertIn(f"average_{name}", summary["metrics"])
+    settings = json.loads((workdir / "settings.json").read_text())
+    self.assertEqual(settings["settings"], summary["settings"])
+    self.assertIn("git_commit", settings)
+    rows = [json.loads(row) for row in (workdir / "metrics.jsonl").open()]
+    self.assertEqual(
+      [(row["step"], row["seed"]) for row in rows],
+      [(step, seed) for step in (0, 10, 20) for seed in (5, 6, 7)],
+    )
+    for name in ("costs", "discriminator", "modes", "samples", "final"):
+      self.assertGreater(
+        (workdir / "figures" / f"{name}.png").stat().st_size, 5000
+      )
+    self.assertGreater((workdir / "training.gif").stat().st_size, 5000)
+    read = results.read(workdir)
+    np.testing.assert_array_equal(
+      read.metrics["modes_covered"][:, -1],
+      summary["metrics"]["modes_covered"]["final"]["per_seed"],
+    )
+
+  def test_the_same_seed_gives_the_same_rows_whatever_is_logged(self):
+    flags = ("--experiment=mixture_near", "--steps=20")
+    runs = [("a", 10, 1), ("b", 10, 1), ("c", 4, 1), ("d", 10, 2)]
+    for name, log_every, num_seeds in runs:
+      done = run(
+        *flags,
+        f"--log_every={log_every}",
+        f"--num_seeds={num_seeds}",
+        f"--workdir={name}",
+        cwd=self.folder,
+      )
+      self.assertEqual(done.returncode, 0, done.stderr)
+
+    def rows(name):
+      lines = (self.folder / name / "metrics.jsonl").read_text().splitlines()
+      table = [json.loads(line) for line in lines]
+      return {row["step"]: row for row in table if row["seed"] == 0}
+
+    first = rows("a")
+    self.assertEqual(first, rows("b"))
+    for step in (0, 20):
+      self.assertEqual(first[step], rows("c")[step])
+    # Two members on two cores have a device each; there a member's bits are
+    # those of the member alone.
+    if len(os.sched_getaffinity(0)) > 1:
+      self.assertEqual(first, rows("d"))
+
+  def test_without_a_workdir_runs_are_numbered(self):
+    for _ in range(2):
+      done = run("--experiment=normal", *SMALL, cwd=self.folder)
+      self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertEqual(
+      sorted(path.name for path in (self.folder / "runs").iterdir()),
+      ["normal-001", "normal-002"],
+    )
+
+  def test_a_cost_that_is_not_finite_ends_the_run(self):
+    done = run(
+      "--experiment=normal",
+      "--optimizer=sgd",
+      "--loss=least_squares",
+      "--generator_learning_rate=1e30",
+      "--steps=50",
+      "--log_every=5",
+      "--workdir=run",
+      cwd=self.folder,
+    )
+    self.assertEqual(done.returncode, 1, done.stderr)
+    self.assertNotIn("Traceback", done.stderr)
+    last = done.stderr.strip().splitlines()[-1]
+    self.assertRegex(
+      last,
+      r"^error: seed 0: the cost of the .*(generator|discriminator).* step",
+    )
+    rows = (self.folder / "run" / "metrics.jsonl").read_text().splitlines()
+    self.assertIsNotNone(json.loads(rows[0])["generator_cost"])
+    self.assertIsNone(json.loads(rows[-1])["generator_cost"])
+    summary = json.loads((self.folder / "run" / "summary.json").read_text())
+    self.assertEqual(summary["score"]["final"]["per_seed"], [0.0])
+    self.assertLen(summary["failures"], 1)
+    self.assertLess(summary["steps"], 50)
+
+  def test_list_and_help(self):
+    done = run("--list", cwd=self.folder)
+    self.assertEqual(done.returncode, 0)
+    lines = done.stdout.splitlines()
+    self.assertLen(lines, len(EXPERIMENTS))
+    for line, experiment in zip(lines, EXPERIMENTS, strict=True):
+      self.assertStartsWith(line, experiment.name)
+      self.assertIn(experiment.source, line)
+    done = run("--help", cwd=self.folder)
+    self.assertEqual(done.returncode, 0)
+    self.assertIn("--num_seeds", done.stdout)
+    self.assertIn("--radius", done.stdout)
+    done = run("--experiment=normal", "--help", cwd=self.folder)
+    self.assertIn("--input_mean", done.stdout)
+    self.assertNotIn("--radius", done.stdout)
+    self.assertEmpty(list(self.folder.iterdir()))
+
+
+# Each: the flags, and what the one line must say.
+MISTAKES = (
+  (["--experiment=rng"], "did you mean 'ring'?"),
+  (["--experiment="], "unknown experiment ''; allowed: normal"),
+  (["--loss=hing"], "--loss=hing is not allowed; it must be one of minimax"),
+  (["--batchsize=3"], "did you mean 'batch_size'?"),
+  (["--radius=2"], "experiment 'normal' has no --radius"),
+  (["--steps=many"], "--steps=many is not allowed; it must be a whole number"),
+  (["--steps=-1"], "at least 1"),
+  (["--batch_size=0"], "at least 1"),
+  (["--generator_learning_rate=nan"], "above 0"),
+  (["--generator_learning_rate=-1"], "above 0"),
+  (["--discriminator_dropout=1"], "below 1"),
+  (["--seed=-1"], "at least 0"),
+  (["--seed=4294967295", "--num_seeds=2"], "range of seeds"),
+  (["--num_seeds=0"], "at least 1"),
+  (["--num_seeds=two"], "a whole number"),
+  (["--platform=gpu"], "--platform=gpu is not on this machine; here: cpu"),
+  (["--platform=abacus"], "one of cpu, gpu, tpu"),
+  (["--discriminator_steps=5", "--experiment=ring"], "--update=alternating"),
+  (["--input_mean=1,2", "--input_stddev=1,2,3"], "3 numbers for the 2"),
+  (["--overwrite=maybe"], "--overwrite"),
+  (["--steps"], "--steps"),
+  (["ring"], "unexpected argument 'ring'"),
+  (["--workdir=full"], "workdir full exists"),
+  (["--workdir=full", "--overwrite"], "not a run folder"),
+  (["--workdir=file"], "cannot be made"),
+  (["--workdir=file/below", "--overwrite"], "cannot be made"),
+  (["--workdir=/proc/run"], "cannot be made"),
+)
+
+
+class MistakesTest(parameterized.TestCase):
+  """Every mistake ends with one line, and leaves the folder as it was."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    folder = tempfile.TemporaryDirectory()
+    cls.addClassCleanup(folder.cleanup)
+    cls.folder = Path(folder.name)
+    (cls.folder / "full").mkdir()
+    (cls.folder / "full" / "precious").write_text("content")
+    (cls.folder / "file").write_text("content")
+    before = cls.listing()
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+      cls.done = list(
+        pool.map(lambda case: run(*case[0], cwd=cls.folder), MISTAKES)
+      )
+    cls.changed = cls.listing() != before
+
+  @classmethod
+  def listing(cls):
+    return {
+      str(path): path.read_text() if path.is_file() else None
+      for path in cls.folder.rglob("*")
+    }
+
+  @parameterized.parameters(*range(len(MISTAKES)))
+  def test_one_line(self, index):
+    _, message = MISTAKES[index]
+    done = self.done[index]
+    self.assertNotEqual(done.returncode, 0)
+    self.assertEmpty(done.stdout)
+    self.assertLen(done.stderr.splitlines(), 1, done.stderr)
+    self.assertIn(message, done.stderr)
+
+  def test_nothing_was_written(self):
+    self.assertFalse(self.changed)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,113 @@
+"""Settings: parsing, ranges, combinations."""
+
+from absl.testing import absltest, parameterized
+
+from experiments import settings
+from experiments.habr import OneDimensionalSettings
+from experiments.registry import EXPERIMENTS
+from experiments.settings import SettingError, Settings, fields_of
+
+DEFAULTS = Settings()
+
+
+class SettingsTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ("steps", "12", 12),
+    ("generator_learning_rate", "1e-4", 1e-4),
+    ("discriminator_dropout", "0", 0.0),
+    ("loss", "hinge", "hinge"),
+  )
+  def test_text_becomes_a_typed_value(self, name, text, expected):
+    changed = settings.with_values(DEFAULTS, {name: text})
+    self.assertEqual(getattr(changed, name), expected)
+    self.assertIs(type(getattr(changed, name)), type(expected))
+
+  def test_lists_and_booleans(self):
+    changed = settings.with_values(
+      OneDimensionalSettings(),
+      {"input_mean": "-3, 7.5", "published_networks": "true"},
+    )
+    self.assertEqual(changed.input_mean, (-3.0, 7.5))
+    self.assertIs(changed.published_networks, True)
+
+  @parameterized.parameters(
+    ("steps", "many", "at least 1"),
+    ("steps", "1.5", "a whole number"),
+    ("steps", "0", "at least 1"),
+    ("steps", "-3", "at least 1"),
+    ("generator_learning_rate", "nan", "above 0"),
+    ("generator_learning_rate", "inf", "above 0"),
+    ("generator_learning_rate", "0", "above 0"),
+    ("generator_beta1", "1", "below 1"),
+    ("discriminator_dropout", "-0.1", "at least 0 and below 1"),
+    ("loss", "hing", "one of minimax"),
+    ("loss", "", "one of minimax"),
+  )
+  def test_a_wrong_value_is_refused_in_one_line(self, name, text, allowed):
+    with self.assertRaises(SettingError) as caught:
+      settings.with_values(DEFAULTS, {name: text})
+    message = str(caught.exception)
+    self.assertIn(f"--{name}={text}", message)
+    self.assertIn(allowed, message)
+    self.assertNotIn("\n", message)
+
+  @parameterized.parameters("1,,2", "", "1,nan", "a,b")
+  def test_a_wrong_list_is_refused(self, text):
+    with self.assertRaisesRegex(SettingError, "separated by commas"):
+      settings.with_values(OneDimensionalSettings(), {"input_mean": text})
+
+  def test_an_unknown_name_offers_the_nearest(self):
+    with self.assertRaisesRegex(SettingError, "did you mean 'batch_size'"):
+      settings.with_values(DEFAULTS, {"batchsize": "3"})
+
+  def test_a_typed_value_is_checked_too(self):
+    with self.assertRaisesRegex(SettingError, "at least 1"):
+      settings.with_values(DEFAULTS, {"steps": 0})
+
+  @parameterized.parameters(
+    ({"discriminator_steps": "5"}, "needs --update=alternating"),
+    ({"generator_steps": "2"}, "needs --update=alternating"),
+    (
+      {"optimizer": "sgd", "generator_beta1": "0.5"},
+      "no effect with --optimizer=sgd, which reads no betas",
+    ),
+    (
+      {"optimizer": "rmsprop", "discriminator_beta1": "0.5"},
+      "which reads beta2",
+    ),
+  )
+  def test_a_combination_without_sense_is_refused(self, values, message):
+    with self.assertRaisesRegex(SettingError, message):
+      settings.with_values(DEFAULTS, values)
+
+  def test_counts_of_means_and_deviations_must_agree(self):
+    with self.assertRaisesRegex(SettingError, "2 numbers for the 3"):
+      settings.with_values(
+        OneDimensionalSettings(),
+        {"input_mean": "1,2,3", "input_stddev": "1,2"},
+      )
+
+  def test_log_interval(self):
+    self.assertEqual(DEFAULTS.replace(steps=5000).log_interval(), 50)
+    self.assertEqual(DEFAULTS.replace(steps=5).log_interval(), 1)
+    self.assertEqual(DEFAULTS.replace(log_every=7).log_interval(), 7)
+
+  def test_every_default_is_allowed_and_survives_its_own_text(self):
+    for experiment in EXPERIMENTS:
+      experiment.settings.check()
+      texts = {
+        field.name: field.format(getattr(experiment.settings, field.name))
+        for field in fields_of(type(experiment.settings))
+      }
+      again = settings.with_values(experiment.settings, texts)
+      self.assertEqual(again, experiment.settings, experiment.name)
+
+  def test_every_setting_is_documented(self):
+    for experiment in EXPERIMENTS:
+      for field in fields_of(type(experiment.settings)):
+        self.assertTrue(field.metadata["help"], field.name)
+        self.assertTrue(field.allowed(), field.name)
+
+
+if __name__ == "__main__":
+  absltest.main()
