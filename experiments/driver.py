@@ -14,7 +14,7 @@ import numpy as np
 from gan_jax import training
 from gan_jax.types import Device, Players
 
-MAX_FRAMES = 100
+MAX_FRAMES = 101
 MAX_DRAWN_MEMBERS = 8
 SECONDS_PER_CHUNK = 0.5
 

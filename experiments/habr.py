@@ -3,8 +3,8 @@
 The article (Habr, "Generative adversarial networks", 2018, in Russian) learns a
 normal distribution and mixtures of two with a linear generator, then the
 mixtures with a perceptron. It does not publish the means of its mixtures; those
-here show what it describes. `normal` has the settings of the author's code; the
-others differ where that code does not show what the article says.
+here show what it describes. The settings start from the author's code and differ
+where it does not show, in most seeds, what the article says.
 """
 
 import dataclasses
@@ -224,27 +224,37 @@ FIGURES = {
   "training.gif": plots_1d.animation_1d,
 }
 
-_AUTHORS = OneDimensionalSettings(
+# The author's rates and networks. The author's batch of 32, 2,000 steps,
+# first-moment decay of 0.9 and constant rates let one seed in four or so miss.
+_NORMAL = OneDimensionalSettings(
   update="alternating",
   generator_learning_rate=0.1,
   discriminator_learning_rate=0.01,
-  batch_size=32,
-  steps=2000,
+  learning_rate_decay="cosine",
+  generator_beta1=0.5,
+  discriminator_beta1=0.5,
+  steps=3000,
   discriminator_width=256,
   initializer="truncated_normal",
   initial_scale=0.1,
   initial_bias=0.1,
 )
 # With the author's rate of 0.1 the generator leaps from mode to mode.
-_AFFINE = _AUTHORS.replace(generator_learning_rate=0.01, batch_size=64)
+_AFFINE = _NORMAL.replace(
+  generator_learning_rate=0.01,
+  learning_rate_decay="none",
+  generator_beta1=0.9,
+  discriminator_beta1=0.9,
+)
 # The author's settings collapse onto one mode, or a point, in most seeds.
 _PERCEPTRON = PerceptronSettings(
   update="alternating",
-  generator_learning_rate=0.001,
-  discriminator_learning_rate=0.003,
+  generator_learning_rate=0.002,
+  discriminator_learning_rate=0.006,
+  learning_rate_decay="cosine",
   generator_beta1=0.5,
   discriminator_beta1=0.5,
-  steps=4000,
+  steps=5000,
   latent_dim=1,
   generator_width=64,
   discriminator_width=64,
@@ -257,7 +267,7 @@ EXPERIMENTS = (
     name="normal",
     source=f"{SOURCE}, figures 1-7",
     summary="a linear generator learns the mean and deviation of a normal",
-    settings=_AUTHORS,
+    settings=_NORMAL,
     build=build_affine,
     score=functools.partial(score, best_jsd=NORMAL_JSD),
     figures=FIGURES,

@@ -52,7 +52,8 @@ def final_1d(results: Results) -> Figure:
   """Draws the last densities and the discriminator between them.
 
   D*(x) = p(x) / (p(x) + q(x)) is the best discriminator between the data's
-  density p and the generated density q; it is drawn where D is a probability.
+  density p and the generated density q. It is drawn where D is a probability,
+  and where there is enough of either density for their ratio to mean something.
 
   Args:
     results: a one-dimensional run.
@@ -90,9 +91,11 @@ def final_1d(results: Results) -> Figure:
     )
     right.plot(x, values[member], color=plots.DISCRIMINATOR, label="D(x)")
     if plots.is_probability(results):
+      density = snapshots["data_density"]
+      known = density + densities[member] > 0.01 * density.max()
       right.plot(
         x,
-        snapshots["optimal_discriminator"][member, -1],
+        np.where(known, snapshots["optimal_discriminator"][member, -1], np.nan),
         color=plots.DISCRIMINATOR,
         label="D*(x) = p / (p + q)",
         **plots.REFERENCE,

@@ -307,7 +307,10 @@ class MLPGeneratorSettings(Settings):
   )
 
 
-def with_values(settings: Settings, values: Mapping[str, Any]) -> Settings:
+S = typing.TypeVar("S", bound=Settings)
+
+
+def with_values(settings: S, values: Mapping[str, Any]) -> S:
   """Applies typed or textual values by name and checks the whole.
 
   Args:

@@ -17,7 +17,8 @@ class AffineTest(absltest.TestCase):
   def test_scale_is_the_absolute_value(self):
     params = {"params": {"mean": jnp.array([3.0]), "stddev": jnp.array([-2.0])}}
     z = jnp.array([[-1.0], [0.0], [2.0]])
-    np.testing.assert_allclose(Affine().apply(params, z), [[1.0], [3.0], [7.0]])
+    samples = np.asarray(Affine().apply(params, z))
+    np.testing.assert_allclose(samples, [[1.0], [3.0], [7.0]])
     # d/dstddev of the sum is sign(stddev) sum z = -1; d/dmean counts samples.
     gradient = jax.grad(lambda p: jnp.sum(jnp.asarray(Affine().apply(p, z))))(
       params
