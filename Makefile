@@ -10,7 +10,7 @@ run: $(VENV)/run.stamp
 	$(BIN)/python -m experiments.run $(FLAGS)
 
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .

@@ -1,5 +1,6 @@
 """Samples of a two-dimensional run: through time, at the end, and moving."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,12 +17,13 @@ from experiments.results import Results
 
 # Orange where D says generated, white where it cannot tell, blue where it says
 # real: at the equilibrium the picture is white. Samples stand out from light
-# colours.
+# colours, and an odd number of them has a middle.
+_NUM_COLOURS = 257
 _PROBABILITY = colors.LinearSegmentedColormap.from_list(
-  "probability", ["#F0C562", "#FFFFFF", "#5FA7D0"]
+  "probability", ["#F0C562", "#FFFFFF", "#5FA7D0"], _NUM_COLOURS
 )
 _CRITIC = colors.LinearSegmentedColormap.from_list(
-  "critic", ["#FFFFFF", "#2A7FB8"]
+  "critic", ["#FFFFFF", "#2A7FB8"], _NUM_COLOURS
 )
 
 
@@ -36,7 +38,7 @@ def samples_over_time(results: Results) -> Figure:
   """
   steps = results.snapshots["step"]
   frames = plots.choose_frames(len(steps), 6)
-  figure, panels = _planes(results, len(frames), 3)
+  figure, panels = _planes(results, len(frames))
   plots.title(figure, results, f"generated samples, seed {results.seeds[0]}")
   for axes, frame in zip(panels, frames, strict=True):
     axes.plot(
@@ -63,7 +65,7 @@ def final_2d(results: Results) -> Figure:
   """
   members = results.snapshots["samples"][: plots.MAX_PANELS, -1]
   values = results.snapshots["discriminator"][: plots.MAX_PANELS, -1]
-  figure, panels = _planes(results, len(members), 4)
+  figure, panels = _planes(results, len(members))
   step = results.snapshots["step"][-1]
   plots.title(figure, results, f"samples at step {step:,}")
   images = [
@@ -109,11 +111,9 @@ def animation_2d(results: Results) -> Iterator[Image.Image]:
   yield from plots.animate(figure, results, [image, dots, circles], update)
 
 
-def _planes(
-  results: Results, num_panels: int, columns: int
-) -> tuple[Figure, list[Axes]]:
+def _planes(results: Results, num_panels: int) -> tuple[Figure, list[Axes]]:
   """Returns a figure of planes, as high as their aspect asks for."""
-  columns = min(num_panels, columns)
+  columns = math.ceil(math.sqrt(num_panels))
   rows = -(-num_panels // columns)
   width = 6.4 if columns == 1 else 8
   side = (width - 1.6) / columns
@@ -161,7 +161,7 @@ def _levels(
     extent=(x[0], x[-1], y[0], y[-1]),
     origin="lower",
     cmap=_PROBABILITY if probability else _CRITIC,
-    norm=colors.BoundaryNorm(levels, 256),
+    norm=colors.BoundaryNorm(levels, _NUM_COLOURS),
     interpolation="bilinear",
     interpolation_stage="data",
   )
@@ -172,10 +172,12 @@ def _modes(axes: Axes, results: Results) -> LineCollection:
   angles = np.linspace(0, 2 * np.pi, 49)
   circle = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
   circle = 3 * results.snapshots["mode_stddev"] * circle
+  centres = results.snapshots["modes"]
   circles = LineCollection(
-    list(results.snapshots["modes"][:, None] + circle),
+    list(centres[:, None] + circle),
     colors=plots.DATA,
-    linewidths=0.9,
+    # Modes in their hundreds overlap, and thick circles would hide the samples.
+    linewidths=min(0.9, 40 / len(centres)),
     label="data modes, 3 standard deviations",
     zorder=3,
   )

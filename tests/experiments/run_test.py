@@ -64,7 +64,8 @@ class RunTest(absltest.TestCase):
     settings = json.loads((workdir / "settings.json").read_text())
     self.assertEqual(settings["settings"], summary["settings"])
     self.assertIn("git_commit", settings)
-    rows = [json.loads(row) for row in (workdir / "metrics.jsonl").open()]
+    lines = (workdir / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
     self.assertEqual(
       [(row["step"], row["seed"]) for row in rows],
       [(step, seed) for step in (0, 10, 20) for seed in (5, 6, 7)],
@@ -178,7 +179,7 @@ MISTAKES = (
   (["--num_seeds=0"], "at least 1"),
   (["--num_seeds=two"], "a whole number"),
   (["--platform=gpu"], "--platform=gpu is not on this machine; here: cpu"),
-  (["--platform=abacus"], "one of cpu, gpu, tpu"),
+  (["--platform=abacus"], "one of auto, cpu, gpu, tpu"),
   (["--discriminator_steps=5", "--experiment=ring"], "--update=alternating"),
   (["--input_mean=1,2", "--input_stddev=1,2,3"], "3 numbers for the 2"),
   (["--overwrite=maybe"], "--overwrite"),

@@ -65,12 +65,11 @@ class TrainingTest(parameterized.TestCase):
       train(problem, [5], [20]), train(problem, [5], [20])
     )
 
-  @parameterized.parameters([[1, 2, 3, 20]], [[7, 14, 20]], [[19, 20]])
-  def test_chunks_do_not_matter_to_the_last_bit(self, stops):
+  def test_chunks_do_not_matter_to_the_last_bit(self):
     problem = ring_problem()
-    chex.assert_trees_all_equal(
-      train(problem, [5], [20]), train(problem, [5], stops)
-    )
+    whole = train(problem, [5], [20])
+    for stops in ([1, 2, 3, 20], [19, 20]):
+      chex.assert_trees_all_equal(whole, train(problem, [5], stops))
 
   def test_seeds_differ(self):
     progress, metrics = train(ring_problem(), [1, 2], [3])
@@ -95,9 +94,8 @@ class TrainingTest(parameterized.TestCase):
   def test_a_population_equals_its_members(self, devices):
     # Batched products sum in another order; twenty steps do not amplify that
     # beyond 1e-4 of parameters of order one.
-    seeds = [3, 1, 4, 6]
-    together, _ = train(ring_problem(), seeds, [20], devices)
-    for index, seed in enumerate(seeds):
+    together, _ = train(ring_problem(), [3, 1, 4, 6], [20], devices)
+    for index, seed in ((0, 3), (2, 4)):
       alone, _ = train(ring_problem(), [seed], [20])
       member = jax.tree.map(lambda x, index=index: x[index], together.state)
       chex.assert_trees_all_close(
@@ -106,12 +104,11 @@ class TrainingTest(parameterized.TestCase):
 
   def test_one_member_a_device_gives_the_bits_of_the_member_alone(self):
     together, _ = train(ring_problem(), [3, 1], [20], devices=2)
-    for index, seed in enumerate([3, 1]):
-      alone, _ = train(ring_problem(), [seed], [20])
-      chex.assert_trees_all_equal(
-        jax.tree.map(lambda x, index=index: x[index], together.state),
-        jax.tree.map(lambda x: x[0], alone.state),
-      )
+    alone, _ = train(ring_problem(), [1], [20])
+    chex.assert_trees_all_equal(
+      jax.tree.map(lambda x: x[1], together.state),
+      jax.tree.map(lambda x: x[0], alone.state),
+    )
 
   def test_members_must_divide_among_devices(self):
     with self.assertRaisesRegex(ValueError, "3 members cannot be divided"):
