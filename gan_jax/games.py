@@ -24,6 +24,14 @@ Costs = Callable[
   tuple[Players[Array], tuple[Players[Variables], Metrics]],
 ]
 
+Gradients = Callable[
+  [Players[Params], Players[Variables], Batch, PRNGKey],
+  tuple[Players[Params], Players[Array], tuple[Players[Variables], Metrics]],
+]
+
+MIN_SLOPE = 1e-20
+"""Least size of a slope dJ_D/dlogit that `adversarial` divides by."""
+
 
 class Game(NamedTuple):
   """Two players, each of whom minimises a cost that both parameters set.
@@ -37,6 +45,9 @@ class Game(NamedTuple):
       a scalar cost for each player, the updated variables, and further scalars
       worth logging. Pure; the key draws the latents and the dropout masks.
     sample: (params, variables, key, n) -> [n, ...] generated samples.
+    gradients: (params, variables, batch, key) -> (gradients, costs, (variables,
+      metrics)), the gradient of each player's cost in its own parameters and
+      what `costs` returns; None where `pullbacks` of the costs will do.
     discriminate: (params, variables, x [n, ...]) -> logits [n], without
       dropout; None for a game without a discriminator on data.
   """
@@ -44,9 +55,36 @@ class Game(NamedTuple):
   init: Callable[[PRNGKey], tuple[Players[Params], Players[Variables]]]
   costs: Costs
   sample: Callable[[Players[Params], Players[Variables], PRNGKey, int], Array]
+  gradients: Gradients | None = None
   discriminate: (
     Callable[[Players[Params], Players[Variables], Array], Array] | None
   ) = None
+
+
+def pullbacks(costs: Costs) -> Gradients:
+  """Takes both players' gradients as two pullbacks of one forward pass.
+
+  Args:
+    costs: of a game.
+
+  Returns:
+    (params, variables, batch, key) -> (gradients, costs, (variables, metrics)).
+  """
+
+  def gradients(params, variables, batch, key):
+    values, pull, auxiliary = jax.vjp(
+      lambda params: costs(params, variables, batch, key), params, has_aux=True
+    )
+    chex.assert_rank(values, 0)
+    one, zero = (
+      jax.tree.map(like, values) for like in (jnp.ones_like, jnp.zeros_like)
+    )
+    (of_generator,) = pull(zero._replace(generator=one.generator))
+    (of_discriminator,) = pull(zero._replace(discriminator=one.discriminator))
+    gradients = Players(of_generator.generator, of_discriminator.discriminator)
+    return gradients, values, auxiliary
+
+  return gradients
 
 
 def _split_variables(collections: Any) -> tuple[Params, Variables]:
@@ -92,8 +130,9 @@ def adversarial(
 
   Each evaluation of the costs draws as many latents as the batch has samples.
   The discriminator sees real and fake samples in one pass, which is one matrix
-  product a layer instead of two; a discriminator with variables of its own
-  (batch statistics) mixes the samples of a minibatch, so it sees the two apart.
+  product a layer instead of two, and both gradients share one pass back through
+  it. A discriminator with variables of its own (batch statistics) mixes the
+  samples of a minibatch, so it sees the two apart, and is passed back twice.
 
   Args:
     generator: module (latents [n, k], train) -> samples [n, ...].
@@ -125,7 +164,14 @@ def adversarial(
       Players(*(variables for _, variables in collections)),
     )
 
-  def discriminator_logits(params, variables, real, fake, key):
+  def generate(params, variables, key, n):
+    latents_key, dropout_key = jax.random.split(key)
+    return _apply(
+      generator, params, variables, latents(latents_key, n), dropout_key
+    )
+
+  def judge(params, variables, real, fake, key):
+    chex.assert_equal_shape((real, fake))
     if variables:
       real_key, fake_key = jax.random.split(key)
       real_logits, variables = _apply(
@@ -140,47 +186,92 @@ def adversarial(
       )
       real_logits, fake_logits = jnp.split(logits, 2)
     chex.assert_shape((real_logits, fake_logits), (len(real), 1))
-    return real_logits[:, 0], fake_logits[:, 0], variables
+    return (real_logits[:, 0], fake_logits[:, 0]), variables
+
+  def penalty(params):
+    if discriminator_l2 is None:
+      return jnp.zeros(())
+    kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
+    return 0.5 * discriminator_l2 * sum(jnp.sum(k**2) for k in kernels)
+
+  def measure(real_logits, fake_logits):
+    if loss.probability:
+      return {
+        "discriminator_real": jnp.mean(jax.nn.sigmoid(real_logits)),
+        "discriminator_fake": jnp.mean(jax.nn.sigmoid(fake_logits)),
+      }
+    return {
+      "critic_real": jnp.mean(real_logits),
+      "critic_fake": jnp.mean(fake_logits),
+    }
 
   def costs(params, variables, batch, key):
-    latents_key, generator_key, discriminator_key = jax.random.split(key, 3)
-    fake, generator_variables = _apply(
-      generator,
-      params.generator,
-      variables.generator,
-      latents(latents_key, len(batch)),
-      generator_key,
+    generator_key, discriminator_key = jax.random.split(key)
+    fake, generator_variables = generate(
+      params.generator, variables.generator, generator_key, len(batch)
     )
-    chex.assert_equal_shape((batch, fake))
-    real_logits, fake_logits, discriminator_variables = discriminator_logits(
+    logits, discriminator_variables = judge(
       params.discriminator,
       variables.discriminator,
       batch,
       fake,
       discriminator_key,
     )
-    penalty = jnp.zeros(())
-    if discriminator_l2 is not None:
-      kernels = [
-        leaf for leaf in jax.tree.leaves(params.discriminator) if leaf.ndim > 1
-      ]
-      penalty = 0.5 * discriminator_l2 * sum(jnp.sum(k**2) for k in kernels)
-    means = Players(real_logits, fake_logits)
-    name = "critic"
-    if loss.probability:
-      means = jax.tree.map(jax.nn.sigmoid, means)
-      name = "discriminator"
     return (
       Players(
-        generator=loss.generator(real_logits, fake_logits),
-        discriminator=loss.discriminator(real_logits, fake_logits) + penalty,
+        generator=loss.generator(*logits),
+        discriminator=loss.discriminator(*logits)
+        + penalty(params.discriminator),
       ),
       (
         Players(generator_variables, discriminator_variables),
-        {
-          f"{name}_real": jnp.mean(means[0]),
-          f"{name}_fake": jnp.mean(means[1]),
-        },
+        measure(*logits),
+      ),
+    )
+
+  def gradients(params, variables, batch, key):
+    if variables.discriminator:
+      return pullbacks(costs)(params, variables, batch, key)
+    generator_key, discriminator_key = jax.random.split(key)
+    fake, pull_generator, generator_variables = jax.vjp(
+      lambda own: generate(own, variables.generator, generator_key, len(batch)),
+      params.generator,
+      has_aux=True,
+    )
+    logits, pull_discriminator, discriminator_variables = jax.vjp(
+      lambda own, fake: judge(own, {}, batch, fake, discriminator_key),
+      params.discriminator,
+      fake,
+      has_aux=True,
+    )
+    generator_cost, generator_slope = jax.value_and_grad(loss.generator, 1)(
+      *logits
+    )
+    discriminator_cost, (real_slope, fake_slope) = jax.value_and_grad(
+      loss.discriminator, (0, 1)
+    )(*logits)
+    # A sample's logit depends on no other sample, so the pullbacks of the two
+    # costs to a fake sample are the same vector times their slopes at its
+    # logit: one pass back through the discriminator serves both. A slope too
+    # small to divide by (hinge has flat parts) is raised to what no optimizer
+    # can tell from it.
+    fake_slope = jnp.where(
+      jnp.abs(fake_slope) < MIN_SLOPE, MIN_SLOPE, fake_slope
+    )
+    gradient, to_fake = pull_discriminator((real_slope, fake_slope))
+    ratio = generator_slope / fake_slope
+    to_fake *= ratio.reshape(-1, *(1,) * (fake.ndim - 1))
+    (generator_gradient,) = pull_generator(to_fake)
+    value, penalty_gradient = jax.value_and_grad(penalty)(params.discriminator)
+    return (
+      Players(
+        generator_gradient,
+        jax.tree.map(jnp.add, gradient, penalty_gradient),
+      ),
+      Players(generator_cost, discriminator_cost + value),
+      (
+        Players(generator_variables, discriminator_variables),
+        measure(*logits),
       ),
     )
 
@@ -196,4 +287,4 @@ def adversarial(
     chex.assert_shape(logits, (len(x), 1))
     return logits[:, 0]
 
-  return Game(init, costs, sample, discriminate)
+  return Game(init, costs, sample, gradients, discriminate)

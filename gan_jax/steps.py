@@ -5,11 +5,11 @@ A step is pure, `(state, batch, key) -> (state, metrics)`, and its metrics hold
 the parameters that the last gradient was taken at.
 """
 
-import chex
 import jax
 import jax.numpy as jnp
 import optax
 
+from gan_jax import games
 from gan_jax.games import Game
 from gan_jax.types import (
   Array,
@@ -82,7 +82,7 @@ def simultaneous(game: Game, optimizers: Optimizers) -> Step:
 
     g <- g - opt(d J_G / d g (g, d)),  d <- d - opt(d J_D / d d (g, d)).
 
-  The two gradients share one forward pass; they are two pullbacks of it.
+  The two gradients share one forward pass.
 
   Args:
     game: the game to play.
@@ -96,30 +96,21 @@ def simultaneous(game: Game, optimizers: Optimizers) -> Step:
     arXiv:1701.00160, section 3.1.
   """
 
+  own_gradients = game.gradients or games.pullbacks(game.costs)
+
   def step(state: TrainState, batch: Batch, key: PRNGKey):
-    costs, pullback, (variables, metrics) = jax.vjp(
-      lambda params: game.costs(params, state.variables, batch, key),
-      state.params,
-      has_aux=True,
-    )
-    chex.assert_rank(costs, 0)
-    ones, zeros = (
-      jax.tree.map(make_like, costs)
-      for make_like in (jnp.ones_like, jnp.zeros_like)
-    )
-    (generator_pull,) = pullback(zeros._replace(generator=ones.generator))
-    (discriminator_pull,) = pullback(
-      zeros._replace(discriminator=ones.discriminator)
+    gradients, costs, (variables, metrics) = own_gradients(
+      state.params, state.variables, batch, key
     )
     generator, generator_state = _descend(
       optimizers.generator,
-      generator_pull.generator,
+      gradients.generator,
       state.optimizer_states.generator,
       state.params.generator,
     )
     discriminator, discriminator_state = _descend(
       optimizers.discriminator,
-      discriminator_pull.discriminator,
+      gradients.discriminator,
       state.optimizer_states.discriminator,
       state.params.discriminator,
     )

@@ -26,6 +26,8 @@ from gan_jax.types import (
   TrainState,
 )
 
+MEMBERS_PER_PASS = 4
+"""Members that a CPU core trains at once: more do not fit its caches."""
 NEVER = -1
 """The failure step of a player whose cost has always been finite."""
 
@@ -151,8 +153,13 @@ def _over_members(
     if per_device == 1:
       outputs = function(*jax.tree.map(lambda x: x[0], members), *shared)
       return jax.tree.map(lambda x: x[None], outputs)
-    return jax.vmap(lambda *members: function(*members, *shared))(*members)
+    return jax.lax.map(
+      lambda members: function(*members, *shared), members, batch_size=at_once
+    )
 
+  at_once = per_device
+  if mesh.devices.flat[0].platform == "cpu":
+    at_once = min(per_device, MEMBERS_PER_PASS)
   if mesh.size == 1:
     return mapped
   split, whole = PartitionSpec("members"), PartitionSpec()

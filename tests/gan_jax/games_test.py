@@ -5,7 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 from flax import linen as nn
 
 from gan_jax import games, losses, steps
@@ -50,7 +50,7 @@ def fixed_params(mean=0.5, stddev=-2.0, kernel=0.7, bias=-0.3):
   )
 
 
-class AdversarialTest(absltest.TestCase):
+class AdversarialTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.real = jnp.linspace(-1.0, 3.0, 5)[:, None]
@@ -58,8 +58,10 @@ class AdversarialTest(absltest.TestCase):
     self.variables = Players({}, {})
 
   def latents_of(self, key, n):
-    """The latents that `costs` draws from a key, by its named split."""
-    return np.asarray(latents.normal(1)(jax.random.split(key, 3)[0], n))
+    """The latents that `costs` draws from a key, by its named splits."""
+    generator_key, _ = jax.random.split(key)
+    latents_key, _ = jax.random.split(generator_key)
+    return np.asarray(latents.normal(1)(latents_key, n))
 
   def test_costs_and_metrics(self):
     game = affine_game(discriminator_l2=0.1)
@@ -130,6 +132,50 @@ class AdversarialTest(absltest.TestCase):
     np.testing.assert_allclose(
       dense["bias"], [-(1 - d_real).mean() + d_fake.mean()], rtol=1e-4
     )
+
+  @parameterized.parameters(
+    losses.minimax,
+    losses.non_saturating,
+    losses.maximum_likelihood,
+    losses.least_squares,
+    losses.hinge,
+    losses.wasserstein,
+    losses.bounded_linear,
+    losses.relativistic_average,
+    losses.relativistic_pairing,
+    lambda: losses.f_divergence("jeffrey"),
+    lambda: losses.f_divergence("total_variation"),
+  )
+  def test_one_pass_back_equals_two(self, loss):
+    # With logits of about 1, and with some of them beyond -88, where the
+    # slope of the cross-entropy underflows.
+    for scale in (1.0, 200.0):
+      game = games.adversarial(
+        MLP(hidden=(8,), features=2),
+        MLP(hidden=(8, 8), features=1, dropout=0.25),
+        loss(),
+        latents.normal(2),
+        discriminator_l2=0.01,
+      )
+      params, variables = game.init(KEY)
+      params = params._replace(
+        discriminator=jax.tree.map(
+          lambda x, scale=scale: x * scale, params.discriminator
+        )
+      )
+      batch = jax.random.normal(KEY, (16, 2))
+      assert game.gradients is not None
+      one = game.gradients(params, variables, batch, KEY)
+      two = games.pullbacks(game.costs)(params, variables, batch, KEY)
+      jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(
+          a, b, rtol=1e-4, atol=1e-5 * float(jnp.max(jnp.abs(b))) + 1e-12
+        ),
+        one,
+        two,
+      )
+      largest = max(jnp.max(jnp.abs(x)) for x in jax.tree.leaves(one[0]))
+      self.assertGreater(largest, 1e-3)
 
   def test_sample_and_discriminate(self):
     game = affine_game()
