@@ -3,8 +3,8 @@
 The article (Habr, "Generative adversarial networks", 2018, in Russian) learns a
 normal distribution and mixtures of two with a linear generator, then the
 mixtures with a perceptron. It does not publish the means of its mixtures; those
-here show what it describes. The settings start from the author's code and differ
-where it does not show, in most seeds, what the article says.
+here show what it describes. The settings start from the author's code and
+differ where it does not show, in most seeds, what the article says.
 """
 
 import dataclasses

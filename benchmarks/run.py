@@ -1,0 +1,76 @@
+"""Times this library beside its peers: `python -m benchmarks.run`."""
+
+import dataclasses
+import importlib
+import importlib.util
+import os
+from pathlib import Path
+
+from benchmarks.report import print_report
+from experiments import command_line, results
+from experiments.settings import setting, unknown
+
+USAGE = """\
+python -m benchmarks.run --suite=NAME [--out=FILE.json]
+
+Times this library, PyTorch and a tutorial's JAX side by side in one process and
+prints a table. Needs the extra `bench`: pip install -e '.[bench]'."""
+
+SUITES = {"toy": "benchmarks.toy"}
+"""By name, the module whose `measure` makes the report. It is imported when it
+runs, because it imports PyTorch."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BenchmarkOptions:
+  """The flags of this command."""
+
+  suite: str = setting("toy", "what to time")
+  out: str = setting("", "a JSON file to write the report to as well")
+  overwrite: bool = setting(False, "replace a file that is there")
+  quick: bool = setting(
+    False, "take a few steps, to see that everything works; no timing to trust"
+  )
+
+
+def run(argv: list[str]) -> int:
+  """Runs the command and returns its exit code."""
+  options, _ = command_line.read(argv, BenchmarkOptions, (), USAGE)
+  if options.suite not in SUITES:
+    raise command_line.UsageError(unknown("suite", options.suite, SUITES))
+  out = Path(options.out) if options.out else None
+  if out is not None:
+    _check_writable(out, options.overwrite)
+  if importlib.util.find_spec("torch") is None:
+    raise command_line.UsageError(
+      "PyTorch, which this compares with, is not installed: "
+      "pip install -e '.[bench]'"
+    )
+  measured = importlib.import_module(SUITES[options.suite]).measure(
+    options.quick
+  )
+  report = {"suite": options.suite, **measured}
+  print_report(report)
+  if out is not None:
+    results.write_json(out, report)
+    print(f"written to {out}")
+  return 0
+
+
+def _check_writable(out: Path, overwrite: bool) -> None:
+  """Refuses a file that could not be written when all has been measured."""
+  if not os.access(out.parent, os.W_OK):
+    raise command_line.UsageError(
+      f"--out={out} cannot be written: {out.parent} is no folder that is there "
+      "and can be written to"
+    )
+  if out.is_dir():
+    raise command_line.UsageError(f"--out={out} is a folder, not a file")
+  if out.exists() and not overwrite:
+    raise command_line.UsageError(
+      f"--out={out} is there already; --overwrite replaces it"
+    )
+
+
+if __name__ == "__main__":
+  command_line.main(run)

@@ -1,0 +1,127 @@
+"""The command, as a user runs it."""
+
+import importlib.util
+import json
+import math
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+from pathlib import Path
+from unittest import mock
+
+from absl.testing import absltest
+
+from benchmarks import run
+from experiments.command_line import UsageError
+
+ROOT = Path(__file__).parents[2]
+
+
+def command(*flags, cwd):
+  """Runs the command in a folder and returns the finished process."""
+  return subprocess.run(
+    [sys.executable, "-m", "benchmarks.run", *flags],
+    cwd=cwd,
+    env={**os.environ, "PYTHONPATH": str(ROOT)},
+    capture_output=True,
+    text=True,
+    timeout=600,
+  )
+
+
+class RunTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    self.folder = Path(folder.name)
+
+  def refuse(self, flags, pattern):
+    """Checks that the flags are refused in one line, nothing measured."""
+    with self.assertRaisesRegex(UsageError, pattern) as caught:
+      run.run(["run", *flags])
+    self.assertNotIn("\n", str(caught.exception))
+
+  def test_a_mistake_is_one_line(self):
+    done = command("--suite=toys", cwd=self.folder)
+    self.assertEqual(done.returncode, 2)
+    self.assertEqual(
+      done.stderr,
+      "error: unknown suite 'toys'; did you mean 'toy'? allowed: toy\n",
+    )
+    self.assertEqual(done.stdout, "")
+
+  def test_mistakes_are_refused(self):
+    self.refuse(["--sweet=toy"], "sweet")
+    self.refuse(["--quick=perhaps"], "quick")
+    self.refuse([f"--out={self.folder}/none/a.json"], "no folder")
+    self.refuse([f"--out={self.folder}"], "is a folder")
+
+  def test_a_report_is_not_overwritten(self):
+    out = self.folder / "report.json"
+    out.write_text("mine")
+    self.refuse([f"--out={out}"], "--overwrite")
+    self.assertEqual(out.read_text(), "mine")
+
+  def test_without_pytorch(self):
+    out = self.folder / "report.json"
+    out.write_text("mine")
+    with mock.patch.object(importlib.util, "find_spec", return_value=None):
+      self.refuse(
+        [f"--out={out}", "--overwrite"], r"pip install -e '\.\[bench\]'"
+      )
+    self.assertEqual(out.read_text(), "mine")
+
+  @unittest.skipUnless(
+    importlib.util.find_spec("torch"),
+    "PyTorch, the extra `bench`, is not installed",
+  )
+  def test_the_report(self):
+    out = self.folder / "report.json"
+    done = command("--quick", "--out=report.json", cwd=self.folder)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertIn("gan_jax_32_seeds", done.stdout)
+    report = json.loads(out.read_text())
+    self.assertCountEqual(
+      report,
+      (
+        *("suite", "machine", "versions"),
+        *("rows", "missing", "ratios", "floor"),
+      ),
+    )
+    self.assertEqual(report["suite"], "toy")
+    self.assertIn("cores", report["machine"]["device"])
+    self.assertIn("torch", report["versions"])
+    rows = {row["name"]: row for row in report["rows"]}
+    # Without a C++ compiler one is missing, and says why.
+    missing = [entry["name"] for entry in report["missing"]]
+    self.assertContainsSubset(missing, ["pytorch_compiled"])
+    self.assertTrue(all(entry["reason"] for entry in report["missing"]))
+    self.assertCountEqual(
+      [*rows, *missing],
+      (
+        *("pytorch_eager", "pytorch_economical", "pytorch_compiled"),
+        *("jax_textbook", "gan_jax_alternating", "gan_jax"),
+        *("gan_jax_8_seeds", "gan_jax_32_seeds"),
+      ),
+    )
+    for row in rows.values():
+      for name in ("steps_per_second", "first_step_seconds", "peak_memory_mib"):
+        self.assertGreater(row[name], 0)
+      self.assertLen(row["rounds"], 2)
+    own = report["ratios"]["64"]["contestants"]["pytorch_eager"]
+    self.assertEqual(own["to_pytorch_eager"], 1.0)
+    bound = report["floor"]["batches"]["64"]
+    reached = bound["reached"]["gan_jax"]["of_peak"]
+    self.assertTrue(
+      math.isclose(
+        reached * bound["steps_per_second_at_peak"],
+        rows["gan_jax"]["steps_per_second"],
+      )
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()
