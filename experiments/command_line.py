@@ -25,6 +25,7 @@ from experiments.settings import (
 )
 
 USAGE_EXIT_CODE = 2
+INTERRUPTED_EXIT_CODE = 130
 
 Options = TypeVar("Options")
 
@@ -170,5 +171,8 @@ def main(command: Callable[[list[str]], int]) -> None:
   try:
     sys.exit(command(sys.argv))
   except (PlatformError, RunFolderError, SettingError, UsageError) as error:
-    print(f"error: {error}", file=sys.stderr)
+    print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
     sys.exit(USAGE_EXIT_CODE)
+  except KeyboardInterrupt:
+    print("interrupted", file=sys.stderr)
+    sys.exit(INTERRUPTED_EXIT_CODE)

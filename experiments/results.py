@@ -152,7 +152,11 @@ def create(workdir: Path, overwrite: bool) -> None:
           f"workdir {workdir} is not a run folder (it has no {SETTINGS}), so "
           "--overwrite leaves it alone; choose another"
         )
-      shutil.rmtree(workdir)
+      # Only what a run writes goes; a user's notes beside it stay.
+      for name in (METRICS, SNAPSHOTS, SUMMARY, "training.gif", SETTINGS):
+        (workdir / name).unlink(missing_ok=True)
+      if (workdir / "figures").is_dir():
+        shutil.rmtree(workdir / "figures")
     (workdir / "figures").mkdir(parents=True)
   except OSError as error:
     raise RunFolderError(

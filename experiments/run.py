@@ -18,7 +18,6 @@ metrics, a score, pictures and an animation. With --experiment, this help shows
 the settings and defaults of that experiment alone."""
 
 ALL_FAILED_EXIT_CODE = 1
-INTERRUPTED_EXIT_CODE = 130
 DEFAULT_PARENT = Path("runs")
 
 
@@ -99,7 +98,7 @@ def run(argv: list[str]) -> int:
       )
     except KeyboardInterrupt:
       console.say(f"interrupted; what was logged is kept in {workdir}")
-      return INTERRUPTED_EXIT_CODE
+      return command_line.INTERRUPTED_EXIT_CODE
   run_results = results.Results(
     experiment.name,
     dataclasses.asdict(settings),
