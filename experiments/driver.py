@@ -128,7 +128,7 @@ def train(
   num_logs = -(-num_steps // log_every) + 1
   frame_every = -(-num_logs // MAX_FRAMES)
   steps, rows, frame_steps, frames = [], [], [], []
-  failures = ()
+  failures, remembered = (), None
   step, seconds = 0, 0.0
   chunk = 1
   for index in range(num_logs):
@@ -155,7 +155,13 @@ def train(
       Players(metrics["generator_cost"], metrics["discriminator_cost"]),
       step,
     )
-    failures = _failures(failed_at, seeds)
+    # An evaluation's failure is not in the loop's memory, so it is kept here.
+    remembered = jax.tree.map(
+      lambda before, now: np.where(before == training.NEVER, now, before),
+      remembered or failed_at,
+      failed_at,
+    )
+    failures = _failures(remembered, seeds)
     failed = np.isin(seeds, [failure.seed for failure in failures])
     for values in metrics.values():
       values[failed] = np.nan

@@ -130,6 +130,18 @@ def _json_number(value: float) -> float | None:
   return float(value) if math.isfinite(value) else None
 
 
+def _is_run_folder(workdir: Path) -> bool:
+  """Tells whether a folder has the settings file that a run writes."""
+  path = workdir / SETTINGS
+  if not path.is_file():
+    return False
+  try:
+    content = json.loads(path.read_text())
+  except ValueError:
+    return False
+  return isinstance(content, dict) and {"experiment", "seeds"} <= set(content)
+
+
 def create(workdir: Path, overwrite: bool) -> None:
   """Makes an empty run folder.
 
@@ -147,9 +159,10 @@ def create(workdir: Path, overwrite: bool) -> None:
         raise RunFolderError(
           f"workdir {workdir} exists; choose another or pass --overwrite"
         )
-      if not (workdir / SETTINGS).is_file():
+      if not _is_run_folder(workdir):
         raise RunFolderError(
-          f"workdir {workdir} is not a run folder (it has no {SETTINGS}), so "
+          f"workdir {workdir} is not a run folder (it has no run's {SETTINGS}), "
+          "so "
           "--overwrite leaves it alone; choose another"
         )
       # Only what a run writes goes; a user's notes beside it stay.

@@ -56,15 +56,18 @@ class RunFolderTest(parameterized.TestCase):
   def test_an_existing_run_is_kept_unless_overwritten(self):
     workdir = self.parent / "run"
     results.create(workdir, overwrite=False)
-    (workdir / results.SETTINGS).write_text("{}")
+    (workdir / results.SETTINGS).write_text('{"experiment": "", "seeds": []}')
+    (workdir / "notes").write_text("mine")
     with self.assertRaisesRegex(RunFolderError, "pass --overwrite"):
       results.create(workdir, overwrite=False)
     self.assertTrue((workdir / results.SETTINGS).exists())
     results.create(workdir, overwrite=True)
     self.assertFalse((workdir / results.SETTINGS).exists())
+    self.assertTrue((workdir / "notes").exists())
 
   def test_overwrite_spares_what_is_no_run_folder(self):
     (self.parent / "thesis.tex").write_text("ten years of work")
+    (self.parent / results.SETTINGS).write_text('{"editor": "dark"}')
     with self.assertRaisesRegex(RunFolderError, "not a run folder"):
       results.create(self.parent, overwrite=True)
     self.assertTrue((self.parent / "thesis.tex").exists())
