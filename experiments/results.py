@@ -161,9 +161,8 @@ def create(workdir: Path, overwrite: bool) -> None:
         )
       if not _is_run_folder(workdir):
         raise RunFolderError(
-          f"workdir {workdir} is not a run folder (it has no run's {SETTINGS}), "
-          "so "
-          "--overwrite leaves it alone; choose another"
+          f"workdir {workdir} is not a run folder (no run's {SETTINGS} is in "
+          "it), so --overwrite leaves it alone; choose another"
         )
       # Only what a run writes goes; a user's notes beside it stay.
       for name in (METRICS, SNAPSHOTS, SUMMARY, "training.gif", SETTINGS):
