@@ -6,13 +6,14 @@ import jax
 from flax import linen as nn
 
 from experiments.choices import (
+  ACTIVATIONS,
   INITIALIZERS,
   LATENT_PRIORS,
   LEARNING_RATE_DECAYS,
   LOSSES,
   OPTIMIZERS,
 )
-from experiments.settings import Settings
+from experiments.settings import MLPGeneratorSettings, Settings
 from gan_jax import games, steps
 from gan_jax.data.densities import Density
 from gan_jax.networks.mlp import MLP
@@ -20,25 +21,43 @@ from gan_jax.training import Problem
 from gan_jax.types import Array, Metrics, Players, PRNGKey, TrainState
 
 
-def mlp(
-  settings: Settings, depth: int, width: int, features: int, dropout: float = 0
+def _mlp(
+  settings: Settings,
+  depth: int,
+  width: int,
+  activation: str,
+  features: int,
+  dropout: float = 0,
 ) -> MLP:
   """Makes an MLP with the settings' initialisers."""
   return MLP(
     hidden=(width,) * depth,
     features=features,
+    activation=ACTIVATIONS[activation],
     dropout=dropout,
     kernel_init=INITIALIZERS[settings.initializer](settings.initial_scale),
     bias_init=nn.initializers.constant(settings.initial_bias),
   )
 
 
+def mlp_generator(settings: MLPGeneratorSettings, features: int) -> MLP:
+  """Makes the generator of samples [n, features] that the settings describe."""
+  return _mlp(
+    settings,
+    settings.generator_depth,
+    settings.generator_width,
+    settings.generator_activation,
+    features,
+  )
+
+
 def mlp_discriminator(settings: Settings) -> MLP:
   """Makes the discriminator that the settings describe."""
-  return mlp(
+  return _mlp(
     settings,
     settings.discriminator_depth,
     settings.discriminator_width,
+    settings.discriminator_activation,
     features=1,
     dropout=settings.discriminator_dropout,
   )

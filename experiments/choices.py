@@ -66,6 +66,14 @@ LATENT_PRIORS: Mapping[str, Callable[[int], Callable[..., Array]]] = {
   "uniform": latents.uniform,
 }
 
+ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
+  "relu": nn.relu,
+  # With the slope of DCGAN below 0.
+  "leaky_relu": functools.partial(nn.leaky_relu, negative_slope=0.2),
+  "tanh": nn.tanh,
+  "softplus": nn.softplus,
+}
+
 INITIALIZERS: Mapping[str, Callable[[Any], nn.initializers.Initializer]] = {
   # Each takes `initial_scale`: a standard deviation for the first two, a
   # factor on the standard deviation or the matrix for the others.

@@ -20,6 +20,7 @@ from rich.text import Text
 
 from experiments.driver import Failure, Log
 from experiments.experiment import Experiment
+from experiments.reproduce.reproduction import Reproduction
 
 NUM_PLAIN_LINES = 10
 """Lines of progress where the output is no terminal."""
@@ -42,6 +43,56 @@ def print_experiments(experiments: Iterable[Experiment]) -> None:
   )
   for name, source, summary, *_ in experiments:
     print(f"{name:{names}}  {source:{sources}}  {summary}")
+
+
+def print_reproductions(reproductions: Iterable[Reproduction]) -> None:
+  """Prints the id, source and summary of each figure."""
+  reproductions = tuple(reproductions)
+  ids = max(len(reproduction.id) for reproduction in reproductions)
+  sources = max(len(reproduction.source) for reproduction in reproductions)
+  for each in reproductions:
+    kind = "trained" if each.trained else "closed form"
+    print(
+      f"{each.id:{ids}}  {kind:11}  {each.source:{sources}}  {each.summary}"
+    )
+
+
+def print_failed_checks(record: Mapping[str, Any]) -> None:
+  """Prints a line for each check of a figure that failed."""
+  for check in record["checks"]:
+    if check["passed"] is False:
+      relation = "" if check["relation"] == "within" else check["relation"]
+      say(
+        f"  {record['id']}: {check['name']} is {_plain(check['measured'])}, "
+        f"expected {relation} {_plain(check['expected'])} "
+        f"(tolerance {check['tolerance']:.2g}; {check['origin']})"
+      )
+
+
+def _plain(number: float | str) -> str:
+  """Writes a number of a check, which JSON may have made a word."""
+  return number if isinstance(number, str) else f"{number:.6g}"
+
+
+def print_records(
+  records: Iterable[tuple[Mapping[str, Any], float]],
+) -> None:
+  """Prints a line for each figure: checks passed and seconds taken."""
+  table = Table()
+  table.add_column("figure")
+  table.add_column("checks passed", justify="right")
+  table.add_column("", justify="left")
+  table.add_column("seconds", justify="right")
+  for record, seconds in records:
+    decided = [c for c in record["checks"] if c["passed"] is not None]
+    num_passed = sum(check["passed"] for check in decided)
+    table.add_row(
+      record["id"],
+      f"{num_passed} of {len(decided)}",
+      "" if record["passed"] else "FAILED",
+      f"{seconds:.1f}",
+    )
+  Console().print(table)
 
 
 class _Rate(ProgressColumn):

@@ -63,9 +63,7 @@ def problem(settings: MixtureSettings, density: densities.Density) -> Problem:
   """Makes the problem of two perceptrons and data in the plane."""
   game = assembly.game(
     settings,
-    assembly.mlp(
-      settings, settings.generator_depth, settings.generator_width, features=2
-    ),
+    assembly.mlp_generator(settings, features=2),
     assembly.mlp_discriminator(settings),
     settings.latent_dim,
   )

@@ -1,10 +1,11 @@
 """The experiments: every list, choice and test table derives from this one."""
 
-from experiments import habr, mixtures_2d
+from experiments import fgan, habr, mixtures_2d
 from experiments.experiment import Experiment
 
 EXPERIMENTS: tuple[Experiment, ...] = (
   *habr.EXPERIMENTS,
+  *fgan.EXPERIMENTS,
   *mixtures_2d.EXPERIMENTS,
 )
 

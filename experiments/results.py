@@ -24,6 +24,8 @@ SETTINGS, METRICS, SNAPSHOTS, SUMMARY = (
   "snapshots.npz",
   "summary.json",
 )
+DEFAULT_PARENT = Path("runs")
+"""Where runs go that nobody named a folder for."""
 
 
 class RunFolderError(Exception):
@@ -218,16 +220,21 @@ def write_figures(
   for name, figure in figures.items():
     if isinstance(figure, Figure):
       figure.savefig(workdir / "figures" / name)
-      continue
-    frames = [frame.quantize(128) for frame in figure]
-    frames[0].save(
-      workdir / name,
-      save_all=True,
-      append_images=frames[1:],
-      duration=[80] * (len(frames) - 1) + [2000],
-      loop=0,
-      optimize=False,
-    )
+    else:
+      write_gif(workdir / name, figure)
+
+
+def write_gif(path: Path, images: Iterator[Image.Image]) -> None:
+  """Writes an animation that rests on its last frame."""
+  frames = [image.quantize(128) for image in images]
+  frames[0].save(
+    path,
+    save_all=True,
+    append_images=frames[1:],
+    duration=[80] * (len(frames) - 1) + [2000],
+    loop=0,
+    optimize=False,
+  )
 
 
 def read(workdir: Path) -> Results:

@@ -1,12 +1,16 @@
 """Trains one experiment: `python -m experiments.run --experiment=ring`."""
 
 import dataclasses
-import time
 from pathlib import Path
 
-import numpy as np
-
-from experiments import command_line, console, driver, environment, results
+from experiments import (
+  command_line,
+  console,
+  driver,
+  environment,
+  results,
+  runner,
+)
 from experiments.registry import BY_NAME, EXPERIMENTS
 from experiments.settings import setting, unknown, with_values
 
@@ -18,7 +22,6 @@ metrics, a score, pictures and an animation. With --experiment, this help shows
 the settings and defaults of that experiment alone."""
 
 ALL_FAILED_EXIT_CODE = 1
-DEFAULT_PARENT = Path("runs")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,78 +70,20 @@ def run(argv: list[str]) -> int:
       f"range of seeds, 0 to {2**32 - 1}"
     )
   devices = environment.choose_devices(options.platform, options.num_seeds)
-  problem = experiment.build(settings)
-  machine = environment.describe(devices)
   workdir = _make_workdir(options, experiment.name)
-  results.write_json(
-    workdir / results.SETTINGS,
-    {
-      "experiment": experiment.name,
-      "settings": dataclasses.asdict(settings),
-      "seeds": list(seeds),
-      **machine,
-    },
-  )
-  started = time.perf_counter()
-  with console.progress(experiment.name, settings.steps) as progress:
-
-    def on_log(log: driver.Log) -> None:
-      results.append_metrics(workdir, log.step, seeds, log.metrics)
-      progress.log(log)
-
-    try:
-      outcome = driver.train(
-        problem,
-        seeds,
-        settings.steps,
-        settings.log_interval(),
-        devices,
-        on_chunk=progress.advance,
-        on_log=on_log,
-      )
-    except KeyboardInterrupt:
-      console.say(f"interrupted; what was logged is kept in {workdir}")
-      return command_line.INTERRUPTED_EXIT_CODE
-  run_results = results.Results(
-    experiment.name,
-    dataclasses.asdict(settings),
-    np.asarray(seeds),
-    outcome.steps,
-    outcome.metrics,
-    outcome.snapshots,
-  )
-  summary = {
-    "experiment": experiment.name,
-    "settings": dataclasses.asdict(settings),
-    "seeds": list(seeds),
-    "steps": int(outcome.steps[-1]),
-    "steps_per_second": outcome.steps_per_second,
-    "wall_seconds": time.perf_counter() - started,
-    "device": machine["device"],
-    "versions": machine["versions"],
-    **results.final_and_best(
-      outcome.metrics,
-      # A seed that failed has no metrics at its end, and no score: that is 0.
-      np.nan_to_num(experiment.score(run_results), nan=0.0),
-    ),
-    "failures": [failure._asdict() for failure in outcome.failures],
-  }
-  np.savez_compressed(
-    workdir / results.SNAPSHOTS, allow_pickle=False, **outcome.snapshots
-  )
-  results.write_json(workdir / results.SUMMARY, summary)
-  results.write_figures(
-    workdir,
-    {name: draw(run_results) for name, draw in experiment.figures.items()},
-  )
+  try:
+    _, summary = runner.train(experiment, settings, seeds, devices, workdir)
+  except KeyboardInterrupt:
+    console.say(f"interrupted; what was logged is kept in {workdir}")
+    return command_line.INTERRUPTED_EXIT_CODE
   console.print_summary(summary)
   print(
-    f"{outcome.steps_per_second:,.0f} steps/s for each of {len(seeds)} "
-    f"{'seed' if len(seeds) == 1 else 'seeds'} on {machine['device']}"
+    f"{summary['steps_per_second']:,.0f} steps/s for each of {len(seeds)} "
+    f"{'seed' if len(seeds) == 1 else 'seeds'} on {summary['device']}"
   )
   print(f"written to {workdir}")
-  if len(outcome.failures) == len(seeds):
-    first = console.describe_failure(outcome.failures[0])
+  if len(summary["failures"]) == len(seeds):
+    first = console.describe_failure(driver.Failure(**summary["failures"][0]))
     console.say(f"error: {first}; what was logged is kept in {workdir}")
     return ALL_FAILED_EXIT_CODE
   return 0
@@ -150,7 +95,7 @@ def _make_workdir(options: RunOptions, name: str) -> Path:
     workdir = Path(options.workdir)
     results.create(workdir, options.overwrite)
     return workdir
-  return results.create_numbered(DEFAULT_PARENT, name)
+  return results.create_numbered(results.DEFAULT_PARENT, name)
 
 
 if __name__ == "__main__":

@@ -225,6 +225,11 @@ class Settings:
   discriminator_depth: int = setting(
     2, "hidden layers of the discriminator", minimum=0, maximum=64
   )
+  discriminator_activation: str = setting(
+    "relu",
+    "after each hidden layer of the discriminator",
+    choices=choices.ACTIVATIONS,
+  )
   discriminator_l2: float = setting(
     0.0, "w in w/2 sum(kernel^2), added to the discriminator's cost", minimum=0
   )
@@ -304,6 +309,11 @@ class MLPGeneratorSettings(Settings):
   )
   generator_depth: int = setting(
     2, "hidden layers of the generator", minimum=0, maximum=64
+  )
+  generator_activation: str = setting(
+    "relu",
+    "after each hidden layer of the generator",
+    choices=choices.ACTIVATIONS,
   )
 
 

@@ -106,19 +106,24 @@ def normal(mean: float | Array, stddev: float | Array) -> Density:
 
 
 def normal_mixture(
-  means: Sequence[float | Array], stddevs: Sequence[float | Array]
+  means: Sequence[float | Array],
+  stddevs: Sequence[float | Array],
+  weights: Sequence[float | Array] | None = None,
 ) -> Density:
-  """Returns a mixture of one-dimensional Gaussians of equal weights.
+  """Returns a mixture of one-dimensional Gaussians.
 
   Args:
     means: m scalars.
     stddevs: m scalars, positive.
+    weights: m scalars, summing to one; equal if None.
 
   Returns:
     The density, with d = 1 and a mode for each Gaussian.
   """
   return mixture(
-    jnp.asarray(means, dtype=float)[:, None], jnp.asarray(stddevs, dtype=float)
+    jnp.asarray(means, dtype=float)[:, None],
+    jnp.asarray(stddevs, dtype=float),
+    None if weights is None else jnp.asarray(weights, dtype=float),
   )
 
 

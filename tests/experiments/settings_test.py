@@ -3,7 +3,7 @@
 from absl.testing import absltest, parameterized
 
 from experiments import settings
-from experiments.habr import OneDimensionalSettings
+from experiments.one_dimensional import OneDimensionalSettings
 from experiments.registry import EXPERIMENTS
 from experiments.settings import SettingError, Settings, fields_of
 

@@ -1,0 +1,168 @@
+"""Redraws the literature: `python -m experiments.figures --figure=all`."""
+
+import dataclasses
+import os
+import tempfile
+import time
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments import command_line, console, environment, results, runner
+from experiments.registry import BY_NAME
+from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
+from experiments.reproduce.reproduction import Reproduction, Training
+from experiments.results import Results
+from experiments.settings import setting, unknown, with_values
+from gan_jax.types import Device
+
+USAGE = """\
+python -m experiments.figures --figure=ID[,ID...] | --figure=all | --list
+
+Redraws figures and tables of the literature. Each leaves ID.png, ID.gif where
+it moves, and ID.json with its checks: what was measured, what was expected and
+where that is from. Trained ones read finished run folders under --runs and
+train what is missing. The exit code is 1 if a check failed."""
+
+ALL = "all"
+FAILED_CHECK_EXIT_CODE = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FiguresOptions:
+  """The flags of this command."""
+
+  figure: str = setting("", "what to draw: ids separated by commas, or all")
+  list: bool = setting(False, "print the figures and exit")
+  out: str = setting("figures", "the folder that pictures and checks go to")
+  overwrite: bool = setting(False, "replace pictures and checks that are there")
+  runs: str = setting(
+    str(results.DEFAULT_PARENT),
+    "the folder whose run folders are read, and new ones go to",
+  )
+  platform: str = setting(
+    "auto",
+    "where to train; auto is JAX's first choice",
+    choices=environment.PLATFORMS,
+  )
+
+
+def run(argv: list[str]) -> int:
+  """Runs the command and returns its exit code."""
+  options, _ = command_line.read(argv, FiguresOptions, (), USAGE)
+  if options.list:
+    console.print_reproductions(REPRODUCTIONS)
+    return 0
+  reproductions = _choose(options.figure)
+  out = Path(options.out)
+  _check_out(out, reproductions, options.overwrite)
+  devices = environment.choose_devices(options.platform, os.cpu_count() or 1)
+  machine = environment.describe(devices)
+  records = []
+  for number, reproduction in enumerate(reproductions, start=1):
+    console.say(f"[{number}/{len(reproductions)}] {reproduction.id}")
+    started = time.perf_counter()
+    runs = {
+      name: _run(training, Path(options.runs), devices)
+      for name, training in reproduction.trainings.items()
+    }
+    record = _reproduce(reproduction, runs, machine, out)
+    console.print_failed_checks(record)
+    records.append((record, time.perf_counter() - started))
+  console.print_records(records)
+  print(f"written to {out}")
+  failed = any(not record["passed"] for record, _ in records)
+  return FAILED_CHECK_EXIT_CODE if failed else 0
+
+
+def _choose(ids: str) -> list[Reproduction]:
+  """Returns the reproductions that `--figure` names, each once."""
+  if not ids:
+    raise command_line.UsageError(
+      f"--figure is missing; give ids, or {ALL}; --list shows them"
+    )
+  # What takes no training comes first: its pictures are there in seconds.
+  if ids == ALL:
+    return sorted(REPRODUCTIONS, key=lambda reproduction: reproduction.trained)
+  names = [name.strip() for name in ids.split(",")]
+  for name in names:
+    if name not in BY_ID:
+      raise command_line.UsageError(unknown("figure", name, (*BY_ID, ALL)))
+  return [BY_ID[name] for name in dict.fromkeys(names)]
+
+
+def _files(reproduction: Reproduction, out: Path) -> list[Path]:
+  """Lists the files that a reproduction leaves."""
+  suffixes = ["png", "json"] + (["gif"] if reproduction.animate else [])
+  return [out / f"{reproduction.id}.{suffix}" for suffix in suffixes]
+
+
+def _check_out(
+  out: Path, reproductions: Iterable[Reproduction], overwrite: bool
+) -> None:
+  """Makes the folder, or raises UsageError if it cannot take the files."""
+  try:
+    out.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=out):
+      pass
+  except OSError as error:
+    raise command_line.UsageError(
+      f"--out={out} cannot be written to: {error.strerror or error}"
+    ) from error
+  for reproduction in reproductions:
+    for path in _files(reproduction, out):
+      if path.exists() and not overwrite:
+        raise command_line.UsageError(
+          f"{path} exists; choose another --out or pass --overwrite"
+        )
+
+
+def _run(
+  training: Training, parent: Path, devices: list[Device]
+) -> tuple[Results, Path]:
+  """Reads the finished run of a training, or trains it."""
+  experiment = BY_NAME[training.experiment]
+  settings = with_values(experiment.settings, training.settings)
+  seeds = range(training.num_seeds)
+  workdir = runner.find(parent, experiment, settings, seeds)
+  if workdir is not None:
+    return results.read(workdir), workdir
+  workdir = results.create_numbered(parent, experiment.name)
+  run = runner.train(
+    experiment, settings, seeds, devices[: training.num_seeds], workdir
+  )
+  return run.results, workdir
+
+
+def _reproduce(
+  reproduction: Reproduction,
+  runs: Mapping[str, tuple[Results, Path]],
+  machine: Mapping[str, Any],
+  out: Path,
+) -> dict[str, Any]:
+  """Computes, draws and judges a figure; writes and returns its record."""
+  computed = reproduction.compute(
+    {name: run_results for name, (run_results, _) in runs.items()}
+  )
+  checks = reproduction.judge(computed)
+  picture, content, *_ = _files(reproduction, out)
+  reproduction.draw(computed.drawn).savefig(picture)
+  if reproduction.animate:
+    results.write_gif(
+      picture.with_suffix(".gif"), reproduction.animate(computed.drawn)
+    )
+  record = {
+    "id": reproduction.id,
+    "source": reproduction.source,
+    "summary": reproduction.summary,
+    "checks": checks,
+    "passed": all(check["passed"] is not False for check in checks),
+    "runs": {name: str(workdir) for name, (_, workdir) in runs.items()},
+    **machine,
+  }
+  results.write_json(content, record)
+  return record
+
+
+if __name__ == "__main__":
+  command_line.main(run)

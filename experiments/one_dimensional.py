@@ -1,0 +1,214 @@
+"""One-dimensional games: data on the line against a generator of numbers."""
+
+import dataclasses
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from experiments import assembly, plots, plots_1d
+from experiments.results import Results
+from experiments.settings import (
+  MLPGeneratorSettings,
+  SettingError,
+  Settings,
+  setting,
+)
+from gan_jax.data import densities
+from gan_jax.metrics import one_dimensional
+from gan_jax.networks.affine import Affine
+from gan_jax.training import Problem
+from gan_jax.types import Array, TrainState
+
+DISJOINT_JSD = math.log(2)
+"""JSD of two distributions that do not overlap, the largest there is."""
+NUM_DRAWN_SAMPLES = 1000
+NUM_POINTS = 400
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneDimensionalSettings(Settings):
+  """Adds data on the line: a normal distribution, or a mixture of them."""
+
+  input_mean: tuple[float, ...] = setting(
+    (0.0,), "mean of each mode of the data"
+  )
+  input_stddev: tuple[float, ...] = setting(
+    (1.0,), "standard deviation of each mode, or one for all", above=0
+  )
+  input_weight: tuple[float, ...] = setting(
+    (1.0,),
+    "relative weight of each mode, or one for all: they weigh the same",
+    above=0,
+  )
+  published_networks: bool = setting(
+    False,
+    "let the second hidden layer read the input again, as the published code "
+    "does by a slip: the last hidden layer alone acts",
+  )
+
+  def check(self, given=()) -> None:
+    super().check(given)
+    num_modes = len(self.input_mean)
+    for name in ("input_stddev", "input_weight"):
+      count = len(getattr(self, name))
+      if count not in (1, num_modes):
+        raise SettingError(
+          f"--{name} has {count} numbers for the {num_modes} of --input_mean; "
+          "give one for each, or one for all"
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PerceptronSettings(OneDimensionalSettings, MLPGeneratorSettings):
+  """Adds an MLP generator to data on the line."""
+
+
+def _density(settings: OneDimensionalSettings) -> densities.Density:
+  """Makes the density of the data."""
+  num_modes = len(settings.input_mean)
+
+  def for_each_mode(values):
+    return values * num_modes if len(values) == 1 else values
+
+  weights = for_each_mode(settings.input_weight)
+  return densities.normal_mixture(
+    settings.input_mean,
+    for_each_mode(settings.input_stddev),
+    [weight / sum(weights) for weight in weights],
+  )
+
+
+def _problem(
+  settings: OneDimensionalSettings,
+  generator: nn.Module,
+  latent_dim: int,
+  generated_log_prob: Callable[[TrainState], Callable[[Array], Array] | None],
+) -> Problem:
+  """Makes the problem of a generator of numbers.
+
+  Args:
+    settings: of the experiment.
+    generator: of samples [n, 1].
+    latent_dim: of its latents.
+    generated_log_prob: state -> the generator's exact log-density
+      [k, 1] -> [k], or None where only its samples are known.
+
+  Returns:
+    The problem.
+  """
+  density = _density(settings)
+  depth = settings.discriminator_depth
+  game = assembly.game(
+    settings,
+    generator,
+    assembly.mlp_discriminator(
+      settings.replace(discriminator_depth=_acting(settings, depth))
+    ),
+    latent_dim,
+  )
+
+  def measure(state, key):
+    samples_key, data_key = jax.random.split(key)
+    count = settings.evaluation_samples
+    return one_dimensional.measure(
+      game.sample(state.params, state.variables, samples_key, count),
+      density.sample(data_key, count),
+      density.log_prob,
+      generated_log_prob(state),
+    )
+
+  modes, stddevs = density.modes[:, 0], density.mode_stddev
+  # The data, and N(0, 1), which the linear generator starts as.
+  x = jnp.linspace(
+    jnp.minimum(-3.0, jnp.min(modes - 5 * stddevs)),
+    jnp.maximum(3.0, jnp.max(modes + 5 * stddevs)),
+    NUM_POINTS,
+  )
+  data_log_density = density.log_prob(x[:, None])
+
+  def snapshot(state, key):
+    samples = game.sample(
+      state.params, state.variables, key, settings.evaluation_samples
+    )
+    log_prob = generated_log_prob(state)
+    log_density = (
+      jnp.log(one_dimensional.kernel_density(samples[:, 0], x))
+      if log_prob is None
+      else log_prob(x[:, None])
+    )
+    return {
+      "samples": samples[:NUM_DRAWN_SAMPLES],
+      "generated_density": jnp.exp(log_density),
+      "discriminator": assembly.discriminator_output(
+        settings, game, state, x[:, None]
+      ),
+      # D* = p / (p + q) = sigmoid(log p - log q).
+      "optimal_discriminator": jax.nn.sigmoid(data_log_density - log_density),
+    }
+
+  return assembly.problem(
+    settings,
+    game,
+    density,
+    measure,
+    snapshot,
+    reference={"x": x, "data_density": jnp.exp(data_log_density)},
+  )
+
+
+def _acting(settings: OneDimensionalSettings, depth: int) -> int:
+  """Counts the hidden layers that act."""
+  return min(depth, 1) if settings.published_networks else depth
+
+
+def build_affine(settings: OneDimensionalSettings) -> Problem:
+  """Builds the game of the linear generator G(z) = |stddev| z + mean."""
+
+  def generated_log_prob(state):
+    if settings.latent_prior != "normal":
+      return None
+    params = state.params.generator
+    return densities.normal(
+      params["mean"][0], jnp.abs(params["stddev"][0])
+    ).log_prob
+
+  return _problem(settings, Affine(), 1, generated_log_prob)
+
+
+def build_perceptron(settings: PerceptronSettings) -> Problem:
+  """Builds the game of a perceptron as the generator."""
+  depth = _acting(settings, settings.generator_depth)
+  generator = assembly.mlp_generator(
+    settings.replace(generator_depth=depth), features=1
+  )
+  return _problem(settings, generator, settings.latent_dim, lambda state: None)
+
+
+def score(results: Results, best_jsd: float) -> np.ndarray:
+  """Scores how near the JSD is to the best that the generator can reach.
+
+  Args:
+    results: with `jensen_shannon`.
+    best_jsd: of the best generator of the family, in nats.
+
+  Returns:
+    [num_seeds, num_logs]: 1 at the best (or, by the luck of an estimate, below
+    it), 0 where data and samples do not overlap.
+  """
+  jsd = results.sampled("jensen_shannon")
+  return np.clip((DISJOINT_JSD - jsd) / (DISJOINT_JSD - best_jsd), 0, 1)
+
+
+FIGURES = {
+  "costs.png": plots.costs,
+  "discriminator.png": plots.discriminator,
+  "moments.png": plots.moments,
+  "distances.png": plots.distances,
+  "densities.png": plots_1d.densities_over_time,
+  "final.png": plots_1d.final_1d,
+  "training.gif": plots_1d.animation_1d,
+}

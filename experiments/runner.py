@@ -1,0 +1,132 @@
+"""Trains an experiment into a run folder, or finds the folder where it did."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from experiments import console, driver, environment, results
+from experiments.experiment import Experiment
+from experiments.results import Results
+from experiments.settings import Settings
+from gan_jax.types import Device
+
+
+class Run(NamedTuple):
+  """A finished run: what it measured, and the content of its summary.json."""
+
+  results: Results
+  summary: dict[str, Any]
+
+
+def train(
+  experiment: Experiment,
+  settings: Settings,
+  seeds: Sequence[int],
+  devices: Sequence[Device],
+  workdir: Path,
+) -> Run:
+  """Trains one member per seed and writes the run folder.
+
+  Args:
+    experiment: what to train.
+    settings: its settings.
+    seeds: of the members.
+    devices: where; members are divided among them.
+    workdir: an empty run folder, as `results.create` makes it.
+
+  Returns:
+    The run.
+  """
+  problem = experiment.build(settings)
+  machine = environment.describe(devices)
+  results.write_json(
+    workdir / results.SETTINGS,
+    {
+      "experiment": experiment.name,
+      "settings": dataclasses.asdict(settings),
+      "seeds": list(seeds),
+      **machine,
+    },
+  )
+  started = time.perf_counter()
+  with console.progress(experiment.name, settings.steps) as progress:
+
+    def on_log(log: driver.Log) -> None:
+      results.append_metrics(workdir, log.step, seeds, log.metrics)
+      progress.log(log)
+
+    outcome = driver.train(
+      problem,
+      seeds,
+      settings.steps,
+      settings.log_interval(),
+      devices,
+      on_chunk=progress.advance,
+      on_log=on_log,
+    )
+  run_results = Results(
+    experiment.name,
+    dataclasses.asdict(settings),
+    np.asarray(seeds),
+    outcome.steps,
+    outcome.metrics,
+    outcome.snapshots,
+  )
+  summary = {
+    "experiment": experiment.name,
+    "settings": dataclasses.asdict(settings),
+    "seeds": list(seeds),
+    "steps": int(outcome.steps[-1]),
+    "steps_per_second": outcome.steps_per_second,
+    "wall_seconds": time.perf_counter() - started,
+    "device": machine["device"],
+    "versions": machine["versions"],
+    **results.final_and_best(
+      outcome.metrics,
+      # A seed that failed has no metrics at its end, and no score: that is 0.
+      np.nan_to_num(experiment.score(run_results), nan=0.0),
+    ),
+    "failures": [failure._asdict() for failure in outcome.failures],
+  }
+  np.savez_compressed(
+    workdir / results.SNAPSHOTS, allow_pickle=False, **outcome.snapshots
+  )
+  results.write_json(workdir / results.SUMMARY, summary)
+  results.write_figures(
+    workdir,
+    {name: draw(run_results) for name, draw in experiment.figures.items()},
+  )
+  return Run(run_results, summary)
+
+
+def find(
+  parent: Path, experiment: Experiment, settings: Settings, seeds: Sequence[int]
+) -> Path | None:
+  """Finds a finished run folder of an experiment, settings and seeds.
+
+  Args:
+    parent: the folder whose run folders are searched.
+    experiment: of the run.
+    settings: which must be equal one by one.
+    seeds: which must be the same in the same order.
+
+  Returns:
+    The newest such folder by name; None if there is none.
+  """
+  wanted = {
+    "experiment": experiment.name,
+    "settings": dataclasses.asdict(settings),
+    "seeds": list(seeds),
+  }
+  # As JSON reads it back: tuples are lists there.
+  wanted = json.loads(json.dumps(wanted))
+  for summary in sorted(parent.glob(f"*/{results.SUMMARY}"), reverse=True):
+    content = json.loads(summary.read_text())
+    if all(content.get(name) == value for name, value in wanted.items()):
+      return summary.parent
+  return None
