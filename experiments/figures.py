@@ -54,9 +54,9 @@ def run(argv: list[str]) -> int:
     console.print_reproductions(REPRODUCTIONS)
     return 0
   reproductions = _choose(options.figure)
+  devices = environment.choose_devices(options.platform, os.cpu_count() or 1)
   out = Path(options.out)
   _check_out(out, reproductions, options.overwrite)
-  devices = environment.choose_devices(options.platform, os.cpu_count() or 1)
   machine = environment.describe(devices)
   records = []
   for number, reproduction in enumerate(reproductions, start=1):

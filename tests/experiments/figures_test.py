@@ -1,0 +1,140 @@
+"""The command, as a user runs it: in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from absl.testing import absltest, parameterized
+
+from experiments.reproduce.registry import REPRODUCTIONS
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*flags, cwd):
+  """Runs the command in a folder and returns the finished process."""
+  return subprocess.run(
+    [sys.executable, "-m", "experiments.figures", *flags],
+    cwd=cwd,
+    env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
+    capture_output=True,
+    text=True,
+    timeout=300,
+  )
+
+
+class FiguresTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    self.folder = Path(folder.name)
+
+  def assert_refused(self, done, *words):
+    """The process ended with one line that holds the words."""
+    self.assertEqual(done.returncode, 2, done.stdout)
+    self.assertEqual(done.stdout, "")
+    self.assertLen(done.stderr.splitlines(), 1, done.stderr)
+    for word in words:
+      self.assertIn(word, done.stderr)
+
+  def test_a_figure_leaves_its_picture_and_its_checks(self):
+    flags = ("--figure=disjoint_lines", "--out=deep/figures")
+    done = run(*flags, cwd=self.folder)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertNotIn("Warning", done.stderr)
+    self.assertIn("9 of 9", done.stdout)
+    out = self.folder / "deep" / "figures"
+    self.assertEqual(
+      sorted(path.name for path in out.iterdir()),
+      ["disjoint_lines.json", "disjoint_lines.png"],
+    )
+    self.assertGreater((out / "disjoint_lines.png").stat().st_size, 5000)
+    record = json.loads((out / "disjoint_lines.json").read_text())
+    self.assertEqual(record["id"], "disjoint_lines")
+    self.assertIs(record["passed"], True)
+    self.assertLessEqual(
+      {"id", "source", "checks", "passed"}, set(record), record
+    )
+    for check in record["checks"]:
+      self.assertLessEqual(
+        {
+          "name",
+          "measured",
+          "expected",
+          "tolerance",
+          "published",
+          "passed",
+        },
+        set(check),
+      )
+    # No runs were needed, so no folder for them was made.
+    self.assertFalse((self.folder / "runs").exists())
+
+    picture = out / "disjoint_lines.png"
+    picture.write_bytes(b"mine")
+    self.assert_refused(
+      run(*flags, cwd=self.folder), "disjoint_lines.png", "--overwrite"
+    )
+    self.assertEqual(picture.read_bytes(), b"mine")
+    done = run(*flags, "--overwrite", cwd=self.folder)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertNotEqual(picture.read_bytes(), b"mine")
+
+  def test_a_failed_check_is_said_and_exits_with_1(self):
+    # A figure whose check is told a wrong number, through the command's main.
+    script = (
+      "import sys\n"
+      "from experiments import command_line, figures\n"
+      "from experiments.reproduce import registry\n"
+      "good = registry.BY_ID['disjoint_lines']\n"
+      "checks = tuple(c._replace(expected=0.25) for c in good.checks)\n"
+      "figures.BY_ID['disjoint_lines'] = good._replace(checks=checks)\n"
+      "command_line.main(figures.run)\n"
+    )
+    done = subprocess.run(
+      [sys.executable, "-c", script, "--figure=disjoint_lines"],
+      cwd=self.folder,
+      env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
+      capture_output=True,
+      text=True,
+      timeout=300,
+    )
+    self.assertEqual(done.returncode, 1, done.stderr)
+    self.assertIn("FAILED", done.stdout)
+    self.assertIn("wasserstein at theta = 0.5 is 0.5, expected", done.stderr)
+    record = json.loads(
+      (self.folder / "figures" / "disjoint_lines.json").read_text()
+    )
+    self.assertIs(record["passed"], False)
+
+  def test_list(self):
+    done = run("--list", cwd=self.folder)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    lines = done.stdout.splitlines()
+    self.assertEqual(
+      [line.split()[0] for line in lines], [each.id for each in REPRODUCTIONS]
+    )
+    self.assertEmpty(list(self.folder.iterdir()))
+
+  @parameterized.parameters(
+    (("--figure=disjoint_line",), "did you mean 'disjoint_lines'?"),
+    (("--figure=disjoint_lines,nonsense",), "unknown figure 'nonsense'"),
+    ((), "--figure is missing"),
+    (("--figure=disjoint_lines", "--seed=3"), "seed"),
+    (("--figure=disjoint_lines", "--out=file"), "--out=file"),
+    (("--figure=disjoint_lines", "--out=file/deeper"), "--out=file/deeper"),
+    (("--figure=disjoint_lines", "--platform=tpu"), "--platform=tpu"),
+    (("--figure=disjoint_lines", "--platform=abacus"), "abacus"),
+  )
+  def test_mistakes_end_with_one_line(self, flags, words):
+    (self.folder / "file").write_text("mine")
+    self.assert_refused(run(*flags, cwd=self.folder), words)
+    self.assertEqual((self.folder / "file").read_text(), "mine")
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,55 @@
+"""Finished runs are found again by what they were told."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import jax
+import numpy as np
+from absl.testing import absltest
+
+from experiments import results, runner
+from experiments.registry import BY_NAME
+
+EXPERIMENT = BY_NAME["mixture_near"]
+SETTINGS = EXPERIMENT.settings.replace(
+  steps=2, log_every=1, evaluation_samples=64, discriminator_width=8
+)
+SEEDS = range(2)
+
+
+class RunnerTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    self.parent = Path(folder.name)
+
+  def find(self, experiment=EXPERIMENT, settings=SETTINGS, seeds=SEEDS):
+    return runner.find(self.parent, experiment, settings, seeds)
+
+  def test_a_run_is_found_by_experiment_settings_and_seeds(self):
+    self.assertIsNone(self.find())
+    workdir = results.create_numbered(self.parent, "mixture_near")
+    run = runner.train(EXPERIMENT, SETTINGS, SEEDS, jax.devices()[:1], workdir)
+    self.assertEqual(self.find(), workdir)
+    read = results.read(workdir)
+    np.testing.assert_array_equal(
+      read.metrics["jensen_shannon"], run.results.metrics["jensen_shannon"]
+    )
+    written = json.loads((workdir / results.SUMMARY).read_text())
+    self.assertEqual(written["score"], run.summary["score"])
+
+    self.assertIsNone(self.find(settings=SETTINGS.replace(batch_size=32)))
+    self.assertIsNone(self.find(settings=SETTINGS.replace(input_mean=(-3.0,))))
+    self.assertIsNone(self.find(seeds=range(3)))
+    self.assertIsNone(self.find(seeds=range(1, 3)))
+    self.assertIsNone(self.find(experiment=BY_NAME["mixture_far"]))
+
+    # A run that never finished has no summary.
+    (workdir / results.SUMMARY).unlink()
+    self.assertIsNone(self.find())
+
+
+if __name__ == "__main__":
+  absltest.main()
