@@ -291,6 +291,17 @@ class MaximumLikelihoodGameTest(parameterized.TestCase):
     ]
     chex.assert_trees_all_close(*gradients, rtol=1e-4)
 
+  def test_copy_needs_no_gradient(self):
+    # The slope of sqrt(0 m) in m is 0 times infinity.
+    def sampler(params, key, n):
+      return model_quantiles(params, key, n) + jnp.sqrt(0.0 * params["mean"])
+
+    game = noise_contrastive.maximum_likelihood_game(
+      log_unnormalized, init, sampler
+    )
+    _, _, gradient = costs_and_gradients(game, gaussian(0.8, 1.1))
+    chex.assert_tree_all_finite(gradient)
+
   def test_fit(self):
     game = noise_contrastive.maximum_likelihood_game(
       log_unnormalized, init, model_sample

@@ -106,12 +106,14 @@ class ClosedFormTest(parameterized.TestCase):
     measured = ppca.log_likelihood(ppca.closed_form(data, K), data)
     np.testing.assert_allclose(measured, expected, atol=1e-4)
 
-  def test_equal_eigenvalues(self):
-    # The points +-e_i have covariance I / d: W = 0 and s^2 = 1 / d.
-    data = jnp.concatenate([jnp.eye(D), -jnp.eye(D)])
-    model = ppca.closed_form(data, K)
-    np.testing.assert_allclose(model.noise_variance, 1 / D, rtol=1e-5)
-    np.testing.assert_allclose(model.weights, np.zeros((D, K)), atol=1e-3)
+  @parameterized.parameters(1.0, 1.05, 1.15, 1.25, 1.35, 1.4)
+  def test_equal_eigenvalues(self, scale):
+    # The points +-a e_i in 8 dimensions have covariance a^2 / 8 I: W = 0. A
+    # mean of seven equal numbers may round to more than the eighth.
+    data = scale * jnp.concatenate([jnp.eye(8), -jnp.eye(8)])
+    model = ppca.closed_form(data, 1)
+    np.testing.assert_allclose(model.noise_variance, scale**2 / 8, rtol=1e-5)
+    np.testing.assert_allclose(model.weights, np.zeros((8, 1)), atol=1e-3)
 
   @parameterized.parameters((10, 0), (10, D), (10, D + 1), (3, 2), (2, 2))
   def test_impossible_sizes_raise(self, n, k):
