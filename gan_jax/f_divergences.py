@@ -86,6 +86,12 @@ class FDivergence(NamedTuple):
 
   Attributes:
     f: u = p / q -> f(u), convex on u >= 0.
+    at_zero: f(0), the limit; what a unit of q costs where p = 0.
+    slope_at_infinity: the limit of f(u) / u for u -> inf; what a unit of p
+      costs where q = 0.
+    perspective: (p, q, r = log p / q) -> q f(p / q), for p, q >= 0 that may
+      underflow where r does not. At 0 it takes a very large |r| for an infinite
+      one, and is right wherever the limit is finite.
     activation: v -> g(v), increasing, from the reals into the domain of f*.
     conjugate: t -> f*(t), the textbook form.
     conjugate_of_activation: v -> f*(g(v)), without the cancellation and the
@@ -95,6 +101,9 @@ class FDivergence(NamedTuple):
   """
 
   f: Callable[[Array], Array]
+  at_zero: float
+  slope_at_infinity: float
+  perspective: Callable[[Array, Array, Array], Array]
   activation: Callable[[Array], Array]
   conjugate: Callable[[Array], Array]
   conjugate_of_activation: Callable[[Array], Array]
@@ -103,6 +112,12 @@ class FDivergence(NamedTuple):
 
 def _limit_both(v: Array) -> Array:
   return limit_exponent(-limit_exponent(-v))
+
+
+def _sqrt(x: Array) -> Array:
+  # Its slope at 0 counts as 0: an infinite one would meet a factor 0.
+  positive = x > 0
+  return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
 
 
 def _jeffrey_conjugate(t: Array) -> Array:
@@ -129,6 +144,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
   # E_p[log p / q].
   "kl": FDivergence(
     f=lambda u: special.xlogy(u, u),
+    at_zero=0.0,
+    slope_at_infinity=math.inf,
+    perspective=lambda p, q, r: p * r,
     activation=limit_exponent,
     conjugate=lambda t: jnp.exp(t - 1.0),
     conjugate_of_activation=lambda v: jnp.exp(limit_exponent(v) - 1.0),
@@ -137,6 +155,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
   # E_q[log q / p].
   "reverse_kl": FDivergence(
     f=lambda u: -jnp.log(u),
+    at_zero=math.inf,
+    slope_at_infinity=0.0,
+    perspective=lambda p, q, r: -q * r,
     activation=lambda v: -jnp.exp(limit_exponent(-v)),
     conjugate=lambda t: -1.0 - jnp.log(-t),
     conjugate_of_activation=lambda v: -1.0 - limit_exponent(-v),
@@ -145,6 +166,12 @@ F_DIVERGENCES: dict[str, FDivergence] = {
   # Twice the Jensen-Shannon divergence whose largest value is log 2.
   "jensen_shannon": FDivergence(
     f=lambda u: special.xlogy(u, u) - (u + 1.0) * jnp.log((u + 1.0) / 2.0),
+    at_zero=math.log(2.0),
+    slope_at_infinity=math.log(2.0),
+    perspective=lambda p, q, r: (
+      p * (math.log(2.0) - jax.nn.softplus(-r))
+      + q * (math.log(2.0) - jax.nn.softplus(r))
+    ),
     activation=lambda v: math.log(2.0) - jax.nn.softplus(-v),
     conjugate=lambda t: -jnp.log(2.0 - jnp.exp(t)),
     conjugate_of_activation=lambda v: jax.nn.softplus(v) - math.log(2.0),
@@ -153,6 +180,11 @@ F_DIVERGENCES: dict[str, FDivergence] = {
   # The value of the minimax game: the above less log 4, so f(1) is not 0.
   "gan": FDivergence(
     f=lambda u: special.xlogy(u, u) - (u + 1.0) * jnp.log1p(u),
+    at_zero=0.0,
+    slope_at_infinity=0.0,
+    perspective=lambda p, q, r: (
+      -p * jax.nn.softplus(-r) - q * jax.nn.softplus(r)
+    ),
     activation=lambda v: -jax.nn.softplus(-v),
     conjugate=lambda t: -jnp.log(-jnp.expm1(t)),
     conjugate_of_activation=jax.nn.softplus,
@@ -162,6 +194,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
   # it would be flat, and its slope nil, below t = -2.
   "pearson": FDivergence(
     f=lambda u: jnp.square(u - 1.0),
+    at_zero=1.0,
+    slope_at_infinity=math.inf,
+    perspective=lambda p, q, r: (p - q) * (jnp.exp(r) - 1.0),
     activation=lambda v: v,
     conjugate=lambda t: t * t / 4.0 + t,
     conjugate_of_activation=lambda v: v * v / 4.0 + v,
@@ -170,6 +205,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
   # int (p - q)^2 / p.
   "neyman": FDivergence(
     f=lambda u: jnp.square(1.0 - u) / u,
+    at_zero=math.inf,
+    slope_at_infinity=1.0,
+    perspective=lambda p, q, r: (q - p) * (jnp.exp(-r) - 1.0),
     activation=lambda v: -jnp.expm1(limit_exponent(-v)),
     conjugate=lambda t: 2.0 - 2.0 * jnp.sqrt(1.0 - t),
     conjugate_of_activation=lambda v: (
@@ -180,6 +218,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
   # int (sqrt p - sqrt q)^2.
   "squared_hellinger": FDivergence(
     f=lambda u: jnp.square(jnp.sqrt(u) - 1.0),
+    at_zero=1.0,
+    slope_at_infinity=1.0,
+    perspective=lambda p, q, r: jnp.square(_sqrt(p) - _sqrt(q)),
     activation=lambda v: -jnp.expm1(-_limit_both(v)),
     conjugate=lambda t: t / (1.0 - t),
     conjugate_of_activation=lambda v: jnp.expm1(_limit_both(v)),
@@ -188,6 +229,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
   # KL(p || q) + KL(q || p).
   "jeffrey": FDivergence(
     f=lambda u: (u - 1.0) * jnp.log(u),
+    at_zero=math.inf,
+    slope_at_infinity=math.inf,
+    perspective=lambda p, q, r: (p - q) * r,
     activation=limit_exponent,
     conjugate=_jeffrey_conjugate,
     conjugate_of_activation=lambda v: _jeffrey_conjugate(limit_exponent(v)),
@@ -196,6 +240,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
   # 1/2 int |p - q|.
   "total_variation": FDivergence(
     f=lambda u: 0.5 * jnp.abs(u - 1.0),
+    at_zero=0.5,
+    slope_at_infinity=0.5,
+    perspective=lambda p, q, r: 0.5 * jnp.abs(p - q),
     activation=lambda v: 0.5 * jnp.tanh(v),
     conjugate=lambda t: t,
     conjugate_of_activation=lambda v: 0.5 * jnp.tanh(v),

@@ -7,7 +7,7 @@ import chex
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax.divergences import jensen_shannon, wasserstein_1
+from gan_jax import divergences
 from gan_jax.types import Metrics
 
 # Points of the axis laid over each of the two sets of samples.
@@ -137,10 +137,10 @@ def measure(
   return {
     "generated_mean": jnp.mean(generated),
     "generated_stddev": jnp.std(generated),
-    "wasserstein_1": wasserstein_1(generated, data),
-    "jensen_shannon": jensen_shannon(
+    "wasserstein_1": divergences.wasserstein_1(generated, data),
+    "jensen_shannon": divergences.jensen_shannon(
       _normalized(log_prob(x[:, None]), x),
       _normalized(generated_log_density, x),
-      x,
+      divergences.trapezoid(x),
     ),
   }

@@ -1,0 +1,175 @@
+"""Closed forms for normal distributions.
+
+They are on the line or, with the coordinates independent, in d dimensions: a
+mean and a standard deviation are scalars or [d]. What they measure is defined
+as in `gan_jax.f_divergences`, in nats.
+"""
+
+import math
+
+import chex
+import jax.numpy as jnp
+from jax import Array, lax
+
+
+def _check(*arrays: Array) -> None:
+  chex.assert_rank(arrays, {0, 1})
+  chex.assert_equal_shape(arrays)
+
+
+def normal_entropy(stddev: Array) -> Array:
+  """Computes H = sum_i log s_i + 1/2 log(2 pi e).
+
+  Args:
+    stddev: [d] or [], s > 0.
+
+  Returns:
+    The differential entropy, a scalar.
+  """
+  _check(stddev)
+  return jnp.sum(jnp.log(stddev) + 0.5 * math.log(2 * math.pi * math.e))
+
+
+def normal_kl(
+  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+) -> Array:
+  """Computes KL(p || q) = int p log(p / q).
+
+  KL = 1/2 sum_i [r_i - 1 - log r_i + (m_p - m_q)_i^2 / s_qi^2],
+  r = s_p^2 / s_q^2.
+
+  Args:
+    mean_p: [d] or [].
+    stddev_p: [d] or [], positive.
+    mean_q: [d] or [].
+    stddev_q: [d] or [], positive.
+
+  Returns:
+    A scalar.
+  """
+  _check(mean_p, stddev_p, mean_q, stddev_q)
+  log_ratio = 2 * (jnp.log(stddev_p) - jnp.log(stddev_q))
+  shift = jnp.square((mean_p - mean_q) / stddev_q)
+  return 0.5 * jnp.sum(jnp.expm1(log_ratio) - log_ratio + shift)
+
+
+def normal_jeffrey(
+  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+) -> Array:
+  """Computes J = KL(p || q) + KL(q || p).
+
+  Args:
+    mean_p: [d] or [].
+    stddev_p: [d] or [], positive.
+    mean_q: [d] or [].
+    stddev_q: [d] or [], positive.
+
+  Returns:
+    A scalar.
+  """
+  forward = normal_kl(mean_p, stddev_p, mean_q, stddev_q)
+  return forward + normal_kl(mean_q, stddev_q, mean_p, stddev_p)
+
+
+def normal_squared_hellinger(
+  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+) -> Array:
+  """Computes H^2 = int (sqrt p - sqrt q)^2 = 2 - 2 int sqrt(p q).
+
+  int sqrt(p q) = prod_i sqrt(2 s_p s_q / v)_i exp(-(m_p - m_q)_i^2 / (4 v_i)),
+  v = s_p^2 + s_q^2.
+
+  Args:
+    mean_p: [d] or [].
+    stddev_p: [d] or [], positive.
+    mean_q: [d] or [].
+    stddev_q: [d] or [], positive.
+
+  Returns:
+    A scalar, from 0 to 2.
+  """
+  _check(mean_p, stddev_p, mean_q, stddev_q)
+  variance = jnp.square(stddev_p) + jnp.square(stddev_q)
+  # 2 s_p s_q / v = 1 - (s_p - s_q)^2 / v, exact where the two are close.
+  log_widths = jnp.log1p(-jnp.square(stddev_p - stddev_q) / variance)
+  shift = jnp.square(mean_p - mean_q) / variance
+  return -2 * jnp.expm1(jnp.sum(0.5 * log_widths - 0.25 * shift))
+
+
+def normal_pearson(
+  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+) -> Array:
+  """Computes the chi-square divergence int (p - q)^2 / q = int p^2 / q - 1.
+
+  int p^2 / q = prod_i s_q^2 / (s_p sqrt v)_i exp((m_p - m_q)_i^2 / v_i),
+  v = 2 s_q^2 - s_p^2.
+
+  Args:
+    mean_p: [d] or [].
+    stddev_p: [d] or [], positive.
+    mean_q: [d] or [].
+    stddev_q: [d] or [], positive.
+
+  Returns:
+    A scalar, +inf where v <= 0: the tails of q are too light.
+  """
+  _check(mean_p, stddev_p, mean_q, stddev_q)
+  # v / s_q^2, without the cancellation where the two are close.
+  r = stddev_p / stddev_q
+  variance = 2 - jnp.square(r)
+  converges = variance > 0
+  variance = jnp.where(converges, variance, 1.0)
+  shift = jnp.square((mean_p - mean_q) / stddev_q) / variance
+  log_terms = shift - jnp.log(r) - 0.5 * jnp.log(variance)
+  return jnp.where(jnp.all(converges), jnp.expm1(jnp.sum(log_terms)), jnp.inf)
+
+
+def normal_total_variation(
+  mean_p: Array, mean_q: Array, stddev: Array
+) -> Array:
+  """Computes TV = 1/2 int |p - q| of two normals of equal width.
+
+  TV = 2 Phi(delta / 2) - 1,  delta^2 = sum_i (m_p - m_q)_i^2 / s_i^2.
+
+  Args:
+    mean_p: [d] or [].
+    mean_q: [d] or [].
+    stddev: [d] or [], positive, of both.
+
+  Returns:
+    A scalar, from 0 to 1.
+  """
+  _check(mean_p, mean_q, stddev)
+  delta = _norm((mean_p - mean_q) / stddev)
+  return lax.erf(delta / math.sqrt(8))
+
+
+def normal_wasserstein_2(
+  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+) -> Array:
+  """Computes the Wasserstein-2 distance, in its Bures form.
+
+  W_2^2 = |m_p - m_q|^2 + |s_p - s_q|^2.
+
+  Args:
+    mean_p: [d] or [].
+    stddev_p: [d] or [], positive.
+    mean_q: [d] or [].
+    stddev_q: [d] or [], positive.
+
+  Returns:
+    W_2, a scalar.
+
+  References:
+    Peyre and Cuturi, Computational Optimal Transport, arXiv 1803.00567,
+    remark 2.31.
+  """
+  _check(mean_p, stddev_p, mean_q, stddev_q)
+  return _norm(jnp.stack([mean_p - mean_q, stddev_p - stddev_q]))
+
+
+def _norm(x: Array) -> Array:
+  """Returns the Euclidean norm, with a slope of 0 at 0."""
+  square = jnp.sum(jnp.square(x))
+  positive = square > 0
+  return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1.0)), 0.0)
