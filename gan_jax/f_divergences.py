@@ -252,3 +252,21 @@ F_DIVERGENCES: dict[str, FDivergence] = {
 """The divergences of Nowozin, Cseke and Tomioka, f-GAN: Training Generative
 Neural Samplers using Variational Divergence Minimization, arXiv 1606.00709
 (section 2 and supplement), by name; p is the data and q the generator."""
+
+
+def named(name: str) -> FDivergence:
+  """Returns the f-divergence of that name.
+
+  Args:
+    name: a key of F_DIVERGENCES.
+
+  Returns:
+    The divergence.
+
+  Raises:
+    ValueError: if there is none.
+  """
+  if name not in F_DIVERGENCES:
+    allowed = ", ".join(F_DIVERGENCES)
+    raise ValueError(f"no f-divergence is called {name!r}; allowed: {allowed}")
+  return F_DIVERGENCES[name]

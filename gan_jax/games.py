@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from gan_jax.losses import AdversarialLoss
+from gan_jax.penalties import Penalty
 from gan_jax.types import (
   Array,
   Batch,
@@ -119,12 +120,43 @@ def _evaluate(
   return outputs
 
 
+def _generate(
+  generator: nn.Module,
+  latents: Callable[[PRNGKey, int], Array],
+  params: Params,
+  variables: Variables,
+  key: PRNGKey,
+  n: int,
+) -> tuple[Array, Variables]:
+  """Draws n samples in training mode, with the updated variables."""
+  latents_key, dropout_key = jax.random.split(key)
+  return _apply(
+    generator, params, variables, latents(latents_key, n), dropout_key
+  )
+
+
+def _measure(
+  loss: AdversarialLoss, real_logits: Array, fake_logits: Array
+) -> Metrics:
+  """Averages the discriminator's output, as the loss reads it."""
+  if loss.probability:
+    return {
+      "discriminator_real": jnp.mean(jax.nn.sigmoid(real_logits)),
+      "discriminator_fake": jnp.mean(jax.nn.sigmoid(fake_logits)),
+    }
+  return {
+    "critic_real": jnp.mean(real_logits),
+    "critic_fake": jnp.mean(fake_logits),
+  }
+
+
 def adversarial(
   generator: nn.Module,
   discriminator: nn.Module,
   loss: AdversarialLoss,
   latents: Callable[[PRNGKey, int], Array],
   discriminator_l2: float | Array | None = None,
+  penalty: Penalty | None = None,
 ) -> Game:
   """Makes the game of a generator against a discriminator.
 
@@ -141,11 +173,17 @@ def adversarial(
     latents: (key, n) -> [n, k], the prior.
     discriminator_l2: weight w of w/2 sum(kernel^2) over the discriminator's
       kernels (parameters of rank two and more, not biases), added to its cost.
+    penalty: added to the discriminator's cost, on the same real and fake
+      samples; the generator neither pays it nor learns from it. Its critic is
+      the discriminator in training mode, with one dropout mask of its own and
+      with the variables that the costs were given (batch statistics that it
+      updates are dropped).
 
   Returns:
     The game. Its metrics are `discriminator_real` and `discriminator_fake`,
     the means of D(x) as a probability, or `critic_real` and `critic_fake`, the
-    means of the critic, where the loss's output is no probability.
+    means of the critic, where the loss's output is no probability; and
+    `penalty`, what it adds to the cost, where there is one.
   """
 
   def init(key):
@@ -162,12 +200,6 @@ def adversarial(
     return (
       Players(*(params for params, _ in collections)),
       Players(*(variables for _, variables in collections)),
-    )
-
-  def generate(params, variables, key, n):
-    latents_key, dropout_key = jax.random.split(key)
-    return _apply(
-      generator, params, variables, latents(latents_key, n), dropout_key
     )
 
   def judge(params, variables, real, fake, key):
@@ -188,27 +220,35 @@ def adversarial(
     chex.assert_shape((real_logits, fake_logits), (len(real), 1))
     return (real_logits[:, 0], fake_logits[:, 0]), variables
 
-  def penalty(params):
-    if discriminator_l2 is None:
-      return jnp.zeros(())
-    kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
-    return 0.5 * discriminator_l2 * sum(jnp.sum(k**2) for k in kernels)
+  def regularise(params, variables, real, fake, key):
+    cost, metrics = jnp.zeros(()), {}
+    if discriminator_l2 is not None:
+      kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
+      cost += 0.5 * discriminator_l2 * sum(jnp.sum(k**2) for k in kernels)
+    if penalty is not None:
+      penalty_key, dropout_key = jax.random.split(key)
 
-  def measure(real_logits, fake_logits):
-    if loss.probability:
-      return {
-        "discriminator_real": jnp.mean(jax.nn.sigmoid(real_logits)),
-        "discriminator_fake": jnp.mean(jax.nn.sigmoid(fake_logits)),
-      }
-    return {
-      "critic_real": jnp.mean(real_logits),
-      "critic_fake": jnp.mean(fake_logits),
-    }
+      def critic(x):
+        logits, _ = _apply(discriminator, params, variables, x, dropout_key)
+        chex.assert_shape(logits, (len(x), 1))
+        return logits[:, 0]
+
+      metrics["penalty"] = penalty(
+        critic, real, jax.lax.stop_gradient(fake), penalty_key
+      )
+      chex.assert_rank(metrics["penalty"], 0)
+      cost += metrics["penalty"]
+    return cost, metrics
 
   def costs(params, variables, batch, key):
-    generator_key, discriminator_key = jax.random.split(key)
-    fake, generator_variables = generate(
-      params.generator, variables.generator, generator_key, len(batch)
+    generator_key, discriminator_key, penalty_key = jax.random.split(key, 3)
+    fake, generator_variables = _generate(
+      generator,
+      latents,
+      params.generator,
+      variables.generator,
+      generator_key,
+      len(batch),
     )
     logits, discriminator_variables = judge(
       params.discriminator,
@@ -217,24 +257,33 @@ def adversarial(
       fake,
       discriminator_key,
     )
+    extra_cost, extra_metrics = regularise(
+      params.discriminator, variables.discriminator, batch, fake, penalty_key
+    )
     return (
       Players(
         generator=loss.generator(*logits),
-        discriminator=loss.discriminator(*logits)
-        + penalty(params.discriminator),
+        discriminator=loss.discriminator(*logits) + extra_cost,
       ),
       (
         Players(generator_variables, discriminator_variables),
-        measure(*logits),
+        {**_measure(loss, *logits), **extra_metrics},
       ),
     )
 
   def gradients(params, variables, batch, key):
     if variables.discriminator:
       return pullbacks(costs)(params, variables, batch, key)
-    generator_key, discriminator_key = jax.random.split(key)
+    generator_key, discriminator_key, penalty_key = jax.random.split(key, 3)
     fake, pull_generator, generator_variables = jax.vjp(
-      lambda own: generate(own, variables.generator, generator_key, len(batch)),
+      lambda own: _generate(
+        generator,
+        latents,
+        own,
+        variables.generator,
+        generator_key,
+        len(batch),
+      ),
       params.generator,
       has_aux=True,
     )
@@ -262,16 +311,20 @@ def adversarial(
     ratio = generator_slope / fake_slope
     to_fake *= ratio.reshape(-1, *(1,) * (fake.ndim - 1))
     (generator_gradient,) = pull_generator(to_fake)
-    value, penalty_gradient = jax.value_and_grad(penalty)(params.discriminator)
+    # What is added to J_D has no slope at a logit, so it is differentiated by
+    # itself: costs add, and so do their gradients.
+    (extra_cost, extra_metrics), extra_gradient = jax.value_and_grad(
+      regularise, has_aux=True
+    )(params.discriminator, {}, batch, fake, penalty_key)
     return (
       Players(
         generator_gradient,
-        jax.tree.map(jnp.add, gradient, penalty_gradient),
+        jax.tree.map(jnp.add, gradient, extra_gradient),
       ),
-      Players(generator_cost, discriminator_cost + value),
+      Players(generator_cost, discriminator_cost + extra_cost),
       (
         Players(generator_variables, discriminator_variables),
-        measure(*logits),
+        {**_measure(loss, *logits), **extra_metrics},
       ),
     )
 
@@ -288,3 +341,79 @@ def adversarial(
     return logits[:, 0]
 
   return Game(init, costs, sample, gradients, discriminate)
+
+
+def against_optimal(
+  generator: nn.Module,
+  log_density_ratio: Callable[[Params, Array], Array],
+  loss: AdversarialLoss,
+  latents: Callable[[PRNGKey, int], Array],
+) -> Game:
+  """Makes the game of a generator against the best discriminator there is.
+
+  The logit at x is log p(x) / q(x; params), where p is the data's density and q
+  the generator's: of all functions, that which minimises a J_D that is a cross-
+  entropy. It answers the generator's every move, and yet its own params are
+  constants to the generator, as a discriminator's would be: the generator's
+  gradient passes through its samples alone. In expectation it is that of
+
+    minimax                2 JSD(p || q)
+    non-saturating         KL(q || p) - 2 JSD(p || q)
+    maximum likelihood     KL(p || q).
+
+  Args:
+    generator: module (latents [n, k], train) -> samples [n, ...].
+    log_density_ratio: (generator's params, x [n, ...]) -> [n].
+    loss: what each player pays, from the logits.
+    latents: (key, n) -> [n, k], the prior.
+
+  Returns:
+    The game, whose discriminator has no params; metrics as of `adversarial`.
+
+  References:
+    Goodfellow et al., Generative Adversarial Networks, arXiv 1406.2661, eq. 2.
+    Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, sections 3.2.4 and 8.3;
+      its costs are half of these.
+    Arjovsky and Bottou, Towards Principled Methods for Training Generative
+      Adversarial Networks, arXiv 1701.04862, theorem 2.5.
+  """
+
+  def init(key):
+    generator_key, latents_key = jax.random.split(key)
+    params, variables = _split_variables(
+      generator.init(generator_key, latents(latents_key, 1))
+    )
+    return Players(params, {}), Players(variables, {})
+
+  def judge(params, x):
+    logits = log_density_ratio(params, x)
+    chex.assert_shape(logits, (len(x),))
+    return logits
+
+  def costs(params, variables, batch, key):
+    fake, generator_variables = _generate(
+      generator,
+      latents,
+      params.generator,
+      variables.generator,
+      key,
+      len(batch),
+    )
+    chex.assert_equal_shape((batch, fake))
+    fixed = jax.lax.stop_gradient(params.generator)
+    logits = judge(fixed, batch), judge(fixed, fake)
+    return (
+      Players(loss.generator(*logits), loss.discriminator(*logits)),
+      (Players(generator_variables, {}), _measure(loss, *logits)),
+    )
+
+  def sample(params, variables, key, n):
+    return _evaluate(
+      generator, params.generator, variables.generator, latents(key, n)
+    )
+
+  def discriminate(params, variables, x):
+    del variables
+    return judge(params.generator, x)
+
+  return Game(init, costs, sample, discriminate=discriminate)

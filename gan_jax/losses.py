@@ -18,7 +18,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax.f_divergences import F_DIVERGENCES, limit_exponent
+from gan_jax import f_divergences
+from gan_jax.f_divergences import limit_exponent
 from gan_jax.types import Array
 
 Cost = Callable[[Array, Array], Array]
@@ -241,10 +242,7 @@ def f_divergence(name: str) -> AdversarialLoss:
     Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers using
       Variational Divergence Minimization, arXiv 1606.00709, section 2.
   """
-  if name not in F_DIVERGENCES:
-    allowed = ", ".join(F_DIVERGENCES)
-    raise ValueError(f"no f-divergence is called {name!r}; allowed: {allowed}")
-  divergence = F_DIVERGENCES[name]
+  divergence = f_divergences.named(name)
 
   def discriminator(r: Array, f: Array) -> Array:
     bound = jnp.mean(divergence.activation(r))

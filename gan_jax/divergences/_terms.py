@@ -6,16 +6,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax.f_divergences import F_DIVERGENCES, FDivergence
-
-
-def named(name: str) -> FDivergence:
-  """Returns the f-divergence of that name, or raises a ValueError."""
-  if name not in F_DIVERGENCES:
-    allowed = ", ".join(F_DIVERGENCES)
-    raise ValueError(f"no f-divergence is called {name!r}; allowed: {allowed}")
-  return F_DIVERGENCES[name]
-
 
 def _bits(x: Array) -> Array:
   """Returns floats [...] as integers in the same order, where x >= 0."""

@@ -14,6 +14,7 @@ import chex
 import jax.numpy as jnp
 from jax import Array
 
+from gan_jax import f_divergences
 from gan_jax.divergences import _terms
 from gan_jax.f_divergences import F_DIVERGENCES, FDivergence
 
@@ -126,7 +127,7 @@ def f_divergence(
     Liese and Vajda, On Divergences and Informations in Statistics and
       Information Theory, 2006, eq. 21.
   """
-  return _divergence(_terms.named(name), p, q, weights)
+  return _divergence(f_divergences.named(name), p, q, weights)
 
 
 def kl(p: Array, q: Array, weights: Array | None = None) -> Array:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax.divergences import _terms
+from gan_jax import f_divergences
 
 # Coordinate differences held at once: 32 MiB in float32.
 _CHUNK = 2**23
@@ -161,5 +161,7 @@ def f_divergence_from_log_ratios(name: str, at_q: Array) -> Array:
   chex.assert_rank(at_q, 1)
   # The largest number for an infinite one, which 0 could not multiply.
   ratio = jnp.minimum(jnp.exp(at_q), jnp.finfo(at_q.dtype).max)
-  terms = _terms.named(name).perspective(ratio, jnp.ones_like(ratio), at_q)
+  terms = f_divergences.named(name).perspective(
+    ratio, jnp.ones_like(ratio), at_q
+  )
   return jnp.mean(terms)
