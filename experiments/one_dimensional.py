@@ -26,7 +26,8 @@ from gan_jax.types import Array, TrainState
 DISJOINT_JSD = math.log(2)
 """JSD of two distributions that do not overlap, the largest there is."""
 NUM_DRAWN_SAMPLES = 1000
-NUM_POINTS = 400
+NUM_POINTS = 300
+NUM_POINTS_OF_MODE = 101
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -67,7 +68,7 @@ class PerceptronSettings(OneDimensionalSettings, MLPGeneratorSettings):
   """Adds an MLP generator to data on the line."""
 
 
-def _density(settings: OneDimensionalSettings) -> densities.Density:
+def data_density(settings: OneDimensionalSettings) -> densities.Density:
   """Makes the density of the data."""
   num_modes = len(settings.input_mean)
 
@@ -80,6 +81,29 @@ def _density(settings: OneDimensionalSettings) -> densities.Density:
     for_each_mode(settings.input_stddev),
     [weight / sum(weights) for weight in weights],
   )
+
+
+def drawn_points(density: densities.Density) -> Array:
+  """Returns the points of x that pictures of a density are drawn at.
+
+  They are evenly spaced over the data and N(0, 1), which the linear generator
+  starts as, and again over each mode, which may be far narrower than that.
+
+  Args:
+    density: of data on the line, with m modes.
+
+  Returns:
+    [NUM_POINTS + m * NUM_POINTS_OF_MODE], increasing, with a repeated value
+    where two of these meet.
+  """
+  scaled = jnp.linspace(-5.0, 5.0, NUM_POINTS_OF_MODE)
+  about_modes = density.modes + density.mode_stddev[:, None] * scaled[None]
+  low = jnp.minimum(-3.0, jnp.min(about_modes))
+  high = jnp.maximum(3.0, jnp.max(about_modes))
+  # A mode at the end, narrow as it may be, is not drawn on the frame.
+  margin = 0.05 * (high - low)
+  whole = jnp.linspace(low - margin, high + margin, NUM_POINTS)
+  return jnp.sort(jnp.concatenate([whole, about_modes.ravel()]))
 
 
 def _problem(
@@ -100,7 +124,7 @@ def _problem(
   Returns:
     The problem.
   """
-  density = _density(settings)
+  density = data_density(settings)
   depth = settings.discriminator_depth
   game = assembly.game(
     settings,
@@ -121,13 +145,7 @@ def _problem(
       generated_log_prob(state),
     )
 
-  modes, stddevs = density.modes[:, 0], density.mode_stddev
-  # The data, and N(0, 1), which the linear generator starts as.
-  x = jnp.linspace(
-    jnp.minimum(-3.0, jnp.min(modes - 5 * stddevs)),
-    jnp.maximum(3.0, jnp.max(modes + 5 * stddevs)),
-    NUM_POINTS,
-  )
+  x = drawn_points(density)
   data_log_density = density.log_prob(x[:, None])
 
   def snapshot(state, key):

@@ -42,7 +42,9 @@ def costs(results: Results) -> Figure:
   Returns:
     The mean over seeds and its 95 % confidence interval.
   """
-  figure, (axes,) = _curves(results, "cost of each player", ["cost (nats)"])
+  # A probability is paid for by its logarithm; a critic in its own units.
+  label = "cost (nats)" if is_probability(results) else "cost"
+  figure, (axes,) = _curves(results, "cost of each player", [label])
   _curve(axes, results, "generator_cost", GENERATED, "generator")
   _curve(axes, results, "discriminator_cost", DISCRIMINATOR, "discriminator")
   return legend(figure)
@@ -100,6 +102,8 @@ def moments(results: Results) -> Figure:
   ):
     _generated(axes, results, name)
     axes.axhline(float(value), color=DATA, label="data", **REFERENCE)
+  # The interval is symmetric, and may reach below what a deviation can be.
+  panels[1].set_ylim(bottom=0)
   return legend(figure)
 
 

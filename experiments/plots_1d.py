@@ -102,11 +102,48 @@ def final_1d(results: Results) -> Figure:
       )
     if plots.failed(results)[member]:
       axes.text(0.02, 0.9, "failed", transform=axes.transAxes, va="top")
-    rightmost = member % columns == columns - 1 or member == num_panels - 1
-    right.tick_params(labelright=rightmost)
-    right.yaxis.label.set_visible(rightmost)
+    _label_rightmost(right, member, columns, num_panels)
     if num_panels > 1:
       axes.set_title(f"seed {results.seeds[member]}", fontsize=9)
+  plots.label_outer(panels, columns, "x", "density")
+  return plots.legend(figure)
+
+
+def frames_1d(results: Results) -> Figure:
+  """Draws frames of the first member's training side by side.
+
+  Args:
+    results: a one-dimensional run.
+
+  Returns:
+    Six panels (fewer if there are fewer frames): the data's density at rest,
+    the generated density, and the discriminator on the right-hand axis. Early
+    frames, where most happens, are nearer to each other than late ones.
+  """
+  snapshots = results.snapshots
+  x, steps = snapshots["x"], snapshots["step"]
+  densities = snapshots["generated_density"][0]
+  values = snapshots["discriminator"][0]
+  last = len(steps) - 1
+  frames = np.unique(np.round(last * np.linspace(0, 1, 6) ** 2).astype(int))
+  columns = min(len(frames), 3)
+  figure, panels = plots.grid(len(frames), columns, (10.5, 6))
+  plots.title(figure, results, f"training of seed {results.seeds[0]}")
+  for index, (axes, frame) in enumerate(zip(panels, frames, strict=True)):
+    right = _density_axes(axes, results, densities, values)
+    axes.fill_between(
+      x, densities[frame], color=plots.GENERATED, alpha=0.25, lw=0
+    )
+    axes.plot(
+      x, densities[frame], color=plots.GENERATED, label="generated density"
+    )
+    right.plot(
+      x, values[frame], color=plots.DISCRIMINATOR, lw=1.2, label="D(x)"
+    )
+    if plots.is_probability(results):
+      right.axhline(0.5, color=plots.DISCRIMINATOR, lw=1, ls=":")
+    axes.set_title(f"step {steps[frame]:,}", fontsize=10)
+    _label_rightmost(right, index, columns, len(frames))
   plots.label_outer(panels, columns, "x", "density")
   return plots.legend(figure)
 
@@ -144,6 +181,15 @@ def animation_1d(results: Results) -> Iterator[Image.Image]:
     fill.set_xy(np.stack([np.pad(x, 1, mode="edge"), heights], axis=1))
 
   yield from plots.animate(figure, results, [fill, line, curve], update)
+
+
+def _label_rightmost(
+  right: Axes, index: int, columns: int, num_panels: int
+) -> None:
+  """Labels the right-hand axis of a panel that has none to its right."""
+  rightmost = index % columns == columns - 1 or index == num_panels - 1
+  right.tick_params(labelright=rightmost)
+  right.yaxis.label.set_visible(rightmost)
 
 
 def _density_axes(

@@ -1,8 +1,67 @@
 """The reproductions: every list and test table derives from this one."""
 
+from experiments.reproduce.fgan2016 import conjugates, table
+from experiments.reproduce.gan2014 import fig1
+from experiments.reproduce.goodfellow2016 import (
+  density_ratio,
+  fig14,
+  fig15,
+  fig16,
+  fig20,
+  ml_gradient,
+  support_rank,
+)
+from experiments.reproduce.habr2018 import (
+  animations,
+  distributions,
+  moments,
+  ppca,
+  probabilities,
+)
+from experiments.reproduce.lecture2021 import (
+  few_samples_separable,
+  moving_plan,
+)
+from experiments.reproduce.mathematics_of_gans import (
+  best_of_three,
+  steps_ratio,
+  theory_identities,
+)
 from experiments.reproduce.reproduction import Reproduction
-from experiments.reproduce.wgan2017 import disjoint_lines
+from experiments.reproduce.wgan2017 import (
+  disjoint_lines,
+  fig2,
+  lipschitz_needed,
+)
 
-REPRODUCTIONS: tuple[Reproduction, ...] = (disjoint_lines.REPRODUCTION,)
+_HABR = (
+  *probabilities.REPRODUCTIONS,
+  *moments.REPRODUCTIONS,
+  *distributions.REPRODUCTIONS,
+  *animations.REPRODUCTIONS,
+)
+
+REPRODUCTIONS: tuple[Reproduction, ...] = (
+  theory_identities.REPRODUCTION,
+  best_of_three.REPRODUCTION,
+  steps_ratio.REPRODUCTION,
+  fig1.REPRODUCTION,
+  disjoint_lines.REPRODUCTION,
+  moving_plan.REPRODUCTION,
+  few_samples_separable.REPRODUCTION,
+  fig14.REPRODUCTION,
+  fig15.REPRODUCTION,
+  fig16.REPRODUCTION,
+  fig20.REPRODUCTION,
+  ml_gradient.REPRODUCTION,
+  density_ratio.REPRODUCTION,
+  support_rank.REPRODUCTION,
+  conjugates.REPRODUCTION,
+  table.REPRODUCTION,
+  fig2.REPRODUCTION,
+  lipschitz_needed.REPRODUCTION,
+  ppca.REPRODUCTION,
+  *sorted(_HABR, key=lambda reproduction: reproduction.id),
+)
 
 BY_ID = {reproduction.id: reproduction for reproduction in REPRODUCTIONS}

@@ -67,12 +67,15 @@ class Check(NamedTuple):
     expected = evaluate(self.expected)
     passed = None
     if expected is not None:
-      passed = RELATIONS[self.relation](measured, expected, self.tolerance)
+      # A tolerance of NumPy would make a NumPy bool of it, which is no JSON.
+      passed = bool(
+        RELATIONS[self.relation](measured, expected, self.tolerance)
+      )
     return {
       "name": self.name,
       "measured": _json_number(measured),
       "expected": None if expected is None else _json_number(expected),
-      "tolerance": self.tolerance,
+      "tolerance": float(self.tolerance),
       "relation": self.relation,
       "origin": self.origin,
       "published": self.published,
@@ -85,7 +88,9 @@ def evaluate(
   value: float | Callable[[], float] | None,
 ) -> float | None:
   """Returns a number that may be given as the function that computes it."""
-  return float(value()) if callable(value) else value
+  if value is None:
+    return None
+  return float(value() if callable(value) else value)
 
 
 def _json_number(value: float) -> float | str:

@@ -15,8 +15,9 @@ from matplotlib.patches import StepPatch
 from PIL import Image
 from scipy import special, stats
 
-from experiments import plots, plots_1d, plots_2d
+from experiments import one_dimensional, plots, plots_1d, plots_2d
 from experiments.results import Results
+from gan_jax.data import densities
 
 STILLS_1D = (
   plots.costs,
@@ -25,6 +26,7 @@ STILLS_1D = (
   plots.distances,
   plots_1d.densities_over_time,
   plots_1d.final_1d,
+  plots_1d.frames_1d,
 )
 STILLS_2D = (
   plots.costs,
@@ -228,7 +230,7 @@ class EveryPictureTest(parameterized.TestCase):
       with self.subTest(still.__name__):
         figure = still(run)
         pixels = render(figure)
-        self.assertIn(pixels.shape[1], (640, 800))
+        self.assertIn(pixels.shape[1], (640, 800, 1050))
         self.assertGreater(np.ptp(pixels), 200)
         heading = figure.get_suptitle()
         for word in (
@@ -365,6 +367,23 @@ class CurvesTest(parameterized.TestCase):
         ydata(axes, "data"), expected, rtol=2e-3, atol=1e-5
       )
 
+  def test_an_interval_does_not_take_a_deviation_below_zero(self):
+    run = make_1d(num_seeds=2)
+    run.metrics["generated_stddev"][:, -1] = [0.1, 2.1]
+    panels = plots.moments(run).axes
+    # Mean 1.1, s / sqrt(2) = 1, and Student's t of one degree of freedom 12.7.
+    low, _ = band(panels[1].collections[0], run.steps[-1:])
+    np.testing.assert_allclose(low, 1.1 - 12.706, atol=1e-3)
+    self.assertEqual(panels[1].get_ylim()[0], 0)
+    self.assertGreater(panels[1].get_ylim()[1], 13)
+    # A mean may be negative.
+    self.assertLess(plots.moments(make_1d()).axes[0].get_ylim()[0], 0)
+
+  def test_costs_are_in_nats_where_the_discriminator_is_a_probability(self):
+    for critic, label in ((False, "cost (nats)"), (True, "cost")):
+      axes = plots.costs(make_1d(critic=critic)).axes[0]
+      self.assertEqual(axes.get_ylabel(), label)
+
   def test_the_ceiling_of_jensen_shannon(self):
     axes = plots.distances(make_1d()).axes[1]
     np.testing.assert_allclose(
@@ -465,6 +484,71 @@ class OneDimensionalTest(parameterized.TestCase):
       np.testing.assert_allclose(
         np.sum(heights * np.diff(edges)), inside, rtol=1e-5
       )
+
+  def test_points_resolve_modes_however_narrow(self):
+    modes = ((-3.0, 1e-3), (2.0, 0.5), (9.0, 1e-2))
+    density = densities.normal_mixture(*zip(*modes, strict=True))
+    x = np.asarray(one_dimensional.drawn_points(density), float)
+    self.assertTrue(np.all(np.diff(x) >= 0))
+    for mode in modes:
+      # All of it is within five deviations, and the rule misses none.
+      area = np.trapezoid(stats.norm.pdf(x, *mode), x)
+      self.assertAlmostEqual(area, 1, delta=1e-3)
+    # From -3.005 to 9.05, and a twentieth of that on either side.
+    np.testing.assert_allclose(x[[0, -1]], (-3.60775, 9.65275), atol=1e-5)
+    # The start, N(0, 1): all but Phi(-3.60775) = 0.00015.
+    area = np.trapezoid(stats.norm.pdf(x), x)
+    self.assertAlmostEqual(area, 0.99985, delta=5e-5)
+
+  def test_a_narrow_mode_is_drawn(self):
+    density = densities.normal_mixture([5.0], [1e-3])
+    x = np.asarray(one_dimensional.drawn_points(density))
+    run = make_1d()
+    shape = (*run.snapshots["generated_density"].shape[:2], len(x))
+    run = run._replace(
+      snapshots={
+        **run.snapshots,
+        "x": x,
+        "data_density": stats.norm.pdf(x, 5.0, 1e-3),
+        **{
+          name: np.broadcast_to(stats.norm.pdf(x), shape)
+          for name in (
+            "generated_density",
+            "discriminator",
+            "optimal_discriminator",
+          )
+        },
+      }
+    )
+    for still in (plots_1d.densities_over_time, plots_1d.frames_1d):
+      self.assertGreater(np.ptp(render(still(run))), 200)
+    # The peak, 1 / (sqrt(2 pi) 1e-3) = 399, stands in the picture.
+    axes = plots_1d.final_1d(run).axes[0]
+    self.assertAlmostEqual(axes.dataLim.ymax, 398.94, delta=0.02 * 398.94)
+    self.assertGreater(axes.get_ylim()[1], 399)
+    # Its moments too are those of the data.
+    for panel, value in zip(plots.moments(run).axes, (5, 1e-3), strict=True):
+      np.testing.assert_allclose(ydata(panel, "data"), value, rtol=1e-2)
+
+  def test_frames_side_by_side(self):
+    run = make_1d(num_seeds=2, failed=[(1, 3)])
+    panels = plots_1d.frames_1d(run).axes
+    left, right = panels[:6], panels[6:]
+    # Twenty-one frames: 20 (k / 5)^2, each 500 steps from the next.
+    frames = [0, 1, 3, 7, 13, 20]
+    self.assertEqual(
+      [axes.get_title() for axes in left],
+      [f"step {500 * frame:,}" for frame in frames],
+    )
+    for axes, other, frame in zip(left, right, frames, strict=True):
+      np.testing.assert_array_equal(
+        ydata(axes, "generated density"),
+        run.snapshots["generated_density"][0, frame],
+      )
+      np.testing.assert_array_equal(
+        ydata(other, "D(x)"), run.snapshots["discriminator"][0, frame]
+      )
+      np.testing.assert_allclose(other.get_ylim(), (0, 1), atol=0.03)
 
   def test_a_critic_has_no_optimal_probability(self):
     run = make_1d(critic=True)

@@ -21,6 +21,9 @@ from gan_jax import divergences
 
 NUM_POINTS = 20
 OFFSETS = np.linspace(-1, 1, 21)
+TOP = 1.1
+"""Where the picture draws what is infinite."""
+_DOTS: dict[str, Any] = {"color": plots.GENERATED, "ms": 5, "ls": ""}
 NAMES = ("wasserstein", "jensen_shannon", "kl", "total_variation")
 
 
@@ -62,42 +65,40 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws each distance against the offset."""
   titles = {
-    "wasserstein": "Wasserstein-1",
-    "jensen_shannon": "Jensen-Shannon (nats)",
-    "kl": "KL (nats)",
-    "total_variation": "total variation",
+    "wasserstein": ("W grows with the distance", "Wasserstein-1"),
+    "jensen_shannon": ("JS is log 2, or 0", "Jensen-Shannon (nats)"),
+    "kl": ("KL is infinite, or 0", "KL (nats)"),
+    "total_variation": ("TV is 1, or 0", "total variation"),
   }
-  figure, panels = plots.grid(4, 4, (12, 3.4))
+  figure, panels = plots.grid(4, 4, (12, 3.6), sharex=True, sharey=True)
   figure.suptitle(
-    "two parallel segments at distance theta: the gradient that only W has",
+    "two parallel segments at distance theta: the slope that only W has",
     x=0.01,
     ha="left",
     fontsize=11,
   )
-  for axes, (name, title) in zip(panels, titles.items(), strict=True):
+  for axes, (name, (title, label)) in zip(panels, titles.items(), strict=True):
     values = drawn[name]
-    finite = np.isfinite(values)
-    touching = OFFSETS == 0
     if name == "wasserstein":
       axes.plot(OFFSETS, values, color=plots.GENERATED)
+    elif name == "kl":
+      for side in (OFFSETS < 0, OFFSETS > 0):
+        axes.plot(OFFSETS[side], np.full(side.sum(), TOP), "^", **_DOTS)
+      axes.text(0, TOP - 0.1, "infinite", ha="center", fontsize=9)
     else:
       for side in (OFFSETS < 0, OFFSETS > 0):
-        axes.plot(OFFSETS[side], values[side], color=plots.GENERATED)
-    axes.plot(
-      OFFSETS[touching], values[touching], "o", color=plots.GENERATED, ms=4
-    )
-    if not finite.all():
-      axes.set_ylim(-0.05, 1)
-      axes.text(
-        0.5,
-        0.85,
-        "infinite unless theta = 0",
-        ha="center",
-        transform=axes.transAxes,
-        fontsize=9,
-      )
+        ends = np.where(side, OFFSETS, 0)[[0, -1]]
+        axes.plot(ends, [values[side][0]] * 2, color=plots.GENERATED)
+      # The value at 0 is not the limit.
+      axes.plot(0, values[0], "o", **_DOTS, mfc="white")
+    axes.plot(0, values[OFFSETS == 0], "o", **_DOTS)
     axes.set_title(title, fontsize=10)
-    axes.set_xlabel("theta")
+    axes.set(
+      xlabel="theta",
+      ylabel=label,
+      xlim=(-1.05, 1.05),
+      ylim=(-0.05, TOP + 0.05),
+    )
   return figure
 
 

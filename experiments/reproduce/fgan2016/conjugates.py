@@ -1,0 +1,367 @@
+"""Every f-divergence with its conjugate, and how a critic reaches it.
+
+  f*(t) = sup_u [u t - f(u)],  so that  f*(f'(u)) = u f'(u) - f(u),
+  D_f(p || q) = int q f(p / q) >= E_p[T] - E_q[f*(T)],
+
+with equality at T = f'(p / q). One divergence a row: f with the tangent at
+u = 2, which meets u = 0 at -f*(f'(2)); f*, whose tangent at t = f'(2) has the
+slope 2; the activation g, which takes a critic's output onto the domain of f*;
+and the bound for a critic that is right about p / q up to a factor e^s.
+
+The library's f, f* and g are held against f and f' as written out below,
+against suprema that are searched for, and against adaptive quadrature.
+
+Source: Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers
+using Variational Divergence Minimization, arXiv 1606.00709, section 2 and its
+supplement.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+from scipy import integrate, optimize
+
+from experiments import plots
+from experiments.reproduce.reproduction import Check, Computed, Reproduction
+from experiments.results import Results
+from gan_jax import divergences
+from gan_jax.f_divergences import F_DIVERGENCES
+
+Function = Callable[[Any], Any]
+
+
+class Form(NamedTuple):
+  """A divergence written out in NumPy.
+
+  Attributes:
+    title: its name in the picture.
+    f: u -> f(u).
+    slope: u -> f'(u).
+    low: lower end of the domain of f*.
+    high: its upper end.
+    symmetric: whether p and q may change places.
+  """
+
+  title: str
+  f: Function
+  slope: Function
+  low: float = -math.inf
+  high: float = math.inf
+  symmetric: bool = False
+
+
+FORMS: Mapping[str, Form] = {
+  "kl": Form(
+    "KL",
+    lambda u: u * np.log(u),
+    lambda u: np.log(u) + 1,
+  ),
+  "reverse_kl": Form(
+    "reverse KL",
+    lambda u: -np.log(u),
+    lambda u: -1 / u,
+    high=0.0,
+  ),
+  "jensen_shannon": Form(
+    "Jensen-Shannon",
+    lambda u: u * np.log(2 * u / (1 + u)) + np.log(2 / (1 + u)),
+    lambda u: np.log(2 * u / (1 + u)),
+    high=math.log(2),
+    symmetric=True,
+  ),
+  "gan": Form(
+    "GAN",
+    lambda u: u * np.log(u / (1 + u)) - np.log(1 + u),
+    lambda u: np.log(u / (1 + u)),
+    high=0.0,
+    symmetric=True,
+  ),
+  "pearson": Form(
+    "Pearson",
+    lambda u: (u - 1) ** 2,
+    lambda u: 2 * (u - 1),
+  ),
+  "neyman": Form(
+    "Neyman",
+    lambda u: u - 2 + 1 / u,
+    lambda u: 1 - 1 / u**2,
+    high=1.0,
+  ),
+  "squared_hellinger": Form(
+    "squared Hellinger",
+    lambda u: 1 - 2 * np.sqrt(u) + u,
+    lambda u: 1 - 1 / np.sqrt(u),
+    high=1.0,
+    symmetric=True,
+  ),
+  "jeffrey": Form(
+    "Jeffrey",
+    lambda u: (u - 1) * np.log(u),
+    lambda u: np.log(u) + 1 - 1 / u,
+    symmetric=True,
+  ),
+  "total_variation": Form(
+    "total variation",
+    lambda u: np.abs(u - 1) / 2,
+    lambda u: np.sign(u - 1) / 2,
+    low=-0.5,
+    high=0.5,
+    symmetric=True,
+  ),
+}
+
+RATIOS = 2.0 ** np.arange(-2, 4)
+TOUCHED = 3
+"""Which of them has its tangent drawn: u = 2."""
+P, Q = (0.0, 1.0), (0.5, 1.1)
+"""Mean and standard deviation of two normals. Neither variance is twice the
+other, or Pearson's or Neyman's divergence would be infinite."""
+ENDS = -8.0, 10.0
+OFFSETS = math.log(2) * np.linspace(-2, 2, 41)
+TIGHT, MISJUDGED = 20, 30
+"""Which offsets s are 0 and log 2."""
+FAR = 1e5
+"""An output of the critic that is as good as infinite."""
+TANGENT: dict[str, Any] = {"color": plots.GENERATED, **plots.REFERENCE}
+LEVEL: dict[str, Any] = {"color": plots.DATA, **plots.REFERENCE}
+POINT: dict[str, Any] = {
+  "marker": "o",
+  "color": plots.GENERATED,
+  "ms": 5,
+  "ls": "",
+}
+LARGE = math.exp(10)
+"""A ratio of densities that an unbounded activation has to allow for."""
+
+
+def _log_pdf(x: Any, normal: tuple[float, float]) -> Any:
+  """Evaluates the logarithm of a normal density."""
+  mean, stddev = normal
+  return -0.5 * ((x - mean) / stddev) ** 2 - math.log(
+    stddev * math.sqrt(2 * math.pi)
+  )
+
+
+@functools.partial(jax.jit, static_argnames="name")
+def _evaluate(name: str, u: Any, t: Any, v: Any, p: Any, q: Any, weights: Any):
+  """Evaluates f, f* and g at all points, and D_f(p || q), in one program."""
+  divergence = F_DIVERGENCES[name]
+  return (
+    jax.tree.map(divergence.f, u),
+    jax.tree.map(divergence.conjugate, t),
+    divergence.activation(v),
+    divergences.f_divergence(name, p, q, weights),
+  )
+
+
+def compute(runs: Mapping[str, Results]) -> Computed:
+  """Evaluates f, f*, g and the bound of every divergence."""
+  u, v = np.linspace(0.15, 4, 200), np.linspace(-4, 4, 200)
+  measured, rows = {}, {}
+  with jax.enable_x64(True):
+    x, weights = map(np.asarray, divergences.gauss_legendre(*ENDS, 8, 500))
+    p, q = np.exp(_log_pdf(x, P)), np.exp(_log_pdf(x, Q))
+    # A difference of logarithms: the quotient overflows in the tails.
+    ratio = np.exp(_log_pdf(x, P) - _log_pdf(x, Q) + OFFSETS[:, None])
+    for name, form in FORMS.items():
+      slopes, critics = form.slope(RATIOS), form.slope(ratio)
+      t = np.linspace(form.slope(0.3), form.slope(4.5), 200)
+      values = _evaluate(
+        name,
+        (RATIOS, u),
+        (slopes, t, critics),
+        np.concatenate([[-FAR], v, [FAR]]),
+        p,
+        q,
+        weights,
+      )
+      values = jax.tree.map(np.asarray, values)
+      (f, f_drawn), (conjugates, drawn, of_critics), activation, divergence = (
+        values
+      )
+      bounds = critics @ (weights * p) - of_critics @ (weights * q)
+      measured |= {
+        f"{name}: mean of f(u)": np.mean(f),
+        f"{name}: mean of f*(f'(u))": np.mean(conjugates),
+        f"{name}: least activation": activation[0],
+        f"{name}: greatest activation": activation[-1],
+        f"{name}: bound at T = f'(p/q)": bounds[TIGHT],
+        f"{name}: bound at T = f'(2 p/q)": bounds[MISJUDGED],
+      }
+      rows[name] = {
+        "f": (u, f_drawn),
+        "conjugate": (t, drawn),
+        "activation": (v, activation[1:-1]),
+        "bound": (OFFSETS, bounds),
+        "divergence": divergence,
+        "slope": slopes[TOUCHED],
+        "touched": conjugates[TOUCHED],
+      }
+  return Computed(measured, rows)
+
+
+def draw(drawn: Mapping[str, Any]) -> Figure:
+  """Draws a row of four panels for every divergence."""
+  figure, panels = plots.grid(4 * len(drawn), 4, (12, 16))
+  figure.suptitle(
+    "f-divergences, their conjugates, and the bound that is tight at "
+    "T = f'(p/q)",
+    x=0.01,
+    ha="left",
+    fontsize=11,
+  )
+  for index, (name, form) in enumerate(FORMS.items()):
+    axes, row = panels[4 * index : 4 * index + 4], drawn[name]
+    contact, slope, touched = RATIOS[TOUCHED], row["slope"], row["touched"]
+    for panel, key in zip(
+      axes, ("f", "conjugate", "activation", "bound"), strict=True
+    ):
+      color = plots.DATA if key == "f" else plots.DISCRIMINATOR
+      panel.plot(*row[key], color=color)
+    # f(u) = u f'(u) - f*(f'(u)), and f*(t) = t f*'(t) - f(f*'(t)).
+    ends = np.array([0.0, 4.0])
+    axes[0].plot(ends, slope * ends - touched, **TANGENT, label="tangent")
+    axes[0].plot(contact, slope * contact - touched, **POINT)
+    axes[0].plot(
+      0, -touched, **POINT, mfc="white", clip_on=False, label="-f*(f'(2))"
+    )
+    axes[0].set_xlim(0, 4)
+    t = row["conjugate"][0]
+    ends = np.array([t[0], t[-1]])
+    axes[1].plot(ends, touched + contact * (ends - slope), **TANGENT)
+    axes[1].plot(slope, touched, **POINT)
+    low, high = np.min(row["conjugate"][1]), np.max(row["conjugate"][1])
+    pad = 0.1 * (high - low)
+    axes[1].set_ylim(low - pad, high + pad)
+    for end in (form.low, form.high):
+      if math.isfinite(end):
+        axes[2].axhline(end, label="end of the range, and D_f(p || q)", **LEVEL)
+    axes[3].axhline(row["divergence"], **LEVEL)
+    axes[3].plot(0, row["divergence"], **POINT, label="u = 2, and T = f'(p/q)")
+    axes[0].set_ylabel(form.title, fontsize=10)
+    for panel in axes:
+      panel.locator_params(axis="x", nbins=6)
+  titles = (
+    "f(u), tangent at u = 2",
+    "conjugate f*(t), tangent at t = f'(2)",
+    "activation g(v)",
+    "E_p T - E_q f*(T), T = f'(e^s p/q)",
+  )
+  for column, (title, x) in enumerate(zip(titles, "utvs", strict=True)):
+    panels[column].set_title(title, fontsize=10)
+    panels[column - 4].set_xlabel(x)
+  figure.align_ylabels(panels[::4])
+  return plots.legend(figure)
+
+
+def _supremum(f: Function, t: float) -> float:
+  """Searches for the largest u t - f(u)."""
+  found = optimize.minimize_scalar(
+    lambda log_u: f(np.exp(log_u)) - np.exp(log_u) * t,
+    bounds=(-5, 5),
+    method="bounded",
+    options={"xatol": 1e-9},
+  )
+  return -found.fun
+
+
+@functools.cache
+def _mean_supremum(name: str) -> float:
+  """Averages the conjugate at f'(u), each value by a search."""
+  form = FORMS[name]
+  return float(np.mean([_supremum(form.f, form.slope(u)) for u in RATIOS]))
+
+
+@functools.cache
+def _integral(name: str, offset: float, swapped: bool = False) -> float:
+  """Integrates p T - q (w T - f(w)) adaptively, T = f'(w), w = e^offset p/q."""
+  form = FORMS[name]
+  p, q = (Q, P) if swapped else (P, Q)
+
+  def integrand(x):
+    log_p, log_q = _log_pdf(x, p), _log_pdf(x, q)
+    ratio = np.exp(log_p - log_q + offset)
+    t = form.slope(ratio)
+    return np.exp(log_p) * t - np.exp(log_q) * (ratio * t - form.f(ratio))
+
+  return integrate.quad(integrand, *ENDS, epsabs=1e-9, limit=200)[0]
+
+
+def _checks(name: str, form: Form) -> tuple[Check, ...]:
+  """Lists the checks of one divergence."""
+  # Quadrature meets the jump of T where p = q.
+  tolerance = 1e-3 if name == "total_variation" else 1e-6
+  swapped = {"p and q swapped": lambda: _integral(name, 0.0, True)}
+  return (
+    Check(
+      f"{name}: mean of f(u)",
+      float(np.mean(form.f(RATIOS))),
+      1e-9,
+      "closed form, written out",
+      wrong={"q and p swapped": float(np.mean(RATIOS * form.f(1 / RATIOS)))}
+      if not form.symmetric
+      else {},
+    ),
+    Check(
+      f"{name}: mean of f*(f'(u))",
+      lambda: _mean_supremum(name),
+      1e-6,
+      "sup_u [u t - f(u)] by scipy.optimize.minimize_scalar",
+      wrong={
+        "f not subtracted": float(np.mean(RATIOS * form.slope(RATIOS))),
+      },
+    ),
+    _end(name, "least", form.low, form.slope(1 / LARGE)),
+    _end(name, "greatest", form.high, form.slope(LARGE)),
+    Check(
+      f"{name}: bound at T = f'(p/q)",
+      lambda: _integral(name, 0.0),
+      tolerance,
+      "D_f(p || q) by scipy.integrate.quad",
+      wrong={} if form.symmetric else swapped,
+    ),
+    Check(
+      f"{name}: bound at T = f'(2 p/q)",
+      lambda: _integral(name, OFFSETS[MISJUDGED]),
+      tolerance,
+      "E_p T - E_q[w T - f(w)], w = 2 p/q, by scipy.integrate.quad",
+      wrong={"as if tight": lambda: _integral(name, 0.0)},
+    ),
+  )
+
+
+def _end(name: str, which: str, end: float, needed: float) -> Check:
+  """Checks an end of the range of an activation."""
+  if math.isfinite(end):
+    return Check(
+      f"{name}: {which} activation",
+      end,
+      1e-6,
+      "end of the domain of f*",
+      wrong={"1 less": end - 1, "1 more": end + 1},
+    )
+  return Check(
+    f"{name}: {which} activation",
+    float(needed),
+    0.0,
+    f"f' at p/q = e^{10 if end > 0 else -10}, as the domain of f* has no end",
+    relation="at least" if end > 0 else "at most",
+    wrong={"a sigmoid's end": 1.0 if end > 0 else 0.0},
+  )
+
+
+REPRODUCTION = Reproduction(
+  id="fgan_conjugates",
+  source="f-GAN 2016, arXiv 1606.00709, section 2 and supplement",
+  summary="f, its conjugate and its critic: the bound is tight at T = f'(p/q)",
+  compute=compute,
+  checks=tuple(
+    check for name, form in FORMS.items() for check in _checks(name, form)
+  ),
+  draw=draw,
+)

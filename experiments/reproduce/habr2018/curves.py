@@ -1,0 +1,122 @@
+"""A metric of four discriminators against the step, in four panels."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from matplotlib.figure import Figure
+
+from experiments import plots
+from experiments.reproduce.habr2018 import discriminators, measures
+from experiments.reproduce.reproduction import (
+  Check,
+  Computed,
+  Reproduction,
+  evaluate,
+)
+from experiments.results import Results
+
+
+class Curve(NamedTuple):
+  """What is drawn of each run, and how.
+
+  Attributes:
+    metric: its name among the metrics.
+    title: what is seen.
+    label: of the vertical axis, with its unit.
+    color: of the curves.
+    limits: of the vertical axis.
+    line_color: of the lines to compare with, at most two.
+    lines: their heights, by what they are.
+  """
+
+  metric: str
+  title: str
+  label: str
+  color: str
+  limits: tuple[float, float]
+  line_color: str
+  lines: Mapping[str, float | Callable[[], float]]
+
+
+def four_panels(
+  figure: int,
+  summary: str,
+  experiment: str,
+  curve: Curve,
+  check: Check,
+) -> Reproduction:
+  """Makes the reproduction of a figure with a curve for each discriminator.
+
+  Args:
+    figure: its number in the article.
+    summary: one line: what it shows.
+    experiment: name of the experiment that it shows.
+    curve: what it draws.
+    check: what each discriminator's mean over the last quarter must be; its
+      name is completed by the discriminator's.
+
+  Returns:
+    The reproduction.
+  """
+
+  def compute(runs: Mapping[str, Results]) -> Computed:
+    measure = measures.metric(curve.metric)
+    return Computed(
+      measured={
+        f"{check.name}, {name}": measure(run) for name, run in runs.items()
+      },
+      drawn={
+        "runs": runs,
+        "lines": {name: evaluate(line) for name, line in curve.lines.items()},
+      },
+    )
+
+  return Reproduction(
+    id=f"habr_fig{figure:02d}",
+    source=discriminators.source(figure),
+    summary=summary,
+    compute=compute,
+    checks=tuple(
+      check._replace(name=f"{check.name}, {name}")
+      for name in discriminators.DISCRIMINATORS
+    ),
+    draw=lambda drawn: _draw(drawn, curve),
+    trainings=discriminators.trainings(experiment),
+  )
+
+
+def _draw(drawn: Mapping[str, Any], curve: Curve) -> Figure:
+  """Draws a panel for each run: its seeds and their mean."""
+  runs = drawn["runs"]
+  figure, panels = plots.grid(len(runs), 2, (10.5, 6))
+  plots.title(figure, runs["plain"], curve.title)
+  for axes, (name, run) in zip(panels, runs.items(), strict=True):
+    values = run.metrics[curve.metric]
+    for seed in values:
+      axes.plot(
+        run.steps, seed, color=curve.color, lw=0.8, alpha=0.4, label="each seed"
+      )
+    axes.plot(
+      run.steps,
+      values.mean(axis=0),
+      color=curve.color,
+      lw=2,
+      label="mean over seeds",
+    )
+    for (label, height), style in zip(
+      drawn["lines"].items(), ("--", ":"), strict=False
+    ):
+      # Above the curves, which may lie on it.
+      axes.axhline(
+        height,
+        color=curve.line_color,
+        ls=style,
+        lw=1.4,
+        label=label,
+        zorder=3,
+      )
+    axes.set_title(f"discriminator: {name}", fontsize=10)
+    axes.set(xlim=(run.steps[0], run.steps[-1]), ylim=curve.limits)
+    plots.step_axis(axes)
+  plots.label_outer(panels, 2, "step", curve.label)
+  return plots.legend(figure)

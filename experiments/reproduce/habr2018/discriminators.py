@@ -1,0 +1,39 @@
+"""The trainings behind the article's figures: four discriminators, four seeds.
+
+Figures that ask for the same training read the same run.
+"""
+
+from collections.abc import Mapping
+
+from experiments.one_dimensional import OneDimensionalSettings
+from experiments.registry import BY_NAME
+from experiments.reproduce.reproduction import Training
+
+DISCRIMINATORS: Mapping[str, Mapping[str, float]] = {
+  "plain": {},
+  "L2": {"discriminator_l2": 5e-4},
+  "dropout": {"discriminator_dropout": 0.5},
+  "L2 and dropout": {"discriminator_l2": 5e-4, "discriminator_dropout": 0.5},
+}
+"""What sets each apart, with the weight and the probability of the author's
+code."""
+
+
+def trainings(experiment: str) -> dict[str, Training]:
+  """Lists an experiment's trainings, by the name of the discriminator."""
+  return {
+    name: Training(experiment, settings)
+    for name, settings in DISCRIMINATORS.items()
+  }
+
+
+def source(figure: int) -> str:
+  """Names a figure of the article."""
+  return f"Habr 2018, Generative adversarial networks, figure {figure}"
+
+
+def settings_of(experiment: str) -> OneDimensionalSettings:
+  """Returns the defaults of one of the article's experiments."""
+  settings = BY_NAME[experiment].settings
+  assert isinstance(settings, OneDimensionalSettings)
+  return settings

@@ -1,0 +1,279 @@
+"""Probabilistic PCA: the linear generator whose likelihood is known.
+
+The article calls it the simplest linear generative model, and goes on from
+there to GANs: x = W z + mu + s e with normal z and e, so that the data's
+likelihood can be maximised as it stands,
+
+  s^2 = mean of the smallest eigenvalues,  W = U (L - s^2 I)^(1/2),
+
+and by EM, whose every step raises it. Data come from a model that is known: on
+the plane, which is drawn, and in five dimensions with two latents.
+
+References:
+  Habr, "Generative adversarial networks" (2018), the introduction.
+  Tipping and Bishop, Probabilistic Principal Component Analysis, 1999,
+    equations 3, 7 and 8, and appendix B.
+"""
+
+import functools
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+from scipy import stats
+
+from experiments import plots
+from experiments.reproduce.reproduction import Check, Computed, Reproduction
+from experiments.results import Results
+from gan_jax import ppca
+from gan_jax.types import Array
+
+NUM_POINTS = 1000
+NUM_STEPS = 100
+# W, mu and s of the models that the data come from.
+PLANE = (np.array([[2.0], [1.0]]), np.array([1.0, -0.5]), 0.6)
+SPACE = (
+  np.array([[2.0, 0.5], [0.0, 1.5], [-1.0, 0.5], [0.5, -1.0], [1.0, 0.0]]),
+  np.array([1.0, 0.0, -1.0, 2.0, 0.5]),
+  0.5,
+)
+MODELS = {"2-D": PLANE, "5-D": SPACE}
+
+
+def _data(name: str) -> np.ndarray:
+  """Draws x = W z + mu + s e, [NUM_POINTS, d]."""
+  weights, mean, stddev = MODELS[name]
+  rng = np.random.default_rng(0)
+  latents = rng.normal(size=(NUM_POINTS, weights.shape[1]))
+  noise = rng.normal(size=(NUM_POINTS, len(mean)))
+  return latents @ weights.T + mean + stddev * noise
+
+
+def _angle(first: np.ndarray, second: np.ndarray) -> float:
+  """Returns the largest angle, in degrees, between two spans of columns."""
+  bases = np.linalg.qr(first)[0], np.linalg.qr(second)[0]
+  cosines = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
+  return math.degrees(math.acos(min(cosines.min(), 1.0)))
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _fit(data: Array, k: int) -> tuple[ppca.PPCA, Array, ppca.PPCA, Array]:
+  """Fits k latents in closed form, and by EM from a random start.
+
+  Args:
+    data: [n, d].
+    k: how many.
+
+  Returns:
+    The closed form, its log-likelihood, the model after EM, and [NUM_STEPS] the
+    log-likelihood after each step.
+  """
+  exact = ppca.closed_form(data, k)
+  fitted, curve = ppca.expectation_maximization(
+    data, k, NUM_STEPS, jax.random.key(0)
+  )
+  return exact, ppca.log_likelihood(exact, data), fitted, curve
+
+
+def compute(runs: Mapping[str, Results]) -> Computed:
+  """Fits both models, in closed form and by EM."""
+  del runs
+  measured, drawn = {}, {}
+  for name, (weights, _, _) in MODELS.items():
+    data = _data(name)
+    with jax.enable_x64(True):
+      exact, likelihood, fitted, curve = jax.tree.map(
+        np.asarray, _fit(jnp.asarray(data), weights.shape[1])
+      )
+    measured |= {
+      f"{name}: log-likelihood of the closed form": likelihood,
+      f"{name}: noise variance of the closed form": exact.noise_variance,
+      f"{name}: log-likelihood after EM": curve[-1],
+      f"{name}: noise variance after EM": fitted.noise_variance,
+      f"{name}: least step of EM's log-likelihood": np.diff(curve).min(),
+      f"{name}: angle of the closed form to the truth (degrees)": _angle(
+        exact.weights, weights
+      ),
+      f"{name}: angle of EM to the closed form (degrees)": _angle(
+        fitted.weights, exact.weights
+      ),
+    }
+    drawn[name] = {
+      "data": data,
+      "fit": exact,
+      "curve": curve,
+      "likelihood": likelihood,
+    }
+  return Computed(measured, drawn)
+
+
+def draw(drawn: Mapping[str, Any]) -> Figure:
+  """Draws the plane with what was fitted, and EM on its way."""
+  figure, (plane, em) = plots.grid(2, 2, (11, 5))
+  figure.suptitle(
+    "probabilistic PCA: the linear generator before GANs, of known likelihood",
+    x=0.01,
+    ha="left",
+    fontsize=11,
+  )
+  data, fit = drawn["2-D"]["data"], drawn["2-D"]["fit"]
+  plane.plot(*data.T, ".", color=plots.DATA, ms=3, alpha=0.35, label="data")
+  covariance = fit.weights @ fit.weights.T + fit.noise_variance * np.eye(2)
+  variances, directions = np.linalg.eigh(covariance)
+  for deviations in (1, 2):
+    plane.add_patch(
+      Ellipse(
+        fit.mean,
+        2 * deviations * math.sqrt(variances[1]),
+        2 * deviations * math.sqrt(variances[0]),
+        angle=math.degrees(math.atan2(directions[1, 1], directions[0, 1])),
+        fill=False,
+        color=plots.GENERATED,
+        lw=1.5,
+        zorder=3,
+        label="fitted, 1 and 2 deviations" if deviations == 1 else None,
+      )
+    )
+  true_weights, true_mean, _ = PLANE
+  for centre, weights, color, label, style in (
+    (fit.mean, fit.weights, plots.GENERATED, "fitted W", "-"),
+    (true_mean, true_weights, plots.DISCRIMINATOR, "true W", "--"),
+  ):
+    ends = centre + np.sign(weights[0]) * np.array([[-2], [2]]) * weights.T
+    plane.plot(*ends.T, color=color, ls=style, lw=2, label=label, zorder=4)
+  plane.set(xlabel="x", ylabel="y")
+  plane.set_aspect("equal", adjustable="datalim")
+  plane.set_title(f"{NUM_POINTS:,} points of a line with noise", fontsize=10)
+  plane.legend(fontsize=9, loc="upper left", markerscale=3)
+  for (name, values), color, marker in zip(
+    drawn.items(), (plots.GENERATED, plots.AVERAGE), ("o", "s"), strict=True
+  ):
+    below = np.maximum(values["likelihood"] - values["curve"], 1e-15)
+    em.semilogy(
+      np.arange(1, NUM_STEPS + 1),
+      below,
+      color=color,
+      marker=marker,
+      ms=3,
+      label=name,
+    )
+  em.set(
+    xlabel="step of EM", ylabel="below the closed form's\nlog-likelihood (nats)"
+  )
+  em.set_title("EM climbs to the closed form", fontsize=10)
+  em.legend(fontsize=9)
+  return figure
+
+
+def _eigenvalues(name: str) -> np.ndarray:
+  """Returns the eigenvalues of the data's covariance, the largest last."""
+  return np.linalg.eigvalsh(np.cov(_data(name).T, bias=True))
+
+
+def _noise_variance(name: str) -> float:
+  """Averages the smallest eigenvalues with NumPy."""
+  return float(np.mean(_eigenvalues(name)[: -MODELS[name][0].shape[1]]))
+
+
+def _log_likelihood(name: str) -> float:
+  """Averages SciPy's log-density under the model of NumPy's eigenvectors."""
+  data, k = _data(name), MODELS[name][0].shape[1]
+  values, vectors = np.linalg.eigh(np.cov(data.T, bias=True))
+  # W W^T + s^2 I keeps the largest k eigenvalues and evens out the others.
+  values[:-k] = np.mean(values[:-k])
+  return _normal_log_likelihood(data, vectors @ np.diag(values) @ vectors.T)
+
+
+def _round_log_likelihood(name: str) -> float:
+  """Averages the log-density of the round normal of the same variance."""
+  data = _data(name)
+  covariance = np.mean(_eigenvalues(name)) * np.eye(data.shape[1])
+  return _normal_log_likelihood(data, covariance)
+
+
+def _normal_log_likelihood(data: np.ndarray, covariance: Any) -> float:
+  """Averages SciPy's log-density of a normal about the mean of the data."""
+  density = stats.multivariate_normal(data.mean(axis=0), covariance)
+  return float(np.mean(density.logpdf(data)))
+
+
+CHECKS = tuple(
+  check
+  for name, (weights, _, stddev) in MODELS.items()
+  for check in (
+    Check(
+      f"{name}: log-likelihood of the closed form",
+      lambda name=name: _log_likelihood(name),
+      1e-9,
+      "numpy.linalg.eigh and scipy.stats.multivariate_normal.logpdf",
+      wrong={"a round normal": lambda name=name: _round_log_likelihood(name)},
+    ),
+    Check(
+      f"{name}: noise variance of the closed form",
+      lambda name=name: _noise_variance(name),
+      1e-9,
+      "mean of the smallest eigenvalues, by numpy.linalg.eigvalsh",
+      wrong={
+        "of all eigenvalues": lambda name=name: float(
+          np.mean(_eigenvalues(name))
+        )
+      },
+    ),
+    Check(
+      f"{name}: log-likelihood after EM",
+      lambda name=name: _log_likelihood(name),
+      1e-6,
+      "numpy.linalg.eigh and scipy.stats.multivariate_normal.logpdf",
+      wrong={"a round normal": lambda name=name: _round_log_likelihood(name)},
+    ),
+    Check(
+      f"{name}: noise variance after EM",
+      stddev**2,
+      0.1 * stddev**2,
+      "the model that the data come from: s^2",
+      wrong={"s": stddev},
+    ),
+    Check(
+      f"{name}: least step of EM's log-likelihood",
+      0.0,
+      1e-12,
+      "Tipping and Bishop 1999, appendix B: no step lowers it",
+      relation="at least",
+      wrong={"a step down": -1e-6},
+    ),
+    Check(
+      f"{name}: angle of the closed form to the truth (degrees)",
+      0.0,
+      3.0,
+      "the model that the data come from: the span of W",
+      wrong={"a coordinate axis": lambda weights=weights: _axis_angle(weights)},
+    ),
+    Check(
+      f"{name}: angle of EM to the closed form (degrees)",
+      0.0,
+      0.01,
+      "the likelihood has one maximum, up to a rotation of the latents",
+      wrong={"a coordinate axis": lambda weights=weights: _axis_angle(weights)},
+    ),
+  )
+)
+
+
+def _axis_angle(weights: np.ndarray) -> float:
+  """Returns the angle of a span to that of the first coordinates."""
+  return _angle(weights, np.eye(*weights.shape))
+
+
+REPRODUCTION = Reproduction(
+  id="ppca",
+  source="Habr 2018, introduction; Tipping and Bishop 1999",
+  summary="probabilistic PCA in closed form and by EM, before GANs",
+  compute=compute,
+  checks=CHECKS,
+  draw=draw,
+)

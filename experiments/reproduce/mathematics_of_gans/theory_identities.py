@@ -1,0 +1,276 @@
+"""The identities that the theory of GANs rests on, each against another path.
+
+Six panels: the best discriminator D* = p / (p + q) between two normals; the
+function a log D + b log(1 - D) that it maximises, which has one maximum at
+a / (a + b); its value, -log 4 + 2 JSD, as the normals part; what Huffman's code
+spends on a symbol beside -log2 P; the normal of least KL, which is the most
+likely one; and the slopes of three generators' costs.
+
+References:
+  Wang Haoran, The mathematics of GANs (cnblogs, 2020, in Chinese).
+  Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, section 4.1.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments import plots
+from experiments.reproduce.mathematics_of_gans import (
+  costs,
+  densities,
+  game,
+  information,
+)
+from experiments.reproduce.reproduction import Computed, Reproduction
+from experiments.results import Results
+from gan_jax import divergences
+
+SHIFT = 2.0
+"""Between the two normals of the first panel."""
+WEIGHTS = ((3.0, 1.0), (1.0, 1.0), (1.0, 3.0))
+"""The a and b of the second."""
+NUM_SYMBOLS = 30
+
+
+def compute(runs: Mapping[str, Results]) -> Computed:
+  """Measures the identities, and what the panels show of them."""
+  del runs
+  with jax.enable_x64(True):
+    measured = {}
+    for group in (information, densities, game, costs):
+      measured |= group.measure()
+    fit = measured["most likely mean"], measured["most likely deviation"]
+    # A source whose k-th symbol has a share as 1 / k, and its code.
+    shares = 1 / np.arange(1, NUM_SYMBOLS + 1)
+    shares /= shares.sum()
+    lengths = divergences.huffman_code_lengths(shares)
+    drawn = _curves(*fit, jnp.asarray(shares))
+    probabilities = np.linspace(0.02, 0.98, 33)
+    drawn |= {
+      "slope_probabilities": probabilities,
+      "lengths": lengths,
+      "length": divergences.expected_code_length(shares, lengths),
+      "slopes": costs.slopes(probabilities),
+      "largest": game.optimal_values(jnp.asarray(game.DISTANCES)),
+    }
+  return Computed(measured, jax.tree.map(np.asarray, drawn))
+
+
+@jax.jit
+def _curves(
+  fit_mean: jax.Array, fit_stddev: jax.Array, shares: jax.Array
+) -> dict[str, Any]:
+  """Computes the curves of the panels."""
+  x = jnp.linspace(-3.5, 5.5, 181)
+  p, q = densities.normal(x, 0.0, 1.0), densities.normal(x, SHIFT, 1.0)
+  probabilities = jnp.linspace(0.001, 0.999, 499)
+  a, b = jnp.array(WEIGHTS).T
+  axis, weights = densities.axis()
+  at_0 = densities.normal(axis, 0.0, 1.0)
+  distances = jnp.linspace(0, game.DISTANCES[-1], 61)
+  fit_x = jnp.linspace(-5, 8, 521)
+  return {
+    "x": x,
+    "p": p,
+    "q": q,
+    "best": divergences.optimal_discriminator(p, q),
+    "probabilities": probabilities,
+    "pointwise": jax.vmap(
+      lambda d: jax.vmap(divergences.value, (0, 0, None))(
+        a[:, None], b[:, None], d[None]
+      ),
+      out_axes=1,
+    )(probabilities),
+    "distances": distances,
+    "jsd": jax.vmap(
+      lambda distance: divergences.jensen_shannon(
+        at_0, densities.normal(axis, distance, 1.0), weights
+      )
+    )(distances),
+    "fit_x": fit_x,
+    "mixture": densities.mixture(fit_x),
+    "fit": densities.normal(fit_x, fit_mean, fit_stddev),
+    "bits": divergences.self_information(shares) / math.log(2),
+    "entropy": divergences.entropy(shares) / math.log(2),
+  }
+
+
+def draw(drawn: Mapping[str, Any]) -> Figure:
+  """Draws the six panels."""
+  figure, panels = plots.grid(6, 3, (12, 7.2))
+  figure.suptitle(
+    "the identities behind the game of generator and discriminator",
+    x=0.01,
+    ha="left",
+    fontsize=12,
+  )
+  drawings = (
+    _draw_discriminator,
+    _draw_pointwise,
+    _draw_values,
+    _draw_code,
+    _draw_fit,
+    _draw_slopes,
+  )
+  for axes, drawing in zip(panels, drawings, strict=True):
+    drawing(axes, drawn)
+    axes.title.set_fontsize(10)
+    axes.legend(frameon=False, fontsize=8)
+  return figure
+
+
+def _draw_discriminator(axes: Axes, drawn: Mapping[str, Any]) -> None:
+  x = drawn["x"]
+  for name, label, color in (
+    ("p", "data p", plots.DATA),
+    ("q", "generated q", plots.GENERATED),
+  ):
+    axes.fill_between(x, drawn[name], color=color, alpha=0.15, lw=0)
+    axes.plot(x, drawn[name], color=color, label=label)
+  axes.plot(
+    x, drawn["best"], color=plots.DISCRIMINATOR, label="D* = p / (p + q)"
+  )
+  axes.axhline(0.5, color=plots.DISCRIMINATOR, **plots.REFERENCE)
+  axes.set(
+    title="the best discriminator is 1/2 where p = q",
+    xlabel="x",
+    ylabel="density; probability of real",
+    xlim=(x[0], x[-1]),
+    ylim=(0, 1.02),
+  )
+
+
+def _draw_pointwise(axes: Axes, drawn: Mapping[str, Any]) -> None:
+  styles = ("-", "--", ":")
+  best = [a / (a + b) for a, b in WEIGHTS]
+  top = [
+    a * math.log(d) + b * math.log(1 - d)
+    for (a, b), d in zip(WEIGHTS, best, strict=True)
+  ]
+  for (a, b), values, style in zip(
+    WEIGHTS, drawn["pointwise"], styles, strict=True
+  ):
+    axes.plot(
+      drawn["probabilities"],
+      values,
+      color=plots.DISCRIMINATOR,
+      ls=style,
+      label=f"a = {a:g}, b = {b:g}",
+    )
+  axes.plot(
+    best, top, "o", color=plots.GENERATED, label="D = a / (a + b)", zorder=3
+  )
+  axes.set(
+    title="a log D + b log(1 - D) has one maximum",
+    xlabel="D",
+    ylabel="value (nats)",
+    ylim=(-8, 0),
+  )
+
+
+def _draw_values(axes: Axes, drawn: Mapping[str, Any]) -> None:
+  axes.plot(
+    drawn["distances"],
+    -math.log(4) + 2 * drawn["jsd"],
+    color=plots.DATA,
+    label="-log 4 + 2 JSD",
+  )
+  axes.plot(
+    game.DISTANCES,
+    drawn["largest"],
+    "o",
+    color=plots.DISCRIMINATOR,
+    ms=4,
+    label="max over D of V(G, D)",
+  )
+  for level, label in ((0, "0: no overlap"), (-math.log(4), "-log 4: p = q")):
+    axes.axhline(level, color=plots.FRAME, **plots.REFERENCE)
+    axes.text(6, level + 0.03, label, ha="right", fontsize=8)
+  axes.set(
+    title="the value at D* measures the divergence",
+    xlabel="distance of two normals (standard deviations)",
+    ylabel="value (nats)",
+    ylim=(-1.5, 0.15),
+  )
+
+
+def _draw_code(axes: Axes, drawn: Mapping[str, Any]) -> None:
+  symbols = np.arange(1, NUM_SYMBOLS + 1)
+  axes.bar(
+    symbols,
+    drawn["lengths"],
+    color=plots.GENERATED,
+    alpha=0.5,
+    label="length of Huffman's word",
+  )
+  axes.plot(
+    symbols, drawn["bits"], color=plots.DATA, label="self-information -log2 P"
+  )
+  axes.set(
+    title=f"a code of {drawn['length']:.3f} bits for "
+    f"{drawn['entropy']:.3f} bits of entropy",
+    xlabel="symbol k, of probability as 1 / k",
+    ylabel="bits",
+    ylim=(0, 10),
+  )
+
+
+def _draw_fit(axes: Axes, drawn: Mapping[str, Any]) -> None:
+  x = drawn["fit_x"]
+  axes.fill_between(x, drawn["mixture"], color=plots.DATA, alpha=0.15, lw=0)
+  axes.plot(x, drawn["mixture"], color=plots.DATA, lw=1, label="data p")
+  axes.plot(
+    x, drawn["fit"], color=plots.GENERATED, label="normal of least KL(p || q)"
+  )
+  axes.set(
+    title="the most likely normal has the data's moments",
+    xlabel="x",
+    ylabel="density",
+    xlim=(x[0], x[-1]),
+    ylim=(0, None),
+  )
+
+
+def _draw_slopes(axes: Axes, drawn: Mapping[str, Any]) -> None:
+  for (name, slopes), color, style in zip(
+    drawn["slopes"].items(),
+    (plots.DATA, plots.GENERATED, plots.AVERAGE),
+    ("-", "--", "-."),
+    strict=True,
+  ):
+    axes.plot(
+      drawn["slope_probabilities"],
+      -slopes,
+      color=color,
+      ls=style,
+      label=name.replace("_", " "),
+    )
+  axes.set(
+    title="where D is sure of a fake, one slope is left",
+    xlabel="D(G(z))",
+    ylabel="-dJ_G / dlogit",
+    xlim=(0, 1),
+    ylim=(0, 3),
+  )
+
+
+REPRODUCTION = Reproduction(
+  id="theory_identities",
+  source="The mathematics of GANs 2020; GAN 2014, section 4.1",
+  summary="D*, its value and the JSD, KL, codes and slopes, each checked",
+  compute=compute,
+  checks=(
+    *information.CHECKS,
+    *densities.CHECKS,
+    *game.CHECKS,
+    *costs.CHECKS,
+  ),
+  draw=draw,
+)
