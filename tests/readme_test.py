@@ -5,6 +5,7 @@ from pathlib import Path
 from absl.testing import absltest
 
 from experiments import choices
+from experiments.figures import FiguresOptions
 from experiments.registry import EXPERIMENTS
 from experiments.run import RunOptions
 from experiments.settings import fields_of
@@ -19,7 +20,11 @@ class ReadmeTest(absltest.TestCase):
       self.assertIn(row + experiment.summary, README)
 
   def test_flags(self):
-    classes = {RunOptions, *(type(e.settings) for e in EXPERIMENTS)}
+    classes = {
+      RunOptions,
+      FiguresOptions,
+      *(type(e.settings) for e in EXPERIMENTS),
+    }
     for settings_class in classes:
       for field in fields_of(settings_class):
         self.assertIn(f"`--{field.name}", README)
