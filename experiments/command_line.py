@@ -7,6 +7,7 @@ name may have another default, or none, in another experiment.
 """
 
 import dataclasses
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
@@ -26,6 +27,8 @@ from experiments.settings import (
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
+BROKEN_PIPE_EXIT_CODE = 141
+"""As of a process that the signal SIGPIPE ends."""
 
 Options = TypeVar("Options")
 
@@ -64,6 +67,12 @@ def _given(argv: list[str], fields: Iterable[Field]) -> dict[str, Any]:
     raise UsageError(
       unknown("flag", error.flagname, names).split("allowed: ")[0]
       + "--help lists them all"
+    ) from None
+  except flags.IllegalFlagValueError as error:
+    # Only true-or-false flags are read by absl itself.
+    given, _, _ = str(error).partition(": ")
+    raise UsageError(
+      f"{given.removeprefix('flag ')} is not allowed; it must be true or false"
     ) from None
   except flags.Error as error:
     raise UsageError(str(error).splitlines()[0]) from None
@@ -169,7 +178,20 @@ def main(command: Callable[[list[str]], int]) -> None:
     command: argv -> exit code.
   """
   try:
-    sys.exit(command(sys.argv))
+    exit_code = command(sys.argv)
+    sys.stdout.flush()
+    sys.exit(exit_code)
+  except BrokenPipeError:
+    # The reader has gone; Python would complain again when it closes stdout.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(BROKEN_PIPE_EXIT_CODE)
+  except OSError as error:
+    # A full disk, say: the cause and the file, which no code can mend.
+    print(
+      f"error: {error.filename or 'writing'}: {error.strerror or error}",
+      file=sys.stderr,
+    )
+    sys.exit(USAGE_EXIT_CODE)
   except (PlatformError, RunFolderError, SettingError, UsageError) as error:
     print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
     sys.exit(USAGE_EXIT_CODE)

@@ -61,10 +61,10 @@ def print_failed_checks(record: Mapping[str, Any]) -> None:
   """Prints a line for each check of a figure that failed."""
   for check in record["checks"]:
     if check["passed"] is False:
-      relation = "" if check["relation"] == "within" else check["relation"]
+      relation = {"within": ""}.get(check["relation"], f"{check['relation']} ")
       say(
         f"  {record['id']}: {check['name']} is {_plain(check['measured'])}, "
-        f"expected {relation} {_plain(check['expected'])} "
+        f"expected {relation}{_plain(check['expected'])} "
         f"(tolerance {check['tolerance']:.2g}; {check['origin']})"
       )
 
@@ -81,7 +81,7 @@ def print_records(
   table = Table()
   table.add_column("figure")
   table.add_column("checks passed", justify="right")
-  table.add_column("", justify="left")
+  table.add_column("verdict", justify="left")
   table.add_column("seconds", justify="right")
   for record, seconds in records:
     decided = [c for c in record["checks"] if c["passed"] is not None]
@@ -89,7 +89,7 @@ def print_records(
     table.add_row(
       record["id"],
       f"{num_passed} of {len(decided)}",
-      "" if record["passed"] else "FAILED",
+      "passed" if record["passed"] else "FAILED",
       f"{seconds:.1f}",
     )
   Console().print(table)

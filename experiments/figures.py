@@ -1,6 +1,8 @@
 """Redraws the literature: `python -m experiments.figures --figure=all`."""
 
+import contextlib
 import dataclasses
+import difflib
 import os
 import tempfile
 import time
@@ -13,7 +15,7 @@ from experiments.registry import BY_NAME
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
 from experiments.reproduce.reproduction import Reproduction, Training
 from experiments.results import Results
-from experiments.settings import setting, unknown, with_values
+from experiments.settings import setting, with_values
 from gan_jax.types import Device
 
 USAGE = """\
@@ -55,20 +57,28 @@ def run(argv: list[str]) -> int:
     return 0
   reproductions = _choose(options.figure)
   devices = environment.choose_devices(options.platform, os.cpu_count() or 1)
-  out = Path(options.out)
-  _check_out(out, reproductions, options.overwrite)
+  out, parent = Path(options.out), Path(options.runs)
+  _check_writable("out", out)
+  if any(reproduction.trainings for reproduction in reproductions):
+    _check_writable("runs", parent)
+  _check_free(out, reproductions, options.overwrite)
   machine = environment.describe(devices)
   records = []
-  for number, reproduction in enumerate(reproductions, start=1):
-    console.say(f"[{number}/{len(reproductions)}] {reproduction.id}")
-    started = time.perf_counter()
-    runs = {
-      name: _run(training, Path(options.runs), devices)
-      for name, training in reproduction.trainings.items()
-    }
-    record = _reproduce(reproduction, runs, machine, out)
-    console.print_failed_checks(record)
-    records.append((record, time.perf_counter() - started))
+  try:
+    for number, reproduction in enumerate(reproductions, start=1):
+      console.say(f"[{number}/{len(reproductions)}] {reproduction.id}")
+      started = time.perf_counter()
+      runs = {
+        name: _run(training, parent, devices)
+        for name, training in reproduction.trainings.items()
+      }
+      record = _reproduce(reproduction, runs, machine, out)
+      console.print_failed_checks(record)
+      records.append((record, time.perf_counter() - started))
+  except KeyboardInterrupt:
+    rest = ",".join(each.id for each in reproductions[len(records) :])
+    console.say(f"interrupted; go on with --figure={rest}")
+    return command_line.INTERRUPTED_EXIT_CODE
   console.print_records(records)
   print(f"written to {out}")
   failed = any(not record["passed"] for record, _ in records)
@@ -81,37 +91,49 @@ def _choose(ids: str) -> list[Reproduction]:
     raise command_line.UsageError(
       f"--figure is missing; give ids, or {ALL}; --list shows them"
     )
-  # What takes no training comes first: its pictures are there in seconds.
-  if ids == ALL:
-    return sorted(REPRODUCTIONS, key=lambda reproduction: reproduction.trained)
-  names = [name.strip() for name in ids.split(",")]
+  names = [name.strip() for name in ids.split(",") if name.strip()]
   for name in names:
-    if name not in BY_ID:
-      raise command_line.UsageError(unknown("figure", name, (*BY_ID, ALL)))
+    if name not in BY_ID and name != ALL:
+      near = difflib.get_close_matches(name, (*BY_ID, ALL))
+      hint = f"did you mean {' or '.join(near)}? " if near else ""
+      raise command_line.UsageError(
+        f"unknown figure {name!r}; {hint}--list shows them all"
+      )
+  # What takes no training comes first: its pictures are there in seconds.
+  if ALL in names:
+    return sorted(REPRODUCTIONS, key=lambda reproduction: reproduction.trained)
   return [BY_ID[name] for name in dict.fromkeys(names)]
 
 
 def _files(reproduction: Reproduction, out: Path) -> list[Path]:
-  """Lists the files that a reproduction leaves."""
-  suffixes = ["png", "json"] + (["gif"] if reproduction.animate else [])
+  """Lists the files that a reproduction leaves, the record first."""
+  suffixes = ["json", "png"] + (["gif"] if reproduction.animate else [])
   return [out / f"{reproduction.id}.{suffix}" for suffix in suffixes]
 
 
-def _check_out(
-  out: Path, reproductions: Iterable[Reproduction], overwrite: bool
-) -> None:
-  """Makes the folder, or raises UsageError if it cannot take the files."""
+def _check_writable(flag: str, folder: Path) -> None:
+  """Makes a folder, or raises UsageError if it cannot be written to."""
   try:
-    out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryFile(dir=out):
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryFile(dir=folder):
       pass
   except OSError as error:
     raise command_line.UsageError(
-      f"--out={out} cannot be written to: {error.strerror or error}"
+      f"--{flag}={folder} cannot be written to: {error.strerror or error}"
     ) from error
+
+
+def _check_free(
+  out: Path, reproductions: Iterable[Reproduction], overwrite: bool
+) -> None:
+  """Raises UsageError if something is there that may not be replaced."""
   for reproduction in reproductions:
     for path in _files(reproduction, out):
-      if path.exists() and not overwrite:
+      if path.is_dir():
+        raise command_line.UsageError(
+          f"{path} is a folder; choose another --out"
+        )
+      if (path.exists() or path.is_symlink()) and not overwrite:
         raise command_line.UsageError(
           f"{path} exists; choose another --out or pass --overwrite"
         )
@@ -124,9 +146,11 @@ def _run(
   experiment = BY_NAME[training.experiment]
   settings = with_values(experiment.settings, training.settings)
   seeds = range(training.num_seeds)
-  workdir = runner.find(parent, experiment, settings, seeds)
-  if workdir is not None:
-    return results.read(workdir), workdir
+  found = runner.find(parent, experiment, settings, seeds)
+  if found is not None:
+    workdir, run_results = found
+    console.say(f"  reads {workdir}")
+    return run_results, workdir
   workdir = results.create_numbered(parent, experiment.name)
   run = runner.train(
     experiment, settings, seeds, devices[: training.num_seeds], workdir
@@ -145,23 +169,33 @@ def _reproduce(
     {name: run_results for name, (run_results, _) in runs.items()}
   )
   checks = reproduction.judge(computed)
-  picture, content, *_ = _files(reproduction, out)
-  reproduction.draw(computed.drawn).savefig(picture)
-  if reproduction.animate:
-    results.write_gif(
-      picture.with_suffix(".gif"), reproduction.animate(computed.drawn)
-    )
   record = {
     "id": reproduction.id,
     "source": reproduction.source,
     "summary": reproduction.summary,
     "checks": checks,
     "passed": all(check["passed"] is not False for check in checks),
-    "runs": {name: str(workdir) for name, (_, workdir) in runs.items()},
+    "runs": {name: _provenance(workdir) for name, (_, workdir) in runs.items()},
     **machine,
   }
-  results.write_json(content, record)
+  with contextlib.ExitStack() as stack:
+    # All are whole before the first takes its place; the record is the last.
+    content, picture, *animation = [
+      stack.enter_context(results.replacing(path))
+      for path in _files(reproduction, out)
+    ]
+    reproduction.draw(computed.drawn).savefig(picture)
+    if reproduction.animate:
+      results.write_gif(animation[0], reproduction.animate(computed.drawn))
+    results.write_json(content, record)
   return record
+
+
+def _provenance(workdir: Path) -> dict[str, Any]:
+  """Says where a run is, and what trained it when, which may not be this."""
+  settings = results.read_json(workdir / results.SETTINGS)
+  names = ("seeds", "versions", "device", "git_commit")
+  return {"folder": str(workdir), **{n: settings.get(n) for n in names}}
 
 
 if __name__ == "__main__":

@@ -7,9 +7,12 @@ summary.json    score and metrics, final and best, with intervals
 figures/*.png, training.gif
 """
 
+import contextlib
 import json
 import math
+import os
 import shutil
+import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -182,15 +185,47 @@ def create_numbered(parent: Path, name: str) -> Path:
   """Makes the first free run folder parent/name-001, parent/name-002, ..."""
   for number in range(1, 10**6):
     workdir = parent / f"{name}-{number:03d}"
-    if not workdir.exists():
-      create(workdir, overwrite=False)
-      return workdir
+    if workdir.exists():
+      continue
+    try:
+      parent.mkdir(parents=True, exist_ok=True)
+      # Fails where another process was faster, which then has this number.
+      workdir.mkdir()
+    except FileExistsError:
+      if not workdir.exists():
+        raise RunFolderError(f"{parent} is not a folder") from None
+      continue
+    except OSError as error:
+      raise RunFolderError(
+        f"workdir {workdir} cannot be made: {error.strerror or error}"
+      ) from error
+    create(workdir, overwrite=False)
+    return workdir
   raise RunFolderError(f"{parent} has a million runs of {name}; clear some")
 
 
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+  """Gives a path to write to, which takes the place of another when whole.
+
+  Args:
+    path: what is to be there, whole or not at all, whatever interrupts.
+
+  Yields:
+    A path in the same folder, with the same suffix.
+  """
+  partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+  try:
+    yield partial
+    partial.replace(path)
+  finally:
+    partial.unlink(missing_ok=True)
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-  """Writes readable JSON."""
-  path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
+  """Writes readable JSON, all of it or nothing."""
+  with replacing(path) as partial:
+    partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
 def append_metrics(
@@ -237,6 +272,19 @@ def write_gif(path: Path, images: Iterator[Image.Image]) -> None:
   )
 
 
+def read_json(path: Path) -> dict[str, Any]:
+  """Reads an object from a run folder, or raises RunFolderError."""
+  try:
+    content = json.loads(path.read_text())
+  except (OSError, ValueError) as error:
+    raise RunFolderError(
+      f"{path.parent}, whose {path.name} cannot be read: {error}"
+    ) from error
+  if not isinstance(content, dict):
+    raise RunFolderError(f"{path.parent}, whose {path.name} is no object")
+  return content
+
+
 def read(workdir: Path) -> Results:
   """Reads a finished run folder.
 
@@ -254,25 +302,39 @@ def read(workdir: Path) -> Results:
     rows = [
       json.loads(line) for line in (workdir / METRICS).read_text().splitlines()
     ]
-    with np.load(workdir / SNAPSHOTS) as arrays:
+    # NumPy leaves a file open that it cannot read, unless it is given it open.
+    with (
+      (workdir / SNAPSHOTS).open("rb") as file,
+      np.load(file) as arrays,
+    ):
       snapshots = dict(arrays)
+    seeds = np.asarray(settings["seeds"])
+    names = [name for name in rows[0] if name not in ("step", "seed")]
+    return Results(
+      experiment=settings["experiment"],
+      settings=settings["settings"],
+      seeds=seeds,
+      steps=np.asarray([row["step"] for row in rows[:: len(seeds)]]),
+      metrics={
+        name: np.asarray([row[name] for row in rows], float)
+        .reshape(-1, len(seeds))
+        .T
+        for name in names
+      },
+      snapshots=snapshots,
+    )
   except OSError as error:
     raise RunFolderError(
       f"{workdir} is not a finished run: {error.filename} "
       f"{error.strerror or error}"
     ) from error
-  seeds = np.asarray(settings["seeds"])
-  names = [name for name in rows[0] if name not in ("step", "seed")]
-  return Results(
-    experiment=settings["experiment"],
-    settings=settings["settings"],
-    seeds=seeds,
-    steps=np.asarray([row["step"] for row in rows[:: len(seeds)]]),
-    metrics={
-      name: np.asarray([row[name] for row in rows], float)
-      .reshape(-1, len(seeds))
-      .T
-      for name in names
-    },
-    snapshots=snapshots,
-  )
+  except (
+    ValueError,
+    LookupError,
+    TypeError,
+    EOFError,
+    zipfile.BadZipFile,
+  ) as error:
+    raise RunFolderError(
+      f"{workdir} is a damaged run: {type(error).__name__}: {error}"
+    ) from error

@@ -106,8 +106,10 @@ def train(
 
 def find(
   parent: Path, experiment: Experiment, settings: Settings, seeds: Sequence[int]
-) -> Path | None:
-  """Finds a finished run folder of an experiment, settings and seeds.
+) -> tuple[Path, Results] | None:
+  """Finds a finished run of an experiment, settings and seeds.
+
+  A folder that cannot be read is passed over, and said.
 
   Args:
     parent: the folder whose run folders are searched.
@@ -116,7 +118,7 @@ def find(
     seeds: which must be the same in the same order.
 
   Returns:
-    The newest such folder by name; None if there is none.
+    The newest such folder by name, and what is in it; None if there is none.
   """
   wanted = {
     "experiment": experiment.name,
@@ -126,7 +128,13 @@ def find(
   # As JSON reads it back: tuples are lists there.
   wanted = json.loads(json.dumps(wanted))
   for summary in sorted(parent.glob(f"*/{results.SUMMARY}"), reverse=True):
-    content = json.loads(summary.read_text())
-    if all(content.get(name) == value for name, value in wanted.items()):
-      return summary.parent
+    workdir = summary.parent
+    try:
+      found = results.read_json(workdir / results.SETTINGS)
+      # The summary is written last, whole: without one the run is not finished.
+      results.read_json(summary)
+      if all(found.get(name) == value for name, value in wanted.items()):
+        return workdir, results.read(workdir)
+    except results.RunFolderError as error:
+      console.say(f"passing over {error}")
   return None

@@ -64,9 +64,9 @@ class Check(NamedTuple):
       nothing is expected.
     """
     measured = float(measured)
-    expected = evaluate(self.expected)
-    passed = None
-    if expected is not None:
+    expected = passed = None
+    if self.expected is not None:
+      expected = evaluate(self.expected)
       # A tolerance of NumPy would make a NumPy bool of it, which is no JSON.
       passed = bool(
         RELATIONS[self.relation](measured, expected, self.tolerance)
@@ -81,15 +81,15 @@ class Check(NamedTuple):
       "published": self.published,
       "unconfirmed": self.unconfirmed,
       "passed": passed,
+      "wrong": {
+        name: _json_number(evaluate(value))
+        for name, value in self.wrong.items()
+      },
     }
 
 
-def evaluate(
-  value: float | Callable[[], float] | None,
-) -> float | None:
+def evaluate(value: float | Callable[[], float]) -> float:
   """Returns a number that may be given as the function that computes it."""
-  if value is None:
-    return None
   return float(value() if callable(value) else value)
 
 

@@ -10,14 +10,19 @@ import math
 import chex
 import jax.numpy as jnp
 from jax import Array, lax
+from jax.typing import ArrayLike
 
 
-def _check(*arrays: Array) -> None:
+def _arrays(*values: ArrayLike) -> list[Array]:
+  """Returns values of one shape, [d] or [], as arrays of one dtype."""
+  dtype = jnp.result_type(*values, 1.0)
+  arrays = [jnp.asarray(value, dtype) for value in values]
   chex.assert_rank(arrays, {0, 1})
   chex.assert_equal_shape(arrays)
+  return arrays
 
 
-def normal_entropy(stddev: Array) -> Array:
+def normal_entropy(stddev: ArrayLike) -> Array:
   """Computes H = sum_i log s_i + 1/2 log(2 pi e).
 
   Args:
@@ -26,12 +31,12 @@ def normal_entropy(stddev: Array) -> Array:
   Returns:
     The differential entropy, a scalar.
   """
-  _check(stddev)
+  (stddev,) = _arrays(stddev)
   return jnp.sum(jnp.log(stddev) + 0.5 * math.log(2 * math.pi * math.e))
 
 
 def normal_kl(
-  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+  mean_p: ArrayLike, stddev_p: ArrayLike, mean_q: ArrayLike, stddev_q: ArrayLike
 ) -> Array:
   """Computes KL(p || q) = int p log(p / q).
 
@@ -47,14 +52,16 @@ def normal_kl(
   Returns:
     A scalar.
   """
-  _check(mean_p, stddev_p, mean_q, stddev_q)
+  mean_p, stddev_p, mean_q, stddev_q = _arrays(
+    mean_p, stddev_p, mean_q, stddev_q
+  )
   log_ratio = 2 * (jnp.log(stddev_p) - jnp.log(stddev_q))
   shift = jnp.square((mean_p - mean_q) / stddev_q)
   return 0.5 * jnp.sum(jnp.expm1(log_ratio) - log_ratio + shift)
 
 
 def normal_jeffrey(
-  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+  mean_p: ArrayLike, stddev_p: ArrayLike, mean_q: ArrayLike, stddev_q: ArrayLike
 ) -> Array:
   """Computes J = KL(p || q) + KL(q || p).
 
@@ -72,7 +79,7 @@ def normal_jeffrey(
 
 
 def normal_squared_hellinger(
-  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+  mean_p: ArrayLike, stddev_p: ArrayLike, mean_q: ArrayLike, stddev_q: ArrayLike
 ) -> Array:
   """Computes H^2 = int (sqrt p - sqrt q)^2 = 2 - 2 int sqrt(p q).
 
@@ -88,7 +95,9 @@ def normal_squared_hellinger(
   Returns:
     A scalar, from 0 to 2.
   """
-  _check(mean_p, stddev_p, mean_q, stddev_q)
+  mean_p, stddev_p, mean_q, stddev_q = _arrays(
+    mean_p, stddev_p, mean_q, stddev_q
+  )
   variance = jnp.square(stddev_p) + jnp.square(stddev_q)
   # 2 s_p s_q / v = 1 - (s_p - s_q)^2 / v, exact where the two are close.
   log_widths = jnp.log1p(-jnp.square(stddev_p - stddev_q) / variance)
@@ -97,7 +106,7 @@ def normal_squared_hellinger(
 
 
 def normal_pearson(
-  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+  mean_p: ArrayLike, stddev_p: ArrayLike, mean_q: ArrayLike, stddev_q: ArrayLike
 ) -> Array:
   """Computes the chi-square divergence int (p - q)^2 / q = int p^2 / q - 1.
 
@@ -113,7 +122,9 @@ def normal_pearson(
   Returns:
     A scalar, +inf where v <= 0: the tails of q are too light.
   """
-  _check(mean_p, stddev_p, mean_q, stddev_q)
+  mean_p, stddev_p, mean_q, stddev_q = _arrays(
+    mean_p, stddev_p, mean_q, stddev_q
+  )
   # v / s_q^2, without the cancellation where the two are close.
   r = stddev_p / stddev_q
   variance = 2 - jnp.square(r)
@@ -125,7 +136,7 @@ def normal_pearson(
 
 
 def normal_total_variation(
-  mean_p: Array, mean_q: Array, stddev: Array
+  mean_p: ArrayLike, mean_q: ArrayLike, stddev: ArrayLike
 ) -> Array:
   """Computes TV = 1/2 int |p - q| of two normals of equal width.
 
@@ -139,13 +150,13 @@ def normal_total_variation(
   Returns:
     A scalar, from 0 to 1.
   """
-  _check(mean_p, mean_q, stddev)
+  mean_p, mean_q, stddev = _arrays(mean_p, mean_q, stddev)
   delta = _norm((mean_p - mean_q) / stddev)
   return lax.erf(delta / math.sqrt(8))
 
 
 def normal_wasserstein_2(
-  mean_p: Array, stddev_p: Array, mean_q: Array, stddev_q: Array
+  mean_p: ArrayLike, stddev_p: ArrayLike, mean_q: ArrayLike, stddev_q: ArrayLike
 ) -> Array:
   """Computes the Wasserstein-2 distance, in its Bures form.
 
@@ -164,7 +175,9 @@ def normal_wasserstein_2(
     Peyre and Cuturi, Computational Optimal Transport, arXiv 1803.00567,
     remark 2.31.
   """
-  _check(mean_p, stddev_p, mean_q, stddev_q)
+  mean_p, stddev_p, mean_q, stddev_q = _arrays(
+    mean_p, stddev_p, mean_q, stddev_q
+  )
   return _norm(jnp.stack([mean_p - mean_q, stddev_p - stddev_q]))
 
 

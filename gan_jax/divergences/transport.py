@@ -24,15 +24,23 @@ def wasserstein_1(x: Array, y: Array) -> Array:
   Returns:
     The distance, a scalar.
 
+  Raises:
+    ValueError: there are no samples.
+
   References:
     Peyre and Cuturi, Computational Optimal Transport, arXiv 1803.00567,
     remarks 2.28 and 2.30.
   """
   chex.assert_rank([x, y], 1)
   n, m = len(x), len(y)
+  if not (n and m):
+    raise ValueError("x and y must have samples, and one of them has none")
+  # Shares of samples are no integers, whatever the samples are.
+  dtype = jnp.result_type(x, y, 1.0)
+  x, y = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
   # The levels where either quantile function steps, in units of 1 / (n m).
   levels = np.union1d(np.arange(n + 1) * m, np.arange(m + 1) * n)
-  shares = jnp.asarray(np.diff(levels) / (n * m), x.dtype)
+  shares = jnp.asarray(np.diff(levels) / (n * m), dtype)
   x, y = jnp.sort(x)[levels[:-1] // m], jnp.sort(y)[levels[:-1] // n]
   return jnp.sum(shares * jnp.abs(x - y))
 

@@ -77,7 +77,7 @@ class FiguresTest(parameterized.TestCase):
     picture = out / "disjoint_lines.png"
     picture.write_bytes(b"mine")
     self.assert_refused(
-      run(*flags, cwd=self.folder), "disjoint_lines.png", "--overwrite"
+      run(*flags, cwd=self.folder), "disjoint_lines", "--overwrite"
     )
     self.assertEqual(picture.read_bytes(), b"mine")
     done = run(*flags, "--overwrite", cwd=self.folder)
@@ -111,6 +111,48 @@ class FiguresTest(parameterized.TestCase):
     )
     self.assertIs(record["passed"], False)
 
+  def test_a_full_disk_ends_with_one_line_and_no_half_files(self):
+    if not Path("/dev/full").exists():
+      self.skipTest("no /dev/full")
+    out = self.folder / "out"
+    out.mkdir()
+    script = (
+      "import pathlib\n"
+      "from experiments import command_line, figures, results\n"
+      "def full(self, *args, **kwargs):\n"
+      "  with open('/dev/full', 'w') as file: file.write('x'); file.flush()\n"
+      "pathlib.Path.write_text = full\n"
+      "command_line.main(figures.run)\n"
+    )
+    done = subprocess.run(
+      [sys.executable, "-c", script, "--figure=disjoint_lines", "--out=out"],
+      cwd=self.folder,
+      env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
+      capture_output=True,
+      text=True,
+      timeout=300,
+    )
+    self.assertEqual(done.returncode, 2, done.stderr)
+    self.assertIn("No space left on device", done.stderr)
+    self.assertNotIn("Traceback", done.stderr)
+    self.assertEmpty(list(out.iterdir()))
+
+  def test_a_reader_that_has_gone_is_no_failed_check(self):
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+      [sys.executable, "-m", "experiments.figures", "--list"],
+      cwd=self.folder,
+      env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
+      stdout=writer,
+      stderr=subprocess.PIPE,
+      text=True,
+      timeout=300,
+    )
+    os.close(writer)
+    self.assertEqual(done.returncode, 141, done.stderr)
+    self.assertEqual(done.stderr, "")
+
   def test_list(self):
     done = run("--list", cwd=self.folder)
     self.assertEqual(done.returncode, 0, done.stderr)
@@ -121,8 +163,11 @@ class FiguresTest(parameterized.TestCase):
     self.assertEmpty(list(self.folder.iterdir()))
 
   @parameterized.parameters(
-    (("--figure=disjoint_line",), "did you mean 'disjoint_lines'?"),
+    (("--figure=disjoint_line",), "did you mean disjoint_lines?"),
     (("--figure=disjoint_lines,nonsense",), "unknown figure 'nonsense'"),
+    (("--figure=all,nonsense",), "unknown figure 'nonsense'"),
+    (("--list=maybe",), "--list=maybe is not allowed; it must be true or"),
+    (("--figure=habr_fig15", "--runs=file"), "--runs=file"),
     ((), "--figure is missing"),
     (("--figure=disjoint_lines", "--seed=3"), "seed"),
     (("--figure=disjoint_lines", "--out=file"), "--out=file"),

@@ -32,7 +32,13 @@ class RunnerTest(absltest.TestCase):
     self.assertIsNone(self.find())
     workdir = results.create_numbered(self.parent, "mixture_near")
     run = runner.train(EXPERIMENT, SETTINGS, SEEDS, jax.devices()[:1], workdir)
-    self.assertEqual(self.find(), workdir)
+    found = self.find()
+    assert found is not None
+    self.assertEqual(found[0], workdir)
+    np.testing.assert_array_equal(
+      found[1].metrics["jensen_shannon"],
+      run.results.metrics["jensen_shannon"],
+    )
     read = results.read(workdir)
     np.testing.assert_array_equal(
       read.metrics["jensen_shannon"], run.results.metrics["jensen_shannon"]
@@ -47,8 +53,31 @@ class RunnerTest(absltest.TestCase):
     self.assertIsNone(self.find(experiment=BY_NAME["mixture_far"]))
 
     # A run that never finished has no summary.
-    (workdir / results.SUMMARY).unlink()
+    (workdir / results.SUMMARY).rename(workdir / "elsewhere")
     self.assertIsNone(self.find())
+    (workdir / "elsewhere").rename(workdir / results.SUMMARY)
+
+    # What is damaged is passed over, whichever folder it is in.
+    other = results.create_numbered(self.parent, "other")
+    for damage in (b"", b"{", b"[]", b"\xff\xfe\x00"):
+      (other / results.SUMMARY).write_bytes(damage)
+      (other / results.SETTINGS).write_bytes(damage)
+      self.assertIsNotNone(self.find())
+    for name in (
+      results.SUMMARY,
+      results.SETTINGS,
+      results.METRICS,
+      results.SNAPSHOTS,
+    ):
+      path = workdir / name
+      whole = path.read_bytes()
+      for damage in (b"", b"{}", whole[: len(whole) // 2]):
+        if (name, damage) == (results.SUMMARY, b"{}"):
+          continue
+        path.write_bytes(damage)
+        self.assertIsNone(self.find(), f"{name}: {damage[:9]}")
+      path.write_bytes(whole)
+    self.assertIsNotNone(self.find())
 
 
 if __name__ == "__main__":

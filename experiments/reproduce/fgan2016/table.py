@@ -241,7 +241,7 @@ def _checks(name: str, column: Column) -> list[Check]:
         f"{name}: {quantity}",
         expected,
         1e-3,
-        "scipy.integrate.quad and scipy.optimize.minimize, to 4e-4",
+        "the paper's table, from which the mixture is inferred",
         wrong=_others(name, index, 1e-3),
       ),
       Check(

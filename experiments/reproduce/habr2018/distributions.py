@@ -104,7 +104,7 @@ def _real(
     axes.set(xlabel="x", ylabel="step")
     axes.invert_yaxis()
     picture.suptitle(
-      f"{experiment}: real samples, the same at every step",
+      f"{experiment}: real samples, anew at every step from one distribution",
       x=0.01,
       ha="left",
       fontsize=11,
@@ -258,7 +258,7 @@ REPRODUCTIONS = (
   _real(
     5,
     "normal",
-    "samples of a normal distribution, the same at every step",
+    "samples of a normal distribution, which does not change",
     (
       (
         Check("mean of the samples", NORMAL_MEAN, 0.25, "settings: the mean"),
@@ -313,7 +313,7 @@ REPRODUCTIONS = (
   _real(
     12,
     "mixture_near",
-    "samples of two near modes, the same at every step",
+    "samples of two near modes, which do not change",
     _NEAR_DATA,
   ),
   _generated(
@@ -346,7 +346,7 @@ REPRODUCTIONS = (
   _real(
     18,
     "mixture_near_mlp",
-    "samples of two near modes, the same at every step",
+    "samples of two near modes, which do not change",
     _NEAR_DATA,
   ),
   _generated(

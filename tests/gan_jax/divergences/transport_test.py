@@ -227,5 +227,18 @@ class OptimalPlanTest(StrictTestCase):
       divergences.optimal_plan(p, q, np.ones(shape))
 
 
+class KindsOfSamplesTest(absltest.TestCase):
+  def test_integers(self):
+    # scipy.stats.wasserstein_distance([0, 1], [1, 2, 5]).
+    distance = divergences.wasserstein_1(
+      jnp.array([0, 1]), jnp.array([1, 2, 5])
+    )
+    np.testing.assert_allclose(distance, 13 / 6, rtol=1e-6)
+
+  def test_no_samples(self):
+    with self.assertRaisesRegex(ValueError, "none"):
+      divergences.wasserstein_1(jnp.zeros(0), jnp.zeros(3))
+
+
 if __name__ == "__main__":
   absltest.main()
