@@ -100,6 +100,204 @@ def gradient_penalty(
   return penalty
 
 
+def zero_centered(weight: float | Array) -> Penalty:
+  """Returns the penalty that flattens the critic between data and samples.
+
+  weight E |grad_x C(x)|^2,  x = e real + (1 - e) fake,
+
+  with e ~ U(0, 1) drawn for each sample. It is `gradient_penalty` with target
+  0, but needs no root and so has the right second derivatives at slope zero.
+
+  Args:
+    weight: the paper's lambda.
+
+  Returns:
+    The penalty.
+
+  References:
+    Thanh-Tung, Tran and Venkatesh, Improving Generalization and Stability of
+      Generative Adversarial Networks, arXiv 1902.03984.
+  """
+
+  def penalty(critic: Critic, real: Array, fake: Array, key: PRNGKey) -> Array:
+    points = _interpolates(real, fake, key)
+    return weight * jnp.mean(_squared_slopes(critic, points))
+
+  return penalty
+
+
+def r1(weight: float | Array) -> Penalty:
+  """Returns the penalty that flattens the critic on data.
+
+  weight / 2 E |grad_x C(x)|^2,  x = real.
+
+  Args:
+    weight: the paper's gamma.
+
+  Returns:
+    The penalty.
+
+  References:
+    Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually
+      Converge?, arXiv 1801.04406, eq. 9.
+  """
+
+  def penalty(critic: Critic, real: Array, fake: Array, key: PRNGKey) -> Array:
+    del fake, key
+    return 0.5 * weight * jnp.mean(_squared_slopes(critic, real))
+
+  return penalty
+
+
+def r2(weight: float | Array) -> Penalty:
+  """Returns the penalty that flattens the critic on generated samples.
+
+  weight / 2 E |grad_x C(x)|^2,  x = fake.
+
+  Args:
+    weight: the paper's gamma.
+
+  Returns:
+    The penalty.
+
+  References:
+    Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually
+      Converge?, arXiv 1801.04406, eq. 10.
+  """
+
+  def penalty(critic: Critic, real: Array, fake: Array, key: PRNGKey) -> Array:
+    del real, key
+    return 0.5 * weight * jnp.mean(_squared_slopes(critic, fake))
+
+  return penalty
+
+
+def dragan(
+  weight: float | Array,
+  target: float | Array = 1.0,
+  spread: float | Array = 0.5,
+) -> Penalty:
+  """Returns the penalty that draws the slope around data to a target.
+
+  weight E (|grad_x C(x)| - target)^2,  x = real + spread s N(0, I),
+
+  where s is the standard deviation of all numbers in the real batch. The
+  authors' code draws U(0, 1) in place of N(0, 1), which moves x off the data.
+
+  Args:
+    weight: the paper's lambda, 10 there.
+    target: slope that costs nothing, the paper's k.
+    spread: of the noise, in standard deviations of the batch.
+
+  Returns:
+    The penalty, with the derivatives of `gradient_penalty` at slope zero.
+
+  References:
+    Kodali, Abernethy, Hays and Kira, On Convergence and Stability of GANs,
+      arXiv 1705.07215.
+  """
+
+  def penalty(critic: Critic, real: Array, fake: Array, key: PRNGKey) -> Array:
+    del fake
+    noise = jax.random.normal(key, real.shape, real.dtype)
+    excess = _slopes(critic, real + spread * jnp.std(real) * noise) - target
+    return weight * jnp.mean(jnp.square(excess))
+
+  return penalty
+
+
+def consistency(
+  weight: float | Array, augment: Callable[[PRNGKey, Array], Array]
+) -> Penalty:
+  """Returns the penalty on what an augmentation of data does to the critic.
+
+  weight E (C(x) - C(T(x)))^2,  x = real.
+
+  Args:
+    weight: the paper's lambda, 10 there.
+    augment: the paper's T, (key, x [n, ...]) -> [n, ...], a change that data
+      does not care about.
+
+  Returns:
+    The penalty.
+
+  References:
+    Zhang, Zhang, Odena and Lee, Consistency Regularization for Generative
+      Adversarial Networks, arXiv 1910.12027.
+  """
+
+  def penalty(critic: Critic, real: Array, fake: Array, key: PRNGKey) -> Array:
+    del fake
+    augmented = augment(key, real)
+    chex.assert_equal_shape([real, augmented])
+    values = critic(real), critic(augmented)
+    chex.assert_shape(values, (len(real),))
+    return weight * jnp.mean(jnp.square(values[0] - values[1]))
+
+  return penalty
+
+
+def combined(*penalties: Penalty) -> Penalty:
+  """Returns the sum of penalties, each with a key of its own; of none, 0."""
+
+  def penalty(critic: Critic, real: Array, fake: Array, key: PRNGKey) -> Array:
+    keys = jax.random.split(key, len(penalties))
+    return sum(
+      (
+        own(critic, real, fake, k)
+        for own, k in zip(penalties, keys, strict=True)
+      ),
+      start=jnp.zeros((), real.dtype),
+    )
+
+  return penalty
+
+
+def lazy(penalty: Penalty, every: int, step: Array | None = None) -> Penalty:
+  """Returns a penalty that is charged at times, and then for all the others.
+
+  every * penalty  if step is a multiple of `every`,  else 0.
+
+  Between times the penalty is not computed, except under a `vmap` over steps or
+  keys, which computes it always. Without a step the key decides, with
+  probability 1 / every: the same in expectation, but the gaps are uneven.
+
+  Args:
+    penalty: what to charge.
+    every: how many times rarer, at least 1.
+    step: [] int, the number of steps taken, a traced one in a game that is made
+      inside a step: `make_game(penalties.lazy(penalty, 16, state.step))`.
+
+  Returns:
+    The penalty.
+
+  Raises:
+    ValueError: if `every` is below 1.
+
+  References:
+    Karras et al., Analyzing and Improving the Image Quality of StyleGAN,
+      arXiv 1912.04958, section 3.1, for every 16th step.
+  """
+  if every < 1:
+    raise ValueError(f"a penalty is charged every 1 step or more, not {every}")
+
+  def lazy_penalty(
+    critic: Critic, real: Array, fake: Array, key: PRNGKey
+  ) -> Array:
+    due_key, penalty_key = jax.random.split(key)
+    if step is None:
+      due = jax.random.bernoulli(due_key, 1.0 / every)
+    else:
+      due = step % every == 0
+    return jax.lax.cond(
+      due,
+      lambda: every * penalty(critic, real, fake, penalty_key),
+      lambda: jnp.zeros((), real.dtype),
+    )
+
+  return lazy_penalty
+
+
 def weight_clipping(limit: float | Array) -> optax.GradientTransformation:
   """Returns the optimizer's last link, which keeps parameters in a box.
 

@@ -1,15 +1,50 @@
 """The multilayer perceptron, for either player."""
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import chex
+import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
 from gan_jax.types import Array
 
 
+class Join(NamedTuple):
+  """How a part of the latents meets the units of a hidden layer.
+
+  Attributes:
+    dim: width of the layer -> number of latents it takes.
+    apply: (units [n, width], latents [n, dim]) -> units [n, any].
+  """
+
+  dim: Callable[[int], int]
+  apply: Callable[[Array, Array], Array]
+
+
+def added(scale: float | Array) -> Join:
+  """Returns the join h + scale z, which takes as many latents as units."""
+  return Join(lambda width: width, lambda units, z: units + scale * z)
+
+
+def multiplied(scale: float | Array) -> Join:
+  """Returns the join h (1 + scale z), which takes as many latents as units."""
+  return Join(lambda width: width, lambda units, z: units * (1.0 + scale * z))
+
+
+def concatenated(dim: int) -> Join:
+  """Returns the join (h, z), by which `dim` latents enter the next layer."""
+  return Join(lambda width: dim, lambda *both: jnp.concatenate(both, axis=1))
+
+
 class MLP(nn.Module):
   """Dense layers with an activation and dropout after each hidden one.
+
+  With joins, the inputs are z = (z_0, z_1, ..., z_k): z_0 is the first layer's
+  input and z_i joins hidden layer i, so that noise in hidden layers is a part
+  of the latents and the output a function of them. Normal latents concatenated
+  to the last hidden layer make the output normal given all the others.
 
   Attributes:
     hidden: width of each hidden layer, first to last; () is a linear map.
@@ -18,6 +53,18 @@ class MLP(nn.Module):
     dropout: probability of dropping a hidden unit while training.
     kernel_init: initialiser of every kernel.
     bias_init: initialiser of every bias.
+    spectral_norm: whether every kernel is divided by its largest singular
+      value, which training estimates by one power iteration a pass; `init`
+      returns kernels that are so divided already.
+    joins: what the latents beyond the first layer's do at each hidden layer,
+      None for nothing; () for nothing at any.
+    before_output: layer (units [n, d]) -> [n, any] applied to the last hidden
+      units, one of `networks.minibatch` for instance, or None.
+
+  References:
+    Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.1, for joins.
+    Miyato et al., Spectral Normalization for Generative Adversarial Networks,
+      arXiv 1802.05957, algorithm 1.
   """
 
   hidden: Sequence[int]
@@ -26,17 +73,48 @@ class MLP(nn.Module):
   dropout: float = 0.0
   kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
   bias_init: nn.initializers.Initializer = nn.initializers.zeros
+  spectral_norm: bool = False
+  joins: Sequence[Join | None] = ()
+  before_output: nn.Module | None = None
+
+  def joined_latents(self) -> tuple[int, ...]:
+    """Returns the number of latents that each hidden layer takes."""
+    joins = self.joins or (None,) * len(self.hidden)
+    return tuple(
+      join.dim(width) if join else 0
+      for join, width in zip(joins, self.hidden, strict=True)
+    )
 
   @nn.compact
   def __call__(self, inputs: Array, train: bool = False) -> Array:
-    """Maps inputs [n, d] to outputs [n, features]."""
+    """Maps inputs [n, d] to outputs [n, features].
+
+    Raises:
+      ValueError: if the joins leave no latents to the first layer, or are not
+        as many as the hidden layers.
+    """
     chex.assert_rank(inputs, 2)
-    outputs = inputs
-    for width in (*self.hidden, self.features):
-      if outputs is not inputs:
-        outputs = self.activation(outputs)
-        outputs = nn.Dropout(self.dropout, deterministic=not train)(outputs)
-      outputs = nn.Dense(
+
+    def dense(width: int, inputs: Array) -> Array:
+      layer = nn.Dense(
         width, kernel_init=self.kernel_init, bias_init=self.bias_init
-      )(outputs)
-    return outputs
+      )
+      if self.spectral_norm:
+        return nn.SpectralNorm(layer)(inputs, update_stats=train)
+      return layer(inputs)
+
+    joined = self.joined_latents()
+    first = inputs.shape[1] - sum(joined)
+    if first < 1:
+      raise ValueError(
+        f"{inputs.shape[1]} latents are too few: hidden layers take {joined}"
+      )
+    units, *parts = jnp.split(inputs, np.cumsum([first, *joined])[:-1], axis=1)
+    for index, (width, part) in enumerate(zip(self.hidden, parts, strict=True)):
+      units = self.activation(dense(width, units))
+      units = nn.Dropout(self.dropout, deterministic=not train)(units)
+      if self.joins and (join := self.joins[index]):
+        units = join.apply(units, part)
+    if self.before_output is not None:
+      units = self.before_output(units)
+    return dense(self.features, units)

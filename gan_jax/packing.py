@@ -1,0 +1,109 @@
+"""Packing: the discriminator judges several samples of one origin at once."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax.numpy as jnp
+from flax import linen as nn
+
+from gan_jax import games
+from gan_jax.games import Game
+from gan_jax.losses import AdversarialLoss
+from gan_jax.types import Array, PRNGKey
+
+
+def pack(samples: Array, size: int) -> Array:
+  """Joins neighbouring samples along their last axis.
+
+  Args:
+    samples: [n, ..., c].
+    size: samples in a pack.
+
+  Returns:
+    [n / size, ..., size c]; pack i holds the samples i size, i size + 1, ...
+
+  Raises:
+    ValueError: if the size does not divide n.
+  """
+  if len(samples) % size:
+    raise ValueError(f"packs of {size} do not divide {len(samples)} samples")
+  packs = samples.reshape(-1, size, *samples.shape[1:])
+  packs = jnp.moveaxis(packs, 1, -2)
+  return packs.reshape(*packs.shape[:-2], -1)
+
+
+def unpack(packs: Array, size: int) -> Array:
+  """Takes packs [n, ..., size c] apart into samples [n size, ..., c]."""
+  samples = packs.reshape(*packs.shape[:-1], size, -1)
+  samples = jnp.moveaxis(samples, -2, 1)
+  return samples.reshape(-1, *samples.shape[2:])
+
+
+class _PackedGenerator(nn.Module):
+  """Maps latents [size n, k] to packs [n, ..., size c]; params unchanged."""
+
+  generator: nn.Module
+  size: int
+
+  def setup(self):
+    nn.share_scope(self, self.generator)
+
+  def __call__(self, latents: Array, train: bool = False) -> Array:
+    return pack(self.generator(latents, train=train), self.size)
+
+
+def packed(
+  generator: nn.Module,
+  discriminator: nn.Module,
+  loss: AdversarialLoss,
+  latents: Callable[[PRNGKey, int], Array],
+  size: int,
+  **options: Any,
+) -> Game:
+  """Makes the adversarial game whose discriminator judges packs of samples.
+
+  The packs are cut from the batch, so they share no samples and are as
+  independent as those. A batch of n samples gives n / size logits of each kind;
+  the paper keeps the number of logits, 100, and so feeds 100 size samples.
+  Penalties take a pack for a sample, whose slope is in all its numbers.
+
+  Args:
+    generator: module (latents [n, k], train) -> samples [n, ..., c].
+    discriminator: module (packs [n, ..., size c], train) -> logits [n, 1].
+    loss: what each player pays, from the logits of packs.
+    latents: (key, n) -> [n, k], the prior.
+    size: samples in a pack, the paper's m.
+    **options: others of `games.adversarial`.
+
+  Returns:
+    The game, with the parameters of the two modules, and batches and samples
+    that are not packed; a batch must be a multiple of the size, or its costs
+    raise ValueError. It has no `discriminate`, as a lone sample has no logit.
+
+  References:
+    Lin, Khetan, Fanti and Oh, PacGAN: The power of two samples in generative
+      adversarial networks, arXiv 1712.04086, section 2.
+  """
+  game = games.adversarial(
+    _PackedGenerator(generator, size),
+    discriminator,
+    loss,
+    lambda key, n: latents(key, size * n),
+    **options,
+  )
+  packed_gradients = game.gradients
+  assert packed_gradients is not None
+
+  def costs(params, variables, batch, key):
+    return game.costs(params, variables, pack(batch, size), key)
+
+  def gradients(params, variables, batch, key):
+    return packed_gradients(params, variables, pack(batch, size), key)
+
+  def sample(params, variables, key, n):
+    packs = game.sample(params, variables, key, -(-n // size))
+    return unpack(packs, size)[:n]
+
+  return game._replace(
+    costs=costs, sample=sample, gradients=gradients, discriminate=None
+  )
