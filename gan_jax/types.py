@@ -39,8 +39,8 @@ class TrainState(struct.PyTreeNode):
     params: parameters of each player.
     variables: other Flax collections of each player.
     optimizer_states: optax state of each player.
-    averages: an exponential average of the generator's parameters, or None
-      where the experiment reads none.
+    averages: an average of the generator's parameters, or of both players' as
+      a `Players`; None where the experiment reads none.
   """
 
   step: Array

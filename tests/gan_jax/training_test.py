@@ -12,7 +12,7 @@ from absl.testing import absltest, parameterized
 from gan_jax import games, losses, steps, training
 from gan_jax.data import densities, latents
 from gan_jax.networks.mlp import MLP
-from gan_jax.types import Players
+from gan_jax.types import Players, TrainState
 
 
 def ring_problem(learning_rate=1e-2):
@@ -127,7 +127,7 @@ class TrainingTest(parameterized.TestCase):
     def init(key):
       odd = jax.random.bits(key) % jnp.uint32(2)
       never = jnp.zeros((), jnp.int32)
-      return steps.TrainState(
+      return TrainState(
         never, Players(odd, odd), Players({}, {}), Players((), ())
       )
 

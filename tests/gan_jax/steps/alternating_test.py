@@ -1,8 +1,5 @@
-"""Update rules against games whose steps can be done by hand."""
+"""Alternating steps, done by hand."""
 
-from typing import Any
-
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,6 +8,9 @@ from absl.testing import absltest, parameterized
 
 from gan_jax import games, steps
 from gan_jax.types import Players
+
+KEY = jax.random.key(0)
+BATCH = jnp.zeros((4, 1))
 
 
 def bilinear_game(x=1.0, y=2.0):
@@ -51,50 +51,6 @@ def quadratic_game():
 
 def sgd(rate, discriminator_rate=None):
   return Players(optax.sgd(rate), optax.sgd(discriminator_rate or rate))
-
-
-KEY = jax.random.key(0)
-BATCH = jnp.zeros((4, 1))
-
-
-class SimultaneousTest(parameterized.TestCase):
-  @parameterized.parameters(0.1, 0.5)
-  def test_bilinear_radius_grows_by_one_plus_rate_squared(self, rate):
-    # x' = x - h y, y' = y + h x, so x'^2 + y'^2 = (1 + h^2)(x^2 + y^2).
-    game, optimizers = bilinear_game(), sgd(rate)
-    state = steps.init_state(game, optimizers, KEY)
-    step = jax.jit(steps.simultaneous(game, optimizers))
-    for _ in range(5):
-      x, y = state.params
-      state, metrics = step(state, BATCH, KEY)
-      np.testing.assert_allclose(state.params, (x - rate * y, y + rate * x))
-      np.testing.assert_allclose(metrics["generator_cost"], x * y)
-      np.testing.assert_allclose(metrics["discriminator_cost"], -x * y)
-    radius = state.params[0] ** 2 + state.params[1] ** 2
-    np.testing.assert_allclose(radius, 5 * (1 + rate**2) ** 5, rtol=1e-5)
-
-  def test_both_players_read_the_old_state(self):
-    # x = 1, y = 2, batch mean 3: dJ_G/dx = x - y - 3 = -4;
-    # dJ_D/dy = y - x/2 = 1.5. Rates 0.1 and 0.2: x' = 1.4, y' = 1.7.
-    game, optimizers = quadratic_game(), sgd(0.1, 0.2)
-    state = steps.init_state(game, optimizers, KEY)
-    batch = jnp.full((4, 1), 3.0)
-    new, metrics = steps.simultaneous(game, optimizers)(state, batch, KEY)
-    np.testing.assert_allclose(new.params, (1.4, 1.7), rtol=1e-6)
-    np.testing.assert_allclose(metrics["generator_cost"], 8.0)
-    np.testing.assert_allclose(metrics["discriminator_cost"], 1.125)
-    np.testing.assert_allclose(metrics["x"], 1.0)
-    self.assertEqual(new.step, 1)
-    self.assertEqual(new.variables.generator["uses"], 1)
-
-  def test_step_is_pure(self):
-    game, optimizers = quadratic_game(), sgd(0.1)
-    state = steps.init_state(game, optimizers, KEY)
-    before = jax.tree.map(jnp.copy, state)
-    step = steps.simultaneous(game, optimizers)
-    first, second = step(state, BATCH, KEY), step(state, BATCH, KEY)
-    chex.assert_trees_all_equal(state, before)
-    chex.assert_trees_all_equal(first, second)
 
 
 class AlternatingTest(parameterized.TestCase):
@@ -153,37 +109,6 @@ class AlternatingTest(parameterized.TestCase):
       steps.alternating(game, optimizers, 3)(
         steps.init_state(game, optimizers, KEY), BATCH, KEY
       )
-
-
-class AveragedTest(absltest.TestCase):
-  def test_average_follows_the_generator(self):
-    rate, decay = 0.1, 0.75
-    game, optimizers = bilinear_game(), sgd(rate)
-    state = steps.init_state(game, optimizers, KEY, average=True)
-    step = steps.averaged(steps.simultaneous(game, optimizers), decay)
-    plain = steps.simultaneous(game, optimizers)
-    other = steps.init_state(game, optimizers, KEY)
-    average = 1.0
-    for _ in range(3):
-      state, _ = step(state, BATCH, KEY)
-      other, _ = plain(other, BATCH, KEY)
-      average = decay * average + (1 - decay) * float(other.params.generator)
-    np.testing.assert_allclose(state.averages, average, rtol=1e-6)
-    chex.assert_trees_all_equal(state.params, other.params)
-
-
-class CompiledTest(absltest.TestCase):
-  def test_traces_once_and_donates(self):
-    game, optimizers = quadratic_game(), sgd(0.1)
-    chex.clear_trace_counter()
-    once: Any = chex.assert_max_traces(n=1)
-    step = steps.compiled(once(steps.simultaneous(game, optimizers)))
-    state = steps.init_state(game, optimizers, KEY)
-    old = state.params.generator
-    for index in range(5):
-      state, _ = step(state, BATCH, jax.random.fold_in(KEY, index))
-    self.assertTrue(old.is_deleted())
-    self.assertEqual(state.step, 5)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,124 @@
+"""The rule in which the players move in turn."""
+
+import jax
+import jax.numpy as jnp
+
+from gan_jax.games import Game
+from gan_jax.steps._moves import Optimizers, descend, with_costs
+from gan_jax.types import Batch, PRNGKey, Step, TrainState
+
+
+def alternating(
+  game: Game,
+  optimizers: Optimizers,
+  discriminator_steps: int = 1,
+  generator_steps: int = 1,
+) -> Step:
+  """Makes the step in which the discriminator moves first, then the generator.
+
+  The discriminator takes k steps, each on a minibatch and latents of its own;
+  then the generator takes j steps against the new discriminator, with fresh
+  latents, on the same k minibatches in turn (only losses that compare real with
+  fake samples let the generator see them).
+
+  Args:
+    game: the game to play.
+    optimizers: one for each player.
+    discriminator_steps: k, at least 1.
+    generator_steps: j, at least 1.
+
+  Returns:
+    A step whose batch holds the k minibatches one after another: its leading
+    axis is k times the size of a minibatch.
+
+  Raises:
+    ValueError: if a count is below 1, or k does not divide the batch.
+
+  References:
+    Goodfellow et al., "Generative Adversarial Networks", arXiv:1406.2661,
+    algorithm 1.
+  """
+  if discriminator_steps < 1 or generator_steps < 1:
+    raise ValueError(
+      "each player takes at least one step, not "
+      f"{discriminator_steps} (discriminator) and {generator_steps} (generator)"
+    )
+
+  def discriminator_step(state, batch, key):
+    def cost(discriminator):
+      params = state.params._replace(discriminator=discriminator)
+      costs, (variables, _) = game.costs(params, state.variables, batch, key)
+      return costs.discriminator, variables
+
+    gradient, variables = jax.grad(cost, has_aux=True)(
+      state.params.discriminator
+    )
+    discriminator, optimizer_state = descend(
+      optimizers.discriminator,
+      gradient,
+      state.optimizer_states.discriminator,
+      state.params.discriminator,
+    )
+    return state.replace(
+      params=state.params._replace(discriminator=discriminator),
+      variables=variables,
+      optimizer_states=state.optimizer_states._replace(
+        discriminator=optimizer_state
+      ),
+    )
+
+  def generator_step(state, batch, key):
+    def cost(generator):
+      params = state.params._replace(generator=generator)
+      costs, (variables, metrics) = game.costs(
+        params, state.variables, batch, key
+      )
+      return costs.generator, (variables, with_costs(metrics, costs))
+
+    gradient, (variables, metrics) = jax.grad(cost, has_aux=True)(
+      state.params.generator
+    )
+    generator, optimizer_state = descend(
+      optimizers.generator,
+      gradient,
+      state.optimizer_states.generator,
+      state.params.generator,
+    )
+    state = state.replace(
+      params=state.params._replace(generator=generator),
+      variables=variables,
+      optimizer_states=state.optimizer_states._replace(
+        generator=optimizer_state
+      ),
+    )
+    return state, metrics
+
+  def step(state: TrainState, batch: Batch, key: PRNGKey):
+    size = len(jax.tree.leaves(batch)[0])
+    if size % discriminator_steps:
+      raise ValueError(
+        f"{discriminator_steps} discriminator steps do not divide a batch of "
+        f"{size}"
+      )
+    minibatches = jax.tree.map(
+      lambda x: x.reshape(discriminator_steps, -1, *x.shape[1:]), batch
+    )
+    discriminator_key, generator_key = jax.random.split(key)
+    state, _ = jax.lax.scan(
+      lambda state, inputs: (discriminator_step(state, *inputs), None),
+      state,
+      (minibatches, jax.random.split(discriminator_key, discriminator_steps)),
+    )
+    turns = jnp.arange(generator_steps) % discriminator_steps
+    state, metrics = jax.lax.scan(
+      lambda state, inputs: generator_step(state, *inputs),
+      state,
+      (
+        jax.tree.map(lambda x: x[turns], minibatches),
+        jax.random.split(generator_key, generator_steps),
+      ),
+    )
+    state = state.replace(step=state.step + 1)
+    return state, jax.tree.map(lambda x: x[-1], metrics)
+
+  return step
