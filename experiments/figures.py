@@ -87,11 +87,11 @@ def run(argv: list[str]) -> int:
 
 def _choose(ids: str) -> list[Reproduction]:
   """Returns the reproductions that `--figure` names, each once."""
-  if not ids:
+  names = [name.strip() for name in ids.split(",") if name.strip()]
+  if not names:
     raise command_line.UsageError(
       f"--figure is missing; give ids, or {ALL}; --list shows them"
     )
-  names = [name.strip() for name in ids.split(",") if name.strip()]
   for name in names:
     if name not in BY_ID and name != ALL:
       near = difflib.get_close_matches(name, (*BY_ID, ALL))

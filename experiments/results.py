@@ -137,14 +137,11 @@ def _json_number(value: float) -> float | None:
 
 def _is_run_folder(workdir: Path) -> bool:
   """Tells whether a folder has the settings file that a run writes."""
-  path = workdir / SETTINGS
-  if not path.is_file():
-    return False
   try:
-    content = json.loads(path.read_text())
-  except ValueError:
+    content = read_json(workdir / SETTINGS)
+  except RunFolderError:
     return False
-  return isinstance(content, dict) and {"experiment", "seeds"} <= set(content)
+  return {"experiment", "seeds"} <= set(content)
 
 
 def create(workdir: Path, overwrite: bool) -> None:

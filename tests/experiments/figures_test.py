@@ -169,6 +169,7 @@ class FiguresTest(parameterized.TestCase):
     (("--list=maybe",), "--list=maybe is not allowed; it must be true or"),
     (("--figure=habr_fig15", "--runs=file"), "--runs=file"),
     ((), "--figure is missing"),
+    (("--figure=,",), "--figure is missing"),
     (("--figure=disjoint_lines", "--seed=3"), "seed"),
     (("--figure=disjoint_lines", "--out=file"), "--out=file"),
     (("--figure=disjoint_lines", "--out=file/deeper"), "--out=file/deeper"),

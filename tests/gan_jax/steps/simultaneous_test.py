@@ -7,26 +7,15 @@ import numpy as np
 import optax
 from absl.testing import absltest, parameterized
 
-from gan_jax import games, steps
+from gan_jax import closed_form_games, games, steps
 from gan_jax.types import Players
 
 KEY = jax.random.key(0)
 BATCH = jnp.zeros((4, 1))
 
 
-def bilinear_game(x=1.0, y=2.0):
-  """The generator moves x, the discriminator y; J_G = x y, J_D = -x y."""
-
-  def costs(params, variables, batch, key):
-    del batch, key
-    product = params.generator * params.discriminator
-    return Players(product, -product), (variables, {})
-
-  return games.Game(
-    init=lambda key: (Players(jnp.float32(x), jnp.float32(y)), Players({}, {})),
-    costs=costs,
-    sample=lambda params, variables, key, n: jnp.full((n, 1), params.generator),
-  )
+def bilinear_game():
+  return closed_form_games.bilinear(Players(jnp.float32(1), jnp.float32(2)))
 
 
 def quadratic_game():

@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from absl.testing import absltest, parameterized
 
-from gan_jax import games, steps
+from gan_jax import closed_form_games, steps
 from gan_jax.types import Players
 
 KEY = jax.random.key(0)
@@ -17,21 +17,7 @@ BATCH = jnp.zeros((4, 1))
 
 
 def bilinear_game():
-  """J_G = x y, J_D = -x y, from (1, 2)."""
-
-  def costs(params, variables, batch, key):
-    del batch, key
-    product = params.generator * params.discriminator
-    return Players(product, -product), (variables, {})
-
-  return games.Game(
-    init=lambda key: (
-      Players(jnp.float32(1.0), jnp.float32(2.0)),
-      Players({}, {}),
-    ),
-    costs=costs,
-    sample=lambda params, variables, key, n: jnp.full((n, 1), params.generator),
-  )
+  return closed_form_games.bilinear(Players(jnp.float32(1), jnp.float32(2)))
 
 
 class StateTest(parameterized.TestCase):
