@@ -1,0 +1,73 @@
+"""How games apply Flax modules, and what they measure of their logits."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from gan_jax.losses import AdversarialLoss
+from gan_jax.types import Array, Metrics, Params, PRNGKey, Variables
+
+
+def split_variables(collections: Any) -> tuple[Params, Variables]:
+  """Splits Flax collections into the trained params and all others."""
+  variables = dict(collections)
+  return variables.pop("params", {}), variables
+
+
+def apply(
+  network: nn.Module,
+  params: Params,
+  variables: Variables,
+  inputs: Array,
+  key: PRNGKey,
+) -> tuple[Array, Variables]:
+  """Applies a network in training mode and returns its updated variables."""
+  outputs, updated = network.apply(
+    {"params": params, **variables},
+    inputs,
+    train=True,
+    rngs={"dropout": key},
+    mutable=list(variables),
+  )
+  return outputs, dict(updated)
+
+
+def evaluate(
+  network: nn.Module, params: Params, variables: Variables, inputs: Array
+) -> Array:
+  """Applies a network as it is used after training."""
+  outputs: Any = network.apply({"params": params, **variables}, inputs)
+  return outputs
+
+
+def generate(
+  generator: nn.Module,
+  latents: Callable[[PRNGKey, int], Array],
+  params: Params,
+  variables: Variables,
+  key: PRNGKey,
+  n: int,
+) -> tuple[Array, Variables]:
+  """Draws n samples in training mode, with the updated variables."""
+  latents_key, dropout_key = jax.random.split(key)
+  return apply(
+    generator, params, variables, latents(latents_key, n), dropout_key
+  )
+
+
+def measure(
+  loss: AdversarialLoss, real_logits: Array, fake_logits: Array
+) -> Metrics:
+  """Averages the discriminator's output, as the loss reads it."""
+  if loss.probability:
+    return {
+      "discriminator_real": jnp.mean(jax.nn.sigmoid(real_logits)),
+      "discriminator_fake": jnp.mean(jax.nn.sigmoid(fake_logits)),
+    }
+  return {
+    "critic_real": jnp.mean(real_logits),
+    "critic_fake": jnp.mean(fake_logits),
+  }

@@ -1,0 +1,216 @@
+"""The game of two networks."""
+
+from collections.abc import Callable
+
+import chex
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from gan_jax.games import _networks
+from gan_jax.games.game import Game, pullbacks
+from gan_jax.losses import AdversarialLoss
+from gan_jax.penalties import Penalty
+from gan_jax.types import Array, Players, PRNGKey
+
+MIN_SLOPE = 1e-18
+"""Least size of a slope dJ_D/dlogit that `adversarial` divides by.
+
+A rule of second order differentiates the quotient, which squares the slope; its
+inverse, 1e36, is still below float32's 3.4e38.
+"""
+
+
+def adversarial(
+  generator: nn.Module,
+  discriminator: nn.Module,
+  loss: AdversarialLoss,
+  latents: Callable[[PRNGKey, int], Array],
+  discriminator_l2: float | Array | None = None,
+  penalty: Penalty | None = None,
+) -> Game:
+  """Makes the game of a generator against a discriminator.
+
+  Each evaluation of the costs draws as many latents as the batch has samples.
+  The discriminator sees real and fake samples in one pass, which is one matrix
+  product a layer instead of two, and both gradients share one pass back through
+  it. A discriminator with variables of its own (batch statistics) mixes the
+  samples of a minibatch, so it sees the two apart, and is passed back twice.
+
+  Args:
+    generator: module (latents [n, k], train) -> samples [n, ...].
+    discriminator: module (samples [n, ...], train) -> logits [n, 1].
+    loss: what each player pays, from the logits.
+    latents: (key, n) -> [n, k], the prior.
+    discriminator_l2: weight w of w/2 sum(kernel^2) over the discriminator's
+      kernels (parameters of rank two and more, not biases), added to its cost.
+    penalty: added to the discriminator's cost, on the same real and fake
+      samples; the generator neither pays it nor learns from it. Its critic is
+      the discriminator in training mode, with one dropout mask of its own and
+      with the variables that the costs were given (batch statistics that it
+      updates are dropped).
+
+  Returns:
+    The game. Its metrics are `discriminator_real` and `discriminator_fake`,
+    the means of D(x) as a probability, or `critic_real` and `critic_fake`, the
+    means of the critic, where the loss's output is no probability; and
+    `penalty`, what it adds to the cost, where there is one.
+  """
+
+  def init(key):
+    generator_key, discriminator_key, latents_key = jax.random.split(key, 3)
+    sample_latents = latents(latents_key, 1)
+    generator_collections = generator.init(generator_key, sample_latents)
+    sample = generator.apply(generator_collections, sample_latents)
+    collections = Players(
+      generator=_networks.split_variables(generator_collections),
+      discriminator=_networks.split_variables(
+        discriminator.init(discriminator_key, sample)
+      ),
+    )
+    return (
+      Players(*(params for params, _ in collections)),
+      Players(*(variables for _, variables in collections)),
+    )
+
+  def judge(params, variables, real, fake, key):
+    chex.assert_equal_shape((real, fake))
+    if variables:
+      real_key, fake_key = jax.random.split(key)
+      real_logits, variables = _networks.apply(
+        discriminator, params, variables, real, real_key
+      )
+      fake_logits, variables = _networks.apply(
+        discriminator, params, variables, fake, fake_key
+      )
+    else:
+      logits, variables = _networks.apply(
+        discriminator, params, variables, jnp.concatenate([real, fake]), key
+      )
+      real_logits, fake_logits = jnp.split(logits, 2)
+    chex.assert_shape((real_logits, fake_logits), (len(real), 1))
+    return (real_logits[:, 0], fake_logits[:, 0]), variables
+
+  def regularise(params, variables, real, fake, key):
+    cost, metrics = jnp.zeros(()), {}
+    if discriminator_l2 is not None:
+      kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
+      cost += 0.5 * discriminator_l2 * sum(jnp.sum(k**2) for k in kernels)
+    if penalty is not None:
+      penalty_key, dropout_key = jax.random.split(key)
+
+      def critic(x):
+        logits, _ = _networks.apply(
+          discriminator, params, variables, x, dropout_key
+        )
+        chex.assert_shape(logits, (len(x), 1))
+        return logits[:, 0]
+
+      metrics["penalty"] = penalty(
+        critic, real, jax.lax.stop_gradient(fake), penalty_key
+      )
+      chex.assert_rank(metrics["penalty"], 0)
+      cost += metrics["penalty"]
+    return cost, metrics
+
+  def costs(params, variables, batch, key):
+    generator_key, discriminator_key, penalty_key = jax.random.split(key, 3)
+    fake, generator_variables = _networks.generate(
+      generator,
+      latents,
+      params.generator,
+      variables.generator,
+      generator_key,
+      len(batch),
+    )
+    logits, discriminator_variables = judge(
+      params.discriminator,
+      variables.discriminator,
+      batch,
+      fake,
+      discriminator_key,
+    )
+    extra_cost, extra_metrics = regularise(
+      params.discriminator, variables.discriminator, batch, fake, penalty_key
+    )
+    return (
+      Players(
+        generator=loss.generator(*logits),
+        discriminator=loss.discriminator(*logits) + extra_cost,
+      ),
+      (
+        Players(generator_variables, discriminator_variables),
+        {**_networks.measure(loss, *logits), **extra_metrics},
+      ),
+    )
+
+  def gradients(params, variables, batch, key):
+    if variables.discriminator:
+      return pullbacks(costs)(params, variables, batch, key)
+    generator_key, discriminator_key, penalty_key = jax.random.split(key, 3)
+    fake, pull_generator, generator_variables = jax.vjp(
+      lambda own: _networks.generate(
+        generator,
+        latents,
+        own,
+        variables.generator,
+        generator_key,
+        len(batch),
+      ),
+      params.generator,
+      has_aux=True,
+    )
+    logits, pull_discriminator, discriminator_variables = jax.vjp(
+      lambda own, fake: judge(own, {}, batch, fake, discriminator_key),
+      params.discriminator,
+      fake,
+      has_aux=True,
+    )
+    generator_cost, generator_slope = jax.value_and_grad(loss.generator, 1)(
+      *logits
+    )
+    discriminator_cost, (real_slope, fake_slope) = jax.value_and_grad(
+      loss.discriminator, (0, 1)
+    )(*logits)
+    # A sample's logit depends on no other sample, so the pullbacks of the two
+    # costs to a fake sample are the same vector times their slopes at its
+    # logit: one pass back through the discriminator serves both. A slope too
+    # small to divide by (hinge has flat parts) is raised to what no optimizer
+    # can tell from it.
+    fake_slope = jnp.where(
+      jnp.abs(fake_slope) < MIN_SLOPE, MIN_SLOPE, fake_slope
+    )
+    gradient, to_fake = pull_discriminator((real_slope, fake_slope))
+    ratio = generator_slope / fake_slope
+    to_fake *= ratio.reshape(-1, *(1,) * (fake.ndim - 1))
+    (generator_gradient,) = pull_generator(to_fake)
+    # What is added to J_D has no slope at a logit, so it is differentiated by
+    # itself: costs add, and so do their gradients.
+    (extra_cost, extra_metrics), extra_gradient = jax.value_and_grad(
+      regularise, has_aux=True
+    )(params.discriminator, {}, batch, fake, penalty_key)
+    return (
+      Players(
+        generator_gradient,
+        jax.tree.map(jnp.add, gradient, extra_gradient),
+      ),
+      Players(generator_cost, discriminator_cost + extra_cost),
+      (
+        Players(generator_variables, discriminator_variables),
+        {**_networks.measure(loss, *logits), **extra_metrics},
+      ),
+    )
+
+  def sample(params, variables, key, n):
+    return _networks.evaluate(
+      generator, params.generator, variables.generator, latents(key, n)
+    )
+
+  def discriminate(params, variables, x):
+    logits = _networks.evaluate(
+      discriminator, params.discriminator, variables.discriminator, x
+    )
+    chex.assert_shape(logits, (len(x), 1))
+    return logits[:, 0]
+
+  return Game(init, costs, sample, gradients, discriminate)
