@@ -67,14 +67,24 @@ def _zero_sum(
   return _loss(lambda r, f: -discriminator(r, f), discriminator, probability)
 
 
-def _cross_entropy(real_logits: Array, fake_logits: Array) -> Array:
+def _cross_entropy(
+  real_logits: Array, fake_logits: Array, real_label: float | Array = 1.0
+) -> Array:
   # -log D = softplus(-logit) and -log(1 - D) = softplus(logit): the logarithm
-  # never sees a D that has rounded to 0 or 1.
-  real_cost = jnp.mean(jax.nn.softplus(-real_logits))
+  # never sees a D that has rounded to 0 or 1. With the label l of data,
+  # -l log D - (1 - l) log(1 - D) = softplus(-logit) + (1 - l) logit.
+  real_cost = jnp.mean(
+    jax.nn.softplus(-real_logits) + (1.0 - real_label) * real_logits
+  )
   return real_cost + jnp.mean(jax.nn.softplus(fake_logits))
 
 
-def minimax() -> AdversarialLoss:
+def _label(real_label: float | Array) -> Cost:
+  """Returns the cross-entropy in which data has a label."""
+  return lambda r, f: _cross_entropy(r, f, real_label)
+
+
+def minimax(real_label: float | Array = 1.0) -> AdversarialLoss:
   """Returns the zero-sum game of the original paper.
 
   J_D = -E log D(r) - E log(1 - D(f)),  J_G = -J_D.
@@ -82,35 +92,51 @@ def minimax() -> AdversarialLoss:
   At the best discriminator J_G = -log 4 + 2 JSD(p || q). Its slope in f, -D(f),
   vanishes where the discriminator is sure that a sample is fake.
 
+  Args:
+    real_label: l, what the discriminator is told of data: below 1 it is
+      one-sided label smoothing, whose cost for data is
+      -E (l log D(r) + (1 - l) log(1 - D(r))).
+
   Returns:
     The loss; sigmoid(logit) is a probability.
 
   References:
+    Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498,
+      section 3.4, for the label.
     Goodfellow et al., Generative Adversarial Networks, arXiv 1406.2661, eq. 1.
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, sections 3.2.1-3.2.2.
   """
-  return _zero_sum(_cross_entropy, probability=True)
+  return _zero_sum(_label(real_label), probability=True)
 
 
-def non_saturating() -> AdversarialLoss:
+def non_saturating(real_label: float | Array = 1.0) -> AdversarialLoss:
   """Returns the game whose generator maximises the log of its success.
 
   J_D = -E log D(r) - E log(1 - D(f)),  J_G = -E log D(f).
 
   The slope of J_G in f, -(1 - D(f)), is largest where a sample is surely fake.
 
+  Args:
+    real_label: l, what the discriminator is told of data: below 1 it is
+      one-sided label smoothing, whose cost for data is
+      -E (l log D(r) + (1 - l) log(1 - D(r))).
+
   Returns:
     The loss; sigmoid(logit) is a probability.
 
   References:
+    Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498,
+      section 3.4, for the label.
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.2.3.
   """
   return _loss(
-    lambda _, f: jnp.mean(jax.nn.softplus(-f)), _cross_entropy, probability=True
+    lambda _, f: jnp.mean(jax.nn.softplus(-f)),
+    _label(real_label),
+    probability=True,
   )
 
 
-def maximum_likelihood() -> AdversarialLoss:
+def maximum_likelihood(real_label: float | Array = 1.0) -> AdversarialLoss:
   """Returns the game whose generator minimises KL(p || q).
 
   J_D = -E log D(r) - E log(1 - D(f)),  J_G = -E exp(f),
@@ -119,17 +145,24 @@ def maximum_likelihood() -> AdversarialLoss:
   generator's gradient into that of the data's likelihood. J_G is linear above
   f = EXPONENT_LIMIT.
 
+  Args:
+    real_label: l, what the discriminator is told of data: below 1 it is
+      one-sided label smoothing, whose cost for data is
+      -E (l log D(r) + (1 - l) log(1 - D(r))).
+
   Returns:
     The loss; sigmoid(logit) is a probability.
 
   References:
+    Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498,
+      section 3.4, for the label.
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.2.4.
     Goodfellow, On distinguishability criteria for estimating generative models,
       arXiv 1412.6515.
   """
   return _loss(
     lambda _, f: -jnp.mean(jnp.exp(limit_exponent(f))),
-    _cross_entropy,
+    _label(real_label),
     probability=True,
   )
 

@@ -105,7 +105,11 @@ def advance(
     key = jax.random.fold_in(keys.train, index)
     batch_key, step_key = jax.random.split(key)
     batch = problem.sample_batch(batch_key)
-    state, metrics = problem.step(progress.state, batch, step_key)
+    # The state's step is the index, which members share: so a condition on it,
+    # such as that of a lazy penalty, is decided once for all of them under
+    # `vmap` and only the branch taken is computed.
+    state = progress.state.replace(step=index)
+    state, metrics = problem.step(state, batch, step_key)
     costs = Players(metrics["generator_cost"], metrics["discriminator_cost"])
     failed_at = jax.tree.map(
       lambda failed, cost: jnp.where(

@@ -7,10 +7,13 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from gan_jax import replay as replays
+from gan_jax.augmentations import Augment
 from gan_jax.games import _networks
 from gan_jax.games.game import Game, pullbacks
 from gan_jax.losses import AdversarialLoss
 from gan_jax.penalties import Penalty
+from gan_jax.replay import Replay
 from gan_jax.types import Array, Players, PRNGKey
 
 MIN_SLOPE = 1e-18
@@ -20,6 +23,9 @@ A rule of second order differentiates the quotient, which squares the slope; its
 inverse, 1e36, is still below float32's 3.4e38.
 """
 
+MEMORY = "memory"
+"""What the discriminator's variables call the memory of old samples."""
+
 
 def adversarial(
   generator: nn.Module,
@@ -28,14 +34,17 @@ def adversarial(
   latents: Callable[[PRNGKey, int], Array],
   discriminator_l2: float | Array | None = None,
   penalty: Penalty | None = None,
+  augment: Augment | None = None,
+  replay: Replay | None = None,
+  mixes_samples: bool | None = None,
 ) -> Game:
   """Makes the game of a generator against a discriminator.
 
   Each evaluation of the costs draws as many latents as the batch has samples.
   The discriminator sees real and fake samples in one pass, which is one matrix
   product a layer instead of two, and both gradients share one pass back through
-  it. A discriminator with variables of its own (batch statistics) mixes the
-  samples of a minibatch, so it sees the two apart, and is passed back twice.
+  it. A discriminator that mixes the samples of a minibatch sees the two apart,
+  and is passed back twice.
 
   Args:
     generator: module (latents [n, k], train) -> samples [n, ...].
@@ -45,10 +54,19 @@ def adversarial(
     discriminator_l2: weight w of w/2 sum(kernel^2) over the discriminator's
       kernels (parameters of rank two and more, not biases), added to its cost.
     penalty: added to the discriminator's cost, on the same real and fake
-      samples; the generator neither pays it nor learns from it. Its critic is
-      the discriminator in training mode, with one dropout mask of its own and
-      with the variables that the costs were given (batch statistics that it
-      updates are dropped).
+      samples before augmentation; the generator neither pays it nor learns from
+      it. Its critic is the discriminator in training mode, with one dropout
+      mask of its own and with the variables that the costs were given (batch
+      statistics that it updates are dropped).
+    augment: changes all that the discriminator judges, data and samples alike,
+      each with a key of its own; the generator learns through it.
+    replay: puts old samples among the fake ones of the discriminator's cost;
+      the generator's is on new ones alone. The memory is a variable of the
+      discriminator, and every evaluation of the costs adds to it.
+    mixes_samples: whether the discriminator's logit of one sample depends on
+      the others of its minibatch, as batch normalisation and the layers of
+      `networks.minibatch` make it; None, for whether it has variables of its
+      own. Spectral normalisation has, and mixes nothing.
 
   Returns:
     The game. Its metrics are `discriminator_real` and `discriminator_fake`,
@@ -62,34 +80,47 @@ def adversarial(
     sample_latents = latents(latents_key, 1)
     generator_collections = generator.init(generator_key, sample_latents)
     sample = generator.apply(generator_collections, sample_latents)
-    collections = Players(
-      generator=_networks.split_variables(generator_collections),
-      discriminator=_networks.split_variables(
-        discriminator.init(discriminator_key, sample)
-      ),
+    generator_params, generator_variables = _networks.split_variables(
+      generator_collections
     )
+    discriminator_params, discriminator_variables = _networks.split_variables(
+      discriminator.init(discriminator_key, sample)
+    )
+    if replay is not None:
+      discriminator_variables = {
+        **discriminator_variables,
+        MEMORY: replays.empty(replay.size, sample[0]),
+      }
     return (
-      Players(*(params for params, _ in collections)),
-      Players(*(variables for _, variables in collections)),
+      Players(generator_params, discriminator_params),
+      Players(generator_variables, discriminator_variables),
     )
 
-  def judge(params, variables, real, fake, key):
-    chex.assert_equal_shape((real, fake))
-    if variables:
-      real_key, fake_key = jax.random.split(key)
-      real_logits, variables = _networks.apply(
-        discriminator, params, variables, real, real_key
-      )
-      fake_logits, variables = _networks.apply(
-        discriminator, params, variables, fake, fake_key
-      )
+  def mixes(variables):
+    return bool(variables) if mixes_samples is None else mixes_samples
+
+  def judge(params, variables, batches, key):
+    """Returns the logits [n] of each batch [n, ...], and the variables."""
+    chex.assert_equal_shape(batches)
+    # The dropout masks of a game do not depend on whether it augments.
+    if augment is not None:
+      keys = jax.random.split(jax.random.fold_in(key, 0), len(batches))
+      batches = [augment(k, x) for k, x in zip(keys, batches, strict=True)]
+    if mixes(variables):
+      keys = jax.random.split(key, len(batches))
+      logits = []
+      for own_key, x in zip(keys, batches, strict=True):
+        own, variables = _networks.apply(
+          discriminator, params, variables, x, own_key
+        )
+        logits.append(own)
     else:
-      logits, variables = _networks.apply(
-        discriminator, params, variables, jnp.concatenate([real, fake]), key
+      together, variables = _networks.apply(
+        discriminator, params, variables, jnp.concatenate(batches), key
       )
-      real_logits, fake_logits = jnp.split(logits, 2)
-    chex.assert_shape((real_logits, fake_logits), (len(real), 1))
-    return (real_logits[:, 0], fake_logits[:, 0]), variables
+      logits = jnp.split(together, len(batches))
+    chex.assert_shape(logits, (len(batches[0]), 1))
+    return [own[:, 0] for own in logits], variables
 
   def regularise(params, variables, real, fake, key):
     cost, metrics = jnp.zeros(()), {}
@@ -114,7 +145,9 @@ def adversarial(
     return cost, metrics
 
   def costs(params, variables, batch, key):
-    generator_key, discriminator_key, penalty_key = jax.random.split(key, 3)
+    generator_key, discriminator_key, penalty_key, replay_key = (
+      jax.random.split(key, 4)
+    )
     fake, generator_variables = _networks.generate(
       generator,
       latents,
@@ -123,29 +156,34 @@ def adversarial(
       generator_key,
       len(batch),
     )
+    own, memory = dict(variables.discriminator), {}
+    batches = [batch, fake]
+    if replay is not None:
+      mixed, memory[MEMORY] = replays.mix(
+        own.pop(MEMORY), fake, replay.share, replay_key
+      )
+      batches.append(mixed)
     logits, discriminator_variables = judge(
-      params.discriminator,
-      variables.discriminator,
-      batch,
-      fake,
-      discriminator_key,
+      params.discriminator, own, batches, discriminator_key
     )
+    # The generator pays for the new samples, which are the second; the
+    # discriminator for the mixed ones where there are any.
     extra_cost, extra_metrics = regularise(
-      params.discriminator, variables.discriminator, batch, fake, penalty_key
+      params.discriminator, own, batch, batches[-1], penalty_key
     )
     return (
       Players(
-        generator=loss.generator(*logits),
-        discriminator=loss.discriminator(*logits) + extra_cost,
+        generator=loss.generator(logits[0], logits[1]),
+        discriminator=loss.discriminator(logits[0], logits[-1]) + extra_cost,
       ),
       (
-        Players(generator_variables, discriminator_variables),
-        {**_networks.measure(loss, *logits), **extra_metrics},
+        Players(generator_variables, {**discriminator_variables, **memory}),
+        {**_networks.measure(loss, logits[0], logits[1]), **extra_metrics},
       ),
     )
 
   def gradients(params, variables, batch, key):
-    if variables.discriminator:
+    if replay is not None or mixes(variables.discriminator):
       return pullbacks(costs)(params, variables, batch, key)
     generator_key, discriminator_key, penalty_key = jax.random.split(key, 3)
     fake, pull_generator, generator_variables = jax.vjp(
@@ -161,7 +199,9 @@ def adversarial(
       has_aux=True,
     )
     logits, pull_discriminator, discriminator_variables = jax.vjp(
-      lambda own, fake: judge(own, {}, batch, fake, discriminator_key),
+      lambda own, fake: judge(
+        own, variables.discriminator, [batch, fake], discriminator_key
+      ),
       params.discriminator,
       fake,
       has_aux=True,
@@ -180,7 +220,7 @@ def adversarial(
     fake_slope = jnp.where(
       jnp.abs(fake_slope) < MIN_SLOPE, MIN_SLOPE, fake_slope
     )
-    gradient, to_fake = pull_discriminator((real_slope, fake_slope))
+    gradient, to_fake = pull_discriminator([real_slope, fake_slope])
     ratio = generator_slope / fake_slope
     to_fake *= ratio.reshape(-1, *(1,) * (fake.ndim - 1))
     (generator_gradient,) = pull_generator(to_fake)
@@ -188,7 +228,7 @@ def adversarial(
     # itself: costs add, and so do their gradients.
     (extra_cost, extra_metrics), extra_gradient = jax.value_and_grad(
       regularise, has_aux=True
-    )(params.discriminator, {}, batch, fake, penalty_key)
+    )(params.discriminator, variables.discriminator, batch, fake, penalty_key)
     return (
       Players(
         generator_gradient,
@@ -207,9 +247,8 @@ def adversarial(
     )
 
   def discriminate(params, variables, x):
-    logits = _networks.evaluate(
-      discriminator, params.discriminator, variables.discriminator, x
-    )
+    own = {k: v for k, v in variables.discriminator.items() if k != MEMORY}
+    logits = _networks.evaluate(discriminator, params.discriminator, own, x)
     chex.assert_shape(logits, (len(x), 1))
     return logits[:, 0]
 

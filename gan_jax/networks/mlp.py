@@ -38,6 +38,21 @@ def concatenated(dim: int) -> Join:
   return Join(lambda width: dim, lambda *both: jnp.concatenate(both, axis=1))
 
 
+Normalize = Callable[[Array, bool], Array]
+"""(units [n, width], train) -> units [n, width], inside a compact module."""
+
+
+def batch_normalized(units: Array, train: bool) -> Array:
+  """Normalises each unit over the minibatch, and by its averages afterwards."""
+  return nn.BatchNorm(use_running_average=not train, momentum=0.9)(units)
+
+
+def layer_normalized(units: Array, train: bool) -> Array:
+  """Normalises the units of each sample over the layer."""
+  del train
+  return nn.LayerNorm()(units)
+
+
 class MLP(nn.Module):
   """Dense layers with an activation and dropout after each hidden one.
 
@@ -50,6 +65,9 @@ class MLP(nn.Module):
     hidden: width of each hidden layer, first to last; () is a linear map.
     features: width of the output, which has no activation.
     activation: applied after each hidden layer.
+    pieces: linear maps, of which each hidden unit is the maximum before its
+      activation; 1 is a plain layer, more are maxout.
+    normalize: what is done to hidden units before their activation, or None.
     dropout: probability of dropping a hidden unit while training.
     kernel_init: initialiser of every kernel.
     bias_init: initialiser of every bias.
@@ -63,6 +81,7 @@ class MLP(nn.Module):
 
   References:
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.1, for joins.
+    Goodfellow et al., Maxout Networks, arXiv 1302.4389, equation 1.
     Miyato et al., Spectral Normalization for Generative Adversarial Networks,
       arXiv 1802.05957, algorithm 1.
   """
@@ -70,6 +89,8 @@ class MLP(nn.Module):
   hidden: Sequence[int]
   features: int
   activation: Callable[[Array], Array] = nn.relu
+  pieces: int = 1
+  normalize: Normalize | None = None
   dropout: float = 0.0
   kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
   bias_init: nn.initializers.Initializer = nn.initializers.zeros
@@ -111,7 +132,11 @@ class MLP(nn.Module):
       )
     units, *parts = jnp.split(inputs, np.cumsum([first, *joined])[:-1], axis=1)
     for index, (width, part) in enumerate(zip(self.hidden, parts, strict=True)):
-      units = self.activation(dense(width, units))
+      units = dense(self.pieces * width, units)
+      units = units.reshape(-1, width, self.pieces).max(axis=-1)
+      if self.normalize is not None:
+        units = self.normalize(units, train)
+      units = self.activation(units)
       units = nn.Dropout(self.dropout, deterministic=not train)(units)
       if self.joins and (join := self.joins[index]):
         units = join.apply(units, part)

@@ -13,7 +13,7 @@ from gan_jax.steps.averages import averaged, uniform_decay
 from gan_jax.steps.extrapolation import extragradient, past_extragradient
 from gan_jax.steps.runge_kutta import runge_kutta_4
 from gan_jax.steps.simultaneous import simultaneous
-from gan_jax.steps.state import compiled, init_state
+from gan_jax.steps.state import compiled, init_state, scheduled
 from gan_jax.steps.unrolled import unrolled
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
   "init_state",
   "past_extragradient",
   "runge_kutta_4",
+  "scheduled",
   "simultaneous",
   "symplectic_gradient_adjustment",
   "uniform_decay",

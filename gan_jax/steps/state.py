@@ -1,11 +1,13 @@
 """The state that steps update, and their compilation."""
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
 from gan_jax.games import Game
 from gan_jax.steps._moves import Optimizers
-from gan_jax.types import Players, PRNGKey, Step, TrainState
+from gan_jax.types import Array, Batch, Players, PRNGKey, Step, TrainState
 
 
 def init_state(
@@ -48,6 +50,24 @@ def init_state(
     # Copies, as a step may be given both to keep.
     averages=jax.tree.map(jnp.copy, averages),
   )
+
+
+def scheduled(make_step: Callable[[Array], Step]) -> Step:
+  """Makes the step of a game that changes with the number of steps taken.
+
+  Args:
+    make_step: [] int32, the number of steps taken -> the step to take next; the
+      game that it plays may have a noise that decays, or a penalty charged at
+      times.
+
+  Returns:
+    The step.
+  """
+
+  def step(state: TrainState, batch: Batch, key: PRNGKey):
+    return make_step(state.step)(state, batch, key)
+
+  return step
 
 
 def compiled(step: Step) -> Step:
