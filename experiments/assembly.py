@@ -1,66 +1,114 @@
 """From settings to the library's objects: what all experiments share."""
 
+import functools
 from collections.abc import Callable
 
 import jax
+import jax.numpy as jnp
+import optax
 from flax import linen as nn
 
 from experiments.choices import (
   ACTIVATIONS,
+  DECAYS,
+  EPS_ROOT,
   INITIALIZERS,
+  LABELLED_LOSSES,
+  LATENT_JOINS,
   LATENT_PRIORS,
-  LEARNING_RATE_DECAYS,
   LOSSES,
+  MINIBATCH_LAYERS,
+  NORMALIZATIONS,
   OPTIMIZERS,
+  PENALTIES,
+  SPECTRAL,
+  UPDATES,
 )
 from experiments.settings import MLPGeneratorSettings, Settings
-from gan_jax import games, steps
+from gan_jax import games, penalties, steps
+from gan_jax.augmentations import instance_noise
 from gan_jax.data.densities import Density
-from gan_jax.networks.mlp import MLP
+from gan_jax.losses import AdversarialLoss
+from gan_jax.networks.mlp import MLP, Join
+from gan_jax.packing import packed
+from gan_jax.penalties import Penalty
+from gan_jax.replay import Replay
 from gan_jax.training import Problem
 from gan_jax.types import Array, Metrics, Players, PRNGKey, TrainState
 
 
-def _mlp(
-  settings: Settings,
-  depth: int,
-  width: int,
-  activation: str,
-  features: int,
-  dropout: float = 0,
-) -> MLP:
-  """Makes an MLP with the settings' initialisers."""
-  return MLP(
-    hidden=(width,) * depth,
-    features=features,
-    activation=ACTIVATIONS[activation],
-    dropout=dropout,
-    kernel_init=INITIALIZERS[settings.initializer](settings.initial_scale),
-    bias_init=nn.initializers.constant(settings.initial_bias),
-  )
+def _latents_join(settings: MLPGeneratorSettings) -> Join | None:
+  """Returns what latents do at each hidden layer of the generator."""
+  make = LATENT_JOINS[settings.latent_join]
+  return make(settings) if make else None
 
 
 def mlp_generator(settings: MLPGeneratorSettings, features: int) -> MLP:
   """Makes the generator of samples [n, features] that the settings describe."""
-  return _mlp(
-    settings,
-    settings.generator_depth,
-    settings.generator_width,
-    settings.generator_activation,
-    features,
+  join = _latents_join(settings)
+  return MLP(
+    hidden=(settings.generator_width,) * settings.generator_depth,
+    features=features,
+    activation=ACTIVATIONS[settings.generator_activation],
+    normalize=NORMALIZATIONS[settings.generator_normalization],
+    kernel_init=INITIALIZERS[settings.initializer](settings.initial_scale),
+    bias_init=nn.initializers.constant(settings.initial_bias),
+    joins=(join,) * settings.generator_depth if join else (),
   )
+
+
+def mlp_latents(settings: MLPGeneratorSettings) -> int:
+  """Counts the latents of the generator, those of hidden layers included."""
+  join = _latents_join(settings)
+  if join is None or settings.latent_join == "split":
+    return settings.latent_dim
+  of_hidden_layers = join.dim(settings.generator_width)
+  return settings.latent_dim + settings.generator_depth * of_hidden_layers
 
 
 def mlp_discriminator(settings: Settings) -> MLP:
   """Makes the discriminator that the settings describe."""
-  return _mlp(
-    settings,
-    settings.discriminator_depth,
-    settings.discriminator_width,
-    settings.discriminator_activation,
+  spectral = settings.discriminator_normalization == SPECTRAL
+  before_output = MINIBATCH_LAYERS[settings.discriminator_minibatch]
+  return MLP(
+    hidden=(settings.discriminator_width,) * settings.discriminator_depth,
     features=1,
+    activation=ACTIVATIONS[settings.discriminator_activation],
+    pieces=settings.discriminator_pieces,
+    normalize=(
+      None if spectral else NORMALIZATIONS[settings.discriminator_normalization]
+    ),
     dropout=settings.discriminator_dropout,
+    kernel_init=INITIALIZERS[settings.initializer](settings.initial_scale),
+    bias_init=nn.initializers.constant(settings.initial_bias),
+    spectral_norm=spectral,
+    before_output=before_output() if before_output else None,
   )
+
+
+def loss(settings: Settings) -> AdversarialLoss:
+  """Makes the settings' loss."""
+  if settings.label_smoothing:
+    return LABELLED_LOSSES[settings.loss](1.0 - settings.label_smoothing)
+  return LOSSES[settings.loss]()
+
+
+def _penalty(settings: Settings, step: Array) -> Penalty | None:
+  """Makes the sum of the settings' penalties, None where there are none."""
+  if not settings.penalty:
+    return None
+  weights = settings.penalty_weight
+  if len(weights) == 1:
+    weights *= len(settings.penalty)
+  penalty = penalties.combined(
+    *(
+      PENALTIES[name](weight, settings)
+      for name, weight in zip(settings.penalty, weights, strict=True)
+    )
+  )
+  if settings.penalty_every == 1:
+    return penalty
+  return penalties.lazy(penalty, settings.penalty_every, step)
 
 
 def game(
@@ -68,22 +116,66 @@ def game(
   generator: nn.Module,
   discriminator: nn.Module,
   latent_dim: int,
+  step: Array,
 ) -> games.Game:
-  """Makes the game of two networks under the settings' loss and prior."""
-  return games.adversarial(
+  """Makes the game of two networks as the settings have it.
+
+  Args:
+    settings: of the experiment.
+    generator: of samples.
+    discriminator: of samples, or of packs of them.
+    latent_dim: of the generator's latents.
+    step: [] int32, the number of steps taken, which the noise decays with and
+      lazy penalties are charged by.
+
+  Returns:
+    The game.
+  """
+  augment = None
+  if settings.instance_noise:
+    decay = DECAYS[settings.instance_noise_decay]
+    stddev = decay(settings.instance_noise, settings.steps)(step)
+    augment = instance_noise(jnp.asarray(stddev))
+  replay = None
+  if settings.replay_size:
+    replay = Replay(settings.replay_size, settings.replay_share)
+  make = games.adversarial
+  if settings.packing > 1:
+    make = functools.partial(packed, size=settings.packing)
+  made = make(
     generator,
     discriminator,
-    LOSSES[settings.loss](),
+    loss(settings),
     LATENT_PRIORS[settings.latent_prior](latent_dim),
     discriminator_l2=settings.discriminator_l2 or None,
+    penalty=_penalty(settings, step),
+    augment=augment,
+    replay=replay,
+    mixes_samples=_mixes_samples(settings),
+  )
+  if settings.discriminator_minibatch != "none":
+    # Such a layer asks of a sample what minibatch it is in, always.
+    made = made._replace(discriminate=None)
+  return made
+
+
+def _mixes_samples(settings: Settings) -> bool:
+  """Tells whether the discriminator judges a sample by its minibatch."""
+  return (
+    settings.discriminator_normalization == "batch"
+    or settings.discriminator_minibatch != "none"
   )
 
 
 def discriminator_output(
   settings: Settings, game: games.Game, state: TrainState, x: Array
 ) -> Array:
-  """Evaluates D(x) [n] at x [n, ...]: a probability, or a critic's value."""
-  assert game.discriminate is not None
+  """Evaluates D(x) [n] at x [n, ...]: a probability, or a critic's value.
+
+  It is NaN where the discriminator judges no lone sample.
+  """
+  if game.discriminate is None:
+    return jnp.full(len(x), jnp.nan)
   logits = game.discriminate(state.params, state.variables, x)
   return (
     jax.nn.sigmoid(logits) if LOSSES[settings.loss]().probability else logits
@@ -91,32 +183,43 @@ def discriminator_output(
 
 
 def optimizers(settings: Settings) -> steps.Optimizers:
-  """Makes the optimizer of each player."""
-  make = OPTIMIZERS[settings.optimizer].make
-  decay = LEARNING_RATE_DECAYS[settings.learning_rate_decay]
+  """Makes the optimizer of each player, as the update rule wants it."""
+  optimizer = OPTIMIZERS[settings.optimizer]
+  rule = UPDATES[settings.update]
+
+  def make(rate, num_steps, beta1, beta2):
+    decay = DECAYS[settings.learning_rate_decay]
+    schedule = decay(rate, settings.steps * num_steps * rule.updates)
+    return optimizer.make(
+      schedule, beta1, beta2, EPS_ROOT if rule.differentiates_optimizer else 0.0
+    )
+
+  discriminator = make(
+    settings.discriminator_learning_rate,
+    settings.discriminator_steps,
+    settings.discriminator_beta1,
+    settings.discriminator_beta2,
+  )
+  if settings.weight_clipping:
+    discriminator = optax.chain(
+      discriminator, penalties.weight_clipping(settings.weight_clipping)
+    )
   return Players(
-    generator=make(
-      decay(
+    generator=rule.wrap(
+      make(
         settings.generator_learning_rate,
-        settings.steps * settings.generator_steps,
-      ),
-      settings.generator_beta1,
-      settings.generator_beta2,
+        settings.generator_steps,
+        settings.generator_beta1,
+        settings.generator_beta2,
+      )
     ),
-    discriminator=make(
-      decay(
-        settings.discriminator_learning_rate,
-        settings.steps * settings.discriminator_steps,
-      ),
-      settings.discriminator_beta1,
-      settings.discriminator_beta2,
-    ),
+    discriminator=rule.wrap(discriminator),
   )
 
 
 def problem(
   settings: Settings,
-  game: games.Game,
+  make_game: Callable[[Settings, Array], games.Game],
   density: Density,
   measure: Callable[[TrainState, PRNGKey], Metrics],
   snapshot: Callable[[TrainState, PRNGKey], dict[str, Array]],
@@ -126,7 +229,7 @@ def problem(
 
   Args:
     settings: of the experiment.
-    game: the game.
+    make_game: (settings, [] number of steps taken) -> the game to play then.
     density: of the data.
     measure: (state, key) -> metrics of the generator's samples; taken of the
       generator, and of its average where there is one.
@@ -135,37 +238,52 @@ def problem(
 
   Returns:
     The problem. Its evaluation draws `evaluation_samples` real samples for the
-    costs and the discriminator's means, which include regularisers and dropout
-    as training does, and adds what `measure` says; the average's metrics are
-    prefixed with `average_`. The same key at every step makes a run's
-    evaluations comparable with each other.
+    costs and the discriminator's means, in minibatches as training has them
+    where the discriminator mixes samples. They include regularisers and dropout
+    as training does, with a lazy penalty charged as if it were not. It adds
+    what `measure` says; the average's metrics are prefixed with `average_`. The
+    same key at every step makes a run's evaluations comparable with each other.
   """
-  players_optimizers = optimizers(settings)
-  average = settings.generator_average > 0
-  if settings.update == "alternating":
-    step = steps.alternating(
-      game,
-      players_optimizers,
-      settings.discriminator_steps,
-      settings.generator_steps,
+  own_optimizers = optimizers(settings)
+  step = steps.scheduled(
+    lambda num_steps: UPDATES[settings.update].make(
+      make_game(settings, num_steps), own_optimizers, settings
     )
-  else:
-    step = steps.simultaneous(game, players_optimizers)
+  )
+  uniform = settings.averaging == "uniform"
+  average = uniform or settings.generator_average > 0
   if average:
-    step = steps.averaged(step, settings.generator_average)
+    step = steps.averaged(
+      step, steps.uniform_decay if uniform else settings.generator_average
+    )
+  first_game = make_game(settings, jnp.int32(0))
+  minibatch = settings.batch_size * settings.packing
+  # Whole packs, and at least one.
+  evaluated = max(1, settings.evaluation_samples // settings.packing)
+  evaluated *= settings.packing
+  at_once = min(minibatch, evaluated) if _mixes_samples(settings) else evaluated
 
   def sample_batch(key):
-    return density.sample(
-      key, settings.batch_size * settings.discriminator_steps
-    )
+    return density.sample(key, minibatch * settings.discriminator_steps)
 
   def evaluate(state, key):
     batch_key, costs_key, measure_key = jax.random.split(key, 3)
-    costs, (_, metrics) = game.costs(
-      state.params,
-      state.variables,
-      density.sample(batch_key, settings.evaluation_samples),
-      costs_key,
+    game = make_game(settings.replace(penalty_every=1), state.step)
+    batch = density.sample(batch_key, evaluated // at_once * at_once)
+
+    def measure_costs(inputs):
+      costs, (_, metrics) = game.costs(state.params, state.variables, *inputs)
+      return costs, metrics
+
+    costs, metrics = jax.tree.map(
+      lambda values: jnp.mean(values, axis=0),
+      jax.lax.map(
+        measure_costs,
+        (
+          batch.reshape(-1, at_once, *batch.shape[1:]),
+          jax.random.split(costs_key, evaluated // at_once),
+        ),
+      ),
     )
     metrics = {
       "generator_cost": costs.generator,
@@ -180,7 +298,7 @@ def problem(
     return metrics
 
   return Problem(
-    init=lambda key: steps.init_state(game, players_optimizers, key, average),
+    init=lambda key: steps.init_state(first_game, own_optimizers, key, average),
     sample_batch=sample_batch,
     step=step,
     evaluate=evaluate,

@@ -61,12 +61,13 @@ T = TypeVar("T", bound=MixtureSettings)
 
 def problem(settings: MixtureSettings, density: densities.Density) -> Problem:
   """Makes the problem of two perceptrons and data in the plane."""
-  game = assembly.game(
-    settings,
-    assembly.mlp_generator(settings, features=2),
-    assembly.mlp_discriminator(settings),
-    settings.latent_dim,
+  make_game = functools.partial(
+    assembly.game,
+    generator=assembly.mlp_generator(settings, features=2),
+    discriminator=assembly.mlp_discriminator(settings),
+    latent_dim=assembly.mlp_latents(settings),
   )
+  game = make_game(settings, step=jnp.int32(0))
 
   def measure(state, key):
     samples = game.sample(
@@ -92,7 +93,7 @@ def problem(settings: MixtureSettings, density: densities.Density) -> Problem:
 
   return assembly.problem(
     settings,
-    game,
+    lambda settings, step: make_game(settings, step=step),
     density,
     measure,
     snapshot,

@@ -1,6 +1,7 @@
 """One-dimensional games: data on the line against a generator of numbers."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 
@@ -126,14 +127,15 @@ def _problem(
   """
   density = data_density(settings)
   depth = settings.discriminator_depth
-  game = assembly.game(
-    settings,
-    generator,
-    assembly.mlp_discriminator(
+  make_game = functools.partial(
+    assembly.game,
+    generator=generator,
+    discriminator=assembly.mlp_discriminator(
       settings.replace(discriminator_depth=_acting(settings, depth))
     ),
-    latent_dim,
+    latent_dim=latent_dim,
   )
+  game = make_game(settings, step=jnp.int32(0))
 
   def measure(state, key):
     samples_key, data_key = jax.random.split(key)
@@ -170,7 +172,7 @@ def _problem(
 
   return assembly.problem(
     settings,
-    game,
+    lambda settings, step: make_game(settings, step=step),
     density,
     measure,
     snapshot,
@@ -203,7 +205,9 @@ def build_perceptron(settings: PerceptronSettings) -> Problem:
   generator = assembly.mlp_generator(
     settings.replace(generator_depth=depth), features=1
   )
-  return _problem(settings, generator, settings.latent_dim, lambda state: None)
+  return _problem(
+    settings, generator, assembly.mlp_latents(settings), lambda state: None
+  )
 
 
 def score(results: Results, best_jsd: float) -> np.ndarray:

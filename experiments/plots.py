@@ -171,6 +171,13 @@ def is_probability(results: Results) -> bool:
   return "discriminator_real" in results.metrics
 
 
+def discriminator_label(results: Results) -> str:
+  """Says what the discriminator's value at a point is."""
+  if np.isnan(results.snapshots["discriminator"]).all():
+    return "D judges no lone sample"
+  return "D(x) (probability)" if is_probability(results) else "critic D(x)"
+
+
 def value_range(results: Results, values: np.ndarray) -> tuple[float, float]:
   """Returns the range to draw a discriminator's `values` in, of any shape."""
   if is_probability(results):

@@ -214,8 +214,7 @@ def _density_axes(
   highest = np.fmax.reduce(densities, axis=None, initial=peak)
   axes.set(xlim=(x[0], x[-1]), ylim=(0, 1.2 * min(highest, 2.5 * peak)))
   right = axes.twinx()
-  probability = plots.is_probability(results)
-  right.set_ylabel("D(x) (probability)" if probability else "critic D(x)")
+  right.set_ylabel(plots.discriminator_label(results))
   right.yaxis.label.set_color(plots.DISCRIMINATOR)
   right.tick_params(
     color=plots.FRAME, labelcolor=plots.DISCRIMINATOR, labelsize=9

@@ -209,5 +209,5 @@ def _colour_bar(
     spacing="proportional",
     ticks=[0, 0.25, 0.5, 0.75, 1] if probability else None,
     format="%g",
-    label="D(x) (probability)" if probability else "critic D(x)",
+    label=plots.discriminator_label(results),
   )

@@ -28,9 +28,9 @@ def setting(
 
   Args:
     default: its default value, of the field's annotated type: bool, int,
-      float, str or tuple[float, ...].
+      float, str, tuple[float, ...] or tuple[str, ...].
     help: one line for `--help`.
-    choices: the allowed words, for a str.
+    choices: the allowed words, for a str or several.
     minimum: least allowed number.
     maximum: greatest allowed number.
     above: a number that values must exceed.
@@ -58,7 +58,11 @@ _KINDS = {
   float: "a number",
   str: "a word",
   tuple[float, ...]: "numbers separated by commas",
+  tuple[str, ...]: "words separated by commas",
 }
+
+NOTHING = "none"
+"""How a flag writes no words at all."""
 
 
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> str:
@@ -86,9 +90,12 @@ class Field(typing.NamedTuple):
 
   def allowed(self) -> str:
     """Says what values are allowed."""
+    words = ", ".join(self.metadata["choices"])
+    if self.type == tuple[str, ...]:
+      return f"{NOTHING}, or some of {words}, separated by commas"
     if self.metadata["choices"]:
-      return "one of " + ", ".join(self.metadata["choices"])
-    words = {
+      return f"one of {words}"
+    relations = {
       "minimum": "at least",
       "above": "above",
       "maximum": "at most",
@@ -96,36 +103,47 @@ class Field(typing.NamedTuple):
     }
     bounds = [
       f"{word} {self.metadata[bound]:g}"
-      for bound, word in words.items()
+      for bound, word in relations.items()
       if self.metadata[bound] is not None
     ]
     return " ".join([_KINDS[self.type], " and ".join(bounds)]).strip()
 
   def check(self, value: Any) -> None:
     """Raises SettingError unless the value is allowed."""
-    values = value if isinstance(value, tuple) else (value,)
+    if self.type is str or self.type == tuple[str, ...]:
+      good = self._are_words(value)
+    else:
+      good = self._are_numbers(value)
+    if not good:
+      raise SettingError(
+        f"--{self.name}={self.format(value)} is not allowed; it must be "
+        f"{self.allowed()}"
+      )
+
+  def _are_words(self, value: Any) -> bool:
+    """Tells whether words are known, and several are each given once."""
+    words = (value,) if self.type is str else value
+    known = self.metadata["choices"] or words
+    return len(set(words)) == len(words) and set(words) <= set(known)
+
+  def _are_numbers(self, value: Any) -> bool:
+    """Tells whether numbers are finite and within the bounds, and there."""
+    numbers = value if isinstance(value, tuple) else (value,)
     bounds = {
       "minimum": lambda x, bound: x >= bound,
       "above": lambda x, bound: x > bound,
       "maximum": lambda x, bound: x <= bound,
       "below": lambda x, bound: x < bound,
     }
-    good = bool(values) and all(
-      x in (self.metadata["choices"] or (x,))
-      if self.type is str
-      else math.isfinite(x)
+    return bool(numbers) and all(
+      math.isfinite(x)
       and all(
         holds(x, self.metadata[bound])
         for bound, holds in bounds.items()
         if self.metadata[bound] is not None
       )
-      for x in values
+      for x in numbers
     )
-    if not good:
-      raise SettingError(
-        f"--{self.name}={self.format(value)} is not allowed; it must be "
-        f"{self.allowed()}"
-      )
 
   def parse(self, text: str) -> Any:
     """Reads a value; raises SettingError if it is no value of the field."""
@@ -134,6 +152,9 @@ class Field(typing.NamedTuple):
         value = {"true": True, "false": False}[text.strip().lower()]
       elif self.type == tuple[float, ...]:
         value = tuple(float(part) for part in text.split(","))
+      elif self.type == tuple[str, ...]:
+        words = () if text == NOTHING else text.split(",")
+        value = tuple(word.strip() for word in words)
       else:
         value = self.type(text)
     except (ValueError, KeyError):
@@ -150,9 +171,7 @@ class Field(typing.NamedTuple):
     if isinstance(value, float):
       return f"{value:g}" if float(f"{value:g}") == value else repr(value)
     if isinstance(value, tuple):
-      return ",".join(
-        f"{x:g}" if float(f"{x:g}") == x else repr(x) for x in value
-      )
+      return ",".join(map(self.format, value)) or NOTHING
     return str(value)
 
 
@@ -181,6 +200,21 @@ class Settings:
   generator_steps: int = setting(
     1, "generator steps in one step (alternating)", minimum=1, maximum=1000
   )
+  consensus_weight: float = setting(
+    10.0, "weight of the squared gradient norm (consensus)", minimum=0
+  )
+  adjustment_weight: float = setting(
+    1.0, "weight of the symplectic gradient adjustment", minimum=0
+  )
+  runge_kutta_step_size: float = setting(
+    0.01, "how far runge_kutta_4 looks ahead, in time of the flow", above=0
+  )
+  unrolled_steps: int = setting(
+    5,
+    "discriminator steps that the generator foresees (unrolled)",
+    minimum=0,
+    maximum=1000,
+  )
   optimizer: str = setting(
     "adam", "optimizer of both players", choices=choices.OPTIMIZERS
   )
@@ -193,7 +227,7 @@ class Settings:
   learning_rate_decay: str = setting(
     "none",
     "how both learning rates fall to 0 over the run",
-    choices=choices.LEARNING_RATE_DECAYS,
+    choices=choices.DECAYS,
   )
   generator_beta1: float = setting(
     0.9, "decay of the generator's mean gradient (adam)", minimum=0, below=1
@@ -212,7 +246,10 @@ class Settings:
   )
   steps: int = setting(2000, "training steps", minimum=1, maximum=10**9)
   batch_size: int = setting(
-    64, "real samples, and latents, in a minibatch", minimum=1, maximum=10**6
+    64,
+    "real samples, and latents, in a minibatch; packs of them with packing",
+    minimum=1,
+    maximum=10**6,
   )
   latent_prior: str = setting(
     "normal",
@@ -230,8 +267,80 @@ class Settings:
     "after each hidden layer of the discriminator",
     choices=choices.ACTIVATIONS,
   )
+  discriminator_pieces: int = setting(
+    1,
+    "linear maps whose maximum is a hidden unit of the discriminator (maxout)",
+    minimum=1,
+    maximum=64,
+  )
+  discriminator_normalization: str = setting(
+    "none",
+    "of the discriminator's hidden units, or of its kernels (spectral)",
+    choices=(*choices.NORMALIZATIONS, choices.SPECTRAL),
+  )
+  discriminator_minibatch: str = setting(
+    "none",
+    "layer that shows the discriminator how samples of a minibatch differ",
+    choices=choices.MINIBATCH_LAYERS,
+  )
   discriminator_l2: float = setting(
     0.0, "w in w/2 sum(kernel^2), added to the discriminator's cost", minimum=0
+  )
+  penalty: tuple[str, ...] = setting(
+    (),
+    "what the discriminator pays for its slope, or several that add",
+    choices=choices.PENALTIES,
+  )
+  penalty_weight: tuple[float, ...] = setting(
+    (1.0,), "weight of each penalty, or one for all", minimum=0
+  )
+  penalty_target: float = setting(
+    1.0, "slope that costs nothing (gradient_penalty, dragan)", minimum=0
+  )
+  penalty_every: int = setting(
+    1,
+    "steps between charges of the penalties, each then so many times as large",
+    minimum=1,
+    maximum=10**6,
+  )
+  consistency_noise: float = setting(
+    0.1,
+    "standard deviation of the noise that should not matter (consistency)",
+    above=0,
+  )
+  weight_clipping: float = setting(
+    0.0,
+    "size that no parameter of the discriminator exceeds after an update; 0 is "
+    "no limit",
+    minimum=0,
+  )
+  instance_noise: float = setting(
+    0.0,
+    "standard deviation of noise on all that the discriminator sees",
+    minimum=0,
+  )
+  instance_noise_decay: str = setting(
+    "linear",
+    "how the instance noise falls to 0 over the run",
+    choices=choices.DECAYS,
+  )
+  label_smoothing: float = setting(
+    0.0, "how far below 1 data is labelled, one-sided", minimum=0, below=1
+  )
+  packing: int = setting(
+    1, "samples that the discriminator judges at once", minimum=1, maximum=64
+  )
+  replay_size: int = setting(
+    0,
+    "old samples that are remembered and shown to the discriminator",
+    minimum=0,
+    maximum=10**9,
+  )
+  replay_share: float = setting(
+    0.5,
+    "share of old samples among the fake ones of the discriminator",
+    above=0,
+    maximum=1,
   )
   discriminator_dropout: float = setting(
     0.0,
@@ -248,11 +357,14 @@ class Settings:
     above=0,
   )
   initial_bias: float = setting(0.0, "what biases start at")
+  averaging: str = setting(
+    "exponential",
+    "average of the generator that is evaluated beside it: by "
+    "generator_average, or over all steps",
+    choices=choices.AVERAGINGS,
+  )
   generator_average: float = setting(
-    0.0,
-    "decay of an average of the generator, evaluated beside it; 0 is none",
-    minimum=0,
-    below=1,
+    0.0, "decay of the exponential average; 0 is no average", minimum=0, below=1
   )
   evaluation_samples: int = setting(
     2500, "samples in an evaluation", minimum=2, maximum=10**6
@@ -276,21 +388,76 @@ class Settings:
     """
     for field in fields_of(type(self)):
       field.check(getattr(self, field.name))
-    if self.update == "simultaneous":
-      for name in ("discriminator_steps", "generator_steps"):
-        if getattr(self, name) != 1:
-          raise SettingError(
-            f"--{name}={getattr(self, name)} needs --update=alternating; in a "
-            "simultaneous update each player takes one step"
-          )
-    betas = choices.OPTIMIZERS[self.optimizer].betas
-    for name in given:
-      _, _, beta = name.rpartition("_")
-      if beta.startswith("beta") and beta not in betas:
+    for name in ("discriminator_steps", "generator_steps"):
+      if self.update != "alternating" and getattr(self, name) != 1:
         raise SettingError(
-          f"--{name} has no effect with --optimizer={self.optimizer}, which "
-          f"reads {' and '.join(betas) or 'no betas'}"
+          f"--{name}={getattr(self, name)} needs --update=alternating; with "
+          f"--update={self.update} each player takes one step"
         )
+    if len(self.penalty_weight) not in (1, len(self.penalty)):
+      raise SettingError(
+        f"--penalty_weight has {len(self.penalty_weight)} numbers for the "
+        f"{len(self.penalty)} of --penalty; give one for each, or one for all"
+      )
+    spectral = self.discriminator_normalization == choices.SPECTRAL
+    if self.weight_clipping and spectral:
+      raise SettingError(
+        f"--weight_clipping={self.weight_clipping:g} has no effect with "
+        "--discriminator_normalization=spectral, which divides every kernel by "
+        "its norm; choose one"
+      )
+    if self.packing > 1 and self.loss in choices.PAIRING_LOSSES:
+      raise SettingError(
+        f"--packing={self.packing} makes no sense with --loss={self.loss}, "
+        "which pairs single real and generated samples; choose another loss, "
+        "relativistic_average for one"
+      )
+    if self.label_smoothing and self.loss not in choices.LABELLED_LOSSES:
+      raise SettingError(
+        f"--label_smoothing={self.label_smoothing:g} needs a loss with labels, "
+        f"not --loss={self.loss}; allowed: "
+        + ", ".join(choices.LABELLED_LOSSES)
+      )
+    for name in given:
+      reason = self._idle(name)
+      if reason:
+        raise SettingError(f"--{name} has no effect {reason}")
+
+  def _idle(self, name: str) -> str | None:
+    """Says why a setting has no effect beside the others, if it has none."""
+    for update, rule in choices.UPDATES.items():
+      if name in rule.reads and update != self.update:
+        return f"with --update={self.update}; --update={update} reads it"
+    betas = choices.OPTIMIZERS[self.optimizer].betas
+    beta = name.rpartition("_")[2]
+    if beta.startswith("beta") and beta not in betas:
+      return (
+        f"with --optimizer={self.optimizer}, which reads "
+        f"{' and '.join(betas) or 'no betas'}"
+      )
+    readers: Mapping[str, tuple[bool, str]] = {
+      "penalty_weight": (bool(self.penalty), "a --penalty"),
+      "penalty_every": (bool(self.penalty), "a --penalty"),
+      "penalty_target": (
+        not set(self.penalty).isdisjoint(choices.TARGETED_PENALTIES),
+        f"one of --penalty={','.join(choices.TARGETED_PENALTIES)}",
+      ),
+      "consistency_noise": (
+        "consistency" in self.penalty,
+        "--penalty=consistency",
+      ),
+      "instance_noise_decay": (
+        self.instance_noise > 0,
+        "an --instance_noise above 0",
+      ),
+      "replay_share": (self.replay_size > 0, "a --replay_size above 0"),
+      "generator_average": (
+        self.averaging == "exponential",
+        "--averaging=exponential",
+      ),
+    }
+    has_effect, reader = readers.get(name, (True, ""))
+    return None if has_effect else f"without {reader}"
 
   def log_interval(self) -> int:
     """Returns the steps between two rows of metrics."""
@@ -315,6 +482,40 @@ class MLPGeneratorSettings(Settings):
     "after each hidden layer of the generator",
     choices=choices.ACTIVATIONS,
   )
+  generator_normalization: str = setting(
+    "none",
+    "of the generator's hidden units",
+    choices=choices.NORMALIZATIONS,
+  )
+  latent_join: str = setting(
+    "none",
+    "latents of hidden layers: the latents split among all layers, or noise "
+    "added, multiplied or concatenated",
+    choices=choices.LATENT_JOINS,
+  )
+  latent_join_scale: float = setting(
+    0.1, "of the noise that is added or multiplied", above=0
+  )
+
+  def check(self, given: Iterable[str] = ()) -> None:
+    super().check(given)
+    if self.latent_join != "none" and self.generator_depth == 0:
+      raise SettingError(
+        f"--latent_join={self.latent_join} needs hidden layers, and "
+        "--generator_depth=0 leaves none"
+      )
+    if self.latent_join == "split" and self.latent_dim <= self.generator_depth:
+      raise SettingError(
+        f"--latent_join=split needs a latent for each layer, and "
+        f"--latent_dim={self.latent_dim} leaves none for some of the "
+        f"{self.generator_depth + 1}"
+      )
+
+  def _idle(self, name: str) -> str | None:
+    scaled = ("added", "multiplied")
+    if name == "latent_join_scale" and self.latent_join not in scaled:
+      return f"without --latent_join={' or '.join(scaled)}"
+    return super()._idle(name)
 
 
 S = typing.TypeVar("S", bound=Settings)

@@ -144,7 +144,7 @@ def dirac_gan(
     logits = critic(real), critic(fake)
     discriminator = loss.discriminator(*logits)
     if penalty is not None:
-      discriminator += penalty(critic, real, jax.lax.stop_gradient(fake), key)
+      discriminator += penalty(critic, real, fake, key)
     return Players(loss.generator(*logits), discriminator)
 
   return _game(start, costs, lambda x, z: jnp.broadcast_to(x, z.shape))

@@ -137,9 +137,7 @@ def adversarial(
         chex.assert_shape(logits, (len(x), 1))
         return logits[:, 0]
 
-      metrics["penalty"] = penalty(
-        critic, real, jax.lax.stop_gradient(fake), penalty_key
-      )
+      metrics["penalty"] = penalty(critic, real, fake, penalty_key)
       chex.assert_rank(metrics["penalty"], 0)
       cost += metrics["penalty"]
     return cost, metrics

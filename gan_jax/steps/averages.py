@@ -23,7 +23,7 @@ def uniform_decay(num_steps: Array) -> Array:
     Gidel et al., A Variational Inequality Perspective on Generative Adversarial
       Networks, arXiv 1802.10551, section 3.1.
   """
-  return num_steps / (num_steps + 1)
+  return num_steps / (num_steps + 1.0)
 
 
 def averaged(

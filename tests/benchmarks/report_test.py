@@ -8,8 +8,9 @@ from absl.testing import absltest
 from benchmarks import report
 
 
-def row(name, batch_size, rounds):
+def row(name, batch_size, rounds, game="a_game"):
   return report.Row(
+    game=game,
     name=name,
     update="simultaneous",
     batch_size=batch_size,
@@ -29,12 +30,14 @@ ROWS = (
   row("gan_jax", 64, (1000.0, 1000.0, 1200.0)),
   row("pytorch_eager", 512, (20.0, 20.0, 20.0)),
   row("gan_jax", 512, (10.0, 10.0, 10.0)),
+  row("pytorch_eager", 64, (2.0, 2.0, 2.0), "another"),
+  row("gan_jax", 64, (6.0, 6.0, 6.0), "another"),
 )
 
 
 class RatiosTest(absltest.TestCase):
   def test_ratios(self):
-    compared = report.ratios(ROWS)
+    compared, another = report.ratios(ROWS).values()
     self.assertEqual(list(compared), ["64", "512"])
     # To the compiled contestant, median 250 against 200: 5, 4, 3. To the eager
     # one: 10, 5, 3.
@@ -47,6 +50,10 @@ class RatiosTest(absltest.TestCase):
     self.assertEqual(
       compared["512"]["contestants"]["gan_jax"],
       {"to_best_pytorch": 0.5, "to_pytorch_eager": 0.5},
+    )
+    self.assertEqual(
+      another["64"]["contestants"]["gan_jax"],
+      {"to_best_pytorch": 3.0, "to_pytorch_eager": 3.0},
     )
 
   def test_nothing_is_cut_from_the_tables(self):
@@ -65,7 +72,12 @@ class RatiosTest(absltest.TestCase):
           "machine": {"device": "a device", "load_average": (0.25, 0.5, 1)},
           "rows": [own._asdict() for own in ROWS],
           "missing": [
-            {"name": "pytorch_x", "batch_size": 512, "reason": "no [g++]"}
+            {
+              "game": "another",
+              "name": "pytorch_x",
+              "batch_size": 512,
+              "reason": "no [g++]",
+            }
           ],
           "ratios": report.ratios(ROWS),
           "floor": {
@@ -78,6 +90,7 @@ class RatiosTest(absltest.TestCase):
     text = out.getvalue()
     self.assertNotIn("…", text)
     for part in (
+      *("a_game, batch 512", "another, batch 64", "missing from another"),
       *("a device", "0.25", "pytorch_compiled", "simultaneous", "1,000"),
       *("5.00", "0.50", "300", "no [g++]", "2.0", "50,000", "25,000"),
       *("2048 x 2048", "gan_jax 2%", "gan_jax 4%"),

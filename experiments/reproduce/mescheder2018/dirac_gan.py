@@ -1,0 +1,329 @@
+"""The Dirac-GAN: which training methods for GANs actually converge.
+
+The data is a point at 0, the generator another one at theta, and the
+discriminator D(x) = psi x: the equilibrium is (0, 0). In the paper's sign of
+psi, which is minus the library's, the generator minimises f(psi theta) and the
+discriminator maximises it, with f(t) = -log(1 + exp(-t)), or f(t) = t for the
+WGAN. So the players descend
+
+  v = (f'(t) psi, -f'(t) theta),  t = psi theta,
+
+in which a non-saturating generator has f'(-t) psi for its own part.
+
+Eight methods play from (1, 1), 500 steps of rate 0.2, both players at once or
+the generator first. Unregularised GANs and WGANs orbit, diverge or close in
+slowly; a penalty on the slope at the data, or consensus, brings them to the
+equilibrium. Each last radius is that of the same recursion in plain Python. A
+player whose rate is 0 at every other step waits for its turn, and so any rule
+alternates.
+
+The published radii are those that the authors' notebook leaves. Its consensus
+step is not one: where the regulariser 1/2 |v|^2 has, at radius r, the gradient
+
+  f'^2 (theta, psi) + f' f'' r^2 (psi, theta),
+
+the notebook halves the second term. That is the gradient of nothing: its two
+cross derivatives differ by f' f'' (theta^2 - psi^2). Consensus leaves 2.6e-10
+and 1.7e-11 instead of the notebook's 2.1e-10 and 1.3e-11.
+
+Source: Mescheder, Geiger and Nowozin, Which Training Methods for GANs do
+actually Converge?, arXiv 1801.04406, sections 2 to 4, and the notebook
+DiracGAN of its code, github.com/LMescheder/GAN_stability.
+"""
+
+import functools
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from matplotlib.figure import Figure
+
+from experiments import plots
+from experiments.reproduce import trajectories
+from experiments.reproduce.reproduction import Check, Computed, Reproduction
+from experiments.results import Results
+from gan_jax import closed_form_games, losses, penalties, steps
+from gan_jax.losses import AdversarialLoss
+from gan_jax.penalties import Penalty
+from gan_jax.types import Array, Players
+
+RATE = 0.2
+NUM_STEPS = 500
+
+Field = Callable[[float, float], tuple[float, float]]
+"""(theta, psi) -> what the generator and the discriminator descend, by hand."""
+
+
+def _slope(t: float) -> float:
+  """Returns f'(t) of f(t) = -log(1 + exp(-t))."""
+  return 1 / (1 + math.exp(t))
+
+
+def _gan(theta: float, psi: float) -> tuple[float, float]:
+  slope = _slope(psi * theta)
+  return slope * psi, -slope * theta
+
+
+def _non_saturating(theta: float, psi: float) -> tuple[float, float]:
+  return _slope(-psi * theta) * psi, -_slope(psi * theta) * theta
+
+
+def _wgan(theta: float, psi: float) -> tuple[float, float]:
+  return psi, -theta
+
+
+def _wgan_gp(theta: float, psi: float) -> tuple[float, float]:
+  return psi, -theta + 0.7 * (abs(psi) - 1) * math.copysign(1, psi)
+
+
+def _with_r1(field: Field, weight: float) -> Field:
+  def regularised(theta: float, psi: float) -> tuple[float, float]:
+    generator, discriminator = field(theta, psi)
+    return generator, discriminator + weight * psi
+
+  return regularised
+
+
+def _consensus(share: float) -> Field:
+  """Adds the regulariser's gradient, with a share of its second term."""
+
+  def field(theta: float, psi: float) -> tuple[float, float]:
+    generator, discriminator = _gan(theta, psi)
+    slope = _slope(psi * theta)
+    # f'' = -f' (1 - f').
+    bend = -share * slope**2 * (1 - slope) * (theta**2 + psi**2)
+    return (
+      generator + slope**2 * theta + bend * psi,
+      discriminator + slope**2 * psi + bend * theta,
+    )
+
+  return field
+
+
+class Method(NamedTuple):
+  """A row of the table.
+
+  Attributes:
+    loss: what the players pay.
+    field: what they descend, by hand.
+    published: the last radius of simultaneous and of alternating steps, as
+      printed.
+    penalty: what the discriminator pays as well.
+    limit: of |psi|.
+    consensus: the weight of 1/2 |v|^2 in both costs.
+    mistaken: fields of mistakes, by name.
+  """
+
+  loss: AdversarialLoss
+  field: Field
+  published: tuple[str, str]
+  penalty: Penalty | None = None
+  limit: float = math.inf
+  consensus: float = 0.0
+  mistaken: Mapping[str, Field] = {}
+
+
+METHODS = {
+  "GAN": Method(losses.minimax(), _gan, ("3.10", "1.42")),
+  "non-saturating": Method(
+    losses.non_saturating(), _non_saturating, ("0.640", "0.284")
+  ),
+  "WGAN, clipped at 1": Method(
+    losses.wasserstein(), _wgan, ("1.00", "1.02"), limit=1.0
+  ),
+  "WGAN-GP": Method(
+    losses.wasserstein(),
+    _wgan_gp,
+    ("1.80", "1.22"),
+    # The paper's weight is twice the library's.
+    penalty=penalties.gradient_penalty(0.7 / 2, target=1.0),
+  ),
+  "R1, gamma = 0.3": Method(
+    losses.minimax(),
+    _with_r1(_gan, 0.3),
+    ("2.6e-06", "2.3e-07"),
+    penalty=penalties.r1(0.3),
+  ),
+  "R1, gamma = 1": Method(
+    losses.minimax(),
+    _with_r1(_gan, 1.0),
+    ("9.5e-22", "7.5e-17"),
+    penalty=penalties.r1(1.0),
+  ),
+  "consensus": Method(
+    losses.minimax(),
+    _consensus(1.0),
+    ("2.1e-10", "1.3e-11"),
+    consensus=1.0,
+    mistaken={"half of the second term": _consensus(0.5)},
+  ),
+  "non-saturating, R1, gamma = 0.3": Method(
+    losses.non_saturating(),
+    _with_r1(_non_saturating, 0.3),
+    ("2.2e-06", "1.5e-07"),
+    penalty=penalties.r1(0.3),
+  ),
+}
+
+ORDERS = {
+  # Who moves at once, in turn.
+  "simultaneous": ("both",),
+  "alternating": ("generator", "discriminator"),
+}
+_COLORS = {
+  "simultaneous": trajectories.SIMULTANEOUS,
+  "alternating": trajectories.ALTERNATING,
+}
+
+
+def _radius(field: Field, limit: float, order: tuple[str, ...]) -> float:
+  """Plays a field by hand and returns the last radius."""
+  theta = psi = 1.0
+  for _ in range(NUM_STEPS):
+    for moving in order:
+      generator, discriminator = field(theta, psi)
+      if moving != "discriminator":
+        theta -= RATE * generator
+      if moving != "generator":
+        psi = min(max(psi - RATE * discriminator, -limit), limit)
+  return math.hypot(theta, psi)
+
+
+def _every_other(turn: int | Array) -> optax.GradientTransformation:
+  """Makes SGD that moves at even steps, turn 0, or at odd ones, turn 1."""
+  return optax.sgd(lambda count: RATE * (jnp.asarray(count) % 2 == turn))
+
+
+def _play(method: Method) -> Mapping[str, Players[np.ndarray]]:
+  """Returns the path of each order, in the paper's sign of psi."""
+  start = Players(jnp.array(1.0), jnp.array(-1.0))
+  game = closed_form_games.dirac_gan(start, method.loss, method.penalty)
+
+  def play(turn: Array) -> Players[Array]:
+    optimizers = Players(
+      _every_other(0),
+      optax.chain(_every_other(turn), penalties.weight_clipping(method.limit)),
+    )
+    if method.consensus:
+      step = steps.consensus(game, optimizers, method.consensus)
+    else:
+      step = steps.simultaneous(game, optimizers)
+    state = steps.init_state(game, optimizers, jax.random.key(0))
+    points = trajectories.path(step, state, 2 * NUM_STEPS)
+    return jax.tree.map(lambda x: x[::2], points)
+
+  # The discriminator's turn is the generator's, or the next.
+  theta, psi = jax.jit(functools.partial(jax.lax.map, play))(
+    jnp.arange(len(ORDERS))
+  )
+  return {
+    order: Players(np.asarray(theta[turn]), -np.asarray(psi[turn]))
+    for turn, order in enumerate(ORDERS)
+  }
+
+
+def _name(method: str, order: str) -> str:
+  return f"last radius, {method}, {order}"
+
+
+def compute(runs: Mapping[str, Results]) -> Computed:
+  """Plays every method, simultaneously and in turn."""
+  del runs
+  with jax.enable_x64(True):
+    paths = {
+      (name, order): path
+      for name, method in METHODS.items()
+      for order, path in _play(method).items()
+    }
+  radii = {
+    cell: math.hypot(theta[-1], psi[-1]) for cell, (theta, psi) in paths.items()
+  }
+  return Computed(
+    measured={_name(*cell): radius for cell, radius in radii.items()},
+    drawn={"paths": paths, "radii": radii},
+  )
+
+
+def draw(drawn: Mapping[str, Any]) -> Figure:
+  """Draws both paths of each method in the plane of the players."""
+  figure, panels = plots.grid(len(METHODS), 4, (12, 7.8))
+  figure.suptitle(
+    "Dirac-GAN from (1, 1), 500 steps of rate 0.2: the upper row does not "
+    "arrive, the lower does\nin each panel: last radius (published radius)",
+    x=0.01,
+    ha="left",
+    fontsize=11,
+  )
+  for index, (axes, (name, method)) in enumerate(
+    zip(panels, METHODS.items(), strict=True)
+  ):
+    axes.set_title(name, fontsize=10)
+    limit, heights = (3.6, (0.94, 0.86)) if index < 4 else (1.7, (0.12, 0.04))
+    for height, order, published in zip(
+      heights, ORDERS, method.published, strict=True
+    ):
+      trajectories.draw_path(
+        axes, drawn["paths"][name, order], _COLORS[order], f"{order} steps"
+      )
+      axes.text(
+        0.03,
+        height,
+        f"{drawn['radii'][name, order]:#.3g} ({published})",
+        color=_COLORS[order],
+        fontsize=9,
+        transform=axes.transAxes,
+      )
+    trajectories.draw_equilibrium(axes)
+    axes.set(aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
+    axes.locator_params(nbins=5)
+    axes.set_xlabel("theta (generator)")
+    if index % 4 == 0:
+      axes.set_ylabel("psi (discriminator)")
+  return plots.legend(figure)
+
+
+def _last_radius(method: Method, order: tuple[str, ...]) -> Callable[[], float]:
+  return lambda: _radius(method.field, method.limit, order)
+
+
+def _checks() -> list[Check]:
+  """Declares the checks of every cell of the table."""
+  checks = []
+  for name, method in METHODS.items():
+    for order, published in zip(ORDERS, method.published, strict=True):
+      others = {other: ORDERS[other] for other in ORDERS if other != order}
+      others["discriminator first"] = ("discriminator", "generator")
+      checks.append(
+        Check(
+          _name(name, order),
+          _last_radius(method, ORDERS[order]),
+          1e-6 * float(published),
+          "the recursion in plain Python, its gradients by hand",
+          published=float(published),
+          wrong={
+            **{
+              wrong: _last_radius(method, moves)
+              for wrong, moves in others.items()
+            },
+            **{
+              wrong: _last_radius(method._replace(field=field), ORDERS[order])
+              for wrong, field in method.mistaken.items()
+            },
+          },
+        )
+      )
+  return checks
+
+
+REPRODUCTION = Reproduction(
+  id="dirac_gan",
+  source="Mescheder et al. 2018, arXiv 1801.04406, sections 2 to 4",
+  summary="which methods bring two numbers to their equilibrium",
+  compute=compute,
+  checks=tuple(_checks()),
+  draw=draw,
+)
