@@ -117,6 +117,7 @@ def game(
   discriminator: nn.Module,
   latent_dim: int,
   step: Array,
+  own_loss: AdversarialLoss | None = None,
 ) -> games.Game:
   """Makes the game of two networks as the settings have it.
 
@@ -127,6 +128,7 @@ def game(
     latent_dim: of the generator's latents.
     step: [] int32, the number of steps taken, which the noise decays with and
       lazy penalties are charged by.
+    own_loss: what to play for; None, for the settings' loss.
 
   Returns:
     The game.
@@ -145,7 +147,7 @@ def game(
   made = make(
     generator,
     discriminator,
-    loss(settings),
+    own_loss or loss(settings),
     LATENT_PRIORS[settings.latent_prior](latent_dim),
     discriminator_l2=settings.discriminator_l2 or None,
     penalty=_penalty(settings, step),

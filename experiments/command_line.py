@@ -1,6 +1,6 @@
 """How the commands read their flags, answer `--help` and report mistakes.
 
-Every flag is a field declared by `settings.setting`, of a command's options or
+Every flag is a field declared by `fields.setting`, of a command's options or
 of an experiment's settings, so its type, range and help stand in one place.
 absl splits the command line; the fields judge the values, because the same
 name may have another default, or none, in another experiment.
@@ -16,14 +16,8 @@ from absl import flags
 
 from experiments.environment import PlatformError
 from experiments.experiment import Experiment
+from experiments.fields import Field, SettingError, fields_of, setting, unknown
 from experiments.results import RunFolderError
-from experiments.settings import (
-  Field,
-  SettingError,
-  fields_of,
-  setting,
-  unknown,
-)
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130

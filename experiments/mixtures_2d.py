@@ -11,9 +11,11 @@ import numpy as np
 
 from experiments import assembly, plots, plots_2d
 from experiments.experiment import Experiment
+from experiments.fields import setting
 from experiments.results import Results
-from experiments.settings import MLPGeneratorSettings, setting
+from experiments.settings import MLPGeneratorSettings
 from gan_jax.data import densities
+from gan_jax.losses import AdversarialLoss
 from gan_jax.metrics import modes
 from gan_jax.training import Problem
 
@@ -59,13 +61,27 @@ class GridSettings(MixtureSettings):
 T = TypeVar("T", bound=MixtureSettings)
 
 
-def problem(settings: MixtureSettings, density: densities.Density) -> Problem:
-  """Makes the problem of two perceptrons and data in the plane."""
+def problem(
+  settings: MixtureSettings,
+  density: densities.Density,
+  loss: AdversarialLoss | None = None,
+) -> Problem:
+  """Makes the problem of two perceptrons and data in the plane.
+
+  Args:
+    settings: of the experiment.
+    density: of the data.
+    loss: what to play for; None, for the settings' loss.
+
+  Returns:
+    The problem.
+  """
   make_game = functools.partial(
     assembly.game,
     generator=assembly.mlp_generator(settings, features=2),
     discriminator=assembly.mlp_discriminator(settings),
     latent_dim=assembly.mlp_latents(settings),
+    own_loss=loss,
   )
   game = make_game(settings, step=jnp.int32(0))
 
@@ -107,19 +123,25 @@ def problem(settings: MixtureSettings, density: densities.Density) -> Problem:
   )
 
 
-def build_ring(settings: RingSettings) -> Problem:
-  """Builds the game on a ring of Gaussians."""
+def build_ring(
+  settings: RingSettings, loss: AdversarialLoss | None = None
+) -> Problem:
+  """Builds the game on a ring of Gaussians; a loss replaces the settings'."""
   return problem(
     settings,
     densities.ring(settings.num_modes, settings.radius, settings.mode_stddev),
+    loss,
   )
 
 
-def build_grid(settings: GridSettings) -> Problem:
-  """Builds the game on a grid of Gaussians."""
+def build_grid(
+  settings: GridSettings, loss: AdversarialLoss | None = None
+) -> Problem:
+  """Builds the game on a grid of Gaussians; a loss replaces the settings'."""
   return problem(
     settings,
     densities.grid(settings.grid_side, settings.spacing, settings.mode_stddev),
+    loss,
   )
 
 

@@ -11,13 +11,9 @@ import numpy as np
 from flax import linen as nn
 
 from experiments import assembly, plots, plots_1d
+from experiments.fields import SettingError, setting
 from experiments.results import Results
-from experiments.settings import (
-  MLPGeneratorSettings,
-  SettingError,
-  Settings,
-  setting,
-)
+from experiments.settings import MLPGeneratorSettings, Settings
 from gan_jax.data import densities
 from gan_jax.metrics import one_dimensional
 from gan_jax.networks.affine import Affine

@@ -11,8 +11,9 @@ from experiments import (
   results,
   runner,
 )
+from experiments.fields import setting, unknown
 from experiments.registry import BY_NAME, EXPERIMENTS
-from experiments.settings import setting, unknown, with_values
+from experiments.settings import with_values
 
 USAGE = """\
 python -m experiments.run --experiment=NAME [--SETTING=VALUE ...]

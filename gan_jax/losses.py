@@ -11,7 +11,7 @@ Values, gradients and second derivatives are finite in float32 for logits up to
 `f_divergences.EXPONENT_LIMIT` and is continued from there by a straight line.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import chex
@@ -325,4 +325,44 @@ def relativistic_pairing() -> AdversarialLoss:
   return _loss(
     lambda r, f: jnp.mean(jax.nn.softplus(r - f)),
     lambda r, f: jnp.mean(jax.nn.softplus(f - r)),
+  )
+
+
+def selected(
+  index: int | Array, losses: Sequence[AdversarialLoss]
+) -> AdversarialLoss:
+  """Returns the loss that a number picks, so that members may differ in it.
+
+  J = sum_i [index = i] J_i([index = i] r, [index = i] f) for both players.
+
+  Every loss is evaluated, which is cheap on logits. Those that are not picked
+  see zeros, where they and their derivatives are finite, so that nothing they
+  say of the logits can spoil the one that is.
+
+  Args:
+    index: [] int, from 0 to len(losses) - 1; it may be traced.
+    losses: to pick from.
+
+  Returns:
+    The loss. As `probability` cannot depend on a traced number, the logit
+    counts as a critic's value whatever is picked.
+  """
+  chex.assert_rank(index, 0)
+
+  def pick(costs: Sequence[Cost]) -> Cost:
+    def cost(real_logits: Array, fake_logits: Array) -> Array:
+      total = jnp.zeros((), real_logits.dtype)
+      for i, own in enumerate(costs):
+        picked = index == i
+        logits = (
+          jnp.where(picked, x, 0.0) for x in (real_logits, fake_logits)
+        )
+        total += jnp.where(picked, own(*logits), 0.0)
+      return total
+
+    return cost
+
+  return _loss(
+    pick([loss.generator for loss in losses]),
+    pick([loss.discriminator for loss in losses]),
   )

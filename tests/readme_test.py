@@ -5,10 +5,10 @@ from pathlib import Path
 from absl.testing import absltest
 
 from experiments import choices
+from experiments.fields import fields_of
 from experiments.figures import FiguresOptions
 from experiments.registry import EXPERIMENTS
 from experiments.run import RunOptions
-from experiments.settings import fields_of
 
 README = (Path(__file__).parents[1] / "README.md").read_text()
 

@@ -137,6 +137,9 @@ class Reproduction(NamedTuple):
     trainings: the runs that `compute` reads, by a name of the figure's own.
     animate: `Computed.drawn` -> the frames of an animation, where there is one.
     trains: whether `compute` itself trains a network.
+    long: whether it takes so many minutes that `all` leaves it out.
+    full_trainings: the runs of the publication's length, which --full reads in
+      the place of shorter ones.
   """
 
   id: str
@@ -148,6 +151,8 @@ class Reproduction(NamedTuple):
   trainings: Mapping[str, Training] = {}
   animate: Callable[[Mapping[str, Any]], Iterator[Image.Image]] | None = None
   trains: bool = False
+  long: bool = False
+  full_trainings: Mapping[str, Training] = {}
 
   @property
   def trained(self) -> bool:

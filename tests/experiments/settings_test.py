@@ -3,9 +3,10 @@
 from absl.testing import absltest, parameterized
 
 from experiments import settings
+from experiments.fields import SettingError, fields_of
 from experiments.one_dimensional import OneDimensionalSettings
 from experiments.registry import EXPERIMENTS
-from experiments.settings import SettingError, Settings, fields_of
+from experiments.settings import MLPGeneratorSettings, Settings
 
 DEFAULTS = Settings()
 
@@ -68,6 +69,43 @@ class SettingsTest(parameterized.TestCase):
     ({"discriminator_steps": "5"}, "needs --update=alternating"),
     ({"generator_steps": "2"}, "needs --update=alternating"),
     (
+      {"consensus_weight": "1"},
+      "no effect with --update=simultaneous; --update=consensus reads it",
+    ),
+    ({"unrolled_steps": "-1", "update": "unrolled"}, "at least 0"),
+    (
+      {"penalty": "r1,r2", "penalty_weight": "1,2,3"},
+      "3 numbers for the 2 of --penalty",
+    ),
+    ({"penalty_weight": "1,2"}, "2 numbers for the 0 of --penalty"),
+    ({"penalty_weight": "2"}, "no effect without a --penalty"),
+    ({"penalty_every": "16"}, "no effect without a --penalty"),
+    (
+      {"penalty": "r1", "penalty_target": "0"},
+      "no effect without one of --penalty=gradient_penalty",
+    ),
+    ({"consistency_noise": "1"}, "no effect without --penalty=consistency"),
+    ({"penalty": "r1,r1"}, "none, or some of"),
+    ({"penalty": "r3"}, "none, or some of gradient_penalty, one_sided"),
+    (
+      {"weight_clipping": "0.01", "discriminator_normalization": "spectral"},
+      "choose one",
+    ),
+    (
+      {"packing": "2", "loss": "relativistic_pairing"},
+      "pairs single real and generated samples",
+    ),
+    (
+      {"label_smoothing": "0.1", "loss": "hinge"},
+      "needs a loss with labels, not --loss=hinge; allowed: minimax",
+    ),
+    ({"instance_noise_decay": "none"}, "without an --instance_noise above 0"),
+    ({"replay_share": "0.1"}, "without a --replay_size above 0"),
+    (
+      {"averaging": "uniform", "generator_average": "0.9"},
+      "without --averaging=exponential",
+    ),
+    (
       {"optimizer": "sgd", "generator_beta1": "0.5"},
       "no effect with --optimizer=sgd, which reads no betas",
     ),
@@ -79,6 +117,26 @@ class SettingsTest(parameterized.TestCase):
   def test_a_combination_without_sense_is_refused(self, values, message):
     with self.assertRaisesRegex(SettingError, message):
       settings.with_values(DEFAULTS, values)
+
+  def test_words_are_read_and_written(self):
+    changed = settings.with_values(DEFAULTS, {"penalty": "r1, r2"})
+    self.assertEqual(changed.penalty, ("r1", "r2"))
+    field = next(f for f in fields_of(Settings) if f.name == "penalty")
+    self.assertEqual(field.format(changed.penalty), "r1,r2")
+    self.assertEqual(field.format(()), "none")
+    self.assertEqual(field.parse("none"), ())
+
+  @parameterized.parameters(
+    ({"latent_join": "added", "generator_depth": "0"}, "needs hidden layers"),
+    ({"latent_join": "split", "latent_dim": "2"}, "leaves none for some of"),
+    (
+      {"latent_join": "split", "latent_dim": "3", "latent_join_scale": "1"},
+      "without --latent_join=added or multiplied",
+    ),
+  )
+  def test_latents_without_sense_are_refused(self, values, message):
+    with self.assertRaisesRegex(SettingError, message):
+      settings.with_values(MLPGeneratorSettings(), values)
 
   def test_counts_of_means_and_deviations_must_agree(self):
     with self.assertRaisesRegex(SettingError, "2 numbers for the 3"):

@@ -9,10 +9,11 @@ from absl.testing import absltest, parameterized
 from flax import linen as nn
 from scipy import integrate, stats
 
-from gan_jax import games, losses, penalties, steps
+from gan_jax import games, losses, penalties, replay, steps
 from gan_jax.data import latents
 from gan_jax.networks.affine import Affine
 from gan_jax.networks.mlp import MLP
+from gan_jax.replay import Replay
 from gan_jax.types import Players
 
 KEY = jax.random.key(3)
@@ -357,13 +358,14 @@ class PenaltyTest(parameterized.TestCase):
       rtol=1e-5,
     )
 
-    # Even J_D's slope in the generator's mean, E w, knows no penalty.
+    # The slope of J_D in the generator's mean, which rules of second order
+    # read, is w of the loss and -3 w of the penalty.
     def discriminator_cost(generator):
       own = params._replace(generator=generator)
       return game.costs(own, variables, self.real, KEY)[0].discriminator
 
     slope = jax.grad(discriminator_cost)(params.generator)["mean"]
-    np.testing.assert_allclose(slope, w, rtol=1e-5)
+    np.testing.assert_allclose(slope, -2 * w, rtol=1e-5)
 
   @parameterized.parameters(losses.wasserstein, losses.relativistic_pairing)
   def test_one_pass_back_equals_two(self, loss):
@@ -655,6 +657,98 @@ class AgainstOptimalTest(parameterized.TestCase):
     )
     with self.assertRaises(AssertionError):
       columns.costs(params, variables, x, KEY)
+
+
+class AugmentTest(absltest.TestCase):
+  def test_both_sides_are_augmented_and_the_gradient_passes(self):
+    # T(x) = 2 x + 1 before the logit w x + b; J_G = -E f and so
+    # dJ_G/dm = -2 w.
+    game = affine_game(
+      loss=losses.wasserstein(), augment=lambda key, x: 2.0 * x + 1.0
+    )
+    params, variables, real = fixed_params(), Players({}, {}), jnp.ones((4, 1))
+    _, (_, metrics) = game.costs(params, variables, real, KEY)
+    np.testing.assert_allclose(metrics["critic_real"], 0.7 * 3 - 0.3, rtol=1e-5)
+    for gradients in both_gradients(game):
+      own, _, _ = gradients(params, variables, real, KEY)
+      np.testing.assert_allclose(own.generator["mean"], [-1.4], rtol=1e-5)
+
+  def test_real_and_fake_samples_have_keys_of_their_own(self):
+    seen = []
+
+    def augment(key, x):
+      seen.append(jax.random.key_data(key))
+      return x
+
+    affine_game(augment=augment).costs(
+      fixed_params(), Players({}, {}), jnp.ones((4, 1)), KEY
+    )
+    self.assertLen(seen, 2)
+    self.assertTrue(np.any(seen[0] != seen[1]))
+
+
+class ReplayTest(absltest.TestCase):
+  def test_old_samples_cost_the_discriminator_alone(self):
+    # Remembered are samples at 9; half of the fake minibatch is from there.
+    # With the logit x and Wasserstein costs, J_G = -E fake and
+    # J_D = -E real + (E kept + 9) / 2.
+    game = affine_game(
+      loss=losses.wasserstein(), replay=Replay(size=4, share=0.5)
+    )
+    params = fixed_params(kernel=1.0, bias=0.0)
+    _, variables = game.init(KEY)
+    memory = variables.discriminator["memory"]
+    variables = variables._replace(
+      discriminator={"memory": replay.store(memory, jnp.full((4, 1), 9.0))}
+    )
+    real = jnp.zeros((6, 1))
+    generator_key = jax.random.split(KEY, 4)[0]
+    latents_key, _ = jax.random.split(generator_key)
+    z = np.asarray(latents.normal(1)(latents_key, 6))
+    fake = 2.0 * z + 0.5
+    for gradients in both_gradients(game):
+      own, costs, (updated, _) = gradients(params, variables, real, KEY)
+      np.testing.assert_allclose(costs.generator, -fake.mean(), rtol=1e-5)
+      shown = (fake[:3].sum() + 27.0) / 6
+      np.testing.assert_allclose(costs.discriminator, shown, rtol=1e-5)
+      np.testing.assert_allclose(own.generator["mean"], [-1.0], rtol=1e-5)
+      np.testing.assert_allclose(
+        own.discriminator["Dense_0"]["kernel"], [[shown]], rtol=1e-5
+      )
+      # The three that were displaced are remembered in the oldest places.
+      np.testing.assert_allclose(
+        updated.discriminator["memory"].samples,
+        [*fake[3:], [9.0]],
+        rtol=1e-5,
+      )
+    assert game.discriminate is not None
+    np.testing.assert_allclose(game.discriminate(params, variables, real), 0.0)
+
+
+class SpectralNormTest(absltest.TestCase):
+  def test_one_pass_back_equals_two(self):
+    # It has variables, but mixes no samples.
+    game = games.adversarial(
+      MLP(hidden=(8,), features=2),
+      MLP(hidden=(8, 8), features=1, spectral_norm=True),
+      losses.hinge(),
+      latents.normal(2),
+      penalty=penalties.r1(0.5),
+      mixes_samples=False,
+    )
+    params, variables = game.init(KEY)
+    real = jax.random.normal(KEY, (16, 2))
+    one, two = (
+      gradients(params, variables, real, KEY)
+      for gradients in both_gradients(game)
+    )
+    chex.assert_trees_all_close(one, two, rtol=1e-4, atol=1e-6)
+    moved = jax.tree.map(
+      lambda old, new: np.any(old != new),
+      variables.discriminator,
+      one[2][0].discriminator,
+    )
+    self.assertTrue(any(jax.tree.leaves(moved)))
 
 
 if __name__ == "__main__":
