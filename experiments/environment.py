@@ -51,6 +51,14 @@ def choose_devices(platform: str, num_members: int) -> list[Device]:
   return devices[:num_members]
 
 
+def memory(device: Device) -> int:
+  """Returns the bytes of memory of a device; cores share the machine's."""
+  limit = (device.memory_stats() or {}).get("bytes_limit")
+  if limit is not None and device.platform != "cpu":
+    return limit
+  return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def _cache_folder() -> Path:
   """Returns where compiled programs are kept between runs."""
   home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"

@@ -176,10 +176,10 @@ def _run(
     workdir, run_results = found
     console.say(f"  reads {workdir}")
     return run_results, workdir
+  devices = devices[: training.num_seeds]
+  problem = runner.prepare(experiment, settings, len(seeds), devices)
   workdir = results.create_numbered(parent, experiment.name)
-  run = runner.train(
-    experiment, settings, seeds, devices[: training.num_seeds], workdir
-  )
+  run = runner.train(experiment, settings, problem, seeds, devices, workdir)
   return run.results, workdir
 
 

@@ -71,9 +71,12 @@ def run(argv: list[str]) -> int:
       f"range of seeds, 0 to {2**32 - 1}"
     )
   devices = environment.choose_devices(options.platform, options.num_seeds)
+  problem = runner.prepare(experiment, settings, len(seeds), devices)
   workdir = _make_workdir(options, experiment.name)
   try:
-    _, summary = runner.train(experiment, settings, seeds, devices, workdir)
+    _, summary = runner.train(
+      experiment, settings, problem, seeds, devices, workdir
+    )
   except KeyboardInterrupt:
     console.say(f"interrupted; what was logged is kept in {workdir}")
     return command_line.INTERRUPTED_EXIT_CODE

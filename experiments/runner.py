@@ -2,17 +2,21 @@
 
 import dataclasses
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
 from experiments import console, driver, environment, results
 from experiments.experiment import Experiment
+from experiments.fields import SettingError
 from experiments.results import Results
 from experiments.settings import Settings
+from gan_jax import training
 from gan_jax.types import Device
 
 
@@ -23,9 +27,54 @@ class Run(NamedTuple):
   summary: dict[str, Any]
 
 
+STATES_IN_MEMORY = 2
+"""A step reads one state and writes another."""
+
+
+def prepare(
+  experiment: Experiment,
+  settings: Settings,
+  num_seeds: int,
+  devices: Sequence[Device],
+) -> training.Problem:
+  """Builds an experiment's problem and sees that its states fit into memory.
+
+  Args:
+    experiment: what to build.
+    settings: its settings.
+    num_seeds: members to train side by side.
+    devices: where; members are divided among them.
+
+  Returns:
+    The problem.
+
+  Raises:
+    SettingError: if the members' states do not fit.
+  """
+  problem = experiment.build(settings)
+  state = jax.eval_shape(problem.init, jax.random.key(0))
+  of_member = STATES_IN_MEMORY * sum(
+    math.prod(leaf.shape) * leaf.dtype.itemsize
+    for leaf in jax.tree.leaves(state)
+  )
+  on_cores = devices[0].platform == "cpu"
+  members = num_seeds if on_cores else -(-num_seeds // len(devices))
+  available = environment.memory(devices[0])
+  if of_member * members > available:
+    raise SettingError(
+      f"{num_seeds} {'seed takes' if num_seeds == 1 else 'seeds take'} "
+      f"{of_member * members / 2**30:,.1f} GiB of memory, and there "
+      f"{'are' if on_cores else 'are, on each device,'} "
+      f"{available / 2**30:,.1f}; give fewer seeds, smaller networks or a "
+      "smaller --replay_size"
+    )
+  return problem
+
+
 def train(
   experiment: Experiment,
   settings: Settings,
+  problem: training.Problem,
   seeds: Sequence[int],
   devices: Sequence[Device],
   workdir: Path,
@@ -35,6 +84,7 @@ def train(
   Args:
     experiment: what to train.
     settings: its settings.
+    problem: what `prepare` made of both.
     seeds: of the members.
     devices: where; members are divided among them.
     workdir: an empty run folder, as `results.create` makes it.
@@ -42,7 +92,6 @@ def train(
   Returns:
     The run.
   """
-  problem = experiment.build(settings)
   machine = environment.describe(devices)
   results.write_json(
     workdir / results.SETTINGS,

@@ -9,6 +9,7 @@ import numpy as np
 from absl.testing import absltest
 
 from experiments import results, runner
+from experiments.fields import SettingError
 from experiments.registry import BY_NAME
 
 EXPERIMENT = BY_NAME["mixture_near"]
@@ -31,7 +32,9 @@ class RunnerTest(absltest.TestCase):
   def test_a_run_is_found_by_experiment_settings_and_seeds(self):
     self.assertIsNone(self.find())
     workdir = results.create_numbered(self.parent, "mixture_near")
-    run = runner.train(EXPERIMENT, SETTINGS, SEEDS, jax.devices()[:1], workdir)
+    devices = jax.devices()[:1]
+    problem = runner.prepare(EXPERIMENT, SETTINGS, len(SEEDS), devices)
+    run = runner.train(EXPERIMENT, SETTINGS, problem, SEEDS, devices, workdir)
     found = self.find()
     assert found is not None
     self.assertEqual(found[0], workdir)
@@ -78,6 +81,14 @@ class RunnerTest(absltest.TestCase):
         self.assertIsNone(self.find(), f"{name}: {damage[:9]}")
       path.write_bytes(whole)
     self.assertIsNotNone(self.find())
+
+
+class PrepareTest(absltest.TestCase):
+  def test_states_that_do_not_fit_are_refused(self):
+    # A memory of 4 bytes a sample, twice: 8 TB.
+    settings = SETTINGS.replace(replay_size=10**9)
+    with self.assertRaisesRegex(SettingError, "1000 seeds take 7,45.* GiB"):
+      runner.prepare(EXPERIMENT, settings, 1000, jax.devices()[:1])
 
 
 if __name__ == "__main__":
