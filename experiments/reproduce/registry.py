@@ -1,5 +1,11 @@
 """The reproductions: every list and test table derives from this one."""
 
+from experiments.reproduce import (
+  daskalakis2018,
+  gidel2018,
+  heusel2017,
+  rosca2021,
+)
 from experiments.reproduce.fgan2016 import conjugates, table
 from experiments.reproduce.gan2014 import fig1
 from experiments.reproduce.goodfellow2016 import (
@@ -8,6 +14,7 @@ from experiments.reproduce.goodfellow2016 import (
   fig15,
   fig16,
   fig20,
+  local_nash,
   ml_gradient,
   support_rank,
 )
@@ -27,6 +34,7 @@ from experiments.reproduce.mathematics_of_gans import (
   steps_ratio,
   theory_identities,
 )
+from experiments.reproduce.mescheder2018 import dirac_gan, r1_eigenvalues
 from experiments.reproduce.reproduction import Reproduction
 from experiments.reproduce.wgan2017 import (
   disjoint_lines,
@@ -61,6 +69,13 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   fig2.REPRODUCTION,
   lipschitz_needed.REPRODUCTION,
   ppca.REPRODUCTION,
+  dirac_gan.REPRODUCTION,
+  r1_eigenvalues.REPRODUCTION,
+  gidel2018.REPRODUCTION,
+  daskalakis2018.REPRODUCTION,
+  rosca2021.REPRODUCTION,
+  heusel2017.REPRODUCTION,
+  local_nash.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 

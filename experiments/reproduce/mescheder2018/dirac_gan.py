@@ -230,6 +230,10 @@ def _name(method: str, order: str) -> str:
   return f"last radius, {method}, {order}"
 
 
+def _notebook_name(order: str) -> str:
+  return f"last radius, the notebook's consensus, {order}"
+
+
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Plays every method, simultaneously and in turn."""
   del runs
@@ -243,7 +247,13 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     cell: math.hypot(theta[-1], psi[-1]) for cell, (theta, psi) in paths.items()
   }
   return Computed(
-    measured={_name(*cell): radius for cell, radius in radii.items()},
+    measured={
+      **{_name(*cell): radius for cell, radius in radii.items()},
+      **{
+        _notebook_name(order): _radius(_consensus(0.5), math.inf, moves)
+        for order, moves in ORDERS.items()
+      },
+    },
     drawn={"paths": paths, "radii": radii},
   )
 
@@ -316,6 +326,20 @@ def _checks() -> list[Check]:
           },
         )
       )
+  # Two digits are printed.
+  consensus = METHODS["consensus"]
+  for order, published in zip(ORDERS, consensus.published, strict=True):
+    number = float(published)
+    checks.append(
+      Check(
+        _notebook_name(order),
+        number,
+        0.05 * 10 ** math.floor(math.log10(number)),
+        "as printed, half of the second term being lost",
+        published=number,
+        wrong={"nothing lost": _last_radius(consensus, ORDERS[order])},
+      )
+    )
   return checks
 
 
