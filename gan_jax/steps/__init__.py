@@ -3,7 +3,7 @@
 A step is pure, `(state, batch, key) -> (state, metrics)`, and its metrics hold
 `generator_cost`, `discriminator_cost` and whatever the game adds, measured at
 the parameters that the step starts from; `alternating` measures at those that
-its last gradient was taken at.
+each player's last gradient was taken at.
 """
 
 from gan_jax.steps._moves import Optimizers

@@ -29,7 +29,8 @@ def alternating(
 
   Returns:
     A step whose batch holds the k minibatches one after another: its leading
-    axis is k times the size of a minibatch.
+    axis is k times the size of a minibatch. Its metrics are those of the last
+    discriminator step, but for the generator's cost, which is of its own last.
 
   Raises:
     ValueError: if a count is below 1, or k does not divide the batch.
@@ -47,10 +48,12 @@ def alternating(
   def discriminator_step(state, batch, key):
     def cost(discriminator):
       params = state.params._replace(discriminator=discriminator)
-      costs, (variables, _) = game.costs(params, state.variables, batch, key)
-      return costs.discriminator, variables
+      costs, (variables, metrics) = game.costs(
+        params, state.variables, batch, key
+      )
+      return costs.discriminator, (variables, with_costs(metrics, costs))
 
-    gradient, variables = jax.grad(cost, has_aux=True)(
+    gradient, (variables, metrics) = jax.grad(cost, has_aux=True)(
       state.params.discriminator
     )
     discriminator, optimizer_state = descend(
@@ -59,23 +62,22 @@ def alternating(
       state.optimizer_states.discriminator,
       state.params.discriminator,
     )
-    return state.replace(
+    state = state.replace(
       params=state.params._replace(discriminator=discriminator),
       variables=variables,
       optimizer_states=state.optimizer_states._replace(
         discriminator=optimizer_state
       ),
     )
+    return state, metrics
 
   def generator_step(state, batch, key):
     def cost(generator):
       params = state.params._replace(generator=generator)
-      costs, (variables, metrics) = game.costs(
-        params, state.variables, batch, key
-      )
-      return costs.generator, (variables, with_costs(metrics, costs))
+      costs, (variables, _) = game.costs(params, state.variables, batch, key)
+      return costs.generator, (variables, costs.generator)
 
-    gradient, (variables, metrics) = jax.grad(cost, has_aux=True)(
+    gradient, (variables, own_cost) = jax.grad(cost, has_aux=True)(
       state.params.generator
     )
     generator, optimizer_state = descend(
@@ -91,7 +93,7 @@ def alternating(
         generator=optimizer_state
       ),
     )
-    return state, metrics
+    return state, own_cost
 
   def step(state: TrainState, batch: Batch, key: PRNGKey):
     size = len(jax.tree.leaves(batch)[0])
@@ -104,13 +106,15 @@ def alternating(
       lambda x: x.reshape(discriminator_steps, -1, *x.shape[1:]), batch
     )
     discriminator_key, generator_key = jax.random.split(key)
-    state, _ = jax.lax.scan(
-      lambda state, inputs: (discriminator_step(state, *inputs), None),
+    state, metrics = jax.lax.scan(
+      lambda state, inputs: discriminator_step(state, *inputs),
       state,
       (minibatches, jax.random.split(discriminator_key, discriminator_steps)),
     )
     turns = jnp.arange(generator_steps) % discriminator_steps
-    state, metrics = jax.lax.scan(
+    # A generator step measures nothing else: its real samples and the penalty
+    # are not computed for want of a reader.
+    state, generator_costs = jax.lax.scan(
       lambda state, inputs: generator_step(state, *inputs),
       state,
       (
@@ -119,6 +123,7 @@ def alternating(
       ),
     )
     state = state.replace(step=state.step + 1)
+    metrics = {**metrics, "generator_cost": generator_costs}
     return state, jax.tree.map(lambda x: x[-1], metrics)
 
   return step

@@ -54,7 +54,9 @@ class AlternatingTest(parameterized.TestCase):
     x = 1.0 - rate * y
     np.testing.assert_allclose(new.params, (x, y))
     self.assertNotAlmostEqual(x**2 + y**2, 5 * (1 + rate**2))
+    # Each player's cost is at the point that its own gradient was taken at.
     np.testing.assert_allclose(metrics["generator_cost"], 1.0 * y)
+    np.testing.assert_allclose(metrics["discriminator_cost"], -1.0 * 2.0)
     self.assertEqual(new.step, 1)
 
   def test_counts_of_steps_and_own_minibatches(self):
