@@ -4,6 +4,7 @@ from experiments.reproduce import (
   daskalakis2018,
   gidel2018,
   heusel2017,
+  miyato2018,
   rosca2021,
 )
 from experiments.reproduce.fgan2016 import conjugates, table
@@ -41,6 +42,11 @@ from experiments.reproduce.wgan2017 import (
   fig2,
   lipschitz_needed,
 )
+from experiments.reproduce.wgangp2017 import (
+  gradient_norms,
+  surfaces,
+  weights,
+)
 
 _HABR = (
   *probabilities.REPRODUCTIONS,
@@ -76,6 +82,11 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   rosca2021.REPRODUCTION,
   heusel2017.REPRODUCTION,
   local_nash.REPRODUCTION,
+  # The first two show the same critics, which are trained once.
+  surfaces.REPRODUCTION,
+  weights.REPRODUCTION,
+  gradient_norms.REPRODUCTION,
+  miyato2018.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 

@@ -58,7 +58,10 @@ def train(settings, loss, weights):
 class CombinationsTest(parameterized.TestCase):
   @parameterized.named_parameters(*((name, name) for name in choices.UPDATES))
   def test_two_steps(self, update):
-    settings = Settings(update=update, optimizer="sgd", unrolled_steps=2)
+    # A target that every slope exceeds: one-sided penalties are charged too.
+    settings = Settings(
+      update=update, optimizer="sgd", unrolled_steps=2, penalty_target=0.01
+    )
     weights = np.eye(len(PENALTIES), dtype=np.float32)[:, 1:]
     over_penalties = jax.vmap(
       lambda loss, weights: train(settings, loss, weights), (None, 0)

@@ -14,7 +14,7 @@ from gan_jax.losses import AdversarialLoss
 from gan_jax.networks.affine import Affine
 from gan_jax.networks.mlp import MLP
 from gan_jax.penalties import Penalty
-from gan_jax.types import Players
+from gan_jax.types import Params, Players
 
 
 class Trained(NamedTuple):
@@ -23,10 +23,12 @@ class Trained(NamedTuple):
   Attributes:
     metrics: what each step measured, each [seeds, num_steps].
     values: the logits of the trained critics, [seeds, n].
+    params: of the trained critics, each leaf [seeds, ...].
   """
 
   metrics: dict[str, np.ndarray]
   values: np.ndarray
+  params: Params
 
 
 def train(
@@ -52,7 +54,7 @@ def train(
     num_steps: of the optimizer.
     batch_size: of each of the two minibatches.
     seeds: one for each critic.
-    x: [n], where to evaluate them at the end.
+    x: [n, d], where to evaluate them at the end; [n] on the line.
     penalty: of the critic, added to its cost.
 
   Returns:
@@ -77,8 +79,9 @@ def train(
       return step(state, real.sample(batch_key, batch_size), step_key)
 
     state, metrics = jax.lax.scan(advance, state, jnp.arange(num_steps))
-    points = jnp.asarray(x, jnp.float32)[:, None]
-    return metrics, discriminate(state.params, state.variables, points)
+    points = jnp.asarray(x, jnp.float32).reshape(len(x), -1)
+    values = discriminate(state.params, state.variables, points)
+    return metrics, values, state.params.discriminator
 
   outcome = jax.jit(jax.vmap(train_one))(jnp.asarray(seeds, jnp.uint32))
   return Trained(*jax.tree.map(np.asarray, outcome))

@@ -34,6 +34,27 @@ class CriticsTest(absltest.TestCase):
     np.testing.assert_allclose(objective[:, -1], 1.0, atol=0.03)
     self.assertNotEqual(*objective[:, 0])
 
+  def test_in_the_plane(self):
+    def around(x, y):
+      return densities.mixture(np.array([[x, y]]), np.full(1, 0.1))
+
+    trained = critics.train(
+      around(3.0, 0.0),
+      around(0.0, 4.0),
+      MLP((), features=1),
+      losses.wasserstein(),
+      optax.chain(optax.sgd(0.1), penalties.weight_clipping(0.5)),
+      num_steps=30,
+      batch_size=64,
+      seeds=(0, 5),
+      x=np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]),
+    )
+    # v x + w y + b gains 3 v - 4 w, so both climb to their limits.
+    kernel = trained.params["Dense_0"]["kernel"]
+    np.testing.assert_allclose(kernel[:, :, 0], [[0.5, -0.5]] * 2, rtol=1e-6)
+    rises = trained.values[:, 1:] - trained.values[:, :1]
+    np.testing.assert_allclose(rises, kernel[:, :, 0], rtol=1e-5)
+
   def test_seeds_repeat(self):
     def values(seeds):
       return critics.train(
