@@ -14,14 +14,15 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.typing import ArrayLike
-from numpy.polynomial.legendre import leggauss
 
+from gan_jax.divergences import quadrature
 from gan_jax.types import PRNGKey
 
-# Gauss-Legendre nodes over the length of the Swiss roll. The relative error of
-# the density is 1e-10 at the default noise and 1e-7 at 0.6 of it.
-_SWISS_ROLL_NODES = 1024
-# Bounds the [n, nodes] table of distances to 4 MiB.
+# Gauss-Legendre nodes of each panel of the Swiss roll's length. The relative
+# error of the density is 1e-11 at the default noise and 1e-7 at 0.6 of it.
+_SWISS_ROLL_NODES = 64
+_SWISS_ROLL_PANELS = 20
+# Bounds the [n, panels * nodes] table of distances to 5 MiB.
 _SWISS_ROLL_CHUNK = 1024
 
 
@@ -208,12 +209,10 @@ def swiss_roll(
     Gulrajani et al., Improved Training of Wasserstein GANs, arXiv 1704.00028,
     section 2.2, figure 1.
   """
-  roots, root_weights = leggauss(_SWISS_ROLL_NODES)
-  nodes = mixture(
-    _spiral(jnp.asarray((1 + roots) / 2, dtype=float)),
-    jnp.full((_SWISS_ROLL_NODES,), stddev),
-    jnp.asarray(root_weights / 2, dtype=float),
+  positions, weights = quadrature.gauss_legendre(
+    0.0, 1.0, _SWISS_ROLL_NODES, _SWISS_ROLL_PANELS
   )
+  nodes = mixture(_spiral(positions), jnp.full_like(positions, stddev), weights)
   stations = (jnp.arange(num_modes, dtype=float) + 0.5) / num_modes
 
   def sample(key, n):
