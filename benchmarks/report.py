@@ -20,9 +20,10 @@ class Row(NamedTuple):
   """A contestant's measurements on one batch size.
 
   Attributes:
+    game: that is played.
     name: of the contestant.
     update: "alternating" or "simultaneous".
-    batch_size: real samples in a step, and as many latents.
+    batch_size: real samples in a move of a player, and as many latents.
     num_seeds: trained side by side.
     threads: the best of the numbers of threads that were tried.
     steps_per_second: median over the rounds, of all seeds together.
@@ -33,6 +34,7 @@ class Row(NamedTuple):
     peak_memory_mib: peak resident memory of a process that does nothing else.
   """
 
+  game: str
   name: str
   update: str
   batch_size: int
@@ -48,30 +50,35 @@ class Row(NamedTuple):
 class Missing(NamedTuple):
   """A contestant that could not start, and why."""
 
+  game: str
   name: str
   batch_size: int
   reason: str
 
 
 def ratios(rows: Sequence[Row]) -> dict[str, Any]:
-  """Compares every contestant with PyTorch at the same batch size.
+  """Compares every contestant with PyTorch at the same game and batch size.
 
   Args:
-    rows: of all contestants, the eager textbook loop among them.
+    rows: of all contestants, the eager textbook loop of every game among them.
 
   Returns:
-    By batch size, `best_pytorch`, the name of the fastest, and by contestant
-    `to_best_pytorch` and `to_pytorch_eager`: medians over the rounds of the
-    ratio of its steps per second, of all seeds together, to theirs.
+    By game and batch size, `best_pytorch`, the name of the fastest, and by
+    contestant `to_best_pytorch` and `to_pytorch_eager`: medians over the rounds
+    of the ratio of its steps per second, of all seeds together, to theirs.
   """
   compared = {}
-  for batch_size in dict.fromkeys(row.batch_size for row in rows):
-    own = {row.name: row for row in rows if row.batch_size == batch_size}
+  for game, batch_size in dict.fromkeys((r.game, r.batch_size) for r in rows):
+    own = {
+      row.name: row
+      for row in rows
+      if (row.game, row.batch_size) == (game, batch_size)
+    }
     best = max(
       (row for name, row in own.items() if name.startswith(PYTORCH)),
       key=lambda row: row.steps_per_second,
     )
-    compared[str(batch_size)] = {
+    compared.setdefault(game, {})[str(batch_size)] = {
       "best_pytorch": best.name,
       "contestants": {
         name: {
@@ -94,13 +101,19 @@ def print_report(report: dict[str, Any]) -> None:
     f"{report['suite']} on {machine['device']}; load average before "
     f"{one:.2f}, {five:.2f}, {fifteen:.2f}"
   )
-  for batch_size, compared in report["ratios"].items():
-    rows = [r for r in report["rows"] if str(r["batch_size"]) == batch_size]
-    console.print(_table(batch_size, rows, compared["contestants"]))
+  for game, batches in report["ratios"].items():
+    for batch_size, compared in batches.items():
+      rows = [
+        row
+        for row in report["rows"]
+        if (row["game"], str(row["batch_size"])) == (game, batch_size)
+      ]
+      title = f"{game}, batch {batch_size}"
+      console.print(_table(title, rows, compared["contestants"]))
   for missing in report["missing"]:
     console.print(
-      f"{missing['name']} is missing at batch {missing['batch_size']}: "
-      f"{missing['reason']}",
+      f"{missing['name']} is missing from {missing['game']} at batch "
+      f"{missing['batch_size']}: {missing['reason']}",
       highlight=False,
       markup=False,
     )
@@ -108,10 +121,10 @@ def print_report(report: dict[str, Any]) -> None:
 
 
 def _table(
-  batch_size: str, rows: Sequence[dict], compared: dict[str, dict[str, float]]
+  title: str, rows: Sequence[dict], compared: dict[str, dict[str, float]]
 ) -> Table:
-  """Makes the table of one batch size."""
-  table = Table(title=f"batch {batch_size}")
+  """Makes the table of one game and batch size."""
+  table = Table(title=title)
   for heading in ("contestant", "update"):
     table.add_column(heading, no_wrap=True)
   for heading in (

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from benchmarks.report import print_report
 from experiments import command_line, results
-from experiments.settings import setting, unknown
+from experiments.fields import setting, unknown
 
 USAGE = """\
 python -m benchmarks.run --suite=NAME [--out=FILE.json]

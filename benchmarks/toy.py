@@ -24,8 +24,6 @@ from benchmarks import (
 from benchmarks.report import Missing, Row, ratios
 from experiments import console, environment
 
-NUM_SEEDS = (8, 32)
-
 
 class Effort(NamedTuple):
   """How much is measured.
@@ -50,7 +48,7 @@ QUICK = Effort((64,), 2, 0.01, memory_steps=2, peak_width=256)
 
 
 class Contestant(NamedTuple):
-  """One way to train the game.
+  """One way to train a game.
 
   Attributes:
     name: in the report.
@@ -65,7 +63,7 @@ class Contestant(NamedTuple):
   num_seeds: int = 1
 
 
-def contestants(num_cores: int) -> tuple[Contestant, ...]:
+def contestants(num_cores: int) -> dict[str, tuple[Contestant, ...]]:
   """Lists the contestants.
 
   Small products may be slower on many threads, so PyTorch has one thread or
@@ -75,50 +73,55 @@ def contestants(num_cores: int) -> tuple[Contestant, ...]:
     num_cores: of the machine.
 
   Returns:
-    The contestants, PyTorch's eager textbook loop first.
+    By game, those who play it, PyTorch's eager textbook loop first.
   """
 
-  def pytorch(start):
-    return {
+  def pytorch(name, update, start):
+    starts = {
       threads: functools.partial(start, threads=threads)
       for threads in sorted({1, num_cores})
     }
+    return Contestant(f"pytorch_{name}", update, starts)
 
-  def population(num_seeds):
-    return functools.partial(toy_gan_jax.simultaneous, num_seeds=num_seeds)
+  def single(name, update, start):
+    return Contestant(name, update, {num_cores: start})
+
+  def population(num_seeds, update, start):
+    starts = {num_cores: functools.partial(start, num_seeds=num_seeds)}
+    return Contestant(f"gan_jax_{num_seeds}_seeds", update, starts, num_seeds)
 
   alternating, simultaneous = "alternating", "simultaneous"
-  return (
-    Contestant("pytorch_eager", alternating, pytorch(toy_torch.textbook)),
-    Contestant(
-      "pytorch_economical", simultaneous, pytorch(toy_torch.simultaneous)
+  return {
+    toy_game.NON_SATURATING: (
+      pytorch("eager", alternating, toy_torch.textbook),
+      pytorch("economical", simultaneous, toy_torch.simultaneous),
+      pytorch("compiled", simultaneous, toy_torch.compiled),
+      single("jax_textbook", alternating, toy_flax.textbook),
+      single("gan_jax_alternating", alternating, toy_gan_jax.alternating),
+      single("gan_jax", simultaneous, toy_gan_jax.simultaneous),
+      population(8, simultaneous, toy_gan_jax.simultaneous),
+      population(32, simultaneous, toy_gan_jax.simultaneous),
     ),
-    Contestant("pytorch_compiled", simultaneous, pytorch(toy_torch.compiled)),
-    Contestant("jax_textbook", alternating, {num_cores: toy_flax.textbook}),
-    Contestant(
-      "gan_jax_alternating", alternating, {num_cores: toy_gan_jax.alternating}
+    toy_game.WGAN_GP: (
+      pytorch("eager", alternating, toy_torch.wgan_gp_textbook),
+      pytorch("economical", alternating, toy_torch.wgan_gp_economical),
+      pytorch("compiled", alternating, toy_torch.wgan_gp_compiled),
+      single("gan_jax", alternating, toy_gan_jax.wgan_gp),
+      population(8, alternating, toy_gan_jax.wgan_gp),
     ),
-    Contestant("gan_jax", simultaneous, {num_cores: population(1)}),
-    *(
-      Contestant(
-        f"gan_jax_{n}_seeds", simultaneous, {num_cores: population(n)}, n
-      )
-      for n in NUM_SEEDS
-    ),
-  )
+  }
 
 
-def _measure_batch(
-  batch_size: int, effort: Effort, num_cores: int
+def _measure(
+  game: str, batch_size: int, effort: Effort, num_cores: int
 ) -> tuple[list[Row], list[Missing]]:
-  """Measures all contestants on one batch size."""
-  everyone = contestants(num_cores)
+  """Measures all contestants of one game on one batch size."""
+  where = f"{game}, batch {batch_size}"
+  everyone = contestants(num_cores)[game]
   trainings, first_steps, missing = {}, {}, {}
   for contestant in everyone:
     for threads, start in contestant.starts.items():
-      console.say(
-        f"batch {batch_size}: starting {contestant.name}, {threads} threads"
-      )
+      console.say(f"{where}: starting {contestant.name}, {threads} threads")
       started = time.perf_counter()
       try:
         training = start(batch_size)
@@ -130,7 +133,7 @@ def _measure_batch(
       # A second number of threads finds much of the work done.
       first_steps.setdefault(contestant.name, elapsed)
       trainings[contestant.name, threads] = training
-  console.say(f"batch {batch_size}: timing {effort.num_rounds} rounds")
+  console.say(f"{where}: timing {effort.num_rounds} rounds")
   rates = timing.interleave(
     {key: training.take for key, training in trainings.items()},
     effort.num_rounds,
@@ -150,6 +153,7 @@ def _measure_batch(
     medians = {n: statistics.median(own) for n, own in rounds.items()}
     best = max(medians, key=lambda threads: medians[threads])
     return Row(
+      game,
       contestant.name,
       contestant.update,
       batch_size,
@@ -165,12 +169,13 @@ def _measure_batch(
       ),
     )
 
-  console.say(f"batch {batch_size}: measuring memory")
+  console.say(f"{where}: measuring memory")
   # Memory, unlike time, is not disturbed by a neighbour.
   with ThreadPoolExecutor(num_cores) as executor:
     rows = executor.map(row, [c for c in everyone if c.name not in missing])
     return list(rows), [
-      Missing(name, batch_size, reason) for name, reason in missing.items()
+      Missing(game, name, batch_size, reason)
+      for name, reason in missing.items()
     ]
 
 
@@ -226,7 +231,7 @@ def measure(quick: bool) -> dict[str, Any]:
   num_cores = len(os.sched_getaffinity(0))
   load_average = os.getloadavg()
   jax.config.update("jax_platforms", "cpu")
-  devices = environment.choose_devices("cpu", max(NUM_SEEDS))
+  devices = environment.choose_devices("cpu", num_cores)
   # A program that an earlier run left in the cache would hide compilation.
   jax.config.update("jax_enable_compilation_cache", False)
   with tempfile.TemporaryDirectory() as inductor_cache:
@@ -236,11 +241,12 @@ def measure(quick: bool) -> dict[str, Any]:
       JAX_NUM_CPU_DEVICES=str(len(devices)),
       TORCHINDUCTOR_CACHE_DIR=inductor_cache,
     )
-    batches = [
-      _measure_batch(batch_size, effort, num_cores)
+    measured = [
+      _measure(game, batch_size, effort, num_cores)
+      for game in (toy_game.NON_SATURATING, toy_game.WGAN_GP)
       for batch_size in effort.batch_sizes
     ]
-  rows = [row for own, _ in batches for row in own]
+  rows = [row for own, _ in measured for row in own]
   machine = environment.describe(devices)
   return {
     "machine": {
@@ -250,7 +256,7 @@ def measure(quick: bool) -> dict[str, Any]:
     },
     "versions": machine["versions"] | {"torch": toy_torch.VERSION},
     "rows": [row._asdict() for row in rows],
-    "missing": [own._asdict() for _, missing in batches for own in missing],
+    "missing": [own._asdict() for _, missing in measured for own in missing],
     "ratios": ratios(rows),
     "floor": _floor(rows, effort, num_cores),
   }

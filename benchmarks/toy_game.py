@@ -1,8 +1,8 @@
-"""The game that every contestant of the toy suite plays.
+"""The games that the contestants of the toy suite play.
 
 A generator MLP 2-128-128-2 and a discriminator MLP 2-128-128-1, with ReLU,
-against a ring of eight Gaussians: non-saturating loss, latents N(0, I), Adam
-for each player, He's initial weights, float32, fresh samples at every step.
+against a ring of eight Gaussians: latents N(0, I), Adam for each player, He's
+initial weights, float32, fresh samples at every step of a player.
 """
 
 import itertools
@@ -15,12 +15,22 @@ HIDDEN = (128, 128)
 LEARNING_RATE = 1e-3
 BETA1 = 0.5
 BETA2 = 0.999
+NON_SATURATING = "non_saturating"
+"""The game whose generator maximises log D: a step moves each player once."""
+WGAN_GP = "wgan_gp"
+"""The game of a critic with a gradient penalty: a step moves the critic a few
+times, each on a minibatch and latents of its own, and then the generator."""
+CRITIC_STEPS = 5
+PENALTY_WEIGHT = 0.1
+"""The paper's lambda, as its authors set it on toy data; the target is 1."""
 NUM_GENERATED = 1000
 """Samples that show what a generator has learnt."""
 
 
 def step_flops(batch_size: int) -> int:
   """Counts the operations of the matrix products of one simultaneous step.
+
+  The game is the non-saturating one.
 
   A layer from a to b features on n rows is a product of 2 n a b operations, and
   so are the gradient in its weights and the one in its inputs. On a batch of B,

@@ -1,5 +1,6 @@
-"""This library plays the toy game: the fused loop, for one seed or many."""
+"""This library plays the toy games: the fused loop, for one seed or many."""
 
+import functools
 from collections.abc import Callable
 
 import jax
@@ -9,21 +10,30 @@ import optax
 
 from benchmarks import toy_game
 from benchmarks.timing import Training
-from gan_jax import games, losses, steps, training
+from gan_jax import games, losses, penalties, steps, training
 from gan_jax.data import densities, latents
 from gan_jax.networks.mlp import MLP
 from gan_jax.types import Players, Step
 
 
-def _problem(
-  batch_size: int, update: Callable[[games.Game, steps.Optimizers], Step]
-) -> training.Problem:
-  game = games.adversarial(
+def _game(
+  loss: losses.AdversarialLoss, penalty: penalties.Penalty | None = None
+) -> games.Game:
+  return games.adversarial(
     MLP(hidden=toy_game.HIDDEN, features=2),
     MLP(hidden=toy_game.HIDDEN, features=1),
-    losses.non_saturating(),
+    loss,
     latents.normal(toy_game.LATENTS),
+    penalty=penalty,
   )
+
+
+def _problem(
+  game: games.Game,
+  update: Callable[[games.Game, steps.Optimizers], Step],
+  num_real: int,
+) -> training.Problem:
+  """Makes a problem whose step takes this many real samples."""
   ring = densities.ring(toy_game.NUM_MODES, toy_game.RADIUS, toy_game.STDDEV)
   adam = optax.adam(
     toy_game.LEARNING_RATE, b1=toy_game.BETA1, b2=toy_game.BETA2
@@ -31,7 +41,7 @@ def _problem(
   optimizers = Players(adam, adam)
   return training.Problem(
     init=lambda key: steps.init_state(game, optimizers, key),
-    sample_batch=lambda key: ring.sample(key, batch_size),
+    sample_batch=lambda key: ring.sample(key, num_real),
     step=update(game, optimizers),
     evaluate=lambda state, key: {},
     snapshot=lambda state, key: {
@@ -43,19 +53,12 @@ def _problem(
   )
 
 
-def _start(
-  batch_size: int,
-  update: Callable[[games.Game, steps.Optimizers], Step],
-  num_seeds: int,
-) -> Training:
+def _start(problem: training.Problem, num_seeds: int) -> Training:
   """Starts a population, on as many devices as can share it equally."""
   devices = jax.devices()
   num_devices = max(n for n in range(1, len(devices) + 1) if num_seeds % n == 0)
   population = training.population(
-    _problem(batch_size, update),
-    num_seeds,
-    devices[:num_devices],
-    num_drawn=num_seeds,
+    problem, num_seeds, devices[:num_devices], num_drawn=num_seeds
   )
   keys = jax.vmap(training.member_keys)(jnp.arange(num_seeds, dtype=jnp.uint32))
   progress = population.init(keys)
@@ -80,9 +83,23 @@ def _start(
 
 def simultaneous(batch_size: int, num_seeds: int = 1) -> Training:
   """Starts seeds of the simultaneous update."""
-  return _start(batch_size, steps.simultaneous, num_seeds)
+  game = _game(losses.non_saturating())
+  return _start(_problem(game, steps.simultaneous, batch_size), num_seeds)
 
 
 def alternating(batch_size: int) -> Training:
   """Starts one seed of the alternating update."""
-  return _start(batch_size, steps.alternating, 1)
+  game = _game(losses.non_saturating())
+  return _start(_problem(game, steps.alternating, batch_size), 1)
+
+
+def wgan_gp(batch_size: int, num_seeds: int = 1) -> Training:
+  """Starts seeds of the critic with a gradient penalty."""
+  game = _game(
+    losses.wasserstein(), penalties.gradient_penalty(toy_game.PENALTY_WEIGHT)
+  )
+  update = functools.partial(
+    steps.alternating, discriminator_steps=toy_game.CRITIC_STEPS
+  )
+  num_real = toy_game.CRITIC_STEPS * batch_size
+  return _start(_problem(game, update, num_real), num_seeds)

@@ -1,10 +1,11 @@
-"""PyTorch plays the toy game: as textbooks write it, economically, compiled."""
+"""PyTorch plays the toy games: as textbooks do, economically, compiled."""
 
 # PyTorch is an extra, which need not be there where types are checked.
 # pyright: reportMissingImports=false
 
 import math
 from collections.abc import Callable
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -152,15 +153,94 @@ def simultaneous(batch_size: int, threads: int) -> Training:
   )
 
 
-def compiled(batch_size: int, threads: int) -> Training:
-  """Starts the simultaneous update as one compiled program.
+class _State(NamedTuple):
+  """What a compiled step changes in place, by player.
 
-  Sampling, both gradients and both updates of Adam are one graph, called from
-  Python once a step through a C++ wrapper.
+  Attributes:
+    params: by name.
+    means: of the gradients, by name.
+    squares: of the gradients, their means by name.
+    counts: [], of Adam's steps.
+  """
+
+  params: dict[str, dict[str, Tensor]]
+  means: dict[str, dict[str, Tensor]]
+  squares: dict[str, dict[str, Tensor]]
+  counts: dict[str, Tensor]
+
+
+def _initial_state(players: dict[str, nn.Module]) -> _State:
+  params = {
+    name: {key: p.detach().clone() for key, p in player.named_parameters()}
+    for name, player in players.items()
+  }
+  means, squares = (
+    {
+      name: {key: torch.zeros_like(p) for key, p in own.items()}
+      for name, own in params.items()
+    }
+    for _ in range(2)
+  )
+  counts = {name: torch.zeros(()) for name in players}
+  return _State(params, means, squares, counts)
+
+
+def _descend(state: _State, name: str, gradients: dict[str, Tensor]) -> None:
+  """Takes a player's step of Adam in place."""
+  params, means, squares = (
+    own[name] for own in (state.params, state.means, state.squares)
+  )
+  count = state.counts[name].add_(1)
+  for key, gradient in gradients.items():
+    means[key].lerp_(gradient, 1 - toy_game.BETA1)
+    squares[key].lerp_(gradient.square(), 1 - toy_game.BETA2)
+    mean = means[key] / (1 - toy_game.BETA1**count)
+    square = squares[key] / (1 - toy_game.BETA2**count)
+    params[key].sub_(toy_game.LEARNING_RATE * mean / (square.sqrt() + 1e-8))
+
+
+def _compiled(
+  players: dict[str, nn.Module], step: Callable[[_State], None], threads: int
+) -> Training:
+  """Makes a training of a step that is one program.
+
+  Sampling, gradients and updates of Adam are one graph, called from Python once
+  a step through a C++ wrapper.
 
   Raises:
     UnavailableError: if the graph cannot be compiled here, for want of a C++
       compiler for one.
+  """
+  torch.set_num_threads(threads)
+  compiled_step = torch.compile(
+    torch.no_grad()(step),
+    fullgraph=True,
+    dynamic=False,
+    options={"cpp_wrapper": True},
+  )
+  try:
+    # On a state to throw away: compilation takes a step.
+    compiled_step(_initial_state(players))
+  except torch._dynamo.exc.BackendCompilerFailed as error:
+    # What follows the first paragraph is advice on debugging PyTorch.
+    reason = " ".join(str(error).split("\n\n")[0].split())
+    raise UnavailableError(reason) from error
+  state = _initial_state(players)
+  return _training(
+    lambda: compiled_step(state),
+    lambda: int(state.counts["generator"]),
+    lambda latents: functional_call(
+      players["generator"], state.params["generator"], (latents,)
+    ),
+    threads,
+  )
+
+
+def compiled(batch_size: int, threads: int) -> Training:
+  """Starts the simultaneous update as one compiled program.
+
+  Raises:
+    UnavailableError: if it cannot be compiled here.
   """
   players = {"generator": _perceptron(2), "discriminator": _perceptron(1)}
   sample = _ring()
@@ -173,65 +253,150 @@ def compiled(batch_size: int, threads: int) -> Training:
     )
     return _costs(*logits.split(batch_size))
 
-  def adam(params, gradients, means, squares, count):
-    for name, gradient in gradients.items():
-      means[name].lerp_(gradient, 1 - toy_game.BETA1)
-      squares[name].lerp_(gradient.square(), 1 - toy_game.BETA2)
-      mean = means[name] / (1 - toy_game.BETA1**count)
-      square = squares[name] / (1 - toy_game.BETA2**count)
-      params[name].sub_(toy_game.LEARNING_RATE * mean / (square.sqrt() + 1e-8))
-
-  def step(count, params, means, squares):
-    count += 1
+  def step(state):
     real = sample(batch_size)
     latents = torch.randn(batch_size, toy_game.LATENTS)
     _, pullback = torch.func.vjp(
       lambda own, other: costs(own, other, real, latents),
-      params["generator"],
-      params["discriminator"],
+      state.params["generator"],
+      state.params["discriminator"],
     )
-    gradients = {
-      "generator": pullback((one, zero), retain_graph=True)[0],
-      "discriminator": pullback((zero, one))[1],
-    }
-    for name in players:
-      adam(params[name], gradients[name], means[name], squares[name], count)
+    of_generator = pullback((one, zero), retain_graph=True)[0]
+    of_discriminator = pullback((zero, one))[1]
+    _descend(state, "generator", of_generator)
+    _descend(state, "discriminator", of_discriminator)
 
-  def initial_state():
-    params = {
-      name: {key: p.detach().clone() for key, p in player.named_parameters()}
-      for name, player in players.items()
-    }
-    zeros = [
-      {
-        name: {key: torch.zeros_like(p) for key, p in own.items()}
-        for name, own in params.items()
-      }
-      for _ in range(2)
-    ]
-    return torch.zeros(()), params, *zeros
+  return _compiled(players, step, threads)
 
-  torch.set_num_threads(threads)
-  compiled_step = torch.compile(
-    torch.no_grad()(step),
-    fullgraph=True,
-    dynamic=False,
-    options={"cpp_wrapper": True},
-  )
-  try:
-    # On a state to throw away: compilation takes a step.
-    compiled_step(*initial_state())
-  except torch._dynamo.exc.BackendCompilerFailed as error:
-    # What follows the first paragraph is advice on debugging PyTorch.
-    reason = " ".join(str(error).split("\n\n")[0].split())
-    raise UnavailableError(reason) from error
-  state = initial_state()
-  count, params, _, _ = state
+
+def wgan_gp_textbook(batch_size: int, threads: int) -> Training:
+  """Starts the loop of the critic with a gradient penalty.
+
+  References:
+    Gulrajani et al., Improved Training of Wasserstein GANs, arXiv 1704.00028,
+      algorithm 1; their code for toy data, in PyTorch.
+  """
+  generator, critic = _perceptron(2), _perceptron(1)
+  generator_optimizer = _adam(generator, fused=False)
+  critic_optimizer = _adam(critic, fused=False)
+  sample = _ring()
+
+  def penalty(real, fake):
+    share = torch.rand(batch_size, 1)
+    points = (share * real + (1 - share) * fake).requires_grad_()
+    values = critic(points)
+    (gradients,) = torch.autograd.grad(
+      values, points, torch.ones_like(values), create_graph=True
+    )
+    excess = gradients.norm(2, dim=1) - 1
+    return toy_game.PENALTY_WEIGHT * (excess**2).mean()
+
+  def step():
+    critic.requires_grad_(True)
+    for _ in range(toy_game.CRITIC_STEPS):
+      critic_optimizer.zero_grad()
+      real = sample(batch_size)
+      with torch.no_grad():
+        fake = generator(torch.randn(batch_size, toy_game.LATENTS))
+      cost = critic(fake).mean() - critic(real).mean() + penalty(real, fake)
+      cost.backward()
+      critic_optimizer.step()
+
+    critic.requires_grad_(False)
+    generator_optimizer.zero_grad()
+    fake = generator(torch.randn(batch_size, toy_game.LATENTS))
+    (-critic(fake).mean()).backward()
+    generator_optimizer.step()
+
   return _training(
-    lambda: compiled_step(*state),
-    lambda: int(count),
-    lambda latents: functional_call(
-      players["generator"], params["generator"], (latents,)
-    ),
+    step,
+    lambda: _count(critic_optimizer) // toy_game.CRITIC_STEPS,
+    generator,
     threads,
   )
+
+
+def wgan_gp_economical(batch_size: int, threads: int) -> Training:
+  """Starts the same with samples drawn at once, fewer passes, fused Adam."""
+  generator, critic = _perceptron(2), _perceptron(1)
+  generator_optimizer = _adam(generator, fused=True)
+  critic_optimizer = _adam(critic, fused=True)
+  generator_params = tuple(generator.parameters())
+  critic_params = tuple(critic.parameters())
+  sample = _ring()
+
+  def descend(optimizer, params, gradients):
+    for param, gradient in zip(params, gradients, strict=True):
+      param.grad = gradient
+    optimizer.step()
+
+  def critic_step(real, fake, points):
+    total = critic(points.requires_grad_()).sum()
+    (gradient,) = torch.autograd.grad(total, points, create_graph=True)
+    penalty = (gradient.norm(dim=1) - 1).square().mean()
+    values = critic(torch.cat([real, fake]))
+    real_values, fake_values = values.split(batch_size)
+    cost = fake_values.mean() - real_values.mean()
+    cost += toy_game.PENALTY_WEIGHT * penalty
+    gradients = torch.autograd.grad(cost, critic_params)
+    descend(critic_optimizer, critic_params, gradients)
+
+  def step():
+    num_real = toy_game.CRITIC_STEPS * batch_size
+    real = sample(num_real)
+    with torch.no_grad():
+      fake = generator(torch.randn(num_real, toy_game.LATENTS))
+    points = torch.lerp(fake, real, torch.rand(num_real, 1))
+    together = real, fake, points
+    for own in zip(*(x.split(batch_size) for x in together), strict=True):
+      critic_step(*own)
+    fake = generator(torch.randn(batch_size, toy_game.LATENTS))
+    gradients = torch.autograd.grad(-critic(fake).mean(), generator_params)
+    descend(generator_optimizer, generator_params, gradients)
+
+  return _training(
+    step,
+    lambda: _count(critic_optimizer) // toy_game.CRITIC_STEPS,
+    generator,
+    threads,
+  )
+
+
+def wgan_gp_compiled(batch_size: int, threads: int) -> Training:
+  """Starts the same as one compiled program.
+
+  Raises:
+    UnavailableError: if it cannot be compiled here.
+  """
+  players = {"generator": _perceptron(2), "critic": _perceptron(1)}
+  sample = _ring()
+
+  def generate(params):
+    latents = torch.randn(batch_size, toy_game.LATENTS)
+    return functional_call(players["generator"], params, (latents,))
+
+  def judge(params, x):
+    return functional_call(players["critic"], params, (x,))
+
+  def critic_cost(params, real, fake):
+    points = torch.lerp(fake, real, torch.rand(batch_size, 1))
+    gradient = torch.func.grad(lambda x: judge(params, x).sum())(points)
+    penalty = (gradient.norm(dim=1) - 1).square().mean()
+    values = judge(params, torch.cat([real, fake]))
+    real_values, fake_values = values.split(batch_size)
+    cost = fake_values.mean() - real_values.mean()
+    return cost + toy_game.PENALTY_WEIGHT * penalty
+
+  def step(state):
+    generator, critic = state.params["generator"], state.params["critic"]
+    for _ in range(toy_game.CRITIC_STEPS):
+      gradients = torch.func.grad(critic_cost)(
+        critic, sample(batch_size), generate(generator)
+      )
+      _descend(state, "critic", gradients)
+    gradients = torch.func.grad(
+      lambda own: -judge(critic, generate(own)).mean()
+    )(generator)
+    _descend(state, "generator", gradients)
+
+  return _compiled(players, step, threads)
