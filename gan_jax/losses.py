@@ -354,9 +354,7 @@ def selected(
       total = jnp.zeros((), real_logits.dtype)
       for i, own in enumerate(costs):
         picked = index == i
-        logits = (
-          jnp.where(picked, x, 0.0) for x in (real_logits, fake_logits)
-        )
+        logits = (jnp.where(picked, x, 0.0) for x in (real_logits, fake_logits))
         total += jnp.where(picked, own(*logits), 0.0)
       return total
 

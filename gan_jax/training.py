@@ -1,15 +1,18 @@
 """The fused loop, for one member or a population of them.
 
-A member is one seed. Everything it does is a pure function of its root key:
+A member is one seed, with values of its own where the problem has some that
+members differ in. Everything it does is a pure function of its root key:
 the key of step t is `fold_in(train_key, t)`, so where the loop is cut into
 chunks, for logging or for a resumed run, has no influence on it. The number of
 steps in a chunk is an argument of one compiled program rather than a part of
 it, which makes that true to the last bit.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -206,37 +209,68 @@ def population(
   Raises:
     ValueError: if the devices do not divide the members.
   """
+  return varied_population(
+    lambda _: problem, (), num_members, devices, num_drawn
+  )
+
+
+def varied_population(
+  make_problem: Callable[[Any], Problem],
+  values: Any,
+  num_members: int,
+  devices: Sequence[Device],
+  num_drawn: int,
+) -> Population:
+  """Compiles one program for members whose problems differ in numbers.
+
+  Args:
+    make_problem: values of one member -> its problem. They are traced: they may
+      be a learning rate, a penalty's weight or the index of a loss
+      (`losses.selected`), but not a count or a shape.
+    values: a pytree of arrays [num_members, ...].
+    num_members: how many; a multiple of the number of devices.
+    devices: where to train.
+    num_drawn: how many members, from the first, snapshots are taken of.
+
+  Returns:
+    The compiled functions, as of `population`.
+
+  Raises:
+    ValueError: if the devices do not divide the members.
+  """
   if num_members % len(devices):
     raise ValueError(
       f"{num_members} members cannot be divided among {len(devices)} devices"
     )
+  chex.assert_tree_shape_prefix(values, (num_members,))
   mesh = Mesh(np.asarray(devices), ("members",))
   per_device = num_members // len(devices)
 
-  def spread(function, num_shared=0):
-    return _over_members(function, num_shared, mesh, per_device)
+  def compiled(function, num_shared=0, **kwargs):
+    mapped = _over_members(function, num_shared, mesh, per_device)
+    return functools.partial(jax.jit(mapped, **kwargs), values)
 
-  def snapshot(progress, keys):
-    states, drawn_keys = jax.tree.map(
-      lambda x: x[:num_drawn], (progress.state, keys.evaluation)
+  def snapshot(values, progress, keys):
+    drawn = jax.tree.map(
+      lambda x: x[:num_drawn], (values, progress.state, keys.evaluation)
     )
-    return jax.vmap(problem.snapshot)(states, drawn_keys)
+    return jax.vmap(
+      lambda values, state, key: make_problem(values).snapshot(state, key)
+    )(*drawn)
 
   return Population(
-    init=jax.jit(spread(lambda keys: init(problem, keys))),
-    advance=jax.jit(
-      spread(
-        lambda progress, keys, start, stop: advance(
-          problem, progress, keys, start, stop
-        ),
-        num_shared=2,
+    init=compiled(lambda values, keys: init(make_problem(values), keys)),
+    advance=compiled(
+      lambda values, progress, keys, start, stop: advance(
+        make_problem(values), progress, keys, start, stop
       ),
-      donate_argnums=0,
+      num_shared=2,
+      donate_argnums=1,
     ),
-    evaluate=jax.jit(
-      spread(
-        lambda progress, keys: problem.evaluate(progress.state, keys.evaluation)
+    evaluate=compiled(
+      lambda values, progress, keys: make_problem(values).evaluate(
+        progress.state, keys.evaluation
       )
     ),
-    snapshot=jax.jit(snapshot),
+    snapshot=functools.partial(jax.jit(snapshot), values),
   )

@@ -399,6 +399,83 @@ class ShapesTest(parameterized.TestCase):
       with self.assertRaises(AssertionError):
         cost(real, fake)
 
+  def test_the_number_of_a_loss_is_a_scalar(self):
+    with self.assertRaises(AssertionError):
+      losses.selected(jnp.arange(2), [losses.hinge(), losses.minimax()])
+
+
+class SelectedTest(parameterized.TestCase):
+  """Expected is each loss alone, which the tests above compare with NumPy."""
+
+  def derivatives(self, loss, real, fake):
+    """Value, gradient and its slope in a direction, of both players' costs."""
+    logits = real, fake
+    direction = jnp.arange(1.0, len(real) + 1), -jnp.ones(len(fake))
+    return [
+      (cost(*logits), *jax.jvp(jax.grad(cost, (0, 1)), logits, direction))
+      for cost in (loss.generator, loss.discriminator)
+    ]
+
+  def test_members_have_each_its_own(self):
+    zoo = [factory() for factory in FACTORIES.values()]
+    ordinary = jnp.float32(REAL), jnp.float32(FAKE)
+    extreme = (
+      jnp.float32([-1e4, 1e4, 1e4, -1e4]),
+      jnp.float32([1e4, 1e4, -1e4, 25.0]),
+    )
+
+    @jax.jit
+    @jax.vmap
+    def pick(number, real, fake):
+      return self.derivatives(losses.selected(number, zoo), real, fake)
+
+    @jax.jit
+    def alone(real, fake):
+      return [self.derivatives(loss, real, fake) for loss in zoo]
+
+    # One batch for each loss.
+    numbers = jnp.arange(len(zoo))
+    for logits in (ordinary, extreme):
+      picked = pick(numbers, *(jnp.tile(x, (len(zoo), 1)) for x in logits))
+      chex.assert_tree_all_finite(picked)
+      for i, expected in enumerate(alone(*logits)):
+        own = jax.tree.map(lambda x, i=i: x[i], picked)
+        for (*first, second), (*first_alone, second_alone) in zip(
+          own, expected, strict=True
+        ):
+          chex.assert_trees_all_close(first, first_alone, rtol=1e-5, atol=1e-6)
+          # At extreme logits it is the rounding error of e^20 - e^20.
+          if logits is ordinary:
+            chex.assert_trees_all_close(
+              second, second_alone, rtol=1e-5, atol=1e-6
+            )
+
+  def test_what_is_not_picked_cannot_spoil_what_is(self):
+    # exp(100) is infinite in float32, and the difference of two is NaN.
+    def overflow(real, fake):
+      return jnp.mean(jnp.exp(fake) - jnp.exp(real))
+
+    zoo = [losses.hinge(), losses.AdversarialLoss(overflow, overflow)]
+    logits = jnp.float32([100.0, -2.0]), jnp.float32([100.0, 0.5])
+
+    def derivatives(number):
+      return self.derivatives(losses.selected(number, zoo), *logits)
+
+    picked = jax.jit(jax.vmap(derivatives))(jnp.arange(2))
+    chex.assert_trees_all_close(
+      jax.tree.map(lambda x: x[0], picked),
+      self.derivatives(zoo[0], *logits),
+    )
+    self.assertTrue(jnp.isnan(picked[0][0][1]))
+
+  def test_a_constant_picks_too(self):
+    loss = losses.selected(1, [losses.hinge(), losses.least_squares()])
+    # Half squares: (2 - 1)^2 / 2 + 3^2 / 2 and (3 - 1)^2 / 2.
+    assert_close(values(loss, [2.0], [3.0]), Players(2.0, 5.0))
+
+  def test_the_output_counts_as_a_critic(self):
+    self.assertFalse(losses.selected(0, [losses.minimax()]).probability)
+
 
 if __name__ == "__main__":
   absltest.main()

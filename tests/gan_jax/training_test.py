@@ -161,5 +161,80 @@ class TrainingTest(parameterized.TestCase):
     np.testing.assert_array_equal(metrics["step"], 9)
 
 
+class VariedPopulationTest(parameterized.TestCase):
+  def test_a_member_equals_one_alone_with_its_value(self):
+    rates, seeds = [1e-2, 1e-3, 1e-3, 3e-3], [3, 3, 4, 4]
+    population = training.varied_population(
+      ring_problem, jnp.asarray(rates), 4, jax.devices()[:2], num_drawn=1
+    )
+    keys = keys_of(seeds)
+    progress = population.advance(
+      population.init(keys), keys, jnp.int32(0), jnp.int32(20)
+    )
+    # Adam moves a parameter by about the rate a step: another member's rate
+    # would be seen at 0.04 or more.
+    for index in (1, 3):
+      alone, _ = train(ring_problem(rates[index]), [seeds[index]], [20])
+      chex.assert_trees_all_close(
+        jax.tree.map(lambda x, index=index: x[index], progress.state.params),
+        jax.tree.map(lambda x: x[0], alone.state.params),
+        atol=1e-4,
+      )
+
+  @parameterized.parameters(1, 2)
+  def test_every_function_has_the_values(self, devices):
+    # The generator starts at `start` and moves by `rate` a step.
+    def make_problem(values):
+      def step(state, batch, key):
+        moved = state.params.generator + values["rate"]
+        return state.replace(params=Players(moved, ())), {
+          "generator_cost": jnp.zeros(()),
+          "discriminator_cost": jnp.zeros(()),
+        }
+
+      return training.Problem(
+        lambda key: TrainState(
+          jnp.zeros((), jnp.int32),
+          Players(values["start"], ()),
+          Players({}, {}),
+          Players((), ()),
+        ),
+        lambda key: None,
+        step,
+        lambda state, key: {"moved": state.params.generator - values["start"]},
+        lambda state, key: {"rate": values["rate"]},
+        {},
+      )
+
+    starts, rates = np.arange(12.0).reshape(6, 2), np.arange(6.0)
+    population = training.varied_population(
+      make_problem,
+      {"start": jnp.float32(starts), "rate": jnp.float32(rates)},
+      6,
+      jax.devices()[:devices],
+      num_drawn=4,
+    )
+    keys = keys_of(range(6))
+    progress = population.init(keys)
+    np.testing.assert_array_equal(progress.state.params.generator, starts)
+    progress = population.advance(progress, keys, jnp.int32(0), jnp.int32(5))
+    np.testing.assert_array_equal(
+      progress.state.params.generator, starts + 5 * rates[:, None]
+    )
+    np.testing.assert_array_equal(
+      population.evaluate(progress, keys)["moved"],
+      np.tile(5 * rates[:, None], 2),
+    )
+    np.testing.assert_array_equal(
+      population.snapshot(progress, keys)["rate"], rates[:4]
+    )
+
+  def test_a_value_for_each_member(self):
+    with self.assertRaises(AssertionError):
+      training.varied_population(
+        ring_problem, jnp.ones(3), 4, jax.devices()[:1], num_drawn=1
+      )
+
+
 if __name__ == "__main__":
   absltest.main()
