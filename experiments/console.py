@@ -51,7 +51,9 @@ def print_reproductions(reproductions: Iterable[Reproduction]) -> None:
   ids = max(len(reproduction.id) for reproduction in reproductions)
   sources = max(len(reproduction.source) for reproduction in reproductions)
   for each in reproductions:
-    kind = "trained" if each.trained else "closed form"
+    kind = "closed form"
+    if each.trained:
+      kind = "long" if each.long else "trained"
     print(
       f"{each.id:{ids}}  {kind:11}  {each.source:{sources}}  {each.summary}"
     )

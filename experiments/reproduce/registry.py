@@ -4,7 +4,9 @@ from experiments.reproduce import (
   daskalakis2018,
   gidel2018,
   heusel2017,
+  loss_zoo,
   miyato2018,
+  pacgan2018,
   rosca2021,
 )
 from experiments.reproduce.fgan2016 import conjugates, table
@@ -87,6 +89,8 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   weights.REPRODUCTION,
   gradient_norms.REPRODUCTION,
   miyato2018.REPRODUCTION,
+  pacgan2018.REPRODUCTION,
+  loss_zoo.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 

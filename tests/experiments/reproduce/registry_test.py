@@ -57,8 +57,23 @@ class RegistryTest(parameterized.TestCase):
 
   @named(REPRODUCTIONS)
   def test_trainings_are_of_experiments(self, reproduction):
-    for training in reproduction.trainings.values():
+    for training in (
+      *reproduction.trainings.values(),
+      *reproduction.full_trainings.values(),
+    ):
       with_values(BY_NAME[training.experiment].settings, training.settings)
+
+  @named(REPRODUCTIONS)
+  def test_full_trainings_are_longer(self, reproduction):
+    if reproduction.full_trainings:
+      self.assertEqual(
+        reproduction.full_trainings.keys(), reproduction.trainings.keys()
+      )
+      for name, training in reproduction.trainings.items():
+        self.assertGreater(
+          reproduction.full_trainings[name].settings["steps"],
+          training.settings["steps"],
+        )
 
   @named(CLOSED_FORMS)
   def test_closed_forms(self, reproduction):
