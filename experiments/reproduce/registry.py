@@ -1,6 +1,7 @@
 """The reproductions: every list and test table derives from this one."""
 
 from experiments.reproduce import (
+  consensus2017,
   daskalakis2018,
   gidel2018,
   heusel2017,
@@ -8,6 +9,7 @@ from experiments.reproduce import (
   miyato2018,
   pacgan2018,
   rosca2021,
+  unrolled2016,
 )
 from experiments.reproduce.fgan2016 import conjugates, table
 from experiments.reproduce.gan2014 import fig1
@@ -89,6 +91,8 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   weights.REPRODUCTION,
   gradient_norms.REPRODUCTION,
   miyato2018.REPRODUCTION,
+  unrolled2016.REPRODUCTION,
+  consensus2017.REPRODUCTION,
   pacgan2018.REPRODUCTION,
   loss_zoo.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
