@@ -156,8 +156,9 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
     ("beta1", "beta2"),
   ),
   "optimistic_adam": Optimizer(
+    # Of Daskalakis et al. (2018), whose Adam has no Nesterov momentum.
     lambda rate, beta1, beta2, eps_root: optax.optimistic_adam_v2(
-      rate, b1=beta1, b2=beta2, eps_root=eps_root
+      rate, b1=beta1, b2=beta2, eps_root=eps_root, nesterov=False
     ),
     ("beta1", "beta2"),
   ),

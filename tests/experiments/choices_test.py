@@ -2,8 +2,10 @@
 
 import jax
 import numpy as np
+import optax
 from absl.testing import absltest, parameterized
 
+from experiments.choices import OPTIMIZERS
 from experiments.fields import fields_of
 from experiments.registry import BY_NAME
 from experiments.settings import with_values
@@ -52,6 +54,30 @@ class ChoicesTest(parameterized.TestCase):
         for a, b in zip(jax.tree.leaves(old), jax.tree.leaves(new), strict=True)
       ]
       self.assertTrue(any(moved), player)
+
+  def test_optimistic_adam_is_the_published_algorithm(self):
+    # Algorithm 1 of Daskalakis et al., "Training GANs with Optimism" (2018),
+    # but for its first step, where optax has no gradient before the first one.
+    rate, beta1, beta2, epsilon = 0.1, 0.5, 0.9, 1e-8
+    gradients = np.random.default_rng(0).normal(size=(6, 3))
+    expected, first, second, last = np.zeros(3), 0.0, 0.0, None
+    for index, gradient in enumerate(gradients, start=1):
+      first = beta1 * first + (1 - beta1) * gradient
+      second = beta2 * second + (1 - beta2) * gradient**2
+      ratio = (first / (1 - beta1**index)) / (
+        np.sqrt(second / (1 - beta2**index)) + epsilon
+      )
+      last = ratio if last is None else last
+      expected = expected - 2 * rate * ratio + rate * last
+      last = ratio
+
+    optimizer = OPTIMIZERS["optimistic_adam"].make(rate, beta1, beta2, 0.0)
+    params = np.zeros(3)
+    state = optimizer.init(params)
+    for gradient in gradients:
+      updates, state = optimizer.update(gradient, state, params)
+      params = optax.apply_updates(params, updates)
+    np.testing.assert_allclose(params, expected, rtol=1e-5)
 
 
 if __name__ == "__main__":
