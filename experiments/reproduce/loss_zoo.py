@@ -148,10 +148,9 @@ def train(
   """
   zoo = [make() for make in LOSSES.values()]
   num_cells = len(zoo) * num_seeds
-  # Whole passes on every device, the last filled up with members again: a
-  # smaller last pass would be compiled as a second program.
-  whole = len(devices) * training.MEMBERS_PER_PASS
-  members = np.arange(-(-num_cells // whole) * whole) % num_cells
+  # As many for every device, where need be by members that train again.
+  per_device = -(-num_cells // len(devices))
+  members = np.arange(per_device * len(devices)) % num_cells
   loss, seed = np.divmod(members, num_seeds)
   population = training.varied_population(
     lambda index: build(settings, losses.selected(index, zoo)),

@@ -91,24 +91,14 @@ class TrainingTest(parameterized.TestCase):
     chex.assert_trees_all_close(alone, state, atol=1e-5)
 
   @parameterized.parameters(1, 2)
-  def test_a_population_equals_its_members(self, devices):
-    # Batched products sum in another order; twenty steps do not amplify that
-    # beyond 1e-4 of parameters of order one.
+  def test_a_member_has_the_bits_of_one_alone(self, devices):
     together, _ = train(ring_problem(), [3, 1, 4, 6], [20], devices)
-    for index, seed in ((0, 3), (2, 4)):
+    for index, seed in enumerate([3, 1, 4, 6]):
       alone, _ = train(ring_problem(), [seed], [20])
-      member = jax.tree.map(lambda x, index=index: x[index], together.state)
-      chex.assert_trees_all_close(
-        member, jax.tree.map(lambda x: x[0], alone.state), atol=1e-4
+      chex.assert_trees_all_equal(
+        jax.tree.map(lambda x, index=index: x[index], together.state),
+        jax.tree.map(lambda x: x[0], alone.state),
       )
-
-  def test_one_member_a_device_gives_the_bits_of_the_member_alone(self):
-    together, _ = train(ring_problem(), [3, 1], [20], devices=2)
-    alone, _ = train(ring_problem(), [1], [20])
-    chex.assert_trees_all_equal(
-      jax.tree.map(lambda x: x[1], together.state),
-      jax.tree.map(lambda x: x[0], alone.state),
-    )
 
   def test_members_must_divide_among_devices(self):
     with self.assertRaisesRegex(ValueError, "3 members cannot be divided"):
@@ -171,8 +161,9 @@ class VariedPopulationTest(parameterized.TestCase):
     progress = population.advance(
       population.init(keys), keys, jnp.int32(0), jnp.int32(20)
     )
-    # Adam moves a parameter by about the rate a step: another member's rate
-    # would be seen at 0.04 or more.
+    # A rate that is an argument of the program is not folded into it, which
+    # rounds in another place. Adam moves a parameter by about the rate a step:
+    # another member's rate would be seen at 0.04 or more.
     for index in (1, 3):
       alone, _ = train(ring_problem(rates[index]), [seeds[index]], [20])
       chex.assert_trees_all_close(
