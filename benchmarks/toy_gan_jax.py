@@ -41,9 +41,9 @@ def _problem(
   optimizers = Players(adam, adam)
   return training.Problem(
     init=lambda key: steps.init_state(game, optimizers, key),
-    sample_batch=lambda key: ring.sample(key, num_real),
+    sample_batch=lambda key, data: ring.sample(key, num_real),
     step=update(game, optimizers),
-    evaluate=lambda state, key: {},
+    evaluate=lambda state, key, data: {},
     snapshot=lambda state, key: {
       "samples": game.sample(
         state.params, state.variables, key, toy_game.NUM_GENERATED

@@ -1,7 +1,8 @@
 """From settings to the library's objects: what all experiments share."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +25,11 @@ from experiments.choices import (
   SPECTRAL,
   UPDATES,
 )
-from experiments.settings import MLPGeneratorSettings, Settings
+from experiments.settings import (
+  MLPDiscriminatorSettings,
+  MLPGeneratorSettings,
+  Settings,
+)
 from gan_jax import games, penalties, steps
 from gan_jax.augmentations import instance_noise
 from gan_jax.data.densities import Density
@@ -34,7 +39,14 @@ from gan_jax.packing import packed
 from gan_jax.penalties import Penalty
 from gan_jax.replay import Replay
 from gan_jax.training import Problem
-from gan_jax.types import Array, Metrics, Players, PRNGKey, TrainState
+from gan_jax.types import (
+  Array,
+  Batch,
+  Metrics,
+  Players,
+  PRNGKey,
+  TrainState,
+)
 
 
 def _latents_join(settings: MLPGeneratorSettings) -> Join | None:
@@ -66,7 +78,7 @@ def mlp_latents(settings: MLPGeneratorSettings) -> int:
   return settings.latent_dim + settings.generator_depth * of_hidden_layers
 
 
-def mlp_discriminator(settings: Settings) -> MLP:
+def mlp_discriminator(settings: MLPDiscriminatorSettings) -> MLP:
   """Makes the discriminator that the settings describe."""
   spectral = settings.discriminator_normalization == SPECTRAL
   before_output = MINIBATCH_LAYERS[settings.discriminator_minibatch]
@@ -118,6 +130,7 @@ def game(
   latent_dim: int,
   step: Array,
   own_loss: AdversarialLoss | None = None,
+  num_classes: int = 0,
 ) -> games.Game:
   """Makes the game of two networks as the settings have it.
 
@@ -129,6 +142,7 @@ def game(
     step: [] int32, the number of steps taken, which the noise decays with and
       lazy penalties are charged by.
     own_loss: what to play for; None, for the settings' loss.
+    num_classes: of a class-conditional game; 0 for none.
 
   Returns:
     The game.
@@ -153,20 +167,12 @@ def game(
     penalty=_penalty(settings, step),
     augment=augment,
     replay=replay,
-    mixes_samples=_mixes_samples(settings),
+    mixes_samples=settings.mixes_samples(),
+    num_classes=num_classes,
   )
-  if settings.discriminator_minibatch != "none":
-    # Such a layer asks of a sample what minibatch it is in, always.
+  if not settings.judges_lone_samples():
     made = made._replace(discriminate=None)
   return made
-
-
-def _mixes_samples(settings: Settings) -> bool:
-  """Tells whether the discriminator judges a sample by its minibatch."""
-  return (
-    settings.discriminator_normalization == "batch"
-    or settings.discriminator_minibatch != "none"
-  )
 
 
 def discriminator_output(
@@ -219,24 +225,47 @@ def optimizers(settings: Settings) -> steps.Optimizers:
   )
 
 
+class Source(NamedTuple):
+  """Where real samples come from.
+
+  Attributes:
+    sample: (data, key, n) -> a batch of n.
+    data: what it draws from, and what samples are measured against, arrays on
+      the device; () for a density.
+  """
+
+  sample: Callable[[Any, PRNGKey, int], Batch]
+  data: Any = ()
+
+
+def from_density(density: Density) -> Source:
+  """Makes the source of a density's samples."""
+  return Source(lambda data, key, n: density.sample(key, n))
+
+
 def problem(
   settings: Settings,
   make_game: Callable[[Settings, Array], games.Game],
-  density: Density,
-  measure: Callable[[TrainState, PRNGKey], Metrics],
+  source: Source,
+  measure: Callable[[TrainState, PRNGKey, Any], Metrics],
   snapshot: Callable[[TrainState, PRNGKey], dict[str, Array]],
   reference: dict[str, Array],
+  measures_rarely: bool = False,
+  protocol: Mapping[str, str | int | float] | None = None,
 ) -> Problem:
-  """Makes the problem of a game against data from a density.
+  """Makes the problem of a game against real samples.
 
   Args:
     settings: of the experiment.
     make_game: (settings, [] number of steps taken) -> the game to play then.
-    density: of the data.
-    measure: (state, key) -> metrics of the generator's samples; taken of the
-      generator, and of its average where there is one.
+    source: of the real samples.
+    measure: (state, key, data) -> metrics of the generator's samples; taken of
+      the generator, and of its average where there is one.
     snapshot: (state, key) -> arrays to draw.
     reference: arrays to draw beside them, whatever the state.
+    measures_rarely: whether `measure` is too dear for every row of metrics. The
+      costs are then evaluated on one minibatch.
+    protocol: how `measure` measures.
 
   Returns:
     The problem. Its evaluation draws `evaluation_samples` real samples for the
@@ -263,41 +292,51 @@ def problem(
   # Whole packs, and at least one.
   evaluated = max(1, settings.evaluation_samples // settings.packing)
   evaluated *= settings.packing
-  at_once = min(minibatch, evaluated) if _mixes_samples(settings) else evaluated
+  if measures_rarely:
+    evaluated = minibatch
+  at_once = min(minibatch, evaluated) if settings.mixes_samples() else evaluated
 
-  def sample_batch(key):
-    return density.sample(key, minibatch * settings.discriminator_steps)
+  def sample_batch(key, data):
+    return source.sample(data, key, minibatch * settings.discriminator_steps)
 
-  def evaluate(state, key):
-    batch_key, costs_key, measure_key = jax.random.split(key, 3)
+  def measure_costs(state, keys, data):
+    batch_key, costs_key = keys
     game = make_game(settings.replace(penalty_every=1), state.step)
-    batch = density.sample(batch_key, evaluated // at_once * at_once)
+    num_minibatches = evaluated // at_once
+    batches = jax.tree.map(
+      lambda x: x.reshape(num_minibatches, at_once, *x.shape[1:]),
+      source.sample(data, batch_key, num_minibatches * at_once),
+    )
 
-    def measure_costs(inputs):
+    def of_minibatch(inputs):
       costs, (_, metrics) = game.costs(state.params, state.variables, *inputs)
-      return costs, metrics
+      return {
+        "generator_cost": costs.generator,
+        "discriminator_cost": costs.discriminator,
+        **metrics,
+      }
 
-    costs, metrics = jax.tree.map(
+    return jax.tree.map(
       lambda values: jnp.mean(values, axis=0),
       jax.lax.map(
-        measure_costs,
-        (
-          batch.reshape(-1, at_once, *batch.shape[1:]),
-          jax.random.split(costs_key, evaluated // at_once),
-        ),
+        of_minibatch, (batches, jax.random.split(costs_key, num_minibatches))
       ),
     )
-    metrics = {
-      "generator_cost": costs.generator,
-      "discriminator_cost": costs.discriminator,
-      **metrics,
-      **measure(state, measure_key),
-    }
+
+  def measure_samples(state, key, data):
+    metrics = measure(state, key, data)
     if average:
       params = state.params._replace(generator=state.averages)
-      averaged = measure(state.replace(params=params), measure_key)
+      averaged = measure(state.replace(params=params), key, data)
       metrics |= {f"average_{name}": value for name, value in averaged.items()}
     return metrics
+
+  def evaluate(state, key, data):
+    *cost_keys, samples_key = jax.random.split(key, 3)
+    metrics = measure_costs(state, cost_keys, data)
+    if measures_rarely:
+      return metrics
+    return metrics | measure_samples(state, samples_key, data)
 
   return Problem(
     init=lambda key: steps.init_state(first_game, own_optimizers, key, average),
@@ -306,4 +345,7 @@ def problem(
     evaluate=evaluate,
     snapshot=snapshot,
     reference=reference,
+    data=source.data,
+    measure=measure_samples if measures_rarely else None,
+    protocol=protocol or {},
   )

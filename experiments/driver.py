@@ -32,7 +32,8 @@ class Log(NamedTuple):
 
   Attributes:
     step: steps taken.
-    metrics: each [num_seeds]; NaN for members that have failed.
+    metrics: each [num_seeds]; NaN for members that have failed. Dear ones are
+      not in every log.
     failures: all failures so far.
   """
 
@@ -46,7 +47,7 @@ class Outcome(NamedTuple):
 
   Attributes:
     steps: logged steps, [num_logs].
-    metrics: each [num_seeds, num_logs].
+    metrics: each [num_seeds, num_logs]; NaN where not measured.
     snapshots: arrays to draw, as `results.Results` describes them.
     failures: of members, in order of step.
     steps_per_second: steps of one member, compilation and evaluation excluded.
@@ -95,6 +96,7 @@ def train(
   seeds: Sequence[int],
   num_steps: int,
   log_every: int,
+  measure_every: int,
   devices: Sequence[Device],
   on_chunk: Callable[[int], None],
   on_log: Callable[[Log], None],
@@ -107,6 +109,8 @@ def train(
     num_steps: steps to take, unless every member fails earlier.
     log_every: steps between evaluations; the first is before any step and the
       last after all of them.
+    measure_every: steps between measurements of the problem's dear metrics:
+      at the first row of metrics, the last, and the next after so many steps.
     devices: where; members are divided among them.
     on_chunk: called with the number of steps taken, a few times a second.
     on_log: called after every evaluation.
@@ -129,6 +133,7 @@ def train(
   frame_every = -(-num_logs // MAX_FRAMES)
   steps, rows, frame_steps, frames = [], [], [], []
   failures, remembered = (), None
+  measured = -1
   step, seconds = 0, 0.0
   chunk = 1
   for index in range(num_logs):
@@ -146,9 +151,13 @@ def train(
       chunk = int(np.clip(rate * SECONDS_PER_CHUNK, 1, 2 * chunk))
       step = stop
       on_chunk(step)
+    metrics = population.evaluate(progress, keys)
+    if step == num_steps or step // measure_every > measured:
+      measured = step // measure_every
+      metrics |= population.measure(progress, keys)
     metrics = {
       name: np.array(value[: len(seeds)], float)
-      for name, value in population.evaluate(progress, keys).items()
+      for name, value in metrics.items()
     }
     failed_at = _now_or_before(
       jax.tree.map(lambda x: np.asarray(x[: len(seeds)]), progress.failed_at),
@@ -173,10 +182,12 @@ def train(
     on_log(Log(step, metrics, failures))
     if failed.all():
       break
+  absent = np.full(len(seeds), np.nan)
   return Outcome(
     steps=np.asarray(steps),
     metrics={
-      name: np.stack([row[name] for row in rows], axis=1) for name in rows[0]
+      name: np.stack([row.get(name, absent) for row in rows], axis=1)
+      for name in rows[0]
     },
     snapshots={
       **jax.device_get(problem.reference),

@@ -85,7 +85,8 @@ def problem(
   )
   game = make_game(settings, step=jnp.int32(0))
 
-  def measure(state, key):
+  def measure(state, key, data):
+    del data
     samples = game.sample(
       state.params, state.variables, key, settings.evaluation_samples
     )
@@ -110,7 +111,7 @@ def problem(
   return assembly.problem(
     settings,
     lambda settings, step: make_game(settings, step=step),
-    density,
+    assembly.from_density(density),
     measure,
     snapshot,
     reference={

@@ -13,7 +13,7 @@ from flax import linen as nn
 from experiments import assembly, plots, plots_1d
 from experiments.fields import SettingError, setting
 from experiments.results import Results
-from experiments.settings import MLPGeneratorSettings, Settings
+from experiments.settings import MLPDiscriminatorSettings, MLPGeneratorSettings
 from gan_jax.data import densities
 from gan_jax.metrics import one_dimensional
 from gan_jax.networks.affine import Affine
@@ -28,7 +28,7 @@ NUM_POINTS_OF_MODE = 101
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OneDimensionalSettings(Settings):
+class OneDimensionalSettings(MLPDiscriminatorSettings):
   """Adds data on the line: a normal distribution, or a mixture of them."""
 
   input_mean: tuple[float, ...] = setting(
@@ -133,7 +133,8 @@ def _problem(
   )
   game = make_game(settings, step=jnp.int32(0))
 
-  def measure(state, key):
+  def measure(state, key, data):
+    del data
     samples_key, data_key = jax.random.split(key)
     count = settings.evaluation_samples
     return one_dimensional.measure(
@@ -169,7 +170,7 @@ def _problem(
   return assembly.problem(
     settings,
     lambda settings, step: make_game(settings, step=step),
-    density,
+    assembly.from_density(density),
     measure,
     snapshot,
     reference={"x": x, "data_density": jnp.exp(data_log_density)},

@@ -43,7 +43,8 @@ class Results(NamedTuple):
     settings: every setting by name.
     seeds: seed of each member, [num_seeds].
     steps: the logged steps, [num_logs]; the first is 0, before any update.
-    metrics: each [num_seeds, num_logs]; NaN from where a member failed.
+    metrics: each [num_seeds, num_logs]; NaN from where a member failed, and
+      where a dear one was not measured.
     snapshots: arrays to draw. Members are the first few seeds; `step` [frames]
       says at which of the logged steps a frame was taken. One-dimensional
       games: `x` [num_points], `data_density` [num_points], and per member and
@@ -306,6 +307,7 @@ def read(workdir: Path) -> Results:
     ):
       snapshots = dict(arrays)
     seeds = np.asarray(settings["seeds"])
+    # The first rows have every metric, later ones not always the dear ones.
     names = [name for name in rows[0] if name not in ("step", "seed")]
     return Results(
       experiment=settings["experiment"],
@@ -313,7 +315,7 @@ def read(workdir: Path) -> Results:
       seeds=seeds,
       steps=np.asarray([row["step"] for row in rows[:: len(seeds)]]),
       metrics={
-        name: np.asarray([row[name] for row in rows], float)
+        name: np.asarray([row.get(name) for row in rows], float)
         .reshape(-1, len(seeds))
         .T
         for name in names

@@ -114,6 +114,7 @@ def train(
       seeds,
       settings.steps,
       settings.log_interval(),
+      settings.evaluation_interval(),
       devices,
       on_chunk=progress.advance,
       on_log=on_log,
@@ -135,6 +136,7 @@ def train(
     "wall_seconds": time.perf_counter() - started,
     "device": machine["device"],
     "versions": machine["versions"],
+    **({"protocol": dict(problem.protocol)} if problem.protocol else {}),
     **results.final_and_best(
       outcome.metrics,
       # A seed that failed has no metrics at its end, and no score: that is 0.

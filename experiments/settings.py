@@ -81,32 +81,10 @@ class Settings:
     "latents are N(0, 1) or U(-1, 1)",
     choices=choices.LATENT_PRIORS,
   )
-  discriminator_width: int = setting(
-    128, "units in a hidden layer of the discriminator", minimum=1, maximum=8192
-  )
-  discriminator_depth: int = setting(
-    2, "hidden layers of the discriminator", minimum=0, maximum=64
-  )
-  discriminator_activation: str = setting(
-    "relu",
-    "after each hidden layer of the discriminator",
-    choices=choices.ACTIVATIONS,
-  )
-  discriminator_pieces: int = setting(
-    1,
-    "linear maps whose maximum is a hidden unit of the discriminator (maxout)",
-    minimum=1,
-    maximum=64,
-  )
   discriminator_normalization: str = setting(
     "none",
     "of the discriminator's hidden units, or of its kernels (spectral)",
     choices=(*choices.NORMALIZATIONS, choices.SPECTRAL),
-  )
-  discriminator_minibatch: str = setting(
-    "none",
-    "layer that shows the discriminator how samples of a minibatch differ",
-    choices=choices.MINIBATCH_LAYERS,
   )
   discriminator_l2: float = setting(
     0.0, "w in w/2 sum(kernel^2), added to the discriminator's cost", minimum=0
@@ -173,15 +151,6 @@ class Settings:
     minimum=0,
     below=1,
   )
-  initializer: str = setting(
-    "he_normal", "how kernels are drawn", choices=choices.INITIALIZERS
-  )
-  initial_scale: float = setting(
-    1.0,
-    "standard deviation of (truncated) normal kernels; else a factor",
-    above=0,
-  )
-  initial_bias: float = setting(0.0, "what biases start at")
   averaging: str = setting(
     "exponential",
     "average of the generator that is evaluated beside it: by "
@@ -288,9 +257,65 @@ class Settings:
     """Returns the steps between two rows of metrics."""
     return self.log_every or max(1, self.steps // 100)
 
+  def evaluation_interval(self) -> int:
+    """Returns the steps between two measurements of dear metrics."""
+    return self.log_interval()
+
+  def mixes_samples(self) -> bool:
+    """Tells whether the discriminator judges a sample by its minibatch."""
+    return self.discriminator_normalization == "batch"
+
+  def judges_lone_samples(self) -> bool:
+    """Tells whether the trained discriminator has a logit for one sample."""
+    return True
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MLPGeneratorSettings(Settings):
+class MLPDiscriminatorSettings(Settings):
+  """Adds the settings of an MLP discriminator, and how kernels are drawn."""
+
+  discriminator_width: int = setting(
+    128, "units in a hidden layer of the discriminator", minimum=1, maximum=8192
+  )
+  discriminator_depth: int = setting(
+    2, "hidden layers of the discriminator", minimum=0, maximum=64
+  )
+  discriminator_activation: str = setting(
+    "relu",
+    "after each hidden layer of the discriminator",
+    choices=choices.ACTIVATIONS,
+  )
+  discriminator_pieces: int = setting(
+    1,
+    "linear maps whose maximum is a hidden unit of the discriminator (maxout)",
+    minimum=1,
+    maximum=64,
+  )
+  discriminator_minibatch: str = setting(
+    "none",
+    "layer that shows the discriminator how samples of a minibatch differ",
+    choices=choices.MINIBATCH_LAYERS,
+  )
+  initializer: str = setting(
+    "he_normal", "how kernels are drawn", choices=choices.INITIALIZERS
+  )
+  initial_scale: float = setting(
+    1.0,
+    "standard deviation of (truncated) normal kernels; else a factor",
+    above=0,
+  )
+  initial_bias: float = setting(0.0, "what biases start at")
+
+  def mixes_samples(self) -> bool:
+    return super().mixes_samples() or not self.judges_lone_samples()
+
+  def judges_lone_samples(self) -> bool:
+    # A layer that compares samples asks what minibatch one is in, always.
+    return self.discriminator_minibatch == "none"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MLPGeneratorSettings(MLPDiscriminatorSettings):
   """Adds the settings of an MLP generator."""
 
   latent_dim: int = setting(

@@ -9,14 +9,15 @@ it, which makes that true to the last bit.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, PartitionSpec
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gan_jax.types import (
   Array,
@@ -38,20 +39,30 @@ class Problem(NamedTuple):
 
   Attributes:
     init: key -> the initial state.
-    sample_batch: key -> the real batch of one step.
+    sample_batch: (key, data) -> the real batch of one step.
     step: the update rule.
-    evaluate: (state, key) -> scalars by name, measured at the state.
+    evaluate: (state, key, data) -> scalars by name, measured at the state.
     snapshot: (state, key) -> arrays by name, to draw the state.
     reference: arrays by name to draw beside a snapshot, whatever the state:
       the data.
+    data: a pytree of arrays on the device that batches are made of, one for all
+      members: () for a density. They are arguments of the compiled programs,
+      which would hold them as constants otherwise.
+    measure: (state, key, data) -> further scalars, too dear to evaluate as
+      often; None for none.
+    protocol: how metrics are measured, by name: what must be equal where two
+      results are compared.
   """
 
   init: Callable[[PRNGKey], TrainState]
-  sample_batch: Callable[[PRNGKey], Batch]
+  sample_batch: Callable[[PRNGKey, Any], Batch]
   step: Step
-  evaluate: Callable[[TrainState, PRNGKey], Metrics]
+  evaluate: Callable[[TrainState, PRNGKey, Any], Metrics]
   snapshot: Callable[[TrainState, PRNGKey], dict[str, Array]]
   reference: dict[str, Array]
+  data: Any = ()
+  measure: Callable[[TrainState, PRNGKey, Any], Metrics] | None = None
+  protocol: Mapping[str, str | int | float] = MappingProxyType({})
 
 
 class Keys(NamedTuple):
@@ -87,7 +98,12 @@ def init(problem: Problem, keys: Keys) -> Progress:
 
 
 def advance(
-  problem: Problem, progress: Progress, keys: Keys, start: Array, stop: Array
+  problem: Problem,
+  progress: Progress,
+  keys: Keys,
+  start: Array,
+  stop: Array,
+  data: Any = (),
 ) -> Progress:
   """Takes the steps start, ..., stop - 1 in one loop on the device.
 
@@ -97,6 +113,7 @@ def advance(
     keys: the member's keys.
     start: [] int32.
     stop: [] int32.
+    data: the problem's.
 
   Returns:
     The progress after `stop` steps.
@@ -105,7 +122,7 @@ def advance(
   def body(index, progress):
     key = jax.random.fold_in(keys.train, index)
     batch_key, step_key = jax.random.split(key)
-    batch = problem.sample_batch(batch_key)
+    batch = problem.sample_batch(batch_key, data)
     # The state's step is the index, which members share: so a condition on it,
     # such as that of a lazy penalty, is decided once for all of them under
     # `vmap` and only the branch taken is computed.
@@ -134,12 +151,14 @@ class Population(NamedTuple):
     init: keys -> progress.
     advance: (progress, keys, start, stop) -> progress.
     evaluate: (progress, keys) -> metrics, each [members].
+    measure: (progress, keys) -> the dear metrics, each [members].
     snapshot: (progress, keys) -> arrays, each [drawn members, ...].
   """
 
   init: Callable[[Keys], Progress]
   advance: Callable[[Progress, Keys, Any, Any], Progress]
   evaluate: Callable[[Progress, Keys], Metrics]
+  measure: Callable[[Progress, Keys], Metrics]
   snapshot: Callable[[Progress, Keys], dict[str, Array]]
 
 
@@ -206,7 +225,7 @@ def population(
     ValueError: if the devices do not divide the members.
   """
   return varied_population(
-    lambda _: problem, (), num_members, devices, num_drawn
+    lambda _: problem, (), num_members, devices, num_drawn, problem.data
   )
 
 
@@ -216,6 +235,7 @@ def varied_population(
   num_members: int,
   devices: Sequence[Device],
   num_drawn: int,
+  data: Any = (),
 ) -> Population:
   """Compiles one program for members whose problems differ in numbers.
 
@@ -227,6 +247,7 @@ def varied_population(
     num_members: how many; a multiple of the number of devices.
     devices: where to train.
     num_drawn: how many members, from the first, snapshots are taken of.
+    data: of all the problems.
 
   Returns:
     The compiled functions, as of `population`.
@@ -241,31 +262,50 @@ def varied_population(
   chex.assert_tree_shape_prefix(values, (num_members,))
   mesh = Mesh(np.asarray(devices), ("members",))
 
+  # Once, or every call would bring them to the devices.
+  data = jax.device_put(data, NamedSharding(mesh, PartitionSpec()))
+
   def compiled(function, num_shared=0, **kwargs):
     mapped = _over_members(function, num_shared, mesh)
     return functools.partial(jax.jit(mapped, **kwargs), values)
+
+  advance_members = compiled(
+    lambda values, progress, keys, *shared: advance(
+      make_problem(values), progress, keys, *shared
+    ),
+    num_shared=3,
+    donate_argnums=1,
+  )
+  evaluate = compiled(
+    lambda values, progress, keys, data: make_problem(values).evaluate(
+      progress.state, keys.evaluation, data
+    ),
+    num_shared=1,
+  )
+
+  def measure_member(values, progress, keys, data):
+    measure = make_problem(values).measure
+    return measure(progress.state, keys.evaluation, data) if measure else {}
+
+  measure = compiled(measure_member, num_shared=1)
 
   def snapshot(values, progress, keys):
     drawn = jax.tree.map(
       lambda x: x[:num_drawn], (values, progress.state, keys.evaluation)
     )
-    return jax.vmap(
-      lambda values, state, key: make_problem(values).snapshot(state, key)
-    )(*drawn)
+
+    def of_member(member):
+      values, state, key = member
+      return make_problem(values).snapshot(state, key)
+
+    return jax.lax.map(of_member, drawn)
 
   return Population(
     init=compiled(lambda values, keys: init(make_problem(values), keys)),
-    advance=compiled(
-      lambda values, progress, keys, start, stop: advance(
-        make_problem(values), progress, keys, start, stop
-      ),
-      num_shared=2,
-      donate_argnums=1,
+    advance=lambda progress, keys, start, stop: advance_members(
+      progress, keys, start, stop, data
     ),
-    evaluate=compiled(
-      lambda values, progress, keys: make_problem(values).evaluate(
-        progress.state, keys.evaluation
-      )
-    ),
+    evaluate=lambda progress, keys: evaluate(progress, keys, data),
+    measure=lambda progress, keys: measure(progress, keys, data),
     snapshot=functools.partial(jax.jit(snapshot), values),
   )

@@ -17,6 +17,20 @@ Variables = Mapping[str, Any]
 empty where a network has none."""
 Batch = Any
 """A pytree of arrays whose leading axes are all the batch."""
+
+
+class Labelled(NamedTuple):
+  """A batch whose samples have classes.
+
+  Attributes:
+    samples: [n, ...].
+    labels: [n] int32.
+  """
+
+  samples: Array
+  labels: Array
+
+
 Metrics = dict[str, Array]
 """Scalars by name, measured on the device."""
 

@@ -23,12 +23,17 @@ def apply(
   variables: Variables,
   inputs: Array,
   key: PRNGKey,
+  labels: Array | None = None,
 ) -> tuple[Array, Variables]:
-  """Applies a network in training mode and returns its updated variables."""
+  """Applies a network in training mode and returns its updated variables.
+
+  Only a conditional network is given labels.
+  """
   outputs, updated = network.apply(
     {"params": params, **variables},
     inputs,
     train=True,
+    **conditions(labels),
     rngs={"dropout": key},
     mutable=list(variables),
   )
@@ -36,11 +41,22 @@ def apply(
 
 
 def evaluate(
-  network: nn.Module, params: Params, variables: Variables, inputs: Array
+  network: nn.Module,
+  params: Params,
+  variables: Variables,
+  inputs: Array,
+  labels: Array | None = None,
 ) -> Array:
   """Applies a network as it is used after training."""
-  outputs: Any = network.apply({"params": params, **variables}, inputs)
+  outputs: Any = network.apply(
+    {"params": params, **variables}, inputs, **conditions(labels)
+  )
   return outputs
+
+
+def conditions(labels: Array | None) -> dict[str, Any]:
+  """Names the labels, where there are any, as a network takes them."""
+  return {} if labels is None else {"labels": labels}
 
 
 def generate(
@@ -50,11 +66,12 @@ def generate(
   variables: Variables,
   key: PRNGKey,
   n: int,
+  labels: Array | None = None,
 ) -> tuple[Array, Variables]:
   """Draws n samples in training mode, with the updated variables."""
   latents_key, dropout_key = jax.random.split(key)
   return apply(
-    generator, params, variables, latents(latents_key, n), dropout_key
+    generator, params, variables, latents(latents_key, n), dropout_key, labels
   )
 
 

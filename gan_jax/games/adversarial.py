@@ -14,7 +14,7 @@ from gan_jax.games.game import Game, pullbacks
 from gan_jax.losses import AdversarialLoss
 from gan_jax.penalties import Penalty
 from gan_jax.replay import Replay
-from gan_jax.types import Array, Players, PRNGKey
+from gan_jax.types import Array, Batch, Labelled, Players, PRNGKey
 
 MIN_SLOPE = 1e-18
 """Least size of a slope dJ_D/dlogit that `adversarial` divides by.
@@ -37,6 +37,7 @@ def adversarial(
   augment: Augment | None = None,
   replay: Replay | None = None,
   mixes_samples: bool | None = None,
+  num_classes: int = 0,
 ) -> Game:
   """Makes the game of a generator against a discriminator.
 
@@ -67,6 +68,10 @@ def adversarial(
       the others of its minibatch, as batch normalisation and the layers of
       `networks.minibatch` make it; None, for whether it has variables of its
       own. Spectral normalisation has, and mixes nothing.
+    num_classes: of a class-conditional game, whose batches are `Labelled` and
+      whose modules take `labels` [n] too; 0 for none. Generated samples have
+      the labels of the batch, so that the labels tell the discriminator
+      nothing about the origin; `sample` draws labels uniformly.
 
   Returns:
     The game. Its metrics are `discriminator_real` and `discriminator_fake`,
@@ -78,13 +83,18 @@ def adversarial(
   def init(key):
     generator_key, discriminator_key, latents_key = jax.random.split(key, 3)
     sample_latents = latents(latents_key, 1)
-    generator_collections = generator.init(generator_key, sample_latents)
-    sample = generator.apply(generator_collections, sample_latents)
+    labels = _networks.conditions(
+      jnp.zeros(1, jnp.int32) if num_classes else None
+    )
+    generator_collections = generator.init(
+      generator_key, sample_latents, **labels
+    )
+    sample = generator.apply(generator_collections, sample_latents, **labels)
     generator_params, generator_variables = _networks.split_variables(
       generator_collections
     )
     discriminator_params, discriminator_variables = _networks.split_variables(
-      discriminator.init(discriminator_key, sample)
+      discriminator.init(discriminator_key, sample, **labels)
     )
     if replay is not None:
       discriminator_variables = {
@@ -99,7 +109,7 @@ def adversarial(
   def mixes(variables):
     return bool(variables) if mixes_samples is None else mixes_samples
 
-  def judge(params, variables, batches, key):
+  def judge(params, variables, batches, labels, key):
     """Returns the logits [n] of each batch [n, ...], and the variables."""
     chex.assert_equal_shape(batches)
     # The dropout masks of a game do not depend on whether it augments.
@@ -111,18 +121,23 @@ def adversarial(
       logits = []
       for own_key, x in zip(keys, batches, strict=True):
         own, variables = _networks.apply(
-          discriminator, params, variables, x, own_key
+          discriminator, params, variables, x, own_key, labels
         )
         logits.append(own)
     else:
       together, variables = _networks.apply(
-        discriminator, params, variables, jnp.concatenate(batches), key
+        discriminator,
+        params,
+        variables,
+        jnp.concatenate(batches),
+        key,
+        None if labels is None else jnp.tile(labels, len(batches)),
       )
       logits = jnp.split(together, len(batches))
     chex.assert_shape(logits, (len(batches[0]), 1))
     return [own[:, 0] for own in logits], variables
 
-  def regularise(params, variables, real, fake, key):
+  def regularise(params, variables, real, fake, labels, key):
     cost, metrics = jnp.zeros(()), {}
     if discriminator_l2 is not None:
       kernels = [leaf for leaf in jax.tree.leaves(params) if leaf.ndim > 1]
@@ -132,7 +147,7 @@ def adversarial(
 
       def critic(x):
         logits, _ = _networks.apply(
-          discriminator, params, variables, x, dropout_key
+          discriminator, params, variables, x, dropout_key, labels
         )
         chex.assert_shape(logits, (len(x), 1))
         return logits[:, 0]
@@ -146,28 +161,30 @@ def adversarial(
     generator_key, discriminator_key, penalty_key, replay_key = (
       jax.random.split(key, 4)
     )
+    real, labels = _split(batch)
     fake, generator_variables = _networks.generate(
       generator,
       latents,
       params.generator,
       variables.generator,
       generator_key,
-      len(batch),
+      len(real),
+      labels,
     )
     own, memory = dict(variables.discriminator), {}
-    batches = [batch, fake]
+    batches = [real, fake]
     if replay is not None:
       mixed, memory[MEMORY] = replays.mix(
         own.pop(MEMORY), fake, replay.share, replay_key
       )
       batches.append(mixed)
     logits, discriminator_variables = judge(
-      params.discriminator, own, batches, discriminator_key
+      params.discriminator, own, batches, labels, discriminator_key
     )
     # The generator pays for the new samples, which are the second; the
     # discriminator for the mixed ones where there are any.
     extra_cost, extra_metrics = regularise(
-      params.discriminator, own, batch, batches[-1], penalty_key
+      params.discriminator, own, real, batches[-1], labels, penalty_key
     )
     return (
       Players(
@@ -184,6 +201,7 @@ def adversarial(
     if replay is not None or mixes(variables.discriminator):
       return pullbacks(costs)(params, variables, batch, key)
     generator_key, discriminator_key, penalty_key = jax.random.split(key, 3)
+    real, labels = _split(batch)
     fake, pull_generator, generator_variables = jax.vjp(
       lambda own: _networks.generate(
         generator,
@@ -191,14 +209,15 @@ def adversarial(
         own,
         variables.generator,
         generator_key,
-        len(batch),
+        len(real),
+        labels,
       ),
       params.generator,
       has_aux=True,
     )
     logits, pull_discriminator, discriminator_variables = jax.vjp(
       lambda own, fake: judge(
-        own, variables.discriminator, [batch, fake], discriminator_key
+        own, variables.discriminator, [real, fake], labels, discriminator_key
       ),
       params.discriminator,
       fake,
@@ -226,7 +245,14 @@ def adversarial(
     # itself: costs add, and so do their gradients.
     (extra_cost, extra_metrics), extra_gradient = jax.value_and_grad(
       regularise, has_aux=True
-    )(params.discriminator, variables.discriminator, batch, fake, penalty_key)
+    )(
+      params.discriminator,
+      variables.discriminator,
+      real,
+      fake,
+      labels,
+      penalty_key,
+    )
     return (
       Players(
         generator_gradient,
@@ -240,8 +266,16 @@ def adversarial(
     )
 
   def sample(params, variables, key, n):
+    labels = None
+    if num_classes:
+      key, labels_key = jax.random.split(key)
+      labels = jax.random.randint(labels_key, n, 0, num_classes)
     return _networks.evaluate(
-      generator, params.generator, variables.generator, latents(key, n)
+      generator,
+      params.generator,
+      variables.generator,
+      latents(key, n),
+      labels,
     )
 
   def discriminate(params, variables, x):
@@ -250,4 +284,11 @@ def adversarial(
     chex.assert_shape(logits, (len(x), 1))
     return logits[:, 0]
 
-  return Game(init, costs, sample, gradients, discriminate)
+  return Game(
+    init, costs, sample, gradients, None if num_classes else discriminate
+  )
+
+
+def _split(batch: Batch) -> tuple[Array, Array | None]:
+  """Splits a batch into its samples and their labels, if it has any."""
+  return batch if isinstance(batch, Labelled) else (batch, None)

@@ -1,5 +1,7 @@
 """Every word that a flag takes makes something that trains."""
 
+from typing import Any
+
 import jax
 import numpy as np
 import optax
@@ -43,7 +45,7 @@ class ChoicesTest(parameterized.TestCase):
       problem.step, compiler_options={"xla_backend_optimization_level": 0}
     )
     for key in keys[1:]:
-      state, metrics = step(state, problem.sample_batch(key), key)
+      state, metrics = step(state, problem.sample_batch(key, problem.data), key)
       for name, value in metrics.items():
         self.assertTrue(np.isfinite(value), name)
     for player, old, new in zip(
@@ -72,7 +74,7 @@ class ChoicesTest(parameterized.TestCase):
       last = ratio
 
     optimizer = OPTIMIZERS["optimistic_adam"].make(rate, beta1, beta2, 0.0)
-    params = np.zeros(3)
+    params: Any = np.zeros(3)
     state = optimizer.init(params)
     for gradient in gradients:
       updates, state = optimizer.update(gradient, state, params)

@@ -36,12 +36,12 @@ def counting_problem(fails_at=None):
 
   return training.Problem(
     init=init,
-    sample_batch=lambda key: None,
+    sample_batch=lambda key, data: None,
     step=lambda state, batch, key: (
       state.replace(step=state.step + 1),
       costs(state),
     ),
-    evaluate=lambda state, key: {
+    evaluate=lambda state, key, data: {
       **costs(state),
       "steps": state.step.astype(float),
     },
@@ -59,12 +59,21 @@ def odd_seeds(seeds):
   ]
 
 
-def train(problem, seeds, num_steps, log_every, logs=None, devices=1):
+def train(
+  problem,
+  seeds,
+  num_steps,
+  log_every,
+  logs=None,
+  devices=1,
+  measure_every=1,
+):
   return driver.train(
     problem,
     seeds,
     num_steps,
     log_every,
+    measure_every,
     jax.devices()[:devices],
     on_chunk=lambda step: None,
     on_log=(logs if logs is not None else []).append,
@@ -83,6 +92,30 @@ class DriverTest(parameterized.TestCase):
     np.testing.assert_array_equal(outcome.snapshots["count"], [expected] * 2)
     np.testing.assert_array_equal(outcome.snapshots["x"], [0, 1, 2])
     self.assertGreater(outcome.steps_per_second, 0)
+
+  def test_dear_metrics_are_measured_first_last_and_when_due(self):
+    problem = counting_problem()._replace(
+      measure=lambda state, key, data: {"dear": 2.0 * state.step.astype(float)}
+    )
+    logs = []
+    outcome = train(problem, [0, 1], 11, 2, logs, measure_every=4)
+    np.testing.assert_array_equal(outcome.steps, [0, 2, 4, 6, 8, 10, 11])
+    nan = np.nan
+    np.testing.assert_array_equal(
+      outcome.metrics["dear"], [[0, nan, 8, nan, 16, nan, 22]] * 2
+    )
+    self.assertEqual(
+      ["dear" in log.metrics for log in logs],
+      [True, False, True, False, True, False, True],
+    )
+
+  def test_a_row_late_for_a_measurement_has_it(self):
+    problem = counting_problem()._replace(
+      measure=lambda state, key, data: {"dear": state.step.astype(float)}
+    )
+    outcome = train(problem, [0], 12, 3, measure_every=4)
+    nan = np.nan
+    np.testing.assert_array_equal(outcome.metrics["dear"], [[0, nan, 6, 9, 12]])
 
   def test_members_that_fill_up_devices_are_dropped(self):
     outcome = train(counting_problem(), [0, 1, 2], 2, 1, devices=2)

@@ -31,6 +31,7 @@ class RegistryTest(parameterized.TestCase):
       seeds=[3, 4],
       num_steps=settings.steps,
       log_every=settings.log_interval(),
+      measure_every=settings.evaluation_interval(),
       devices=jax.devices()[:1],
       on_chunk=lambda step: None,
       on_log=logs.append,

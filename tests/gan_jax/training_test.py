@@ -26,9 +26,9 @@ def ring_problem(learning_rate=1e-2):
   density = densities.ring()
   return training.Problem(
     init=lambda key: steps.init_state(game, optimizers, key),
-    sample_batch=lambda key: density.sample(key, 16),
+    sample_batch=lambda key, data: density.sample(key, 16),
     step=steps.simultaneous(game, optimizers),
-    evaluate=lambda state, key: {
+    evaluate=lambda state, key, data: {
       "mean": jnp.mean(game.sample(state.params, state.variables, key, 8))
     },
     snapshot=lambda state, key: {
@@ -86,7 +86,9 @@ class TrainingTest(parameterized.TestCase):
       batch_key, step_key = jax.random.split(
         jax.random.fold_in(keys.train, index)
       )
-      state, _ = problem.step(state, problem.sample_batch(batch_key), step_key)
+      state, _ = problem.step(
+        state, problem.sample_batch(batch_key, ()), step_key
+      )
     alone = jax.tree.map(lambda x: x[0], progress.state)
     chex.assert_trees_all_close(alone, state, atol=1e-5)
 
@@ -132,9 +134,9 @@ class TrainingTest(parameterized.TestCase):
 
     problem = training.Problem(
       init,
-      lambda key: None,
+      lambda key, data: None,
       step,
-      lambda state, key: {"step": state.step},
+      lambda state, key, data: {"step": state.step},
       lambda state, key: {},
       {},
     )
@@ -190,9 +192,11 @@ class VariedPopulationTest(parameterized.TestCase):
           Players({}, {}),
           Players((), ()),
         ),
-        lambda key: None,
+        lambda key, data: None,
         step,
-        lambda state, key: {"moved": state.params.generator - values["start"]},
+        lambda state, key, data: {
+          "moved": state.params.generator - values["start"]
+        },
         lambda state, key: {"rate": values["rate"]},
         {},
       )
