@@ -1,0 +1,224 @@
+"""Prepares a dataset: `python -m experiments.prepare_data --dataset=mnist`."""
+
+import contextlib
+import dataclasses
+import fcntl
+import os
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from experiments import command_line, console
+from experiments.fields import setting
+from gan_jax.data import image_decoding, image_files, images
+
+USAGE = f"""\
+python -m experiments.prepare_data --dataset=NAME [--source=PATH]
+
+Prepares {", ".join(images.PREPARED)} as TensorFlow Datasets
+does, without TensorFlow. The official files are downloaded and their checksums
+compared; files that are whole are kept in DATA_DIR/downloads, so that a second
+try goes on after the last of them. With --source nothing is downloaded."""
+
+DOWNLOADS = "downloads"
+"""The folder of a data_dir that TFDS keeps official files in."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PrepareOptions:
+  """The flags of this command."""
+
+  dataset: str = setting("", "what to prepare", choices=images.PREPARED)
+  source: str = setting(
+    "",
+    "what to take instead of a download: a folder of IDX files, a folder or "
+    "zip of images (train/CLASS/x.jpg, CLASS/x.jpg or x.jpg), or a folder with "
+    "the official archives",
+  )
+  data_dir: str = setting(
+    "", "where to put it; the folder that TFDS itself uses where none is named"
+  )
+  overwrite: bool = setting(False, "replace a dataset that is there")
+
+
+def run(argv: list[str]) -> int:
+  """Runs the command and returns its exit code."""
+  options, _ = command_line.read(argv, PrepareOptions, (), USAGE)
+  if not options.dataset:
+    raise command_line.UsageError(
+      f"--dataset is missing; it must be one of {', '.join(images.PREPARED)}"
+    )
+  # Its import takes longer than all that can be wrong with the flags.
+  from experiments import tfds_builders
+
+  dataset = options.dataset
+  data_dir = images.default_data_dir()
+  if options.data_dir:
+    data_dir = Path(options.data_dir).expanduser()
+  official = tfds_builders.official(dataset)
+  target = data_dir / dataset / str(official.VERSION)
+  _check_free(target, options.overwrite)
+  source = Path(options.source).expanduser() if options.source else None
+  try:
+    splits, skipped = _prepare(dataset, source, data_dir, target)
+  except image_files.ImagesError as error:
+    raise command_line.UsageError(str(error)) from error
+  except tfds_builders.DownloadError as error:
+    raise command_line.UsageError(
+      f"{error}; files that are whole are kept: try again, or pass --source"
+    ) from error
+  except KeyboardInterrupt:
+    console.say("interrupted; files that are whole are kept")
+    sys.stdout.flush()
+    # The thread that downloads would otherwise go on to the end of its file.
+    os._exit(command_line.INTERRUPTED_EXIT_CODE)
+  for split, reasons in skipped.items():
+    if reasons:
+      console.say(
+        f"{split}: skipped {len(reasons):,} images that cannot be decoded; "
+        f"the first: {reasons[0]}"
+      )
+  sizes = [f"{info.num_examples:,} {name}" for name, info in splits.items()]
+  print(f"prepared {' and '.join(sizes)} images of {dataset}")
+  print(f"written to {target}")
+  return 0
+
+
+def _check_free(target: Path, overwrite: bool) -> None:
+  """Raises UsageError if what is at a path may not be replaced."""
+  if not target.exists():
+    return
+  if not overwrite:
+    raise command_line.UsageError(
+      f"{target} exists; choose another --data_dir or pass --overwrite"
+    )
+  if not (target / "dataset_info.json").is_file():
+    raise command_line.UsageError(
+      f"{target} is no prepared dataset, so --overwrite leaves it alone; "
+      "choose another --data_dir"
+    )
+
+
+def _official_files(official: Any, source: Path) -> Path | None:
+  """Returns a folder of what would be downloaded, or None if it is not."""
+  names = {info.filename for info in official.url_infos.values()}
+  # The files of MNIST are read as they are: gzipped again, or unpacked, they
+  # are the same images, but have another checksum.
+  if any(name.endswith("-ubyte.gz") for name in names):
+    return None
+  return source if all((source / name).is_file() for name in names) else None
+
+
+def _find(dataset: str, source: Path, split: str) -> image_files.Source:
+  """Returns the files of a split, or raises ImagesError."""
+  found = image_files.find(dataset, source, split) or image_files.find(
+    image_files.FOLDER, source, split
+  )
+  if found is None:
+    raise image_files.ImagesError(f"there is no {source}")
+  return found
+
+
+@contextlib.contextmanager
+def _alone(data_dir: Path) -> Iterator[None]:
+  """Makes a folder and keeps it from other processes of this command."""
+  data_dir.mkdir(parents=True, exist_ok=True)
+  handle = os.open(data_dir, os.O_RDONLY)
+  try:
+    try:
+      fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+      raise command_line.UsageError(
+        f"another process prepares a dataset in {data_dir}; wait for it"
+      ) from None
+    yield
+  finally:
+    os.close(handle)
+
+
+def _prepare(
+  dataset: str, source: Path | None, data_dir: Path, target: Path
+) -> tuple[Mapping[str, Any], Mapping[str, list[str]]]:
+  """Prepares a dataset from a download or from files.
+
+  Args:
+    dataset: its name.
+    source: of the files; they are downloaded if None.
+    data_dir: where downloads are kept.
+    target: where the dataset goes.
+
+  Returns:
+    What TFDS says of each split, and why images of each were skipped, by name.
+  """
+  from experiments import tfds_builders
+
+  archives = source and _official_files(tfds_builders.official(dataset), source)
+  with contextlib.ExitStack() as stack:
+    if source and not archives:
+      contents = {
+        split: stack.enter_context(_find(dataset, source, split).open())
+        for split in ("train", "test")
+      }
+      stack.enter_context(image_decoding.decoding())
+      builder, skipped = tfds_builders.reading(dataset, contents, source)
+      console.say(f"preparing {dataset} from {source}")
+    else:
+      builder, skipped = tfds_builders.downloading(dataset), {}
+      where = archives or data_dir / DOWNLOADS
+      console.say(f"preparing {dataset} from the official files in {where}")
+    stack.enter_context(_alone(data_dir))
+    return _build(builder, data_dir, target, archives), skipped
+
+
+def _build(
+  builder_class: Any, data_dir: Path, target: Path, archives: Path | None
+) -> Mapping[str, Any]:
+  """Prepares beside the target, and moves there what is whole.
+
+  Args:
+    builder_class: what prepares.
+    data_dir: where downloads are kept.
+    target: the place, of which only a prepared dataset is replaced.
+    archives: a folder that has the official files already, or None.
+
+  Returns:
+    What TFDS says of each split, by name.
+  """
+  import tensorflow_datasets as tfds
+
+  staging, downloads = (
+    data_dir / f".partial-{builder_class.name}",
+    data_dir / DOWNLOADS,
+  )
+  tfds.display_progress_bar(sys.stderr.isatty())
+  try:
+    _remove_partial(staging, downloads)
+    builder = builder_class(data_dir=staging)
+    builder.download_and_prepare(
+      download_dir=downloads,
+      download_config=tfds.download.DownloadConfig(
+        manual_dir=archives,
+        try_download_gcs=False,
+        force_checksums_validation=True,
+      ),
+      file_format="array_record",
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if target.exists():
+      target.rename(staging / "replaced")
+    (staging / target.relative_to(data_dir)).rename(target)
+    return builder.info.splits
+  finally:
+    _remove_partial(staging, downloads)
+
+
+def _remove_partial(staging: Path, downloads: Path) -> None:
+  """Removes what a preparation that was cut off has left."""
+  for path in (staging, *downloads.glob("*/*.tmp.*")):
+    shutil.rmtree(path, ignore_errors=True)
+
+
+if __name__ == "__main__":
+  command_line.main(run)

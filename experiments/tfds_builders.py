@@ -1,0 +1,305 @@
+"""The official dataset builders of TFDS, made to prepare without TensorFlow.
+
+They open files with `tf.io` and write PNG with `tf.image`. These subclasses
+differ in that alone: what they leave, the official builders read.
+"""
+
+import io
+import logging
+import sys
+import tarfile
+import urllib.parse
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import requests
+import tensorflow_datasets as tfds
+from PIL import Image
+from tensorflow_datasets.core import registered
+from tensorflow_datasets.core.download import (
+  download_manager,
+  downloader,
+  util,
+)
+
+from gan_jax.data import image_decoding, image_files
+from gan_jax.data.image_files import Contents
+
+Examples = Iterator[tuple[Any, dict[str, Any]]]
+"""Pairs of a key, which TFDS shuffles by, and the features of an example."""
+
+SQUARE = {"mnist": (28, 1), "fashion_mnist": (28, 1), "cifar10": (32, 3)}
+"""Size and channels of the datasets whose images are all alike."""
+
+# A file of a user's may be of any size: it is checked at this one.
+_CHECKED_SIZE = 64
+
+
+# With TFDS's ten, whose waits double, it takes minutes to say that there is no
+# network.
+downloader.MAX_RETRIES = 5
+# The last failure, which ends the command, says all that the others did.
+logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
+
+
+class DownloadError(Exception):
+  """A download that failed; the message is one line."""
+
+
+def official(dataset: str) -> Any:
+  """Returns the builder class of a dataset that TFDS itself has."""
+  return tfds.builder_cls(dataset)
+
+
+def _subclass(
+  dataset: str,
+  generate: Callable[[Any, Any], Mapping[str, Examples]],
+  info: Callable[[Any, Any], Any] = lambda builder, own: own,
+) -> Any:
+  """Returns an official builder with other examples.
+
+  Args:
+    dataset: its name.
+    generate: (builder, download manager) -> the examples of each split.
+    info: (builder, the official description) -> the description.
+  """
+  base = official(dataset)
+
+  with registered.skip_registration():
+
+    class Builder(base):
+      name = dataset
+      # Found by the place of a class's own source, unless they are given.
+      pkg_dir_path = base.pkg_dir_path
+      url_infos = base.url_infos
+
+      def _info(self):
+        return info(self, super()._info())
+
+      def _split_generators(self, dl_manager):
+        return generate(self, dl_manager)
+
+      def _log_download_bytes(self):
+        """Prints nothing, on the standard output least of all."""
+
+      def _log_download_done(self):
+        """Prints nothing either."""
+
+  return Builder
+
+
+def downloading(dataset: str) -> Any:
+  """Returns a builder that downloads what the official one does."""
+  generate = {"cifar10": _cifar10, "celeb_a": _celeb_a}.get(dataset, _mnist)
+  return _subclass(dataset, generate)
+
+
+def _download(dl_manager: Any, urls: Mapping[str, str]) -> dict[str, Path]:
+  """Downloads files one after another; those that are whole are kept.
+
+  All at once, the failure of one would wait for the others and lose them.
+
+  Args:
+    dl_manager: of TFDS, which compares checksums.
+    urls: by name.
+
+  Returns:
+    Where they are, by name.
+
+  Raises:
+    DownloadError: for the first that fails.
+  """
+  paths = {}
+  for name, url in urls.items():
+    try:
+      paths[name] = Path(dl_manager.download(url))
+    except download_manager.NonMatchingChecksumError as error:
+      # The advice that follows is for maintainers of TFDS.
+      facts, _, _ = str(error).partition("To debug")
+      raise DownloadError(" ".join(facts.split())) from error
+    except (
+      util.DownloadError,
+      requests.RequestException,
+      # Of a page that Google Drive sends instead of a file.
+      ImportError,
+      ValueError,
+    ) as error:
+      raise DownloadError(f"{url} failed: {_cause(error)}") from error
+  return paths
+
+
+def _cause(error: BaseException) -> str:
+  """Says in a line what an exception started from."""
+  while error.__cause__ or error.__context__:
+    error = error.__cause__ or error.__context__ or error
+  return " ".join(str(error).split())
+
+
+def _png(pixels: np.ndarray) -> bytes:
+  """Writes uint8 [h, w] or [h, w, c] as PNG."""
+  file = io.BytesIO()
+  squeezed = pixels[..., 0] if pixels.shape[-1] == 1 else pixels
+  Image.fromarray(squeezed).save(file, "PNG")
+  return file.getvalue()
+
+
+def _mnist(builder: Any, dl_manager: Any) -> dict[str, Examples]:
+  """Gives the examples of (Fashion-)MNIST."""
+  names = {
+    (split, kind): f"{prefix}-{kind}-ubyte.gz"
+    for split, prefix in (("train", "train"), ("test", "t10k"))
+    for kind in ("images-idx3", "labels-idx1")
+  }
+  paths = _download(
+    dl_manager,
+    {name: urllib.parse.urljoin(builder.URL, name) for name in names.values()},
+  )
+
+  def examples(split):
+    images = image_files.read_idx(paths[names[split, "images-idx3"]], 3)
+    labels = image_files.read_idx(paths[names[split, "labels-idx1"]], 1)
+    for key, (image, label) in enumerate(zip(images, labels, strict=True)):
+      yield key, {"image": _png(image), "label": int(label)}
+
+  return {split: examples(split) for split in ("train", "test")}
+
+
+def _cifar10(builder: Any, dl_manager: Any) -> dict[str, Examples]:
+  """Gives the examples of CIFAR-10."""
+  about = builder._cifar_info
+  path = _download(dl_manager, {"all": about.url})["all"]
+
+  def read(name):
+    with tarfile.open(path) as archive:
+      member = archive.extractfile(about.prefix + name)
+      if member is None:
+        raise image_files.ImagesError(f"{path} has no {name}")
+      return member.read()
+
+  names = read(about.label_files[0]).decode().split("\n")
+  builder.info.features["label"].names = [name for name in names if name]
+
+  def examples(split, files):
+    records = np.concatenate(
+      [np.frombuffer(read(file), np.uint8).reshape(-1, 3073) for file in files]
+    )
+    # A record is its label and the three planes of its colours.
+    planes = records[:, 1:].reshape(-1, 3, 32, 32)
+    for key, image in enumerate(planes.transpose(0, 2, 3, 1)):
+      yield (
+        key,
+        {
+          "id": f"{split}_{key:05d}",
+          "image": _png(image),
+          "label": int(records[key, 0]),
+        },
+      )
+
+  return {
+    "train": examples("train", about.train_files),
+    "test": examples("test", about.test_files),
+  }
+
+
+class _ZipImages:
+  """The files of a zip by their last names, read when they are asked for."""
+
+  def __init__(self, path: Path):
+    self._archive = zipfile.ZipFile(path)
+    self._names = {
+      name.rsplit("/", 1)[-1]: name for name in self._archive.namelist()
+    }
+
+  def __getitem__(self, name: str) -> bytes:
+    return self._archive.read(self._names[name])
+
+
+def _celeb_a(builder: Any, dl_manager: Any) -> dict[str, Examples]:
+  """Gives the examples of CelebA, its JPEG files as they are."""
+  module = sys.modules[official("celeb_a").__module__]
+  paths = _download(
+    dl_manager,
+    {
+      "img_align_celeba": module.IMG_ALIGNED_DATA,
+      "list_eval_partition": module.EVAL_LIST,
+      "list_attr_celeba": module.ATTR_DATA,
+      "landmarks_celeba": module.LANDMARKS_DATA,
+      "identity_celeba": module.IDENTITY_DATA,
+    },
+  )
+  images = _ZipImages(paths["img_align_celeba"])
+  return {
+    split: builder._generate_examples(number, paths, images)
+    for number, split in enumerate(("train", "validation", "test"))
+  }
+
+
+def reading(
+  dataset: str, contents: Mapping[str, Contents], where: Path
+) -> tuple[Any, dict[str, list[str]]]:
+  """Returns a builder that takes images which are already there.
+
+  Images of SQUARE datasets are scaled and cut to the official size; those of
+  CelebA stay the files they are, without the annotations.
+
+  Args:
+    dataset: its name.
+    contents: the images of each split.
+    where: they lie, for the description.
+
+  Returns:
+    The builder, and the reasons for which images of each split were skipped,
+    which grow while it prepares.
+  """
+  skipped = {split: [] for split in contents}
+  class_names = contents["train"].class_names
+  size, channels = SQUARE.get(dataset, (_CHECKED_SIZE, 3))
+
+  def info(builder, own):
+    features: dict[str, Any] = {"image": tfds.features.Image()}
+    if dataset in SQUARE:
+      features = dict(own.features.items())
+    if class_names:
+      features["label"] = tfds.features.ClassLabel(names=list(class_names))
+    return tfds.core.DatasetInfo(
+      builder=builder,
+      description=f"{dataset}, prepared from {where}.",
+      features=tfds.features.FeaturesDict(features),
+      homepage=own.homepage,
+      citation=own.citation,
+    )
+
+  def examples(builder, split):
+    num_images, read_some, _ = contents[split]
+    features = builder.info.features
+    for key in range(num_images):
+      (example,) = read_some(key, key + 1)
+      pixels, reason = image_decoding.try_decode(example.read, size, channels)
+      if pixels is None:
+        skipped[split].append(reason)
+        continue
+      record = {
+        "image": _png(pixels) if dataset in SQUARE else _file(example.read()),
+        "id": f"{split}_{key:05d}",
+        "label": example.label,
+      }
+      yield key, {name: record[name] for name in features}
+    if len(skipped[split]) == num_images:
+      raise image_files.ImagesError(
+        f"none of the {num_images:,} {split} images of {where} can be decoded"
+        + "".join(f"; the first: {reason}" for reason in skipped[split][:1])
+      )
+
+  def generate(builder, dl_manager):
+    del dl_manager
+    return {split: examples(builder, split) for split in contents}
+
+  return _subclass(dataset, generate, info), skipped
+
+
+def _file(raw: bytes | np.ndarray) -> bytes:
+  """Returns an image's file, or makes one of its pixels."""
+  return raw if isinstance(raw, bytes) else _png(raw)

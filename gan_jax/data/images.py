@@ -1,0 +1,343 @@
+"""Image datasets as arrays of bytes, decoded once, and minibatches of them."""
+
+import concurrent.futures
+import contextlib
+import hashlib
+import io
+import json
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from gan_jax.data import image_decoding, image_files
+from gan_jax.data.image_files import FOLDER, NO_LABEL, ImagesError, Source
+from gan_jax.types import PRNGKey
+
+PREPARED = ("mnist", "fashion_mnist", "cifar10", "celeb_a")
+"""The datasets that TensorFlow Datasets prepares."""
+
+# To be raised whenever the same files are decoded to other bits.
+_FORMAT_VERSION = 1
+_IMAGES_PER_TASK = 64
+_NUM_REASONS = 5
+
+
+class NotPreparedError(ImagesError):
+  """A dataset that is yet to be prepared.
+
+  Attributes:
+    dataset: its name.
+    data_dir: where it was looked for.
+  """
+
+  def __init__(self, dataset: str, data_dir: Path):
+    super().__init__(f"dataset {dataset} is not prepared in {data_dir}")
+    self.dataset = dataset
+    self.data_dir = data_dir
+
+
+class Images(NamedTuple):
+  """The images of a split.
+
+  Attributes:
+    pixels: uint8 [n, height, width, channels]; a read-only memory map of the
+      cache where there is one.
+    labels: int32 [n], or None if the images have no classes.
+    class_names: by label; empty without labels.
+    num_skipped: images that could not be decoded and are not among the n.
+    reasons: of the first few skipped images, why.
+  """
+
+  pixels: np.ndarray
+  labels: np.ndarray | None
+  class_names: tuple[str, ...]
+  num_skipped: int
+  reasons: tuple[str, ...] = ()
+
+
+class Sampler(NamedTuple):
+  """Draws minibatches.
+
+  Attributes:
+    data: pytree of arrays on the device; () if images are streamed.
+    draw: (data, key, n) -> (images, labels): float32 [n, h, w, c] in [-1, 1]
+      and int32 [n], all zero if there are no classes.
+  """
+
+  data: Any
+  draw: Callable[[Any, PRNGKey, int], tuple[Array, Array]]
+
+
+def default_data_dir() -> Path:
+  """Returns where TensorFlow Datasets keeps what it prepares."""
+  # As tfds.core.constants does, whose import takes longer than a cached load.
+  home = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+  return Path(home).expanduser()
+
+
+def load(
+  dataset: str,
+  data_dir: Path | None,
+  split: str,
+  size: int,
+  channels: int,
+  cache_dir: Path | None,
+  on_progress: Callable[[int, int], None] | None = None,
+) -> Images:
+  """Loads a split of an image dataset.
+
+  Each image is scaled until its shorter side is `size` and its middle is cut
+  out. Images that cannot be decoded are left out and counted.
+
+  Args:
+    dataset: one of PREPARED, or FOLDER.
+    data_dir: what TFDS prepared the dataset in, its own default if None; or a
+      folder of IDX files, a folder of images or a zip of images, which are read
+      instead. Their folders `train` and `test` are splits (without them a tenth
+      is the test split), and folders in these are classes.
+    split: `train` or `test`.
+    size: height and width of the result.
+    channels: 1 for grey, 3 for colour.
+    cache_dir: where decoded images are kept for the next time; nowhere if None.
+    on_progress: is told (done, total) while images are decoded.
+
+  Returns:
+    The images, in an order that their names decide.
+
+  Raises:
+    NotPreparedError: if one of PREPARED is not in `data_dir`.
+    ImagesError: if there are no images, or none can be decoded.
+  """
+  if dataset not in (*PREPARED, FOLDER) or split not in ("train", "test"):
+    raise ValueError(f"there is no {split!r} split of a dataset {dataset!r}")
+  if size < 1 or channels not in (1, 3):
+    raise ValueError(f"images cannot be {size} x {size} x {channels}")
+  if dataset == FOLDER and data_dir is None:
+    raise ImagesError(f"dataset {FOLDER} needs a folder or zip of images")
+  root = (data_dir or default_data_dir()).resolve()
+  source = image_files.find(
+    dataset, root, split, prepared_only=data_dir is None
+  )
+  if source is None and dataset == FOLDER:
+    raise ImagesError(f"there is no {root}")
+  if source is None:
+    raise NotPreparedError(dataset, root)
+  if cache_dir is None:
+    buffer = io.BytesIO()
+    about = _decode_into(buffer, source, size, channels, on_progress)
+    buffer.seek(0)
+    return _images(np.load(buffer), about)
+
+  identity = [_FORMAT_VERSION, dataset, split, size, channels, source.stamp]
+  key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+  name = f"{dataset}-{split}-{size}x{size}x{channels}-{key}"
+  pixels_path, about_path = (
+    cache_dir / f"{name}{suffix}" for suffix in (".npy", ".json")
+  )
+  try:
+    return _read_cache(pixels_path, about_path, size, channels)
+  except (OSError, ValueError, LookupError, TypeError, EOFError):
+    # None is there, or it is damaged.
+    cache_dir.mkdir(parents=True, exist_ok=True)
+  with _replacing(pixels_path) as file:
+    about = _decode_into(file, source, size, channels, on_progress)
+  with _replacing(about_path) as file:
+    file.write(json.dumps(about).encode())
+  return _read_cache(pixels_path, about_path, size, channels)
+
+
+def _read_cache(
+  pixels_path: Path, about_path: Path, size: int, channels: int
+) -> Images:
+  """Maps decoded images into memory, or raises one of many errors."""
+  about = json.loads(about_path.read_bytes())
+  pixels = np.load(pixels_path, mmap_mode="r")
+  shape = (about["num_images"], size, size, channels)
+  if pixels.shape != shape or pixels.dtype != np.uint8:
+    raise ValueError("pixels and their description are not of one decoding")
+  return _images(pixels, about)
+
+
+def _images(pixels: np.ndarray, about: dict[str, Any]) -> Images:
+  """Joins pixels and what else `_decode_into` found."""
+  labels = about["labels"]
+  return Images(
+    pixels,
+    None if labels is None else np.asarray(labels, np.int32),
+    tuple(about["class_names"]),
+    about["num_skipped"],
+    tuple(about["reasons"]),
+  )
+
+
+@contextlib.contextmanager
+def _replacing(path: Path) -> Iterator[BinaryIO]:
+  """Opens a file that takes the place of another when it is whole."""
+  partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+  try:
+    with partial.open("w+b") as file:
+      yield file
+      file.flush()
+      os.fsync(file.fileno())
+    partial.replace(path)
+  finally:
+    partial.unlink(missing_ok=True)
+
+
+def _decode_into(
+  file: BinaryIO,
+  source: Source,
+  size: int,
+  channels: int,
+  on_progress: Callable[[int, int], None] | None,
+) -> dict[str, Any]:
+  """Writes the pixels of a source as .npy; returns what else there is to it."""
+
+  def write_head(num_images):
+    # NumPy pads the head, so that it is as long for any number of images.
+    file.seek(0)
+    np.lib.format.write_array_header_1_0(
+      file,
+      {
+        "shape": (num_images, size, size, channels),
+        "fortran_order": False,
+        "descr": "|u1",
+      },
+    )
+
+  labels, reasons, done = [], [], 0
+  with contextlib.ExitStack() as stack:
+    contents = stack.enter_context(source.open())
+    total = contents.num_images
+    stack.enter_context(image_decoding.decoding())
+    write_head(total)
+
+    def decode(start):
+      stop = min(start + _IMAGES_PER_TASK, total)
+      return [
+        (
+          example.label,
+          *image_decoding.try_decode(example.read, size, channels),
+        )
+        for example in contents.examples(start, stop)
+      ]
+
+    num_cores = len(os.sched_getaffinity(0))
+    pool = concurrent.futures.ThreadPoolExecutor(num_cores)
+    # An error, or Ctrl-C, is not to wait for all other images.
+    stack.callback(pool.shutdown, cancel_futures=True)
+    for task in pool.map(decode, range(0, total, _IMAGES_PER_TASK)):
+      for label, pixels, reason in task:
+        if pixels is None:
+          reasons.append(reason)
+        else:
+          file.write(pixels.tobytes())
+          labels.append(label)
+      done += len(task)
+      if on_progress is not None:
+        on_progress(done, total)
+  if not labels:
+    raise ImagesError(
+      f"none of the {total:,} images of {source.path} can be decoded"
+      + (f"; the first: {reasons[0]}" if reasons else "")
+    )
+  write_head(len(labels))
+  has_labels = any(label != NO_LABEL for label in labels)
+  return {
+    "num_images": len(labels),
+    "labels": labels if has_labels else None,
+    "class_names": contents.class_names if has_labels else (),
+    "num_skipped": len(reasons),
+    "reasons": reasons[:_NUM_REASONS],
+  }
+
+
+def to_unit(pixels: Array) -> Array:
+  """Scales bytes to [-1, 1]: (2 p - 255) / 255.
+
+  Args:
+    pixels: uint8, any shape.
+
+  Returns:
+    float32, of that shape; 0 and 255 become -1 and 1 exactly.
+  """
+  chex.assert_type(pixels, jnp.uint8)
+  # One rounding only, of the product: XLA would compile p / 127.5 - 1 to other
+  # bits within a larger program.
+  return (2 * pixels.astype(jnp.float32) - 255) * np.float32(1 / 255)
+
+
+def to_pixels(values: Array) -> Array:
+  """Rounds [-1, 1] to bytes, the inverse of `to_unit`.
+
+  Args:
+    values: float32, any shape; what is outside the range is clipped.
+
+  Returns:
+    uint8, of that shape.
+  """
+  chex.assert_type(values, jnp.float32)
+  return jnp.clip(jnp.round((values + 1) * 127.5), 0, 255).astype(jnp.uint8)
+
+
+def sampler(images: Images, on_device: bool) -> Sampler:
+  """Returns a sampler of images, uniformly and with replacement.
+
+  What is drawn is a function of the key alone, to the bit the same on and off
+  the device.
+
+  Args:
+    images: n images.
+    on_device: whether the device holds all pixels, or reads those of each
+      minibatch from the host's memory or disk.
+
+  Returns:
+    The sampler.
+  """
+  chex.assert_rank(images.pixels, 4)
+  chex.assert_type(images.pixels, jnp.uint8)
+  num_images, *shape = images.pixels.shape
+  host_labels = images.labels
+  if host_labels is None:
+    host_labels = np.zeros(num_images, np.int32)
+  chex.assert_shape(host_labels, (num_images,))
+  pixels = images.pixels
+
+  def indices(key, n):
+    return jax.random.randint(key, (n,), 0, num_images)
+
+  if on_device:
+
+    def draw_resident(data, key, n):
+      device_pixels, labels = data
+      chosen = indices(key, n)
+      return to_unit(device_pixels[chosen]), labels[chosen]
+
+    return Sampler(
+      (jnp.asarray(pixels), jnp.asarray(host_labels)), draw_resident
+    )
+
+  def fetch(chosen):
+    chosen = np.asarray(chosen)
+    return np.take(pixels, chosen, axis=0), np.take(host_labels, chosen)
+
+  def draw_streamed(data, key, n):
+    del data
+    kinds = (
+      jax.ShapeDtypeStruct((n, *shape), jnp.uint8),
+      jax.ShapeDtypeStruct((n,), jnp.int32),
+    )
+    # Mapped over keys, indices gain an axis, and so does what they choose.
+    chosen, labels = jax.pure_callback(
+      fetch, kinds, indices(key, n), vmap_method="expand_dims"
+    )
+    return to_unit(chosen), labels
+
+  return Sampler((), draw_streamed)
