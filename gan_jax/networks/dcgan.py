@@ -1,0 +1,259 @@
+"""The networks of DCGAN, for square images whose sides halve to a few pixels.
+
+Their rules: strided convolutions for pooling, and transposed ones to the
+images; kernels 4 x 4 without biases, drawn from N(0, 0.02^2); batch
+normalisation but in the generator's last and the discriminator's first layer;
+ReLU and tanh in the generator, LeakyReLU of slope 0.2 in the discriminator.
+
+References:
+  Radford et al., "Unsupervised Representation Learning with Deep Convolutional
+  Generative Adversarial Networks", arXiv 1511.06434, section 3. Mirza and
+  Osindero, "Conditional Generative Adversarial Nets", arXiv 1411.1784. Miyato
+  and Koyama, "cGANs with Projection Discriminator", arXiv 1802.05637, eq. 3.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from gan_jax.convolution import convolution, transposed_convolution
+from gan_jax.types import Array
+
+KERNEL_SIZE = 4
+SLOPE = 0.2
+"""Of LeakyReLU below 0."""
+
+normal_init = nn.initializers.normal(0.02)
+
+Normalize = Callable[[Array, bool, Any], Array]
+"""(maps [n, h, w, c], train, dtype) -> the same, inside a compact module."""
+
+
+def batch_normalized(maps: Array, train: bool, dtype: Any) -> Array:
+  """Normalises each channel over the minibatch, later by its averages."""
+  return nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=dtype)(
+    maps
+  )
+
+
+def layer_normalized(maps: Array, train: bool, dtype: Any) -> Array:
+  """Normalises each sample over all its channels and places."""
+  del train
+  return nn.LayerNorm(reduction_axes=(1, 2, 3), feature_axes=-1, dtype=dtype)(
+    maps
+  )
+
+
+class Convolution(nn.Module):
+  """A convolution layer without a bias.
+
+  Attributes:
+    features: channels of the output.
+    kernel_size: of both sides.
+    stride: between outputs.
+    padding: zeros around the image.
+    kernel_init: initialiser of the kernel.
+    dtype: that it computes in; the kernel is float32.
+  """
+
+  features: int
+  kernel_size: int = KERNEL_SIZE
+  stride: int = 2
+  padding: int = 1
+  kernel_init: nn.initializers.Initializer = normal_init
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, x: Array) -> Array:
+    """Maps images [n, h, w, c] to [n, h', w', features]."""
+    kernel = self.param(
+      "kernel",
+      self.kernel_init,
+      (self.kernel_size, self.kernel_size, x.shape[-1], self.features),
+    )
+    return convolution(
+      x.astype(self.dtype),
+      kernel.astype(self.dtype),
+      self.stride,
+      self.padding,
+    )
+
+
+class TransposedConvolution(nn.Module):
+  """The adjoint of a convolution layer that halves the image: it doubles one.
+
+  Attributes:
+    features: channels of the output.
+    kernel_init: initialiser of the kernel.
+    dtype: that it computes in; the kernel is float32.
+  """
+
+  features: int
+  kernel_init: nn.initializers.Initializer = normal_init
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, y: Array) -> Array:
+    """Maps images [n, h, w, o] to [n, 2 h, 2 w, features]."""
+    kernel = self.param(
+      "kernel",
+      self.kernel_init,
+      (KERNEL_SIZE, KERNEL_SIZE, self.features, y.shape[-1]),
+    )
+    return transposed_convolution(
+      y.astype(self.dtype), kernel.astype(self.dtype), 2, 1
+    )
+
+
+def base_size(size: int, depth: int) -> int:
+  """Returns the side of the smallest maps.
+
+  Args:
+    size: side of the images.
+    depth: how often it is halved.
+
+  Raises:
+    ValueError: if it cannot be halved so often.
+  """
+  if size % 2**depth:
+    raise ValueError(f"a side of {size} pixels cannot be halved {depth} times")
+  return size // 2**depth
+
+
+class Generator(nn.Module):
+  """Maps latents to images in [-1, 1].
+
+  Attributes:
+    size: side of the images.
+    channels: of the images.
+    depth: doublings of the side, each a transposed convolution.
+    filters: channels of the last hidden layer; each one before has twice as
+      many.
+    num_classes: of a class-conditional generator, which has labels beside the
+      latents; 0 for none.
+    normalize: what is done to hidden maps before their activation, or None.
+    dtype: that it computes in; parameters, statistics and images are float32.
+  """
+
+  size: int
+  channels: int
+  depth: int
+  filters: int = 64
+  num_classes: int = 0
+  normalize: Normalize | None = batch_normalized
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self, latents: Array, train: bool = False, labels: Array | None = None
+  ) -> Array:
+    """Maps latents [n, k], and labels [n], to images [n, size, size, channels].
+
+    Raises:
+      ValueError: if the size cannot be halved `depth` times.
+    """
+    chex.assert_rank(latents, 2)
+    base = base_size(self.size, self.depth)
+    inputs = _with_labels(latents, labels, self.num_classes)
+    width = self.filters * 2 ** (self.depth - 1)
+    # A transposed convolution of one pixel is a matrix product.
+    maps = nn.Dense(
+      base**2 * width,
+      use_bias=False,
+      kernel_init=normal_init,
+      dtype=self.dtype,
+    )(inputs).reshape(-1, base, base, width)
+    for index in reversed(range(self.depth)):
+      if self.normalize is not None:
+        maps = self.normalize(maps, train, self.dtype)
+      maps = nn.relu(maps)
+      features = self.filters * 2 ** (index - 1) if index else self.channels
+      maps = TransposedConvolution(features, dtype=self.dtype)(maps)
+    return jnp.tanh(maps.astype(jnp.float32))
+
+
+class Discriminator(nn.Module):
+  """Maps images to logits.
+
+  Attributes:
+    depth: halvings of the side, each a strided convolution.
+    filters: channels of the first hidden layer; each next one has twice as
+      many.
+    num_classes: of a class-conditional discriminator, which has labels beside
+      the images; 0 for none.
+    projection: whether a label enters as the product of its embedding with the
+      last hidden maps, summed over places; else as further channels of the
+      image.
+    normalize: what is done to hidden maps, but the first, before their
+      activation, or None.
+    spectral_norm: whether every kernel is divided by its largest singular
+      value, which training estimates by one power iteration a pass.
+    dropout: probability of dropping a hidden unit while training.
+    dtype: that it computes in; parameters, statistics and logits are float32.
+  """
+
+  depth: int
+  filters: int = 64
+  num_classes: int = 0
+  projection: bool = True
+  normalize: Normalize | None = batch_normalized
+  spectral_norm: bool = False
+  dropout: float = 0.0
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self, images: Array, train: bool = False, labels: Array | None = None
+  ) -> Array:
+    """Maps images [n, h, w, c], and labels [n], to logits [n, 1].
+
+    Raises:
+      ValueError: if the images' sides cannot be halved `depth` times.
+    """
+    chex.assert_rank(images, 4)
+    for side in images.shape[1:3]:
+      base_size(side, self.depth)
+
+    def apply(layer: nn.Module, inputs: Array) -> Array:
+      if self.spectral_norm:
+        return nn.SpectralNorm(layer)(inputs, update_stats=train)
+      return layer(inputs)
+
+    maps = images
+    if not self.projection:
+      maps = _with_labels(maps, labels, self.num_classes)
+    for index in range(self.depth):
+      layer = Convolution(self.filters * 2**index, dtype=self.dtype)
+      maps = apply(layer, maps)
+      if self.normalize is not None and index:
+        maps = self.normalize(maps, train, self.dtype)
+      maps = nn.leaky_relu(maps, SLOPE)
+      maps = nn.Dropout(self.dropout, deterministic=not train)(maps)
+    dense = nn.Dense(
+      1, use_bias=False, kernel_init=normal_init, dtype=self.dtype
+    )
+    logits = apply(dense, maps.reshape(len(maps), -1)).astype(jnp.float32)
+    if self.projection and self.num_classes:
+      chex.assert_shape(labels, (len(images),))
+      embed = nn.Dense(maps.shape[-1], use_bias=False, kernel_init=normal_init)
+      embedding = apply(embed, jax.nn.one_hot(labels, self.num_classes))
+      summed = jnp.sum(maps.astype(jnp.float32), axis=(1, 2))
+      logits += jnp.sum(embedding * summed, axis=1, keepdims=True)
+    return logits
+
+
+def _with_labels(
+  inputs: Array, labels: Array | None, num_classes: int
+) -> Array:
+  """Appends one-hot labels [n] to the last axis of inputs [n, ..., c]."""
+  if not num_classes:
+    return inputs
+  chex.assert_shape(labels, (len(inputs),))
+  one_hot = jax.nn.one_hot(labels, num_classes, dtype=inputs.dtype)
+  one_hot = one_hot.reshape(len(inputs), *(1,) * (inputs.ndim - 2), num_classes)
+  spread = jnp.broadcast_to(one_hot, (*inputs.shape[:-1], num_classes))
+  return jnp.concatenate([inputs, spread], axis=-1)

@@ -1,0 +1,214 @@
+"""Convolutions and their derivatives, against XLA's and against sums."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+from jax import lax
+from jax.test_util import check_grads
+
+from gan_jax import convolution as c
+
+# (images, kernel, stride, padding): every form, even and odd halves, few and
+# many channels, parts of a sum, and what is not DCGAN's.
+SHAPES = (
+  ("first", (2, 8, 12, 3), (4, 4, 3, 5), 2, 1),
+  ("middle", (2, 8, 8, 20), (4, 4, 20, 8), 2, 1),
+  ("deep", (2, 8, 4, 100), (4, 4, 100, 8), 2, 1),
+  ("odd_half", (3, 14, 6, 100), (4, 4, 100, 8), 2, 1),
+  ("odd_half_middle", (3, 6, 14, 20), (4, 4, 20, 8), 2, 1),
+  ("in_parts", (8, 32, 32, 17), (4, 4, 17, 2), 2, 1),
+  ("odd_image", (2, 9, 7, 20), (4, 4, 20, 8), 2, 1),
+  ("whole", (2, 4, 4, 6), (4, 4, 6, 2), 1, 0),
+  ("three_taps", (2, 5, 6, 20), (3, 3, 20, 4), 1, 1),
+  ("stride_3", (2, 11, 8, 4), (5, 2, 4, 3), 3, 2),
+)
+
+
+def normal(seed, shape, dtype=jnp.float32):
+  values = np.random.default_rng(seed).normal(size=shape)
+  return jnp.asarray(values, dtype)
+
+
+def xla(x, kernel, stride, padding):
+  return lax.conv_general_dilated(
+    x,
+    kernel,
+    (stride, stride),
+    [(padding, padding)] * 2,
+    dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    precision="highest",
+  )
+
+
+def by_sums(x, kernel, stride, padding):
+  """Sums a convolution in NumPy and float64, tap by tap."""
+  x = np.pad(np.asarray(x, float), ((0, 0), *[(padding, padding)] * 2, (0, 0)))
+  kernel = np.asarray(kernel, float)
+  h = (x.shape[1] - kernel.shape[0]) // stride + 1
+  w = (x.shape[2] - kernel.shape[1]) // stride + 1
+  out = np.zeros((len(x), h, w, kernel.shape[3]))
+  for i in range(h):
+    for j in range(w):
+      patch = x[:, stride * i :, stride * j :]
+      patch = patch[:, : kernel.shape[0], : kernel.shape[1]]
+      out[:, i, j] = np.einsum("nabc,abco->no", patch, kernel)
+  return out
+
+
+def assert_close(actual, expected):
+  """Compares to float32 rounding, relative to the largest value."""
+  scale = np.abs(np.asarray(expected)).max()
+  np.testing.assert_allclose(actual, expected, rtol=0, atol=5e-6 * scale)
+
+
+class ConvolutionTest(parameterized.TestCase):
+  @parameterized.named_parameters(*SHAPES)
+  def test_the_trio_against_xla_and_sums(self, x, kernel, stride, padding):
+    x, kernel = normal(0, x), normal(1, kernel)
+    kw = {"stride": stride, "padding": padding}
+    expected = by_sums(x, kernel, **kw)
+    y = normal(2, expected.shape)
+
+    @jax.jit
+    def trio(x, kernel, y):
+      return (
+        c.convolution(x, kernel, **kw),
+        c.transposed_convolution(y, kernel, size=x.shape[1:3], **kw),
+        c.kernel_gradient(x, y, kernel.shape[:2], **kw),
+      )
+
+    @jax.jit
+    def of_xla(x, kernel, y):
+      out, pull = jax.vjp(lambda x, k: xla(x, k, **kw), x, kernel)
+      return out, *pull(y)
+
+    actual = trio(x, kernel, y)
+    jax.tree.map(assert_close, actual, of_xla(x, kernel, y))
+    assert_close(actual[0], expected)
+
+  @parameterized.named_parameters(*SHAPES)
+  def test_gradients_are_the_other_two(self, x, kernel, stride, padding):
+    x, kernel = normal(0, x), normal(1, kernel)
+    kw = {"stride": stride, "padding": padding}
+    y = jax.eval_shape(lambda x, k: c.convolution(x, k, **kw), x, kernel)
+    ct = normal(2, y.shape)
+
+    @jax.jit
+    def both(x, kernel, ct):
+      _, pull = jax.vjp(lambda x, k: c.convolution(x, k, **kw), x, kernel)
+      return pull(ct), (
+        c.transposed_convolution(ct, kernel, size=x.shape[1:3], **kw),
+        c.kernel_gradient(x, ct, kernel.shape[:2], **kw),
+      )
+
+    chex.assert_trees_all_close(*both(x, kernel, ct))
+
+  @parameterized.parameters("first", "odd_half_middle", "three_taps")
+  def test_every_derivative_to_second_order_in_both_modes(self, name):
+    (shapes,) = (s[1:] for s in SHAPES if s[0] == name)
+    x, kernel, stride, padding = shapes
+    kw = {"stride": stride, "padding": padding}
+    with jax.enable_x64():
+      x = normal(0, x, jnp.float64)
+      kernel = normal(1, kernel, jnp.float64)
+      y = c.convolution(x, kernel, **kw)
+      for function, arguments in (
+        (functools.partial(c.convolution, **kw), (x, kernel)),
+        (
+          functools.partial(c.transposed_convolution, size=x.shape[1:3], **kw),
+          (y, kernel),
+        ),
+        (
+          functools.partial(
+            c.kernel_gradient, kernel_size=kernel.shape[:2], **kw
+          ),
+          (x, y),
+        ),
+      ):
+        check_grads(function, arguments, order=2, modes=("fwd", "rev"))
+
+  def test_the_gradient_of_a_slope(self):
+    # As a gradient penalty has it: the kernel's gradient of the squared norm of
+    # the gradient in the image, through a unit that bends.
+    x, kernel = normal(0, (2, 8, 8, 20)), normal(1, (4, 4, 20, 4))
+
+    def cost(convolve):
+      def slope(kernel):
+        gradient = jax.grad(
+          lambda x: jnp.sum(jnp.tanh(convolve(x, kernel, 2, 1)))
+        )(x)
+        return jnp.sum(gradient**2)
+
+      return jax.grad(slope)(kernel)
+
+    assert_close(cost(c.convolution), cost(xla))
+
+  @parameterized.parameters((0, None), (None, 0), (0, 0), (1, 2))
+  def test_batched(self, x_axis, kernel_axis):
+    x, kernel = normal(0, (2, 8, 8, 3)), normal(1, (4, 4, 3, 5))
+    xs, kernels = (
+      array if axis is None else jnp.stack([array, 2 * array], axis)
+      for array, axis in ((x, x_axis), (kernel, kernel_axis))
+    )
+    out = jax.vmap(
+      functools.partial(c.convolution, stride=2, padding=1),
+      (x_axis, kernel_axis),
+    )(xs, kernels)
+    once = xla(x, kernel, 2, 1)
+    factor = 4.0 if x_axis is not None and kernel_axis is not None else 2.0
+    assert_close(out, jnp.stack([once, factor * once]))
+
+  def test_derivatives_under_vmap_keep_the_fast_forms(self):
+    xs, kernels = normal(0, (3, 2, 8, 8, 20)), normal(1, (3, 4, 4, 20, 4))
+
+    def cost(x, kernel):
+      return jnp.sum(c.convolution(x, kernel, 2, 1) ** 2)
+
+    gradient = jax.vmap(jax.grad(cost, 1))
+    assert_close(
+      gradient(xs, kernels),
+      jax.vmap(jax.grad(lambda x, k: jnp.sum(xla(x, k, 2, 1) ** 2), 1))(
+        xs, kernels
+      ),
+    )
+    self.assertIn("kernel_gradient", str(jax.make_jaxpr(gradient)(xs, kernels)))
+
+  def test_bfloat16(self):
+    x, kernel = normal(0, (2, 8, 8, 20)), normal(1, (4, 4, 20, 4))
+    out = c.convolution(
+      x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), 2, 1
+    )
+    self.assertEqual(out.dtype, jnp.bfloat16)
+    exact = xla(x, kernel, 2, 1)
+    # bfloat16 keeps 8 bits: products of sums of a few are good to percents.
+    np.testing.assert_allclose(
+      out.astype(jnp.float32), exact, atol=0.05 * np.abs(exact).max()
+    )
+
+  def test_the_least_size_that_fits(self):
+    y, kernel = normal(0, (2, 1, 1, 5)), normal(1, (4, 4, 3, 5))
+    out = c.transposed_convolution(y, kernel)
+    assert_close(out, jnp.einsum("no,abco->nabc", y[:, 0, 0], kernel))
+
+  def test_wrong_shapes(self):
+    x, kernel = normal(0, (2, 8, 8, 3)), normal(1, (4, 4, 3, 5))
+    with self.assertRaisesRegex(ValueError, "does not fit"):
+      c.convolution(x[:, :2], kernel)
+    with self.assertRaises(AssertionError):
+      c.convolution(x[..., :2], kernel)
+    with self.assertRaisesRegex(ValueError, "not"):
+      c.transposed_convolution(
+        normal(2, (2, 4, 4, 5)), kernel, 2, 1, size=(12, 8)
+      )
+    with self.assertRaisesRegex(ValueError, "not"):
+      c.kernel_gradient(x, normal(2, (2, 3, 4, 5)), (4, 4), 2, 1)
+    with self.assertRaisesRegex(TypeError, "one type"):
+      c.convolution(x, kernel.astype(jnp.bfloat16), 2, 1)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,188 @@
+"""The networks of DCGAN: sizes, rules, classes."""
+
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from gan_jax.networks import dcgan
+
+KEY = jax.random.key(0)
+
+
+def apply(module, variables, *args, **kwargs) -> Any:
+  """Applies a module; its outputs may be anything to a type checker."""
+  return module.apply(variables, *args, **kwargs)
+
+
+def count(params):
+  return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def shapes(module, *args, **kwargs):
+  """Returns the shapes of a module's collections and of its output."""
+
+  def run():
+    variables = module.init(KEY, *args, **kwargs)
+    return variables, module.apply(variables, *args, **kwargs)
+
+  return jax.eval_shape(run)
+
+
+class DCGANTest(parameterized.TestCase):
+  def test_parameters_of_the_published_networks(self):
+    # 100 latents, 64 x 64 colour images, 512-256-128-64 filters, by hand:
+    # 100*16*512 + 16*(512*256 + 256*128 + 128*64 + 64*3)
+    # + 2*(512 + 256 + 128 + 64) in the generator,
+    # 16*(3*64 + 64*128 + 128*256 + 256*512 + 512) + 2*(128 + 256 + 512).
+    generator, images = shapes(
+      dcgan.Generator(size=64, channels=3, depth=4), jnp.zeros((2, 100))
+    )
+    chex.assert_shape(images, (2, 64, 64, 3))
+    self.assertEqual(count(generator["params"]), 3_576_704)
+    discriminator, logits = shapes(
+      dcgan.Discriminator(depth=4), jnp.zeros((2, 64, 64, 3))
+    )
+    chex.assert_shape(logits, (2, 1))
+    self.assertEqual(count(discriminator["params"]), 2_765_568)
+
+  @parameterized.parameters((28, 1, 2), (32, 3, 3), (64, 1, 4))
+  def test_the_rules(self, size, channels, depth):
+    generator = dcgan.Generator(size, channels, depth, filters=2)
+    discriminator = dcgan.Discriminator(depth, filters=2)
+    variables, images = shapes(generator, jnp.zeros((3, 5)))
+    chex.assert_shape(images, (3, size, size, channels))
+    judged, logits = shapes(discriminator, jnp.zeros(images.shape))
+    chex.assert_shape(logits, (3, 1))
+    # As many normalisations as hidden layers: `depth` in the generator, whose
+    # image has none, and one less in the discriminator, whose first has none.
+    self.assertLen(variables["batch_stats"], depth)
+    self.assertLen(judged["batch_stats"], depth - 1)
+    for params in (variables["params"], judged["params"]):
+      for name, layer in params.items():
+        self.assertNotIn("bias", {} if "Norm" in name else layer)
+
+  def test_kernels_are_drawn_from_a_normal_of_deviation_one_fiftieth(self):
+    params: Any = dcgan.Discriminator(depth=2).init(
+      KEY, jnp.zeros((1, 8, 8, 1))
+    )
+    kernel = params["params"]["Convolution_1"]["kernel"]
+    # 131,072 numbers: the deviation's own is .02 / sqrt(2 n) = 4e-5.
+    np.testing.assert_allclose(np.std(kernel), 0.02, atol=2e-4)
+    np.testing.assert_allclose(np.mean(kernel), 0, atol=3e-4)
+
+  def test_images_are_within_bounds_and_depend_on_latents(self):
+    generator = dcgan.Generator(8, 1, 1, filters=4)
+    latents = 100 * jax.random.normal(KEY, (4, 3))
+    variables = generator.init(KEY, latents)
+    images, updated = generator.apply(
+      variables, latents, train=True, mutable=["batch_stats"]
+    )
+    self.assertLessEqual(np.abs(images).max(), 1)
+    self.assertGreater(np.abs(images[0] - images[1]).max(), 1e-3)
+    chex.assert_tree_all_finite(updated)
+
+  def test_the_activations(self):
+    # One halving of a constant image with a kernel of ones, and a sum after it:
+    # 16 inside, and LeakyReLU has a slope of 0.2 below 0.
+    discriminator = dcgan.Discriminator(depth=1, filters=1)
+    image = jnp.ones((1, 4, 4, 1))
+    params = jax.tree.map(jnp.ones_like, discriminator.init(KEY, image))
+    # Corners see 9 of the 16 pixels of a kernel.
+    np.testing.assert_allclose(apply(discriminator, params, image), [[36.0]])
+    np.testing.assert_allclose(apply(discriminator, params, -image), [[-7.2]])
+
+  @parameterized.parameters(True, False)
+  def test_classes_matter_to_both(self, projection):
+    generator = dcgan.Generator(8, 1, 1, filters=4, num_classes=3)
+    discriminator = dcgan.Discriminator(
+      1, filters=4, num_classes=3, projection=projection
+    )
+    latents = jax.random.normal(KEY, (2, 5))
+    zeros, ones = jnp.zeros(2, jnp.int32), jnp.ones(2, jnp.int32)
+    params = generator.init(KEY, latents, labels=zeros)
+    images = apply(generator, params, latents, labels=zeros)
+    others = apply(generator, params, latents, labels=ones)
+    self.assertGreater(np.abs(images - others).max(), 1e-7)
+    params = discriminator.init(KEY, images, labels=zeros)
+    logits = apply(discriminator, params, images, labels=zeros)
+    others = apply(discriminator, params, images, labels=ones)
+    chex.assert_shape(logits, (2, 1))
+    self.assertGreater(np.abs(logits - others).min(), 0)
+
+  def test_projection_by_hand(self):
+    discriminator = dcgan.Discriminator(1, filters=2, num_classes=3)
+    image = jax.random.normal(KEY, (1, 4, 4, 1))
+    label = jnp.array([2])
+    variables: Any = discriminator.init(KEY, image, labels=label)
+    maps = apply(
+      discriminator,
+      variables,
+      image,
+      labels=label,
+      capture_intermediates=lambda module, _: module.name == "Convolution_0",
+      mutable=["intermediates"],
+    )[1]["intermediates"]["Convolution_0"]["__call__"][0]
+    hidden = np.where(maps > 0, maps, 0.2 * np.asarray(maps))
+    params = variables["params"]
+    expected = (
+      hidden.reshape(1, -1) @ params["Dense_0"]["kernel"]
+      + hidden.sum((1, 2)) @ params["Dense_1"]["kernel"][2][:, None]
+    )
+    np.testing.assert_allclose(
+      apply(discriminator, variables, image, labels=label), expected, rtol=1e-5
+    )
+
+  def test_spectral_norm_bounds_every_kernel(self):
+    discriminator = dcgan.Discriminator(
+      2, filters=4, normalize=None, spectral_norm=True
+    )
+    image = jax.random.normal(KEY, (1, 8, 8, 1))
+    variables = discriminator.init(KEY, image)
+    # Larger parameters are the same network.
+    larger = {
+      **variables,
+      "params": jax.tree.map(lambda w: 7 * w, variables["params"]),
+    }
+    np.testing.assert_allclose(
+      *(
+        apply(discriminator, v, image, train=True, mutable=["batch_stats"])[0]
+        for v in (variables, larger)
+      ),
+      rtol=0.2,
+    )
+
+  def test_bfloat16_keeps_parameters_statistics_and_logits(self):
+    discriminator = dcgan.Discriminator(2, filters=4, dtype=jnp.bfloat16)
+    images = jax.random.normal(KEY, (4, 8, 8, 1))
+    variables = jax.jit(discriminator.init)(KEY, images)
+
+    def train(discriminator):
+      return jax.jit(
+        lambda: apply(
+          discriminator,
+          variables,
+          images,
+          train=True,
+          mutable=["batch_stats"],
+        )
+      )()
+
+    logits, updated = train(discriminator)
+    chex.assert_type(jax.tree.leaves((variables, updated, logits)), jnp.float32)
+    exact, _ = train(discriminator.clone(dtype=jnp.float32))
+    np.testing.assert_allclose(logits, exact, atol=0.05 * np.abs(exact).max())
+    self.assertGreater(np.abs(logits - exact).max(), 0)
+
+  def test_sides_that_cannot_be_halved(self):
+    with self.assertRaisesRegex(ValueError, "cannot be halved 3 times"):
+      shapes(dcgan.Generator(28, 1, 3), jnp.zeros((1, 4)))
+    with self.assertRaisesRegex(ValueError, "cannot be halved 3 times"):
+      shapes(dcgan.Discriminator(3), jnp.zeros((1, 28, 28, 1)))
+
+
+if __name__ == "__main__":
+  absltest.main()
