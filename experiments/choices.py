@@ -8,6 +8,7 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
@@ -16,7 +17,7 @@ from gan_jax.augmentations import instance_noise
 from gan_jax.data import latents
 from gan_jax.f_divergences import F_DIVERGENCES
 from gan_jax.games import Game
-from gan_jax.networks import minibatch, mlp
+from gan_jax.networks import dcgan, minibatch, mlp
 from gan_jax.penalties import Penalty
 from gan_jax.types import Array, Step
 
@@ -156,7 +157,8 @@ OPTIMIZERS: Mapping[str, Optimizer] = {
     ("beta1", "beta2"),
   ),
   "optimistic_adam": Optimizer(
-    # Of Daskalakis et al. (2018), whose Adam has no Nesterov momentum.
+    # Of Daskalakis et al. (2018), whose Adam has no Nesterov momentum; its
+    # first step is optax's, which takes no gradient to be its own before.
     lambda rate, beta1, beta2, eps_root: optax.optimistic_adam_v2(
       rate, b1=beta1, b2=beta2, eps_root=eps_root, nesterov=False
     ),
@@ -200,6 +202,20 @@ NORMALIZATIONS: Mapping[str, mlp.Normalize | None] = {
   "none": None,
   "batch": mlp.batch_normalized,
   "layer": mlp.layer_normalized,
+}
+
+MAP_NORMALIZATIONS: Mapping[str, dcgan.Normalize | None] = {
+  "none": None,
+  "batch": dcgan.batch_normalized,
+  "layer": dcgan.layer_normalized,
+}
+"""Of the maps of convolutional networks."""
+
+CONDITIONS = ("none", "projection", "concatenation")
+
+COMPUTE_DTYPES: Mapping[str, Any] = {
+  "float32": jnp.float32,
+  "bfloat16": jnp.bfloat16,
 }
 
 SPECTRAL = "spectral"

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from absl import flags
+from jax.errors import JaxRuntimeError
 
 from experiments.environment import PlatformError
 from experiments.experiment import Experiment
@@ -183,6 +184,14 @@ def main(command: Callable[[list[str]], int]) -> None:
     # A full disk, say: the cause and the file, which no code can mend.
     print(
       f"error: {error.filename or 'writing'}: {error.strerror or error}",
+      file=sys.stderr,
+    )
+    sys.exit(USAGE_EXIT_CODE)
+  except JaxRuntimeError as error:
+    if "out of memory" not in str(error).lower():
+      raise
+    print(
+      "error: out of memory; give fewer seeds, smaller minibatches or networks",
       file=sys.stderr,
     )
     sys.exit(USAGE_EXIT_CODE)

@@ -2,10 +2,11 @@
 
 import dataclasses
 import difflib
-import math
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
+
+import numpy as np
 
 
 class SettingError(ValueError):
@@ -53,11 +54,13 @@ def setting(
 _KINDS = {
   bool: "true or false",
   int: "a whole number",
-  float: "a number",
+  float: "a finite number",
   str: "a word",
-  tuple[float, ...]: "numbers separated by commas",
+  tuple[float, ...]: "finite numbers separated by commas",
   tuple[str, ...]: "words separated by commas",
 }
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 NOTHING = "none"
 """How a flag writes no words at all."""
@@ -134,7 +137,8 @@ class Field(typing.NamedTuple):
       "below": lambda x, bound: x < bound,
     }
     return bool(numbers) and all(
-      math.isfinite(x)
+      # What float32 cannot hold would be infinite there.
+      abs(x) <= _LARGEST
       and all(
         holds(x, self.metadata[bound])
         for bound, holds in bounds.items()

@@ -64,6 +64,14 @@ class OneDimensionalSettings(MLPDiscriminatorSettings):
 class PerceptronSettings(OneDimensionalSettings, MLPGeneratorSettings):
   """Adds an MLP generator to data on the line."""
 
+  def check(self, given=()) -> None:
+    super().check(given)
+    if self.published_networks and self.latent_join != "none":
+      raise SettingError(
+        f"--latent_join={self.latent_join} makes no sense with "
+        "--published_networks, whose first hidden layers do not act"
+      )
+
 
 def data_density(settings: OneDimensionalSettings) -> densities.Density:
   """Makes the density of the data."""
@@ -163,8 +171,10 @@ def _problem(
       "discriminator": assembly.discriminator_output(
         settings, game, state, x[:, None]
       ),
-      # D* = p / (p + q) = sigmoid(log p - log q).
-      "optimal_discriminator": jax.nn.sigmoid(data_log_density - log_density),
+      # D* = (1 - s) p / (p + q) = (1 - s) sigmoid(log p - log q), where data is
+      # labelled 1 - s: Goodfellow 2016, arXiv 1701.00160, section 4.2.
+      "optimal_discriminator": (1 - settings.label_smoothing)
+      * jax.nn.sigmoid(data_log_density - log_density),
     }
 
   return assembly.problem(

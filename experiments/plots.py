@@ -59,7 +59,8 @@ def discriminator(results: Results) -> Figure:
 
   Returns:
     The mean over seeds and its 95 % confidence interval. A probability is drawn
-    between 0 and 1, with a line at 1/2, where the two cannot be told apart.
+    between 0 and 1, with a line at 1/2, or half the label of data, where the
+    best discriminator cannot tell the two apart.
   """
   probability = is_probability(results)
   name = "discriminator" if probability else "critic"
@@ -71,7 +72,12 @@ def discriminator(results: Results) -> Figure:
   _curve(axes, results, f"{name}_real", DATA, "real")
   _curve(axes, results, f"{name}_fake", GENERATED, "generated")
   if probability:
-    axes.axhline(0.5, color=DISCRIMINATOR, label="1/2", **REFERENCE)
+    axes.axhline(
+      undecided(results),
+      color=DISCRIMINATOR,
+      label=f"{label_of_data(results)}1/2",
+      **REFERENCE,
+    )
     axes.set_ylim(-0.02, 1.02)
   return legend(figure)
 
@@ -164,6 +170,39 @@ def modes(results: Results) -> Figure:
     panels[0].set_ylim(0, 1.08 * num_modes)
   panels[1].set_ylim(0, 1.04)
   return legend(figure)
+
+
+def image_quality(results: Results) -> Figure:
+  """Draws how far generated images are from the data, and why.
+
+  Args:
+    results: a run on images.
+
+  Returns:
+    Three panels, each a mean over seeds with its 95 % confidence interval.
+  """
+  figure, panels = _curves(
+    results,
+    "generated images against the data",
+    ["Frechet distance\nof features", "precision", "recall"],
+  )
+  for axes, name in zip(
+    panels, ("frechet_distance", "precision", "recall"), strict=True
+  ):
+    _generated(axes, results, name)
+    axes.set_ylim(0, None if name == "frechet_distance" else 1.02)
+  return legend(figure)
+
+
+def undecided(results: Results) -> float:
+  """Returns the best D(x) where real and generated samples are alike."""
+  return (1 - results.settings.get("label_smoothing", 0.0)) / 2
+
+
+def label_of_data(results: Results) -> str:
+  """Writes the label of data as a factor; nothing for 1."""
+  smoothing = results.settings.get("label_smoothing", 0.0)
+  return f"{1 - smoothing:g} · " if smoothing else ""
 
 
 def is_probability(results: Results) -> bool:
@@ -350,12 +389,15 @@ def _curve(
   # None, where too few members are left, turns into NaN.
   mean = np.array([column["mean"] for column in columns], float)
   half = np.array([column["ci95"] for column in columns], float)
+  # Dear metrics are not measured at every step.
+  known = np.isfinite(mean)
+  steps, mean, half = results.steps[known], mean[known], half[known]
   # A line needs two points to be seen.
-  marker = "o" if np.isfinite(mean).sum() == 1 else ""
-  axes.plot(results.steps, mean, color=color, label=label, marker=marker)
+  marker = "o" if len(steps) == 1 else ""
+  axes.plot(steps, mean, color=color, label=label, marker=marker)
   if len(results.seeds) > 1:
     axes.fill_between(
-      results.steps, mean - half, mean + half, color=color, alpha=0.2, lw=0
+      steps, mean - half, mean + half, color=color, alpha=0.2, lw=0
     )
 
 

@@ -97,7 +97,7 @@ def final_1d(results: Results) -> Figure:
         x,
         np.where(known, snapshots["optimal_discriminator"][member, -1], np.nan),
         color=plots.DISCRIMINATOR,
-        label="D*(x) = p / (p + q)",
+        label=f"D*(x) = {plots.label_of_data(results)}p / (p + q)",
         **plots.REFERENCE,
       )
     if plots.failed(results)[member]:
@@ -141,7 +141,9 @@ def frames_1d(results: Results) -> Figure:
       x, values[frame], color=plots.DISCRIMINATOR, lw=1.2, label="D(x)"
     )
     if plots.is_probability(results):
-      right.axhline(0.5, color=plots.DISCRIMINATOR, lw=1, ls=":")
+      right.axhline(
+        plots.undecided(results), color=plots.DISCRIMINATOR, lw=1, ls=":"
+      )
     axes.set_title(f"step {steps[frame]:,}", fontsize=10)
     _label_rightmost(right, index, columns, len(frames))
   plots.label_outer(panels, columns, "x", "density")
@@ -170,7 +172,9 @@ def animation_1d(results: Results) -> Iterator[Image.Image]:
   (line,) = axes.plot(x, x, color=plots.GENERATED, label="generated density")
   (curve,) = right.plot(x, x, color=plots.DISCRIMINATOR, label="D(x)")
   if plots.is_probability(results):
-    right.axhline(0.5, color=plots.DISCRIMINATOR, lw=1, ls=":")
+    right.axhline(
+      plots.undecided(results), color=plots.DISCRIMINATOR, lw=1, ls=":"
+    )
   plots.legend(figure)
 
   def update(frame: int) -> None:

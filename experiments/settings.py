@@ -98,7 +98,7 @@ class Settings:
     (1.0,), "weight of each penalty, or one for all", minimum=0
   )
   penalty_target: float = setting(
-    1.0, "slope that costs nothing (gradient_penalty, dragan)", minimum=0
+    1.0, "slope that costs nothing (the gradient penalties, dragan)", minimum=0
   )
   penalty_every: int = setting(
     1,
@@ -135,7 +135,8 @@ class Settings:
   )
   replay_size: int = setting(
     0,
-    "old samples that are remembered and shown to the discriminator",
+    "old samples that are remembered and shown to the discriminator; packs of "
+    "them with packing",
     minimum=0,
     maximum=10**9,
   )
@@ -211,6 +212,16 @@ class Settings:
         f"--label_smoothing={self.label_smoothing:g} needs a loss with labels, "
         f"not --loss={self.loss}; allowed: "
         + ", ".join(choices.LABELLED_LOSSES)
+      )
+    if self.batch_size == 1 and self.mixes_samples():
+      raise SettingError(
+        "--batch_size=1 leaves nothing to compare to a discriminator that "
+        "judges a sample by its minibatch"
+      )
+    if self.replay_size and round(self.replay_share * self.batch_size) == 0:
+      raise SettingError(
+        f"--replay_share={self.replay_share:g} of --batch_size="
+        f"{self.batch_size} is no sample"
       )
     for name in given:
       reason = self._idle(name)
@@ -309,6 +320,17 @@ class MLPDiscriminatorSettings(Settings):
   def mixes_samples(self) -> bool:
     return super().mixes_samples() or not self.judges_lone_samples()
 
+  def _idle(self, name: str) -> str | None:
+    of_hidden_layers = (
+      "discriminator_width",
+      "discriminator_activation",
+      "discriminator_pieces",
+      "discriminator_dropout",
+    )
+    if name in of_hidden_layers and self.discriminator_depth == 0:
+      return "with --discriminator_depth=0, which leaves no hidden layers"
+    return super()._idle(name)
+
   def judges_lone_samples(self) -> bool:
     # A layer that compares samples asks what minibatch one is in, always.
     return self.discriminator_minibatch == "none"
@@ -362,6 +384,13 @@ class MLPGeneratorSettings(MLPDiscriminatorSettings):
       )
 
   def _idle(self, name: str) -> str | None:
+    of_hidden_layers = (
+      "generator_width",
+      "generator_activation",
+      "generator_normalization",
+    )
+    if name in of_hidden_layers and self.generator_depth == 0:
+      return "with --generator_depth=0, which leaves no hidden layers"
     scaled = ("added", "multiplied")
     if name == "latent_join_scale" and self.latent_join not in scaled:
       return f"without --latent_join={' or '.join(scaled)}"

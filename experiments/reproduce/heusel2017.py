@@ -203,7 +203,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     f"converges below 1: from {THRESHOLD:.1f} times on", fontsize=10
   )
   over_ratio.set(
-    xlabel=f"rate of the discriminator, {RATE}, by the generator's",
+    xlabel=f"rate of D, {RATE}, over that of G",
     ylabel="spectral radius of a step",
   )
   return plots.legend(figure)

@@ -323,9 +323,20 @@ class CurvesTest(parameterized.TestCase):
   def test_a_failed_member_leaves_its_past(self):
     run = make_1d(failed=[(0, 20)])
     curve = line(plots.costs(run).axes[0], "generator")
-    np.testing.assert_array_equal(
-      np.isfinite(np.asarray(curve.get_ydata())), np.arange(41) < 20
-    )
+    np.testing.assert_array_equal(curve.get_xdata(), run.steps[:20])
+
+  def test_a_dear_metric_is_a_line_through_what_was_measured(self):
+    run = make_1d()
+    run.metrics["generator_cost"][:, 1::2] = np.nan
+    curve = line(plots.costs(run).axes[0], "generator")
+    np.testing.assert_array_equal(curve.get_xdata(), run.steps[::2])
+
+  def test_smoothed_labels_have_another_equilibrium(self):
+    run = make_1d()
+    run.settings["label_smoothing"] = 0.2
+    lines = plots.discriminator(run).axes[0].get_lines()
+    (equilibrium,) = (l for l in lines if l.get_label() == "0.8 · 1/2")
+    np.testing.assert_allclose(equilibrium.get_ydata(), 0.4)
 
   def test_players_keep_their_colours(self):
     axes = plots.costs(make_1d()).axes[0]

@@ -4,7 +4,10 @@ from absl.testing import absltest, parameterized
 
 from experiments import settings
 from experiments.fields import SettingError, fields_of
-from experiments.one_dimensional import OneDimensionalSettings
+from experiments.one_dimensional import (
+  OneDimensionalSettings,
+  PerceptronSettings,
+)
 from experiments.registry import EXPERIMENTS
 from experiments.settings import MLPGeneratorSettings, Settings
 
@@ -137,6 +140,37 @@ class SettingsTest(parameterized.TestCase):
   def test_latents_without_sense_are_refused(self, values, message):
     with self.assertRaisesRegex(SettingError, message):
       settings.with_values(MLPGeneratorSettings(), values)
+
+  @parameterized.parameters(
+    (
+      {"batch_size": "1", "discriminator_normalization": "batch"},
+      "nothing to compare",
+    ),
+    (
+      {"batch_size": "1", "discriminator_minibatch": "discrimination"},
+      "nothing to compare",
+    ),
+    ({"replay_size": "9", "replay_share": "0.001"}, "is no sample"),
+    (
+      {"discriminator_depth": "0", "discriminator_pieces": "3"},
+      "leaves no hidden layers",
+    ),
+    (
+      {"generator_depth": "0", "generator_activation": "tanh"},
+      "leaves no hidden layers",
+    ),
+    ({"penalty": "r1", "penalty_weight": "1e39"}, "finite"),
+  )
+  def test_what_cannot_train_is_refused(self, values, message):
+    with self.assertRaisesRegex(SettingError, message):
+      settings.with_values(MLPGeneratorSettings(), values)
+
+  def test_latents_of_layers_that_do_not_act_are_refused(self):
+    with self.assertRaisesRegex(SettingError, "do not act"):
+      settings.with_values(
+        PerceptronSettings(),
+        {"published_networks": "true", "latent_join": "added"},
+      )
 
   def test_counts_of_means_and_deviations_must_agree(self):
     with self.assertRaisesRegex(SettingError, "2 numbers for the 3"):
