@@ -335,7 +335,9 @@ class CurvesTest(parameterized.TestCase):
     run = make_1d()
     run.settings["label_smoothing"] = 0.2
     lines = plots.discriminator(run).axes[0].get_lines()
-    (equilibrium,) = (l for l in lines if l.get_label() == "0.8 · 1/2")
+    (equilibrium,) = (
+      curve for curve in lines if curve.get_label() == "0.8 · 1/2"
+    )
     np.testing.assert_allclose(equilibrium.get_ydata(), 0.4)
 
   def test_players_keep_their_colours(self):
