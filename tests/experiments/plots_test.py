@@ -338,7 +338,7 @@ class CurvesTest(parameterized.TestCase):
     (equilibrium,) = (
       curve for curve in lines if curve.get_label() == "0.8 · 1/2"
     )
-    np.testing.assert_allclose(equilibrium.get_ydata(), 0.4)
+    np.testing.assert_allclose(np.asarray(equilibrium.get_ydata()), 0.4)
 
   def test_players_keep_their_colours(self):
     axes = plots.costs(make_1d()).axes[0]
