@@ -1,5 +1,7 @@
 """Settings under which every test runs."""
 
+import tempfile
+
 import jax
 
 # A forgotten axis must not broadcast. (Strict promotion of dtypes would be
@@ -7,3 +9,9 @@ import jax
 jax.config.update("jax_numpy_rank_promotion", "raise")
 # Populations spread over devices.
 jax.config.update("jax_num_cpu_devices", 2)
+
+# The same program is compiled once for all tests of a worker.
+_cache = tempfile.TemporaryDirectory()
+jax.config.update("jax_compilation_cache_dir", _cache.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
