@@ -1,0 +1,310 @@
+"""Deep convolutional games on images."""
+
+import dataclasses
+from collections.abc import Iterable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments import assembly, choices, image_data, plots, plots_images
+from experiments.experiment import Experiment
+from experiments.fields import SettingError, setting
+from experiments.results import Results
+from experiments.settings import Settings
+from gan_jax.data import images
+from gan_jax.metrics import classifier, frechet, kernel, neighbours
+from gan_jax.networks import dcgan
+from gan_jax.training import Problem
+from gan_jax.types import Labelled
+
+NEIGHBOURS = 5
+PERFECT_COVERAGE = 1 - 2.0**-NEIGHBOURS
+"""Expected of as many samples of the data's own distribution as there are data,
+in the limit of many: Naeem et al., "Reliable Fidelity and Diversity Metrics for
+Generative Models", arXiv 2002.09797, equation 8."""
+
+NUM_DRAWN = 64
+MEMORY_ON_DEVICE = 2**30
+"""Bytes of pixels up to which the device holds all of them."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ImageSettings(Settings):
+  """Adds images, the networks of DCGAN and how often samples are measured."""
+
+  dataset: str = setting(
+    "mnist",
+    "what to learn; folder takes --data_dir",
+    choices=(*images.PREPARED, images.FOLDER),
+  )
+  data_dir: str = setting(
+    "",
+    "where the dataset is prepared, or a folder of IDX files, a folder of "
+    "images or a zip of images to read instead",
+  )
+  image_size: int = setting(
+    28, "side of the images in pixels", minimum=8, maximum=1024
+  )
+  image_channels: int = setting(
+    1, "1 for grey, 3 for colour", minimum=1, maximum=3
+  )
+  depth: int = setting(
+    2, "halvings of the side, a convolution each", minimum=1, maximum=8
+  )
+  latent_dim: int = setting(
+    100, "latents of the generator", minimum=1, maximum=4096
+  )
+  generator_filters: int = setting(
+    64,
+    "channels of the generator's last hidden layer; twice as many in each one "
+    "before",
+    minimum=1,
+    maximum=1024,
+  )
+  generator_normalization: str = setting(
+    "batch",
+    "of the generator's hidden maps",
+    choices=choices.MAP_NORMALIZATIONS,
+  )
+  discriminator_filters: int = setting(
+    64,
+    "channels of the discriminator's first layer; twice as many in each next",
+    minimum=1,
+    maximum=1024,
+  )
+  condition: str = setting(
+    "none",
+    "how classes enter the discriminator of a class-conditional game",
+    choices=choices.CONDITIONS,
+  )
+  compute_dtype: str = setting(
+    "float32",
+    "what convolutions compute in; parameters stay float32",
+    choices=choices.COMPUTE_DTYPES,
+  )
+  evaluate_every: int = setting(
+    0,
+    "steps between measurements of samples; 0 is a tenth of the run",
+    minimum=0,
+  )
+
+  def check(self, given: Iterable[str] = ()) -> None:
+    super().check(given)
+    if self.image_channels == 2:
+      raise SettingError("--image_channels must be 1 or 3, not 2")
+    if self.image_size % 2**self.depth:
+      raise SettingError(
+        f"--depth={self.depth} cannot halve --image_size={self.image_size} "
+        "so often"
+      )
+    classless = {"packing": self.packing > 1, "replay_size": self.replay_size}
+    for name, is_on in classless.items():
+      if self.condition != "none" and is_on:
+        raise SettingError(
+          f"--{name}={getattr(self, name)} makes no sense with "
+          f"--condition={self.condition}: the samples would lose their classes"
+        )
+
+  def evaluation_interval(self) -> int:
+    return self.evaluate_every or max(1, self.steps // 10)
+
+
+def build(settings: ImageSettings) -> Problem:
+  """Builds the game of two convolutional networks on images.
+
+  Args:
+    settings: of the experiment.
+
+  Returns:
+    The problem.
+
+  Raises:
+    SettingError: if the images cannot be had.
+  """
+  train, test = (
+    image_data.read(
+      settings.dataset,
+      settings.data_dir,
+      split,
+      settings.image_size,
+      settings.image_channels,
+    )
+    for split in ("train", "test")
+  )
+  conditional = settings.condition != "none"
+  if conditional and train.labels is None:
+    raise SettingError(
+      f"--condition={settings.condition} needs classes, and "
+      f"{settings.dataset} has none; images in a folder for each class have"
+    )
+  num_classes = len(train.class_names) if conditional else 0
+  dtype = choices.COMPUTE_DTYPES[settings.compute_dtype]
+  spectral = settings.discriminator_normalization == choices.SPECTRAL
+  generator = dcgan.Generator(
+    size=settings.image_size,
+    channels=settings.image_channels,
+    depth=settings.depth,
+    filters=settings.generator_filters,
+    num_classes=num_classes,
+    normalize=choices.MAP_NORMALIZATIONS[settings.generator_normalization],
+    dtype=dtype,
+  )
+  discriminator = dcgan.Discriminator(
+    depth=settings.depth,
+    filters=settings.discriminator_filters,
+    num_classes=num_classes,
+    projection=settings.condition == "projection",
+    normalize=(
+      None
+      if spectral
+      else choices.MAP_NORMALIZATIONS[settings.discriminator_normalization]
+    ),
+    spectral_norm=spectral,
+    dropout=settings.discriminator_dropout,
+    dtype=dtype,
+  )
+
+  def make_game(settings, step):
+    return assembly.game(
+      settings,
+      generator,
+      discriminator,
+      settings.latent_dim,
+      step,
+      num_classes=num_classes,
+    )
+
+  game = make_game(settings, jnp.int32(0))
+  sampler = images.sampler(train, train.pixels.nbytes <= MEMORY_ON_DEVICE)
+
+  def sample(data, key, n):
+    pixels, labels = sampler.draw(data["train"], key, n)
+    return Labelled(pixels, labels) if conditional else pixels
+
+  net = image_data.feature_net(settings.dataset, train, test)
+  chosen = np.random.default_rng(0).permutation(len(train.pixels))
+  chosen = np.sort(chosen[: settings.evaluation_samples])
+  real = jnp.asarray(train.pixels[chosen])
+  real_features, _ = jax.jit(net.features.apply)(images.to_unit(real))
+  data = {
+    "train": sampler.data,
+    "features": real_features,
+    "moments": frechet.moments(real_features),
+  }
+
+  def measure(state, key, data):
+    samples = game.sample(
+      state.params, state.variables, key, settings.evaluation_samples
+    )
+    features, logits = net.features.apply(samples)
+    kid = kernel.kernel_distance(data["features"], features)
+    scores = neighbours.manifold(data["features"], features, NEIGHBOURS)
+    return {
+      "frechet_distance": frechet.frechet_distance(
+        data["moments"], frechet.moments(features)
+      ),
+      "kid": kid.value,
+      "kid_standard_error": kid.standard_error,
+      **scores._asdict(),
+      "classifier_score": classifier.classifier_score(logits),
+    }
+
+  def snapshot(state, key):
+    samples = game.sample(state.params, state.variables, key, NUM_DRAWN)
+    return {"samples": images.to_pixels(samples)}
+
+  return assembly.problem(
+    settings,
+    make_game,
+    assembly.Source(sample, data),
+    measure,
+    snapshot,
+    reference={"data_samples": real[:NUM_DRAWN]},
+    measures_rarely=True,
+    protocol={
+      **net.protocol,
+      "dataset": settings.dataset,
+      "real_images": f"{len(chosen)} of the training split",
+      "generated_images": settings.evaluation_samples,
+      "neighbours": NEIGHBOURS,
+    },
+  )
+
+
+def score(results: Results) -> np.ndarray:
+  """Scores the data's manifold covered: coverage / PERFECT_COVERAGE.
+
+  Args:
+    results: with `coverage`.
+
+  Returns:
+    [num_seeds, num_logs]: 1 for a perfect sampler, 0 for one that is nowhere
+    near; NaN where samples were not measured.
+  """
+  return np.clip(results.sampled("coverage") / PERFECT_COVERAGE, 0, 1)
+
+
+FIGURES = {
+  "costs.png": plots.costs,
+  "discriminator.png": plots.discriminator,
+  "metrics.png": plots.image_quality,
+  "samples.png": plots_images.samples_over_time,
+  "final.png": plots_images.real_beside_generated,
+  "training.gif": plots_images.animation,
+}
+
+_DEFAULTS = ImageSettings(
+  generator_learning_rate=2e-4,
+  discriminator_learning_rate=2e-4,
+  generator_beta1=0.5,
+  discriminator_beta1=0.5,
+  discriminator_normalization="batch",
+  batch_size=64,
+  evaluation_samples=2000,
+  generator_average=0.999,
+  steps=4000,
+)
+
+_SOURCE = "DCGAN 2016, arXiv 1511.06434"
+
+EXPERIMENTS = (
+  Experiment(
+    name="dcgan_mnist",
+    source=_SOURCE,
+    summary="convolutional networks on handwritten digits",
+    settings=_DEFAULTS,
+    build=build,
+    score=score,
+    figures=FIGURES,
+  ),
+  Experiment(
+    name="dcgan_fashion_mnist",
+    source=_SOURCE,
+    summary="convolutional networks on pictures of clothes",
+    settings=_DEFAULTS.replace(dataset="fashion_mnist"),
+    build=build,
+    score=score,
+    figures=FIGURES,
+  ),
+  Experiment(
+    name="dcgan_cifar10",
+    source=_SOURCE,
+    summary="convolutional networks on small photographs",
+    settings=_DEFAULTS.replace(
+      dataset="cifar10", image_size=32, image_channels=3, depth=3
+    ),
+    build=build,
+    score=score,
+    figures=FIGURES,
+  ),
+  Experiment(
+    name="conditional_mnist",
+    source="Conditional GAN 2014, arXiv 1411.1784; projection 2018",
+    summary="digits of a class that is asked for",
+    settings=_DEFAULTS.replace(condition="projection"),
+    build=build,
+    score=score,
+    figures=FIGURES,
+  ),
+)
