@@ -222,7 +222,7 @@ CHECKS = (
   Check(
     f"D of the samples, {MANY_BOTH}",
     0.5,
-    0.12,
+    0.06,
     "closed form: D* = 1/2 at the equilibrium",
     wrong={"D is sure": 0.05},
   ),
