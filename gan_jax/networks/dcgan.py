@@ -158,7 +158,7 @@ class Generator(nn.Module):
     """
     chex.assert_rank(latents, 2)
     base = base_size(self.size, self.depth)
-    inputs = _with_labels(latents, labels, self.num_classes)
+    inputs = with_labels(latents, labels, self.num_classes)
     width = self.filters * 2 ** (self.depth - 1)
     # A transposed convolution of one pixel is a matrix product.
     maps = nn.Dense(
@@ -225,7 +225,7 @@ class Discriminator(nn.Module):
 
     maps = images
     if not self.projection:
-      maps = _with_labels(maps, labels, self.num_classes)
+      maps = with_labels(maps, labels, self.num_classes)
     for index in range(self.depth):
       layer = Convolution(self.filters * 2**index, dtype=self.dtype)
       maps = apply(layer, maps)
@@ -246,9 +246,7 @@ class Discriminator(nn.Module):
     return logits
 
 
-def _with_labels(
-  inputs: Array, labels: Array | None, num_classes: int
-) -> Array:
+def with_labels(inputs: Array, labels: Array | None, num_classes: int) -> Array:
   """Appends one-hot labels [n] to the last axis of inputs [n, ..., c]."""
   if not num_classes:
     return inputs

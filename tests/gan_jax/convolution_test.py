@@ -13,7 +13,7 @@ from jax.test_util import check_grads
 from gan_jax import convolution as c
 
 # (images, kernel, stride, padding): every form, even and odd halves, few and
-# many channels, parts of a sum, and what is not DCGAN's.
+# many channels, parts of a sum, and what has no form of its own.
 SHAPES = (
   ("first", (2, 8, 12, 3), (4, 4, 3, 5), 2, 1),
   ("middle", (2, 8, 8, 20), (4, 4, 20, 8), 2, 1),
@@ -23,7 +23,10 @@ SHAPES = (
   ("in_parts", (8, 32, 32, 17), (4, 4, 17, 2), 2, 1),
   ("odd_image", (2, 9, 7, 20), (4, 4, 20, 8), 2, 1),
   ("whole", (2, 4, 4, 6), (4, 4, 6, 2), 1, 0),
-  ("three_taps", (2, 5, 6, 20), (3, 3, 20, 4), 1, 1),
+  ("three_taps", (2, 5, 6, 20), (3, 3, 20, 18), 1, 1),
+  ("three_taps_first", (4, 32, 32, 3), (3, 3, 3, 18), 1, 1),
+  ("three_taps_in_parts", (4, 32, 32, 18), (3, 3, 18, 3), 1, 1),
+  ("three_taps_unpadded", (2, 6, 5, 20), (3, 3, 20, 18), 1, 0),
   ("stride_3", (2, 11, 8, 4), (5, 2, 4, 3), 3, 2),
 )
 

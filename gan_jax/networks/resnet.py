@@ -1,0 +1,370 @@
+"""The residual networks of SN-GAN, for square images of a few dozen pixels.
+
+Their rules: blocks of two 3 x 3 convolutions beside a shortcut, which double
+the image in the generator and halve it in the discriminator; ReLU before each
+convolution; batch normalisation in the generator, and spectral normalisation in
+the discriminator, which sums its last maps over places; biases in every layer
+but the discriminator's dense ones; kernels from Glorot's uniform distribution,
+those of a block's convolutions sqrt(2) times as large.
+
+The published pair for 32 x 32 pixels has one width throughout, which is the
+default: `Generator(32, 3, depth=3)` with 256 channels and
+`Discriminator(depth=2)` with 128. The authors' pair for 64 x 64 pixels doubles
+its width with each halving, down to 2 x 2 places: `Generator(64, 3, depth=4,
+filters=64, widening=2)` and `Discriminator(depth=5, plain_blocks=0, filters=64,
+widening=2)`, where their dense layer has a bias too.
+
+A class-conditional generator has labels beside the latents, as that of DCGAN,
+where the authors' has scales and biases of batch normalisation for each class.
+
+References:
+  Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
+  arXiv 1802.05957, table 4. Gulrajani et al., "Improved Training of
+  Wasserstein GANs", arXiv 1704.00028. Miyato and Koyama, "cGANs
+  with Projection Discriminator", arXiv 1802.05637, eq. 3.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+
+from gan_jax.convolution import convolution, transposed_convolution
+from gan_jax.networks.dcgan import (
+  Normalize,
+  base_size,
+  batch_normalized,
+  with_labels,
+)
+from gan_jax.types import Array
+
+KERNEL_SIZE = 3
+
+glorot_init = nn.initializers.glorot_uniform()
+residual_init = nn.initializers.variance_scaling(2.0, "fan_avg", "uniform")
+
+
+def doubled(maps: Array) -> Array:
+  """Repeats each pixel of maps [n, h, w, c] to [n, 2 h, 2 w, c]."""
+  chex.assert_rank(maps, 4)
+  return jnp.repeat(jnp.repeat(maps, 2, axis=1), 2, axis=2)
+
+
+def halved(maps: Array) -> Array:
+  """Averages maps [n, 2 h, 2 w, c] over squares of 2 x 2, to [n, h, w, c]."""
+  chex.assert_rank(maps, 4)
+  n, height, width, c = maps.shape
+  squares = maps.reshape(n, height // 2, 2, width // 2, 2, c)
+  return jnp.mean(squares, axis=(2, 4))
+
+
+def plain_convolution(maps: Array, kernel: Array) -> Array:
+  """Convolves maps [n, h, w, c] with [3, 3, c, o], to [n, h, w, o]."""
+  chex.assert_shape(kernel, (KERNEL_SIZE, KERNEL_SIZE, maps.shape[3], None))
+  return convolution(maps, kernel, 1, 1)
+
+
+def doubled_convolution(maps: Array, kernel: Array) -> Array:
+  """Doubles maps and convolves them, in fewer products than that takes.
+
+    out = plain_convolution(doubled(maps), kernel)
+
+  Four outputs see each pixel through one tap or the sum of several. That is the
+  transposed convolution whose kernel is the given one, turned about and folded.
+
+  Args:
+    maps: [n, h, w, c].
+    kernel: [3, 3, c, o].
+
+  Returns:
+    [n, 2 h, 2 w, o].
+  """
+  chex.assert_shape(kernel, (KERNEL_SIZE, KERNEL_SIZE, maps.shape[3], None))
+  turned = kernel[::-1, ::-1].swapaxes(2, 3)
+  return transposed_convolution(maps, _folded(turned), 2, 1)
+
+
+def halved_convolution(maps: Array, kernel: Array) -> Array:
+  """Convolves maps and halves them, in fewer products than that takes.
+
+    out = halved(plain_convolution(maps, kernel))
+
+  Args:
+    maps: [n, 2 h, 2 w, c].
+    kernel: [3, 3, c, o].
+
+  Returns:
+    [n, h, w, o].
+  """
+  chex.assert_shape(kernel, (KERNEL_SIZE, KERNEL_SIZE, maps.shape[3], None))
+  return convolution(maps, _folded(kernel) / 4, 2, 1)
+
+
+def _folded(kernel: Array) -> Array:
+  """Sums a kernel [3, 3, c, o] over its four places in [4, 4, c, o].
+
+  out[a, b] = kernel[a, b] + kernel[a - 1, b] + kernel[a, b - 1]
+    + kernel[a - 1, b - 1]
+  """
+  rows = jnp.pad(kernel, ((0, 1), *[(0, 0)] * 3))
+  rows += jnp.pad(kernel, ((1, 0), *[(0, 0)] * 3))
+  columns = jnp.pad(rows, ((0, 0), (0, 1), *[(0, 0)] * 2))
+  return columns + jnp.pad(rows, ((0, 0), (1, 0), *[(0, 0)] * 2))
+
+
+class Convolution(nn.Module):
+  """A 3 x 3 convolution layer with a bias.
+
+  Attributes:
+    features: channels of the output.
+    convolve: (maps [n, h, w, c], kernel [3, 3, c, o]) -> maps [n, h', w', o].
+    kernel_init: initialiser of the kernel.
+    dtype: that it computes in; parameters are float32.
+  """
+
+  features: int
+  convolve: Callable[[Array, Array], Array] = plain_convolution
+  kernel_init: nn.initializers.Initializer = residual_init
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, maps: Array) -> Array:
+    """Maps [n, h, w, c] to [n, h', w', features]."""
+    kernel = self.param(
+      "kernel",
+      self.kernel_init,
+      (KERNEL_SIZE, KERNEL_SIZE, maps.shape[-1], self.features),
+    )
+    bias = self.param("bias", nn.initializers.zeros, (self.features,))
+    out = self.convolve(maps.astype(self.dtype), kernel.astype(self.dtype))
+    return out + bias.astype(self.dtype).reshape(1, 1, 1, -1)
+
+
+class GeneratorBlock(nn.Module):
+  """A residual block that doubles its maps.
+
+  Its shortcut is a convolution of one pixel, a matrix product, which comes to
+  the same before the doubling and takes a quarter of the products.
+
+  Attributes:
+    features: channels of the output and of the maps within.
+    normalize: what is done to maps before their activation, or None.
+    dtype: that it computes in; parameters and statistics are float32.
+  """
+
+  features: int
+  normalize: Normalize | None = batch_normalized
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, maps: Array, train: bool) -> Array:
+    """Maps [n, h, w, c] to [n, 2 h, 2 w, features]."""
+
+    def activated(maps: Array) -> Array:
+      if self.normalize is not None:
+        maps = self.normalize(maps, train, self.dtype)
+      return nn.relu(maps)
+
+    hidden = Convolution(self.features, doubled_convolution, dtype=self.dtype)(
+      activated(maps)
+    )
+    residual = Convolution(self.features, dtype=self.dtype)(activated(hidden))
+    shortcut = nn.Dense(
+      self.features, kernel_init=glorot_init, dtype=self.dtype
+    )(maps)
+    return residual + doubled(shortcut)
+
+
+class DiscriminatorBlock(nn.Module):
+  """A residual block that halves its maps, or keeps them.
+
+  Attributes:
+    features: channels of the output, which are the input's where it keeps maps.
+    halves: whether it halves them, and has a learned shortcut.
+    is_first: whether it takes images, which have no activation before them.
+    normalize: what is done to maps before their activation, or None.
+    spectral_norm: whether every kernel is divided by its largest singular
+      value.
+    dropout: probability of dropping a unit between the convolutions.
+    dtype: that it computes in; parameters and statistics are float32.
+  """
+
+  features: int
+  halves: bool = True
+  is_first: bool = False
+  normalize: Normalize | None = None
+  spectral_norm: bool = True
+  dropout: float = 0.0
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(self, maps: Array, train: bool) -> Array:
+    """Maps [n, h, w, c] to [n, h / 2, w / 2, features] or [n, h, w, c]."""
+
+    apply = functools.partial(_apply, self.spectral_norm, train)
+
+    def activated(maps: Array) -> Array:
+      if self.normalize is not None:
+        maps = self.normalize(maps, train, self.dtype)
+      return nn.relu(maps)
+
+    width = self.features if self.is_first else maps.shape[-1]
+    hidden = apply(
+      Convolution(width, dtype=self.dtype),
+      maps if self.is_first else activated(maps),
+    )
+    hidden = activated(hidden)
+    hidden = nn.Dropout(self.dropout, deterministic=not train)(hidden)
+    convolve = halved_convolution if self.halves else plain_convolution
+    residual = apply(
+      Convolution(self.features, convolve, dtype=self.dtype), hidden
+    )
+    if not self.halves:
+      return residual + maps
+    shortcut = nn.Dense(
+      self.features, kernel_init=glorot_init, dtype=self.dtype
+    )
+    return residual + apply(shortcut, halved(maps))
+
+
+class Generator(nn.Module):
+  """Maps latents to images in [-1, 1].
+
+  Attributes:
+    size: side of the images.
+    channels: of the images.
+    depth: doublings of the side, each a residual block.
+    filters: channels of the last hidden layer.
+    widening: channels of each block before the last, by those of the next one.
+    num_classes: of a class-conditional generator, which has labels beside the
+      latents; 0 for none.
+    normalize: what is done to hidden maps before their activation, or None.
+    dtype: that it computes in; parameters, statistics and images are float32.
+  """
+
+  size: int
+  channels: int
+  depth: int
+  filters: int = 256
+  widening: int = 1
+  num_classes: int = 0
+  normalize: Normalize | None = batch_normalized
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self, latents: Array, train: bool = False, labels: Array | None = None
+  ) -> Array:
+    """Maps latents [n, k], and labels [n], to images [n, size, size, channels].
+
+    Raises:
+      ValueError: if the size cannot be halved `depth` times.
+    """
+    chex.assert_rank(latents, 2)
+    base = base_size(self.size, self.depth)
+    inputs = with_labels(latents, labels, self.num_classes)
+    width = self.filters * self.widening**self.depth
+    maps = nn.Dense(base**2 * width, kernel_init=glorot_init, dtype=self.dtype)(
+      inputs
+    ).reshape(-1, base, base, width)
+    for index in reversed(range(self.depth)):
+      features = self.filters * self.widening**index
+      maps = GeneratorBlock(features, self.normalize, self.dtype)(maps, train)
+    if self.normalize is not None:
+      maps = self.normalize(maps, train, self.dtype)
+    to_images = Convolution(
+      self.channels, kernel_init=glorot_init, dtype=self.dtype
+    )
+    return jnp.tanh(to_images(nn.relu(maps)).astype(jnp.float32))
+
+
+class Discriminator(nn.Module):
+  """Maps images to logits.
+
+  Attributes:
+    depth: halvings of the side, each a residual block.
+    plain_blocks: residual blocks after them, which keep the side.
+    filters: channels of the first block.
+    widening: channels of each next halving block, by those of the one before.
+    num_classes: of a class-conditional discriminator, which has labels beside
+      the images; 0 for none.
+    projection: whether a label enters as the product of its embedding with the
+      last hidden maps, summed over places; else as further channels of the
+      image.
+    normalize: what is done to hidden maps, but in the first block and after the
+      last, before their activation, or None.
+    spectral_norm: whether every kernel is divided by its largest singular
+      value, which training estimates by one power iteration a pass.
+    dropout: probability of dropping a unit between a block's convolutions while
+      training.
+    dtype: that blocks compute in; parameters, statistics and logits are
+      float32.
+  """
+
+  depth: int
+  plain_blocks: int = 2
+  filters: int = 128
+  widening: int = 1
+  num_classes: int = 0
+  projection: bool = True
+  normalize: Normalize | None = None
+  spectral_norm: bool = True
+  dropout: float = 0.0
+  dtype: Any = jnp.float32
+
+  @nn.compact
+  def __call__(
+    self, images: Array, train: bool = False, labels: Array | None = None
+  ) -> Array:
+    """Maps images [n, h, w, c], and labels [n], to logits [n, 1].
+
+    Raises:
+      ValueError: if the images' sides cannot be halved `depth` times.
+    """
+    chex.assert_rank(images, 4)
+    for side in images.shape[1:3]:
+      base_size(side, self.depth)
+
+    apply = functools.partial(_apply, self.spectral_norm, train)
+
+    maps = images
+    if not self.projection:
+      maps = with_labels(maps, labels, self.num_classes)
+    widths = [
+      self.filters * self.widening**index for index in range(self.depth)
+    ]
+    for index in range(self.depth + self.plain_blocks):
+      block = DiscriminatorBlock(
+        widths[min(index, self.depth - 1)],
+        halves=index < self.depth,
+        is_first=index == 0,
+        normalize=self.normalize if index else None,
+        spectral_norm=self.spectral_norm,
+        dropout=self.dropout,
+        dtype=self.dtype,
+      )
+      maps = block(maps, train)
+    features = jnp.sum(nn.relu(maps).astype(jnp.float32), axis=(1, 2))
+    dense = nn.Dense(1, use_bias=False, kernel_init=glorot_init)
+    logits = apply(dense, features)
+    if self.projection and self.num_classes:
+      chex.assert_shape(labels, (len(images),))
+      embed = nn.Dense(
+        features.shape[1], use_bias=False, kernel_init=glorot_init
+      )
+      embedding = apply(embed, jax.nn.one_hot(labels, self.num_classes))
+      logits += jnp.sum(embedding * features, axis=1, keepdims=True)
+    return logits
+
+
+def _apply(
+  spectral_norm: bool, train: bool, layer: nn.Module, inputs: Array
+) -> Array:
+  """Applies a layer, whose kernel `spectral_norm` divides."""
+  if spectral_norm:
+    return nn.SpectralNorm(layer)(inputs, update_stats=train)
+  return layer(inputs)
