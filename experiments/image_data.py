@@ -58,6 +58,7 @@ def read(
   Raises:
     SettingError: if there are none.
   """
+  verb = "drawing" if dataset == images.FACES else "decoding"
   try:
     loaded = images.load(
       dataset,
@@ -66,7 +67,7 @@ def read(
       size,
       channels,
       cache_dir() / "images",
-      console.counter(f"decoding {dataset}, {split}"),
+      console.counter(f"{verb} {dataset}, {split}"),
     )
   except images.NotPreparedError as error:
     at = f" --data_dir={data_dir}" if data_dir else ""

@@ -30,7 +30,11 @@ DOWNLOADS = "downloads"
 class PrepareOptions:
   """The flags of this command."""
 
-  dataset: str = setting("", "what to prepare", choices=images.PREPARED)
+  dataset: str = setting(
+    "",
+    f"what to prepare; {images.FACES} needs no preparation",
+    choices=(*images.PREPARED, images.FACES),
+  )
   source: str = setting(
     "",
     "what to take instead of a download: a folder of IDX files, a folder or "
@@ -49,6 +53,11 @@ def run(argv: list[str]) -> int:
   if not options.dataset:
     raise command_line.UsageError(
       f"--dataset is missing; it must be one of {', '.join(images.PREPARED)}"
+    )
+  if options.dataset == images.FACES:
+    raise command_line.UsageError(
+      f"dataset {images.FACES} needs no preparation: it is drawn when it is "
+      "first used"
     )
   # Its import takes longer than all that can be wrong with the flags.
   from experiments import tfds_builders

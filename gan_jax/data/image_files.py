@@ -75,11 +75,12 @@ class Contents(NamedTuple):
 
 
 class Source(NamedTuple):
-  """The files that hold the images of one split.
+  """The images of one split, before any is read.
 
   Attributes:
     path: where they lie.
-    stamp: name, size and modification time of each, which JSON can hold.
+    stamp: changes when they do: name, size and modification time of each file,
+      or all that faces are drawn by; JSON can hold it.
     open: opens them while a context lasts.
   """
 

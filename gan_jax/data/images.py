@@ -16,12 +16,18 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from gan_jax.data import image_decoding, image_files
+from gan_jax.data import faces, image_decoding, image_files
 from gan_jax.data.image_files import FOLDER, NO_LABEL, ImagesError, Source
 from gan_jax.types import PRNGKey
 
 PREPARED = ("mnist", "fashion_mnist", "cifar10", "celeb_a")
 """The datasets that TensorFlow Datasets prepares."""
+
+FACES = "faces"
+"""The dataset that is drawn here and never downloaded."""
+
+DATASETS = (*PREPARED, FACES, FOLDER)
+"""What can be loaded."""
 
 # To be raised whenever the same files are decoded to other bits.
 _FORMAT_VERSION = 1
@@ -97,11 +103,11 @@ def load(
   out. Images that cannot be decoded are left out and counted.
 
   Args:
-    dataset: one of PREPARED, or FOLDER.
+    dataset: one of DATASETS.
     data_dir: what TFDS prepared the dataset in, its own default if None; or a
       folder of IDX files, a folder of images or a zip of images, which are read
       instead. Their folders `train` and `test` are splits (without them a tenth
-      is the test split), and folders in these are classes.
+      is the test split), and folders in these are classes. None for FACES.
     split: `train` or `test`.
     size: height and width of the result.
     channels: 1 for grey, 3 for colour.
@@ -113,22 +119,14 @@ def load(
 
   Raises:
     NotPreparedError: if one of PREPARED is not in `data_dir`.
-    ImagesError: if there are no images, or none can be decoded.
+    ImagesError: if there are no images, none can be decoded, or the packages
+      that draw faces are missing.
   """
-  if dataset not in (*PREPARED, FOLDER) or split not in ("train", "test"):
+  if dataset not in DATASETS or split not in ("train", "test"):
     raise ValueError(f"there is no {split!r} split of a dataset {dataset!r}")
   if size < 1 or channels not in (1, 3):
     raise ValueError(f"images cannot be {size} x {size} x {channels}")
-  if dataset == FOLDER and data_dir is None:
-    raise ImagesError(f"dataset {FOLDER} needs a folder or zip of images")
-  root = (data_dir or default_data_dir()).resolve()
-  source = image_files.find(
-    dataset, root, split, prepared_only=data_dir is None
-  )
-  if source is None and dataset == FOLDER:
-    raise ImagesError(f"there is no {root}")
-  if source is None:
-    raise NotPreparedError(dataset, root)
+  source = _find(dataset, data_dir, split, size)
   if cache_dir is None:
     buffer = io.BytesIO()
     about = _decode_into(buffer, source, size, channels, on_progress)
@@ -151,6 +149,28 @@ def load(
   with _replacing(about_path) as file:
     file.write(json.dumps(about).encode())
   return _read_cache(pixels_path, about_path, size, channels)
+
+
+def _find(dataset: str, data_dir: Path | None, split: str, size: int) -> Source:
+  """Finds the images of a split, or raises what `load` says."""
+  if dataset == FACES:
+    if data_dir is not None:
+      raise ImagesError(
+        f"dataset {FACES} is drawn, not read from {data_dir}; leave data_dir "
+        "out"
+      )
+    return faces.source(split, size)
+  if dataset == FOLDER and data_dir is None:
+    raise ImagesError(f"dataset {FOLDER} needs a folder or zip of images")
+  root = (data_dir or default_data_dir()).resolve()
+  source = image_files.find(
+    dataset, root, split, prepared_only=data_dir is None
+  )
+  if source is None and dataset == FOLDER:
+    raise ImagesError(f"there is no {root}")
+  if source is None:
+    raise NotPreparedError(dataset, root)
+  return source
 
 
 def _read_cache(

@@ -359,6 +359,7 @@ class FilesTest(PrepareTestCase):
       self.prepare("mnst")
     with self.assertRaisesRegex(UsageError, "--dataset is missing"):
       prepare_data.run(["prepare_data"])
+    self.assert_refused("faces needs no preparation: it is drawn", "faces")
 
 
 class DownloadTest(PrepareTestCase):
