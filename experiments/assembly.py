@@ -252,6 +252,7 @@ def problem(
   reference: dict[str, Array],
   measures_rarely: bool = False,
   protocol: Mapping[str, str | int | float] | None = None,
+  class_names: tuple[str, ...] = (),
 ) -> Problem:
   """Makes the problem of a game against real samples.
 
@@ -266,6 +267,7 @@ def problem(
     measures_rarely: whether `measure` is too dear for every row of metrics. The
       costs are then evaluated on one minibatch.
     protocol: how `measure` measures.
+    class_names: by label, of a class-conditional game.
 
   Returns:
     The problem. Its evaluation draws `evaluation_samples` real samples for the
@@ -323,13 +325,20 @@ def problem(
       ),
     )
 
+  def averaged(state):
+    params = state.params._replace(generator=state.averages)
+    return state.replace(params=params)
+
   def measure_samples(state, key, data):
     metrics = measure(state, key, data)
     if average:
-      params = state.params._replace(generator=state.averages)
-      averaged = measure(state.replace(params=params), key, data)
-      metrics |= {f"average_{name}": value for name, value in averaged.items()}
+      of_average = measure(averaged(state), key, data)
+      metrics |= {f"average_{k}": value for k, value in of_average.items()}
     return metrics
+
+  def sample(state, key, n, *labels):
+    state = averaged(state) if average else state
+    return first_game.sample(state.params, state.variables, key, n, *labels)
 
   def evaluate(state, key, data):
     *cost_keys, samples_key = jax.random.split(key, 3)
@@ -348,4 +357,6 @@ def problem(
     data=source.data,
     measure=measure_samples if measures_rarely else None,
     protocol=protocol or {},
+    sample=sample,
+    class_names=class_names,
   )

@@ -1,11 +1,13 @@
 """Deep convolutional games on images."""
 
 import dataclasses
+import functools
 from collections.abc import Iterable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from flax import linen as nn
 
 from experiments import assembly, choices, image_data, plots, plots_images
 from experiments.experiment import Experiment
@@ -14,9 +16,9 @@ from experiments.results import Results
 from experiments.settings import Settings
 from gan_jax.data import images
 from gan_jax.metrics import classifier, frechet, kernel, neighbours
-from gan_jax.networks import dcgan
+from gan_jax.networks import dcgan, resnet
 from gan_jax.training import Problem
-from gan_jax.types import Labelled
+from gan_jax.types import Labelled, Players
 
 NEIGHBOURS = 5
 PERFECT_COVERAGE = 1 - 2.0**-NEIGHBOURS
@@ -25,8 +27,16 @@ in the limit of many: Naeem et al., "Reliable Fidelity and Diversity Metrics for
 Generative Models", arXiv 2002.09797, equation 8."""
 
 NUM_DRAWN = 64
+COLUMNS = 8
+"""Of the images drawn; a conditional game has one for each class instead."""
+MAX_CLASS_COLUMNS = 12
 MEMORY_ON_DEVICE = 2**30
 """Bytes of pixels up to which the device holds all of them."""
+
+RESNET = "resnet"
+LARGE = 64
+"""Side from which residual networks are those of SN-GAN for 64 pixels, which
+widen with each halving, and not those for 32, which keep one width."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -36,7 +46,7 @@ class ImageSettings(Settings):
   dataset: str = setting(
     "mnist",
     "what to learn; folder takes --data_dir",
-    choices=(*images.PREPARED, images.FOLDER),
+    choices=images.DATASETS,
   )
   data_dir: str = setting(
     "",
@@ -49,8 +59,17 @@ class ImageSettings(Settings):
   image_channels: int = setting(
     1, "1 for grey, 3 for colour", minimum=1, maximum=3
   )
+  architecture: str = setting(
+    "dcgan",
+    "strided convolutions, or the residual blocks of SN-GAN",
+    choices=("dcgan", RESNET),
+  )
   depth: int = setting(
-    2, "halvings of the side, a convolution each", minimum=1, maximum=8
+    2,
+    "halvings of the side, a convolution or a block each; of a residual "
+    f"discriminator one less, and one more from {LARGE} pixels",
+    minimum=1,
+    maximum=8,
   )
   latent_dim: int = setting(
     100, "latents of the generator", minimum=1, maximum=4096
@@ -58,7 +77,7 @@ class ImageSettings(Settings):
   generator_filters: int = setting(
     64,
     "channels of the generator's last hidden layer; twice as many in each one "
-    "before",
+    f"before, but in residual ones under {LARGE} pixels",
     minimum=1,
     maximum=1024,
   )
@@ -69,7 +88,8 @@ class ImageSettings(Settings):
   )
   discriminator_filters: int = setting(
     64,
-    "channels of the discriminator's first layer; twice as many in each next",
+    "channels of the discriminator's first layer; twice as many in each next, "
+    f"but in residual ones under {LARGE} pixels",
     minimum=1,
     maximum=1024,
   )
@@ -98,6 +118,13 @@ class ImageSettings(Settings):
         f"--depth={self.depth} cannot halve --image_size={self.image_size} "
         "so often"
       )
+    halvings = self.discriminator_halvings()
+    if not halvings or self.image_size % 2**halvings:
+      raise SettingError(
+        f"--architecture={self.architecture} with --depth={self.depth} halves "
+        f"the discriminator's {self.image_size} pixels {halvings} times, which "
+        "cannot be"
+      )
     classless = {"packing": self.packing > 1, "replay_size": self.replay_size}
     for name, is_on in classless.items():
       if self.condition != "none" and is_on:
@@ -106,8 +133,63 @@ class ImageSettings(Settings):
           f"--condition={self.condition}: the samples would lose their classes"
         )
 
+  def discriminator_halvings(self) -> int:
+    """Returns how often the discriminator halves an image."""
+    if self.architecture != RESNET:
+      return self.depth
+    return self.depth + (1 if self.image_size >= LARGE else -1)
+
   def evaluation_interval(self) -> int:
     return self.evaluate_every or max(1, self.steps // 10)
+
+
+def networks(settings: ImageSettings, num_classes: int) -> Players[nn.Module]:
+  """Makes the two networks that the settings describe.
+
+  Args:
+    settings: of the experiment.
+    num_classes: of a class-conditional game; 0 for none.
+
+  Returns:
+    The modules.
+  """
+  generator, discriminator = dcgan.Generator, dcgan.Discriminator
+  if settings.architecture == RESNET:
+    large = settings.image_size >= LARGE
+    widening = 2 if large else 1
+    generator = functools.partial(resnet.Generator, widening=widening)
+    discriminator = functools.partial(
+      resnet.Discriminator,
+      plain_blocks=0 if large else 2,
+      widening=widening,
+    )
+  dtype = choices.COMPUTE_DTYPES[settings.compute_dtype]
+  spectral = settings.discriminator_normalization == choices.SPECTRAL
+  return Players(
+    generator=generator(
+      size=settings.image_size,
+      channels=settings.image_channels,
+      depth=settings.depth,
+      filters=settings.generator_filters,
+      num_classes=num_classes,
+      normalize=choices.MAP_NORMALIZATIONS[settings.generator_normalization],
+      dtype=dtype,
+    ),
+    discriminator=discriminator(
+      depth=settings.discriminator_halvings(),
+      filters=settings.discriminator_filters,
+      num_classes=num_classes,
+      projection=settings.condition == "projection",
+      normalize=(
+        None
+        if spectral
+        else choices.MAP_NORMALIZATIONS[settings.discriminator_normalization]
+      ),
+      spectral_norm=spectral,
+      dropout=settings.discriminator_dropout,
+      dtype=dtype,
+    ),
+  )
 
 
 def build(settings: ImageSettings) -> Problem:
@@ -138,38 +220,15 @@ def build(settings: ImageSettings) -> Problem:
       f"--condition={settings.condition} needs classes, and "
       f"{settings.dataset} has none; images in a folder for each class have"
     )
-  num_classes = len(train.class_names) if conditional else 0
-  dtype = choices.COMPUTE_DTYPES[settings.compute_dtype]
-  spectral = settings.discriminator_normalization == choices.SPECTRAL
-  generator = dcgan.Generator(
-    size=settings.image_size,
-    channels=settings.image_channels,
-    depth=settings.depth,
-    filters=settings.generator_filters,
-    num_classes=num_classes,
-    normalize=choices.MAP_NORMALIZATIONS[settings.generator_normalization],
-    dtype=dtype,
-  )
-  discriminator = dcgan.Discriminator(
-    depth=settings.depth,
-    filters=settings.discriminator_filters,
-    num_classes=num_classes,
-    projection=settings.condition == "projection",
-    normalize=(
-      None
-      if spectral
-      else choices.MAP_NORMALIZATIONS[settings.discriminator_normalization]
-    ),
-    spectral_norm=spectral,
-    dropout=settings.discriminator_dropout,
-    dtype=dtype,
-  )
+  class_names = train.class_names if conditional else ()
+  num_classes = len(class_names)
+  players = networks(settings, num_classes)
 
   def make_game(settings, step):
     return assembly.game(
       settings,
-      generator,
-      discriminator,
+      players.generator,
+      players.discriminator,
       settings.latent_dim,
       step,
       num_classes=num_classes,
@@ -193,10 +252,13 @@ def build(settings: ImageSettings) -> Problem:
     "moments": frechet.moments(real_features),
   }
 
+  def sample_classes(state, key, n):
+    """Draws n samples, of each class in turn where there are classes."""
+    labels = jnp.arange(n) % num_classes if conditional else None
+    return game.sample(state.params, state.variables, key, n, labels), labels
+
   def measure(state, key, data):
-    samples = game.sample(
-      state.params, state.variables, key, settings.evaluation_samples
-    )
+    samples, labels = sample_classes(state, key, settings.evaluation_samples)
     features, logits = net.features.apply(samples)
     kid = kernel.kernel_distance(data["features"], features)
     scores = neighbours.manifold(data["features"], features, NEIGHBOURS)
@@ -208,10 +270,26 @@ def build(settings: ImageSettings) -> Problem:
       "kid_standard_error": kid.standard_error,
       **scores._asdict(),
       "classifier_score": classifier.classifier_score(logits),
+      **(
+        {}
+        if train.labels is None
+        else {"classes_covered": classifier.classes_covered(logits)}
+      ),
+      **(
+        {}
+        if labels is None
+        else {"label_accuracy": jnp.mean(jnp.argmax(logits, axis=1) == labels)}
+      ),
     }
 
+  columns = COLUMNS
+  drawn = real[:NUM_DRAWN]
+  if train.labels is not None and 0 < num_classes <= MAX_CLASS_COLUMNS:
+    columns = num_classes
+    drawn = real[_of_each_class(train.labels[chosen], num_classes)]
+
   def snapshot(state, key):
-    samples = game.sample(state.params, state.variables, key, NUM_DRAWN)
+    samples, _ = sample_classes(state, key, len(drawn))
     return {"samples": images.to_pixels(samples)}
 
   return assembly.problem(
@@ -220,7 +298,7 @@ def build(settings: ImageSettings) -> Problem:
     assembly.Source(sample, data),
     measure,
     snapshot,
-    reference={"data_samples": real[:NUM_DRAWN]},
+    reference={"data_samples": drawn, "columns": jnp.int32(columns)},
     measures_rarely=True,
     protocol={
       **net.protocol,
@@ -229,7 +307,16 @@ def build(settings: ImageSettings) -> Problem:
       "generated_images": settings.evaluation_samples,
       "neighbours": NEIGHBOURS,
     },
+    class_names=class_names,
   )
+
+
+def _of_each_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
+  """Returns places of images of class 0, 1, ..., and again, in rows."""
+  rows = -(-NUM_DRAWN // num_classes)
+  places = [np.flatnonzero(labels == own)[:rows] for own in range(num_classes)]
+  complete = min(len(own) for own in places)
+  return np.stack([own[:complete] for own in places], axis=1).ravel()
 
 
 def score(results: Results) -> np.ndarray:
@@ -262,8 +349,8 @@ _DEFAULTS = ImageSettings(
   discriminator_normalization="batch",
   batch_size=64,
   evaluation_samples=2000,
-  generator_average=0.999,
-  steps=4000,
+  generator_average=0.0,
+  steps=10_000,
 )
 
 _SOURCE = "DCGAN 2016, arXiv 1511.06434"
@@ -293,6 +380,17 @@ EXPERIMENTS = (
     summary="convolutional networks on small photographs",
     settings=_DEFAULTS.replace(
       dataset="cifar10", image_size=32, image_channels=3, depth=3
+    ),
+    build=build,
+    score=score,
+    figures=FIGURES,
+  ),
+  Experiment(
+    name="dcgan_faces",
+    source=_SOURCE,
+    summary="convolutional networks on cartoon faces, drawn on this machine",
+    settings=_DEFAULTS.replace(
+      dataset=images.FACES, image_size=64, image_channels=3, depth=4
     ),
     build=build,
     score=score,

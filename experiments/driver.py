@@ -51,6 +51,7 @@ class Outcome(NamedTuple):
     snapshots: arrays to draw, as `results.Results` describes them.
     failures: of members, in order of step.
     steps_per_second: steps of one member, compilation and evaluation excluded.
+    progress: what each member ended with, [num_seeds, ...].
   """
 
   steps: np.ndarray
@@ -58,6 +59,7 @@ class Outcome(NamedTuple):
   snapshots: dict[str, np.ndarray]
   failures: tuple[Failure, ...]
   steps_per_second: float
+  progress: training.Progress
 
 
 def _failures(
@@ -199,4 +201,5 @@ def train(
     },
     failures=failures,
     steps_per_second=step / seconds if seconds else 0.0,
+    progress=jax.tree.map(lambda x: x[: len(seeds)], jax.device_get(progress)),
   )

@@ -45,7 +45,7 @@ def samples_over_time(results: Results) -> Figure:
   figure, panels = plots.grid(len(frames), columns, (9, 3.1 * rows + 0.7))
   plots.title(figure, results, f"generated samples, seed {results.seeds[0]}")
   for axes, frame in zip(panels, frames, strict=True):
-    _show(axes, mosaic(results.snapshots["samples"][0, frame]))
+    show(axes, _page(results, results.snapshots["samples"][0, frame]))
     axes.set_title(f"step {steps[frame]:,}", fontsize=9)
   return figure
 
@@ -61,7 +61,7 @@ def real_beside_generated(results: Results) -> Figure:
     ("real", f"generated, seed {results.seeds[0]}, step {step:,}"),
     strict=True,
   ):
-    _show(axes, mosaic(images))
+    show(axes, _page(results, images))
     axes.set_title(name, fontsize=9)
   return figure
 
@@ -78,20 +78,25 @@ def animation(results: Results) -> Iterator[Image.Image]:
   samples = results.snapshots["samples"][0]
   figure, (axes,) = plots.grid(1, 1, (4.8, 5.4))
   plots.title(figure, results, f"training of seed {results.seeds[0]}")
-  shown = _show(axes, mosaic(samples[0]))
+  shown = show(axes, _page(results, samples[0]))
 
   def update(frame: int) -> None:
-    shown.set_data(_coloured(mosaic(samples[frame])))
+    shown.set_data(coloured(_page(results, samples[frame])))
 
   yield from plots.animate(figure, results, [shown], update)
 
 
-def _show(axes: Axes, image: np.ndarray) -> AxesImage:
+def _page(results: Results, images: np.ndarray) -> np.ndarray:
+  """Lays out a run's images, a class in each column where it has classes."""
+  return mosaic(images, int(results.snapshots["columns"]))
+
+
+def show(axes: Axes, image: np.ndarray) -> AxesImage:
   """Shows an image without axes."""
   axes.set_axis_off()
-  return axes.imshow(_coloured(image), interpolation="nearest")
+  return axes.imshow(coloured(image), interpolation="nearest")
 
 
-def _coloured(image: np.ndarray) -> np.ndarray:
-  """Gives a grey image [h, w, 1] three equal channels."""
+def coloured(image: np.ndarray) -> np.ndarray:
+  """Gives a grey image [h, w, 1] three equal channels; [h, w, 3] is itself."""
   return np.broadcast_to(image, (*image.shape[:2], 3))

@@ -3,6 +3,7 @@
 settings.json   every setting, seeds, versions, device, git commit
 metrics.jsonl   one row per logged step and seed
 snapshots.npz   arrays that the pictures are drawn from
+checkpoints/    what every member ended with: parameters, optimizers' states
 summary.json    score and metrics, final and best, with intervals
 figures/*.png, training.gif
 """
@@ -21,10 +22,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-SETTINGS, METRICS, SNAPSHOTS, SUMMARY = (
+SETTINGS, METRICS, SNAPSHOTS, CHECKPOINTS, SUMMARY = (
   "settings.json",
   "metrics.jsonl",
   "snapshots.npz",
+  "checkpoints",
   "summary.json",
 )
 DEFAULT_PARENT = Path("runs")
@@ -56,6 +58,7 @@ class Results(NamedTuple):
       [members, frames, rows, columns]. `discriminator` is the probability
       D(x) where `discriminator_real` is among the metrics, and the critic's
       value where `critic_real` is.
+    workdir: the run folder, if there is one.
   """
 
   experiment: str
@@ -64,6 +67,7 @@ class Results(NamedTuple):
   steps: np.ndarray
   metrics: dict[str, np.ndarray]
   snapshots: dict[str, np.ndarray]
+  workdir: Path | None = None
 
   def sampled(self, name: str) -> np.ndarray:
     """Returns a metric of the generator's average, else of the generator."""
@@ -170,8 +174,9 @@ def create(workdir: Path, overwrite: bool) -> None:
       # Only what a run writes goes; a user's notes beside it stay.
       for name in (METRICS, SNAPSHOTS, SUMMARY, "training.gif", SETTINGS):
         (workdir / name).unlink(missing_ok=True)
-      if (workdir / "figures").is_dir():
-        shutil.rmtree(workdir / "figures")
+      for name in ("figures", CHECKPOINTS):
+        if (workdir / name).is_dir():
+          shutil.rmtree(workdir / name)
     (workdir / "figures").mkdir(parents=True)
   except OSError as error:
     raise RunFolderError(
@@ -321,6 +326,7 @@ def read(workdir: Path) -> Results:
         for name in names
       },
       snapshots=snapshots,
+      workdir=workdir,
     )
   except OSError as error:
     raise RunFolderError(

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import console, driver, environment, results
+from experiments import checkpoints, console, driver, environment, results
 from experiments.experiment import Experiment
 from experiments.fields import SettingError
 from experiments.results import Results
@@ -126,6 +126,7 @@ def train(
     outcome.steps,
     outcome.metrics,
     outcome.snapshots,
+    workdir,
   )
   summary = {
     "experiment": experiment.name,
@@ -147,6 +148,7 @@ def train(
   np.savez_compressed(
     workdir / results.SNAPSHOTS, allow_pickle=False, **outcome.snapshots
   )
+  checkpoints.save(workdir, int(outcome.steps[-1]), outcome.progress)
   results.write_json(workdir / results.SUMMARY, summary)
   results.write_figures(
     workdir,

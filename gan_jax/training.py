@@ -52,6 +52,10 @@ class Problem(NamedTuple):
       often; None for none.
     protocol: how metrics are measured, by name: what must be equal where two
       results are compared.
+    sample: (state, key, n) -> [n, ...] generated samples, of the generator's
+      average where the state has one; with classes, it takes their labels [n]
+      too. None for a game that has no samples.
+    class_names: by label, of a class-conditional game.
   """
 
   init: Callable[[PRNGKey], TrainState]
@@ -63,6 +67,8 @@ class Problem(NamedTuple):
   data: Any = ()
   measure: Callable[[TrainState, PRNGKey, Any], Metrics] | None = None
   protocol: Mapping[str, str | int | float] = MappingProxyType({})
+  sample: Callable[..., Array] | None = None
+  class_names: tuple[str, ...] = ()
 
 
 class Keys(NamedTuple):

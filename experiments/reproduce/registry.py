@@ -11,6 +11,11 @@ from experiments.reproduce import (
   rosca2021,
   unrolled2016,
 )
+from experiments.reproduce.dcgan2016 import (
+  filters,
+  interpolation,
+  nearest_neighbours,
+)
 from experiments.reproduce.fgan2016 import conjugates, table
 from experiments.reproduce.gan2014 import fig1
 from experiments.reproduce.goodfellow2016 import (
@@ -18,6 +23,8 @@ from experiments.reproduce.goodfellow2016 import (
   fig14,
   fig15,
   fig16,
+  fig17,
+  fig18,
   fig20,
   local_nash,
   ml_gradient,
@@ -95,6 +102,12 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   consensus2017.REPRODUCTION,
   pacgan2018.REPRODUCTION,
   loss_zoo.REPRODUCTION,
+  # These look into one run, which is trained once.
+  fig17.REPRODUCTION,
+  fig18.REPRODUCTION,
+  interpolation.REPRODUCTION,
+  filters.REPRODUCTION,
+  nearest_neighbours.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 

@@ -71,7 +71,8 @@ def adversarial(
     num_classes: of a class-conditional game, whose batches are `Labelled` and
       whose modules take `labels` [n] too; 0 for none. Generated samples have
       the labels of the batch, so that the labels tell the discriminator
-      nothing about the origin; `sample` draws labels uniformly.
+      nothing about the origin; `sample` takes labels as a last argument, and
+      draws them uniformly where it is given none.
 
   Returns:
     The game. Its metrics are `discriminator_real` and `discriminator_fake`,
@@ -265,11 +266,13 @@ def adversarial(
       ),
     )
 
-  def sample(params, variables, key, n):
-    labels = None
+  def sample(params, variables, key, n, labels=None):
     if num_classes:
       key, labels_key = jax.random.split(key)
-      labels = jax.random.randint(labels_key, n, 0, num_classes)
+      if labels is None:
+        labels = jax.random.randint(labels_key, n, 0, num_classes)
+    elif labels is not None:
+      raise ValueError("a game without classes has no samples of a class")
     return _networks.evaluate(
       generator,
       params.generator,

@@ -39,7 +39,8 @@ class Game(NamedTuple):
     costs: (params, variables, batch, key) -> (costs, (variables, metrics)):
       a scalar cost for each player, the updated variables, and further scalars
       worth logging. Pure; the key draws the latents and the dropout masks.
-    sample: (params, variables, key, n) -> [n, ...] generated samples.
+    sample: (params, variables, key, n) -> [n, ...] generated samples; a
+      class-conditional game's takes their labels [n] too.
     gradients: (params, variables, batch, key) -> (gradients, costs, (variables,
       metrics)), the gradient of each player's cost in its own parameters and
       what `costs` returns; None where `pullbacks` of the costs will do.
@@ -49,7 +50,7 @@ class Game(NamedTuple):
 
   init: Callable[[PRNGKey], tuple[Players[Params], Players[Variables]]]
   costs: Costs
-  sample: Callable[[Players[Params], Players[Variables], PRNGKey, int], Array]
+  sample: Callable[..., Array]
   gradients: Gradients | None = None
   discriminate: (
     Callable[[Players[Params], Players[Variables], Array], Array] | None

@@ -277,3 +277,16 @@ def class_histogram(logits: Array) -> Array:
   chex.assert_rank(logits, 2)
   predicted = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[1])
   return jnp.mean(predicted, axis=0)
+
+
+def classes_covered(logits: Array) -> Array:
+  """Counts the classes that get a tenth of an equal share of images or more.
+
+  Args:
+    logits: [n, k].
+
+  Returns:
+    [] float32, from 1 to k.
+  """
+  shares = class_histogram(logits)
+  return jnp.sum(shares >= 0.1 / len(shares), dtype=jnp.float32)

@@ -39,12 +39,45 @@ class DCGANTest(parameterized.TestCase):
   @parameterized.parameters(
     ({"image_channels": "2"}, "must be 1 or 3"),
     ({"depth": "3"}, "cannot halve --image_size=28"),
+    ({"architecture": "resnet", "depth": "1"}, "28 pixels 0 times"),
+    (
+      {"architecture": "resnet", "image_size": "72", "depth": "3"},
+      "72 pixels 4 times",
+    ),
     ({"condition": "projection", "packing": "2"}, "lose their classes"),
     ({"dataset": "folder"}, "needs a folder or zip"),
   )
   def test_what_makes_no_sense_is_refused(self, values, message):
     with self.assertRaisesRegex(SettingError, message):
       dcgan.build(with_values(settings_of("dcgan_mnist"), values))
+
+  @parameterized.parameters(
+    # The published pair: blocks from 4 x 4 places, and two that keep the side.
+    (32, 3, 128, (4, 4, 128), 4, 128),
+    # From 64 pixels widths double on the way down to 2 x 2 places.
+    (64, 4, 64, (4, 4, 1024), 5, 1024),
+  )
+  def test_residual_networks_are_those_of_their_size(
+    self, size, depth, filters, base, num_blocks, width
+  ):
+    settings = settings_of("dcgan_cifar10").replace(
+      architecture="resnet",
+      image_size=size,
+      depth=depth,
+      generator_filters=filters,
+      discriminator_filters=filters,
+      discriminator_normalization="spectral",
+    )
+    settings.check()
+    generator, discriminator = dcgan.networks(settings, num_classes=0)
+    key = jax.random.key(0)
+    params = jax.eval_shape(generator.init, key, jnp.zeros((1, 100)))["params"]
+    self.assertEqual(params["Dense_0"]["kernel"].shape, (100, np.prod(base)))
+    images = jnp.zeros((1, size, size, 3))
+    params = jax.eval_shape(discriminator.init, key, images)["params"]
+    blocks = [name for name in params if name.startswith("DiscriminatorBlock")]
+    self.assertLen(blocks, num_blocks)
+    self.assertEqual(params["Dense_0"]["kernel"].shape, (width, 1))
 
   def test_data_that_is_not_prepared_says_the_command(self):
     settings = settings_of("dcgan_fashion_mnist").replace(

@@ -1,6 +1,10 @@
 """Every registered experiment trains, is scored and is drawn."""
 
 import dataclasses
+import os
+import tempfile
+from pathlib import Path
+from unittest import mock
 
 import jax
 import numpy as np
@@ -8,7 +12,10 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
 from experiments import driver, results
+from experiments.dcgan import ImageSettings
 from experiments.registry import BY_NAME, EXPERIMENTS
+from gan_jax.data import faces, images
+from tests.experiments import tiny_images
 
 # Small enough for a test, structure unchanged.
 SMALL = {
@@ -20,11 +27,29 @@ SMALL = {
 
 
 class RegistryTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+    tiny_images.write(Path(cls.folder))
+    cls.enterClassContext(
+      mock.patch.dict(os.environ, {"XDG_CACHE_HOME": cls.folder})
+    )
+    cls.enterClassContext(mock.patch.dict(faces.NUM_IMAGES, train=160, test=20))
+
+  def small(self, settings):
+    if isinstance(settings, ImageSettings):
+      drawn = settings.dataset == images.FACES
+      return settings.replace(
+        **tiny_images.SETTINGS, data_dir="" if drawn else self.folder
+      )
+    return settings.replace(**SMALL)
+
   @parameterized.named_parameters(
     (experiment.name, experiment) for experiment in EXPERIMENTS
   )
   def test_two_steps(self, experiment):
-    settings = experiment.settings.replace(**SMALL)
+    settings = self.small(experiment.settings)
     logs = []
     outcome = driver.train(
       experiment.build(settings),

@@ -8,6 +8,20 @@ import numpy as np
 
 NUM_TRAIN, NUM_TEST, SIDE = 160, 20, 12
 
+SETTINGS = {
+  "steps": 2,
+  "log_every": 1,
+  "evaluation_samples": 64,
+  "evaluate_every": 1,
+  "batch_size": 8,
+  "image_size": 16,
+  "depth": 2,
+  "generator_filters": 4,
+  "discriminator_filters": 4,
+}
+"""Of a game on these images, or on others in their place; the same for all
+tests, so that its programs are compiled once."""
+
 
 def write(folder: Path) -> None:
   """Writes MNIST's four files, of smaller and fewer images."""

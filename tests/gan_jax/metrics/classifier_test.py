@@ -202,6 +202,12 @@ class ScoreTest(parameterized.TestCase):
   def test_wrong_shape_raises(self):
     with self.assertRaises(AssertionError):
       classifier.classifier_score(jnp.ones(3))
+
+  def test_a_class_is_covered_by_a_tenth_of_its_share(self):
+    # 100 images of 5 classes, whose equal share is 20: 2 are enough, 1 is not.
+    labels = np.repeat([0, 1, 2, 3], [90, 7, 2, 1])
+    logits = jnp.asarray(np.eye(5, dtype=np.float32)[labels])
+    self.assertEqual(classifier.classes_covered(logits), 3)
     with self.assertRaises(AssertionError):
       classifier.class_histogram(jnp.ones(3))
 

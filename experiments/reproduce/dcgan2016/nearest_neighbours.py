@@ -1,0 +1,152 @@
+"""Generated images beside the nearest ones that were learnt from: no copies.
+
+A generator that had learnt images by heart would be at distance 0 from them. An
+image that was never seen, of the test split, is at the distance that chance
+leaves: as far has a generated one to be. Distances are Euclidean, of pixels in
+shares of the range from black to white, and of a classifier's features.
+
+Source: Goodfellow et al., Generative Adversarial Networks, arXiv 1406.2661,
+figure 2, whose rightmost column shows the nearest training example of the
+sample beside it.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments import plots, plots_images
+from experiments.reproduce.dcgan2016 import trained
+from experiments.reproduce.reproduction import Check, Computed, Reproduction
+from experiments.results import Results
+from gan_jax.metrics import neighbours
+
+NUM_SAMPLES = 1000
+NUM_SHOWN = 12
+NUM_NEIGHBOURS = 5
+
+
+def compute(runs: Mapping[str, Results]) -> Computed:
+  """Finds the nearest training images of samples and of unseen images."""
+  network = trained.load(runs[trained.GARMENTS])
+  samples = network.generate(trained.latents(network, 0, NUM_SAMPLES))
+  sets = {
+    "samples": samples,
+    "unseen images": trained.units(network.test.pixels[:NUM_SAMPLES]),
+    "training images": trained.units(network.train.pixels),
+  }
+  spaces = {
+    # [-1, 1] is twice as wide as the range from black to white.
+    "pixels": {n: x.reshape(len(x), -1) / 2 for n, x in sets.items()},
+    "features": {n: network.features.apply(x)[0] for n, x in sets.items()},
+  }
+  measured, histograms, shown = {}, {}, None
+  for space, own in spaces.items():
+    found = {
+      name: neighbours.nearest(
+        own[name], own["training images"], NUM_NEIGHBOURS
+      )
+      for name in ("samples", "unseen images")
+    }
+    nearest = {name: np.asarray(d[:, 0]) for name, (d, _) in found.items()}
+    histograms[space] = nearest
+    measured[f"distance of samples over unseen images, {space}"] = np.median(
+      nearest["samples"]
+    ) / np.median(nearest["unseen images"])
+    measured[f"copies among samples, {space}"] = np.mean(
+      nearest["samples"] < 0.1 * np.median(nearest["unseen images"])
+    )
+    if space == "features":
+      _, indices = found["samples"]
+      shown = np.asarray(indices[:NUM_SHOWN])
+  assert shown is not None
+  beside = network.train.pixels[shown.ravel()].reshape(
+    NUM_SHOWN, NUM_NEIGHBOURS, *network.train.pixels.shape[1:]
+  )
+  rows = np.concatenate(
+    [trained.pixels(samples[:NUM_SHOWN])[:, None], beside], axis=1
+  )
+  return Computed(
+    measured,
+    {
+      "rows": rows,
+      "histograms": histograms,
+    },
+  )
+
+
+def draw(drawn: Mapping[str, Any]) -> Figure:
+  """Draws samples with their neighbours, and how far these are."""
+  figure, panels = plots.grid(3, 3, (11, 4.8))
+  figure.suptitle(
+    "samples (first in each row) and the nearest training images",
+    x=0.01,
+    ha="left",
+    fontsize=11,
+  )
+  rows = drawn["rows"]
+  # Two columns of rows, with a blank between.
+  blank = np.full_like(rows[:, :1], 255)
+  half = len(rows) // 2
+  page = np.concatenate([rows[:half], blank[:half], rows[half:]], axis=1)
+  plots_images.show(
+    panels[0],
+    plots_images.mosaic(
+      page.reshape(-1, *page.shape[2:]), 2 * (NUM_NEIGHBOURS + 1) + 1
+    ),
+  )
+  for axes, (space, nearest) in zip(
+    panels[1:], drawn["histograms"].items(), strict=True
+  ):
+    reach = max(np.quantile(own, 0.995) for own in nearest.values())
+    for (name, own), colour in zip(
+      nearest.items(), (plots.GENERATED, plots.DATA), strict=True
+    ):
+      axes.hist(
+        own,
+        np.linspace(0, reach, 50).tolist(),
+        histtype="step",
+        color=colour,
+        label=name,
+      )
+    axes.set(
+      xlabel=f"distance to the nearest training image, {space}",
+      ylabel="images",
+    )
+  return plots.legend(figure)
+
+
+CHECKS = tuple(
+  check
+  for space in ("pixels", "features")
+  for check in (
+    Check(
+      f"distance of samples over unseen images, {space}",
+      0.75,
+      0.0,
+      "set before the run: samples are about as far as images never seen",
+      relation="at least",
+      wrong={"copies": 0.0, "half as far": 0.5},
+    ),
+    Check(
+      f"copies among samples, {space}",
+      0.0,
+      0.002,
+      "nearer than a tenth of what an unseen image's median is",
+      relation="at most",
+      wrong={"one in a hundred": 0.01},
+    ),
+  )
+)
+
+REPRODUCTION = Reproduction(
+  id="nearest_neighbours",
+  source="GAN 2014, arXiv 1406.2661, figure 2",
+  summary="samples are not copies of what was learnt from",
+  compute=compute,
+  checks=CHECKS,
+  draw=draw,
+  trainings=trained.OF_GARMENTS,
+  long=True,
+)

@@ -1,0 +1,107 @@
+"""Trained networks that several figures look into."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from experiments import dcgan, finished, image_data
+from experiments.reproduce.reproduction import Training
+from experiments.results import Results
+from gan_jax.data import images
+from gan_jax.data.images import Images
+from gan_jax.metrics.classifier import Features
+from gan_jax.types import Array, Players, TrainState
+
+GARMENTS, FACES = "garments", "faces"
+"""What figures call the runs."""
+OF_GARMENTS = {GARMENTS: Training("dcgan_fashion_mnist", num_seeds=1)}
+OF_FACES = {FACES: Training("dcgan_faces", num_seeds=1)}
+"""The experiments as they are, so that a run of one serves many figures."""
+
+
+class Trained(NamedTuple):
+  """A trained pair of networks, with what it learnt from.
+
+  Attributes:
+    networks: the modules.
+    state: their parameters and statistics.
+    latent_dim: of the generator.
+    train: what they learnt from.
+    test: images that they have not seen.
+    features: of the classifier that measures them.
+  """
+
+  networks: Players[nn.Module]
+  state: TrainState
+  latent_dim: int
+  train: Images
+  test: Images
+  features: Features
+
+  def generate(self, latents: Array) -> Array:
+    """Maps latents [n, k] to images, each by itself."""
+    return _generate(self, latents)
+
+  def generator_collections(self) -> dict[str, Any]:
+    """Returns the generator's parameters and statistics, as Flax has them."""
+    return {
+      "params": self.state.params.generator,
+      **self.state.variables.generator,
+    }
+
+  def discriminator_collections(self) -> dict[str, Any]:
+    """Returns the discriminator's, as Flax has them."""
+    return {
+      "params": self.state.params.discriminator,
+      **self.state.variables.discriminator,
+    }
+
+
+def _generate(trained: Trained, latents: Array) -> Array:
+  apply = jax.jit(trained.networks.generator.apply)
+  generated: Any = apply(trained.generator_collections(), latents)
+  return generated
+
+
+def load(results: Results) -> Trained:
+  """Reads what the first seed of a run on images learnt."""
+  assert results.workdir is not None
+  member = finished.load(results.workdir, None, jax.devices()[0])
+  settings = member.settings
+  assert isinstance(settings, dcgan.ImageSettings)
+  train, test = (
+    image_data.read(
+      settings.dataset,
+      settings.data_dir,
+      split,
+      settings.image_size,
+      settings.image_channels,
+    )
+    for split in ("train", "test")
+  )
+  return Trained(
+    dcgan.networks(settings, num_classes=0),
+    member.state,
+    settings.latent_dim,
+    train,
+    test,
+    image_data.feature_net(settings.dataset, train, test).features,
+  )
+
+
+def latents(trained: Trained, seed: int, n: int) -> Array:
+  """Draws latents [n, k] of the prior N(0, I)."""
+  return jax.random.normal(jax.random.key(seed), (n, trained.latent_dim))
+
+
+def units(pixels: np.ndarray) -> Array:
+  """Returns bytes as the networks see them, in [-1, 1]."""
+  return images.to_unit(jnp.asarray(pixels))
+
+
+def pixels(values: Array) -> np.ndarray:
+  """Returns images in [-1, 1] as bytes."""
+  return np.asarray(images.to_pixels(values))

@@ -1,0 +1,157 @@
+"""Samples a finished run: `python -m experiments.sample --workdir=runs/...`."""
+
+import dataclasses
+import itertools
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from PIL import Image
+
+from experiments import (
+  command_line,
+  environment,
+  finished,
+  plots_images,
+  results,
+)
+from experiments.fields import setting, unknown
+from experiments.finished import Finished
+from gan_jax.data import images
+from gan_jax.types import Array
+
+USAGE = """\
+python -m experiments.sample --workdir=DIR --num_samples=N --out=FILE.png|.npz
+
+Draws samples from the generator that a finished run ended with, or from its
+average where the run kept one. Images become one picture or an array of bytes,
+other samples an array of numbers; --label asks a class-conditional generator
+for one class."""
+
+_AT_ONCE = 256
+"""Samples of one pass: the first ones do not depend on how many follow."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SampleOptions:
+  """The flags of this command."""
+
+  workdir: str = setting("", "the run folder")
+  num_samples: int = setting(
+    64, "samples to draw", minimum=1, maximum=1_000_000
+  )
+  label: str = setting(
+    "", "number or name of the class to draw; all in turn where none is named"
+  )
+  out: str = setting("", "the file to write: .png for images, or .npz")
+  overwrite: bool = setting(False, "replace a file that is there")
+  seed: int = setting(
+    -1, "seed of the run whose generator draws; -1 for the first", minimum=-1
+  )
+  latents_seed: int = setting(
+    0, "seed of the latents", minimum=0, maximum=2**32 - 1
+  )
+  platform: str = setting(
+    "auto",
+    "where to compute; auto is JAX's first choice",
+    choices=environment.PLATFORMS,
+  )
+
+
+def run(argv: list[str]) -> int:
+  """Runs the command and returns its exit code."""
+  options, _ = command_line.read(argv, SampleOptions, (), USAGE)
+  for name in ("workdir", "out"):
+    if not getattr(options, name):
+      raise command_line.UsageError(f"--{name} is missing")
+  out = Path(options.out)
+  if out.suffix not in (".png", ".npz"):
+    raise command_line.UsageError(f"--out={out} must end in .png or .npz")
+  if out.exists() and not options.overwrite:
+    raise command_line.UsageError(f"{out} exists; pass --overwrite")
+  if not out.parent.is_dir():
+    raise command_line.UsageError(f"--out={out}: there is no {out.parent}")
+  (device,) = environment.choose_devices(options.platform, 1)
+  member = finished.load(
+    Path(options.workdir), None if options.seed < 0 else options.seed, device
+  )
+  labels = _labels(member, options)
+  samples = draw(member, options.latents_seed, options.num_samples, labels)
+  with results.replacing(out) as partial:
+    if out.suffix == ".npz":
+      of_classes = {} if labels is None else {"labels": labels}
+      np.savez_compressed(
+        partial, allow_pickle=False, samples=samples, **of_classes
+      )
+    elif samples.ndim != 4:
+      raise command_line.UsageError(
+        f"samples of {member.experiment.name} are no images; --out takes .npz"
+      )
+    else:
+      columns = None
+      if labels is not None and not options.label:
+        columns = len(member.problem.class_names)
+      page = plots_images.mosaic(samples, columns)
+      Image.fromarray(plots_images.coloured(page)).save(partial)
+  print(
+    f"{len(samples):,} samples of seed {member.seed} after "
+    f"{int(member.state.step):,} steps are in {out}"
+  )
+  return 0
+
+
+def draw(
+  member: Finished, latents_seed: int, num_samples: int, labels: Array | None
+) -> np.ndarray:
+  """Draws samples of a member.
+
+  Args:
+    member: of a finished run.
+    latents_seed: of the latents.
+    num_samples: n.
+    labels: int32 [n], of a class-conditional game; None for others.
+
+  Returns:
+    uint8 [n, h, w, c] of images, else float32 [n, ...].
+  """
+  assert member.problem.sample is not None
+  sample = jax.jit(member.problem.sample, static_argnums=2)
+  key = jax.random.key(latents_seed)
+  parts = []
+  for index in itertools.count():
+    start = index * _AT_ONCE
+    if start >= num_samples:
+      break
+    of_labels = ()
+    if labels is not None:
+      own = labels[start : start + _AT_ONCE]
+      of_labels = (jnp.pad(own, (0, _AT_ONCE - len(own))),)
+    parts.append(
+      sample(member.state, jax.random.fold_in(key, index), _AT_ONCE, *of_labels)
+    )
+  samples = jnp.concatenate(parts)[:num_samples]
+  return np.asarray(images.to_pixels(samples) if samples.ndim == 4 else samples)
+
+
+def _labels(member: Finished, options: SampleOptions) -> Array | None:
+  """Returns the label of every sample, None where there are no classes."""
+  names = member.problem.class_names
+  if not names and options.label:
+    raise command_line.UsageError(
+      f"--label={options.label}: {member.experiment.name} has no classes to "
+      "ask for; conditional_mnist has"
+    )
+  if not names:
+    return None
+  if not options.label:
+    return jnp.arange(options.num_samples) % len(names)
+  numbers = {str(index): index for index in range(len(names))}
+  numbers |= {name: index for index, name in enumerate(names)}
+  if options.label not in numbers:
+    raise command_line.UsageError(unknown("label", options.label, names))
+  return jnp.full(options.num_samples, numbers[options.label])
+
+
+if __name__ == "__main__":
+  command_line.main(run)

@@ -1,0 +1,143 @@
+"""Samples of finished runs: of images, of classes, of points."""
+
+import os
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from experiments import (
+  command_line,
+  environment,
+  finished,
+  results,
+  runner,
+  sample,
+)
+from experiments.registry import BY_NAME
+from experiments.results import RunFolderError
+from gan_jax import training
+from tests.experiments import tiny_images
+
+SMALL = {
+  name: tiny_images.SETTINGS[name]
+  for name in ("steps", "log_every", "evaluation_samples")
+}
+
+
+class SampleTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+    tiny_images.write(cls.folder)
+    cls.enterClassContext(
+      mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(cls.folder / "cache")})
+    )
+    # The command would set up JAX, which it is by now.
+    cls.enterClassContext(
+      mock.patch.object(
+        environment, "choose_devices", lambda *_: jax.devices()[:1]
+      )
+    )
+    data = {**tiny_images.SETTINGS, "data_dir": str(cls.folder)}
+    cls.runs = {
+      name: cls.train(name, seeds, **own)
+      for name, seeds, own in (
+        ("ring", [5, 6], SMALL),
+        ("conditional_mnist", [3], data),
+      )
+    }
+
+  @classmethod
+  def train(cls, name, seeds, **values):
+    experiment = BY_NAME[name]
+    settings = experiment.settings.replace(**values)
+    devices = jax.devices()[:1]
+    problem = runner.prepare(experiment, settings, len(seeds), devices)
+    workdir = results.create_numbered(cls.folder, name)
+    runner.train(experiment, settings, problem, seeds, devices, workdir)
+    return workdir
+
+  def sample(self, name, out, *flags):
+    """Runs the command, and returns what is in the file."""
+    path = self.folder / out
+    code = sample.run(
+      ["sample", f"--workdir={self.runs[name]}", f"--out={path}", *flags]
+    )
+    self.assertEqual(code, 0)
+    return dict(np.load(path)) if path.suffix == ".npz" else {}
+
+  def test_points_are_those_of_the_run(self):
+    first = self.sample("ring", "a.npz", "--num_samples=300")["samples"]
+    self.assertEqual(first.shape, (300, 2))
+    self.assertEqual(first.dtype, np.float32)
+    # Fewer are the first of more; another seed's are others.
+    few = self.sample("ring", "b.npz", "--num_samples=10", "--seed=5")
+    np.testing.assert_array_equal(few["samples"], first[:10])
+    for flag in ("--seed=6", "--latents_seed=1"):
+      other = self.sample("ring", f"{flag}.npz", "--num_samples=10", flag)
+      self.assertGreater(np.abs(other["samples"] - first[:10]).min(), 0)
+
+  def test_it_is_what_the_run_evaluated(self):
+    # The average of the generator, which ring keeps, under its own key.
+    member = finished.load(self.runs["ring"], 6, jax.devices()[0])
+    self.assertEqual(int(member.state.step), 2)
+    read = results.read(self.runs["ring"])
+    evaluation = member.problem.evaluate(
+      member.state, training.member_keys(6).evaluation, member.problem.data
+    )
+    np.testing.assert_allclose(
+      evaluation["generator_cost"],
+      read.metrics["generator_cost"][1, -1],
+      rtol=1e-5,
+    )
+
+  def test_images_of_one_class_and_of_all(self):
+    whole = self.sample("conditional_mnist", "c.npz", "--num_samples=25")
+    self.assertEqual(whole["samples"].shape, (25, 16, 16, 1))
+    self.assertEqual(whole["samples"].dtype, np.uint8)
+    np.testing.assert_array_equal(whole["labels"], np.arange(25) % 10)
+    one = self.sample(
+      "conditional_mnist", "d.npz", "--num_samples=25", "--label=7"
+    )
+    np.testing.assert_array_equal(one["labels"], np.full(25, 7))
+    # The same latents: where the class is the same, so is the image.
+    np.testing.assert_array_equal(one["samples"][7], whole["samples"][7])
+    self.assertTrue((one["samples"][8] != whole["samples"][8]).any())
+    self.sample("conditional_mnist", "e.png", "--num_samples=20")
+    with Image.open(self.folder / "e.png") as page:
+      # Two rows of ten classes, a pixel between.
+      self.assertEqual(page.size, (10 * 17 - 1, 2 * 17 - 1))
+
+  @parameterized.parameters(
+    ("ring", ["--out=x.png"], "no images"),
+    ("ring", ["--out=x.jpg"], "must end in .png or .npz"),
+    ("ring", ["--out=x.npz", "--label=3"], "has no classes"),
+    ("ring", ["--out=nowhere/x.npz"], "there is no nowhere"),
+    ("conditional_mnist", ["--out=x.npz", "--label=12"], "unknown label '12'"),
+    ("ring", [], "--out is missing"),
+  )
+  def test_what_makes_no_sense_is_refused(self, name, flags, message):
+    with self.assertRaisesRegex(command_line.UsageError, message):
+      sample.run(["sample", f"--workdir={self.runs[name]}", *flags])
+    self.assertFalse(Path("x.npz").exists())
+
+  def test_a_folder_that_is_no_run_or_lost_its_end(self):
+    out = f"--out={self.folder / 'z.npz'}"
+    with self.assertRaisesRegex(RunFolderError, "settings.json cannot be read"):
+      sample.run(["sample", f"--workdir={self.folder / 'none'}", out])
+    with self.assertRaisesRegex(RunFolderError, "has no seed 9; it has 5, 6"):
+      sample.run(["sample", f"--workdir={self.runs['ring']}", out, "--seed=9"])
+    again = self.train("ring", [0], **SMALL)
+    (again / results.CHECKPOINTS).rename(again / "moved")
+    with self.assertRaisesRegex(RunFolderError, "has no checkpoint"):
+      sample.run(["sample", f"--workdir={again}", out])
+
+
+if __name__ == "__main__":
+  absltest.main()
