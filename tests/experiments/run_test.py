@@ -1,6 +1,5 @@
 """The command, as a user runs it: in a process of its own."""
 
-import concurrent.futures
 import json
 import os
 import subprocess
@@ -15,6 +14,7 @@ from experiments import results
 from experiments.registry import EXPERIMENTS
 
 ROOT = Path(__file__).parents[2]
+ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""}
 SMALL = ("--steps=20", "--log_every=10", "--evaluation_samples=64")
 
 
@@ -23,7 +23,7 @@ def run(*flags, cwd):
   return subprocess.run(
     [sys.executable, "-m", "experiments.run", *flags],
     cwd=cwd,
-    env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
+    env=ENVIRONMENT,
     capture_output=True,
     text=True,
     timeout=300,
@@ -193,6 +193,26 @@ MISTAKES = (
 )
 
 
+# Starts the command once, and runs it on each command line in a child of its
+# own: most of what a mistake takes is to start.
+_ON_EACH = """
+import json, os, sys
+from experiments import command_line, run
+
+outputs, *cases = json.load(sys.stdin)
+for index, flags in enumerate(cases):
+  child = os.fork()
+  if not child:
+    for number, name in ((1, "stdout"), (2, "stderr")):
+      os.dup2(os.open(f"{outputs}/{index}.{name}", os.O_CREAT | os.O_WRONLY),
+              number)
+    sys.argv = ["run", *flags]
+    command_line.main(run.run)
+  _, status = os.waitpid(child, 0)
+  print(os.waitstatus_to_exitcode(status))
+"""
+
+
 class MistakesTest(parameterized.TestCase):
   """Every mistake ends with one line, and leaves the folder as it was."""
 
@@ -206,10 +226,27 @@ class MistakesTest(parameterized.TestCase):
     (cls.folder / "full" / "precious").write_text("content")
     (cls.folder / "file").write_text("content")
     before = cls.listing()
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-      cls.done = list(
-        pool.map(lambda case: run(*case[0], cwd=cls.folder), MISTAKES)
+    outputs = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+    ran = subprocess.run(
+      [sys.executable, "-c", _ON_EACH],
+      cwd=cls.folder,
+      env=ENVIRONMENT,
+      input=json.dumps([str(outputs), *(flags for flags, _ in MISTAKES)]),
+      stdout=subprocess.PIPE,
+      text=True,
+      timeout=300,
+      check=True,
+    )
+    cls.done = [
+      subprocess.CompletedProcess(
+        flags,
+        int(code),
+        *((outputs / f"{index}.{n}").read_text() for n in ("stdout", "stderr")),
       )
+      for index, ((flags, _), code) in enumerate(
+        zip(MISTAKES, ran.stdout.split(), strict=True)
+      )
+    ]
     cls.changed = cls.listing() != before
 
   @classmethod
