@@ -108,6 +108,13 @@ class ImageSettings(Settings):
     "steps between measurements of samples; 0 is a tenth of the run",
     minimum=0,
   )
+  inception_weights: str = setting(
+    "",
+    "file of Inception's weights, pt_inception-2015-12-05-*.pth of PyTorch or "
+    "an .npz of the same arrays, whose features measure samples instead of the "
+    "dataset's own classifier; classes are then not judged, and a measurement "
+    "takes minutes without an accelerator",
+  )
 
   def check(self, given: Iterable[str] = ()) -> None:
     super().check(given)
@@ -241,13 +248,21 @@ def build(settings: ImageSettings) -> Problem:
     pixels, labels = sampler.draw(data["train"], key, n)
     return Labelled(pixels, labels) if conditional else pixels
 
-  net = image_data.feature_net(settings.dataset, train, test)
+  net = (
+    image_data.inception_net(settings.inception_weights)
+    if settings.inception_weights
+    else image_data.feature_net(settings.dataset, train, test)
+  )
+  tells_classes = train.labels is not None and not settings.inception_weights
   chosen = np.random.default_rng(0).permutation(len(train.pixels))
   chosen = np.sort(chosen[: settings.evaluation_samples])
   real = jnp.asarray(train.pixels[chosen])
-  real_features, _ = jax.jit(net.features.apply)(images.to_unit(real))
+  real_features, _ = jax.jit(lambda apply, x: apply(x))(
+    net.features.apply, images.to_unit(real)
+  )
   data = {
     "train": sampler.data,
+    "apply": net.features.apply,
     "features": real_features,
     "moments": frechet.moments(real_features),
   }
@@ -259,7 +274,7 @@ def build(settings: ImageSettings) -> Problem:
 
   def measure(state, key, data):
     samples, labels = sample_classes(state, key, settings.evaluation_samples)
-    features, logits = net.features.apply(samples)
+    features, logits = data["apply"](samples)
     kid = kernel.kernel_distance(data["features"], features)
     scores = neighbours.manifold(data["features"], features, NEIGHBOURS)
     return {
@@ -271,14 +286,14 @@ def build(settings: ImageSettings) -> Problem:
       **scores._asdict(),
       "classifier_score": classifier.classifier_score(logits),
       **(
-        {}
-        if train.labels is None
-        else {"classes_covered": classifier.classes_covered(logits)}
+        {"classes_covered": classifier.classes_covered(logits)}
+        if tells_classes
+        else {}
       ),
       **(
-        {}
-        if labels is None
-        else {"label_accuracy": jnp.mean(jnp.argmax(logits, axis=1) == labels)}
+        {"label_accuracy": jnp.mean(jnp.argmax(logits, axis=1) == labels)}
+        if tells_classes and labels is not None
+        else {}
       ),
     }
 

@@ -9,11 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import console
+from experiments import console, inception_weights
 from experiments.fields import SettingError
 from gan_jax.data import images
 from gan_jax.data.images import Images
-from gan_jax.metrics import classifier
+from gan_jax.metrics import classifier, inception
 from gan_jax.metrics.classifier import Features
 
 FEATURES_SEED = 0
@@ -148,6 +148,33 @@ def feature_net(dataset: str, train: Images, test: Images) -> FeatureNet:
   return FeatureNet(
     classifier.trained_features(name, jax.tree.unflatten(treedef, params)),
     {"features": name, "features_accuracy": accuracy},
+  )
+
+
+def inception_net(path: str) -> FeatureNet:
+  """Reads the weights of Inception, whose features the literature measures by.
+
+  Args:
+    path: the setting, a file of weights.
+
+  Returns:
+    The features.
+
+  Raises:
+    SettingError: if they cannot be read or are not Inception's.
+  """
+  try:
+    content = Path(path).expanduser().read_bytes()
+    params = inception.params_from(inception_weights.read(content))
+  except OSError as error:
+    raise SettingError(
+      f"--inception_weights={path} cannot be read: {error.strerror}"
+    ) from error
+  except inception.WeightsError as error:
+    raise SettingError(f"--inception_weights={path}: {error}") from error
+  name = f"Inception v3, sha256 {hashlib.sha256(content).hexdigest()[:8]}"
+  return FeatureNet(
+    inception.inception_features(params, name), {"features": name}
   )
 
 

@@ -26,12 +26,11 @@ BATCH_SIZE = 128
 class Features(NamedTuple):
   """How images become the vectors, and class logits, that metrics compare.
 
-  Inception's would be another one, with a name and a function of its own.
-
   Attributes:
     name: stamped into results; says the network, its data and its seed.
     apply: images [n, height, width, channels] in [-1, 1] -> (features [n, d],
-      logits [n, k]).
+      logits [n, k]). A pytree of its parameters, which a compiled program can
+      take as an argument instead of holding them as constants.
   """
 
   name: str
@@ -221,7 +220,7 @@ def features_and_logits(
 
 def trained_features(name: str, params: Params) -> Features:
   """Returns the features of a trained classifier under a name."""
-  return Features(name, functools.partial(features_and_logits, params))
+  return Features(name, jax.tree_util.Partial(features_and_logits, params))
 
 
 @jax.jit

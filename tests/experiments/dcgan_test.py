@@ -1,5 +1,6 @@
 """Games on images: what is refused, what is measured, what is drawn."""
 
+import hashlib
 import os
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from experiments import dcgan, image_data
 from experiments.fields import SettingError
 from experiments.settings import with_values
 from gan_jax.data import images
+from gan_jax.metrics import classifier, inception
 from tests.experiments import tiny_images
 
 
@@ -131,6 +133,61 @@ class DCGANTest(parameterized.TestCase):
     self.assertIn("rotations", net.features.name)
     _, logits = net.features.apply(images.to_unit(jnp.asarray(test.pixels)))
     self.assertEqual(logits.shape, (tiny_images.NUM_TEST, 4))
+
+  @parameterized.parameters("", "weights.npz")
+  def test_weights_choose_the_features(self, weights):
+    apply = jax.tree_util.Partial(
+      lambda images: (images[:, :4, 0, 0], images[:, :7, 1, 0])
+    )
+    net = image_data.FeatureNet(
+      classifier.Features("others", apply), {"features": "others"}
+    )
+    read = self.enterContext(
+      mock.patch.object(image_data, "inception_net", return_value=net)
+    )
+    settings = settings_of("conditional_mnist").replace(
+      **tiny_images.SETTINGS,
+      data_dir=str(self.folder / "data"),
+      inception_weights=weights,
+    )
+    problem = dcgan.build(settings)
+    key = jax.random.key(0)
+    state = jax.eval_shape(problem.init, key)
+    assert problem.measure is not None
+    metrics = jax.eval_shape(problem.measure, state, key, problem.data)
+    self.assertEqual(problem.protocol["features"] == "others", bool(weights))
+    self.assertEqual("features_accuracy" in problem.protocol, not weights)
+    self.assertIn("frechet_distance", metrics)
+    for name in ("classes_covered", "label_accuracy"):
+      self.assertEqual(name in metrics, not weights)
+    self.assertEqual(read.call_args_list, [mock.call(weights)] * bool(weights))
+
+  def test_inception_is_named_by_its_weights(self):
+    path = self.folder / "weights.npz"
+    arrays = {
+      name: np.zeros(shape, np.float32)
+      for name, shape in inception.weight_shapes().items()
+    }
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+    net = image_data.inception_net(str(path))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    name = f"Inception v3, sha256 {digest}"
+    self.assertEqual(net.features.name, name)
+    self.assertEqual(net.protocol, {"features": name})
+
+  @parameterized.parameters(
+    ("nothing", None, " cannot be read: No such file"),
+    ("data", None, " cannot be read: Is a directory"),
+    ("some.pth", b"<html>", ": no whole file of PyTorch or NumPy$"),
+  )
+  def test_no_weights(self, name, content, message):
+    path = self.folder / name
+    if content is not None:
+      path.write_bytes(content)
+    with self.assertRaisesRegex(
+      SettingError, f"^--inception_weights={path}{message}"
+    ):
+      image_data.inception_net(str(path))
 
 
 if __name__ == "__main__":
