@@ -1,4 +1,4 @@
-"""What a suite reports: rows, ratios to PyTorch, the floor; and its table."""
+"""What a suite reports: rows, ratios, what operations allow; and its tables."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -8,12 +8,12 @@ from rich.table import Table
 
 from benchmarks.timing import ratio
 
-EAGER = "pytorch_eager"
-"""The textbook loop, which ratios are taken to beside the best PyTorch."""
 PYTORCH = "pytorch"
 """What the names of PyTorch's contestants start with."""
-MIN_WIDTH = 110
+MIN_WIDTH = 145
 """Columns of the table; a wrapped line is better than a cut number."""
+FAST = 100
+"""Steps per second from which decimals say nothing."""
 
 
 class Row(NamedTuple):
@@ -25,13 +25,16 @@ class Row(NamedTuple):
     update: "alternating" or "simultaneous".
     batch_size: real samples in a move of a player, and as many latents.
     num_seeds: trained side by side.
-    threads: the best of the numbers of threads that were tried.
+    variant: the best of those that were tried.
     steps_per_second: median over the rounds, of all seeds together.
     rounds: steps per second of all seeds together in each round.
-    by_threads: the median for each number of threads.
-    first_step_seconds: from nothing to the end of the first step, compilation
-      included and no program taken from a cache.
-    peak_memory_mib: peak resident memory of a process that does nothing else.
+    by_variant: the median for each variant.
+    first_step_seconds: from nothing, but for the import of the framework, to
+      the end of the first step in a fresh process that finds no compiled
+      program. This and the next two are None where they are not measured.
+    restart_seconds: the same in another, which finds those of the first.
+    peak_memory_mib: peak resident memory of the first of these processes, on
+      the host.
   """
 
   game: str
@@ -39,12 +42,13 @@ class Row(NamedTuple):
   update: str
   batch_size: int
   num_seeds: int
-  threads: int
+  variant: str
   steps_per_second: float
   rounds: tuple[float, ...]
-  by_threads: dict[int, float]
-  first_step_seconds: float
-  peak_memory_mib: float
+  by_variant: dict[str, float]
+  first_step_seconds: float | None
+  restart_seconds: float | None
+  peak_memory_mib: float | None
 
 
 class Missing(NamedTuple):
@@ -56,16 +60,66 @@ class Missing(NamedTuple):
   reason: str
 
 
-def ratios(rows: Sequence[Row]) -> dict[str, Any]:
-  """Compares every contestant with PyTorch at the same game and batch size.
+class Bound(NamedTuple):
+  """What the operations of a step alone allow.
+
+  Attributes:
+    game: that is played.
+    batch_size: of the game.
+    flops_per_step: additions and multiplications.
+    products: the matrices that the rate is measured on.
+    gflops: the rate, in 1e9 operations a second.
+    steps_per_second: that the rate allows.
+    reached: the part that a contestant has reached, by name.
+  """
+
+  game: str
+  batch_size: int
+  flops_per_step: int
+  products: str
+  gflops: float
+  steps_per_second: float
+  reached: dict[str, float]
+
+
+def bound(
+  rows: Sequence[Row], flops_per_step: int, products: str, rate: float
+) -> Bound:
+  """Compares rows of one game and batch size with a rate of operations.
 
   Args:
-    rows: of all contestants, the eager textbook loop of every game among them.
+    rows: of contestants whose step has the operations.
+    flops_per_step: the operations.
+    products: what the rate is measured on.
+    rate: operations per second.
+
+  Returns:
+    The bound.
+  """
+  steps_per_second = rate / flops_per_step
+  return Bound(
+    rows[0].game,
+    rows[0].batch_size,
+    flops_per_step,
+    products,
+    rate / 1e9,
+    steps_per_second,
+    {row.name: row.steps_per_second / steps_per_second for row in rows},
+  )
+
+
+def ratios(rows: Sequence[Row], reference: str) -> dict[str, Any]:
+  """Compares every contestant with others at the same game and batch size.
+
+  Args:
+    rows: of all contestants, some of PyTorch's in every game.
+    reference: name of a contestant, which need not play every game.
 
   Returns:
     By game and batch size, `best_pytorch`, the name of the fastest, and by
-    contestant `to_best_pytorch` and `to_pytorch_eager`: medians over the rounds
-    of the ratio of its steps per second, of all seeds together, to theirs.
+    contestant `to_best_pytorch` and, where the reference plays,
+    `to_{reference}`: medians over the rounds of the ratio of its steps per
+    second, of all seeds together, to theirs.
   """
   compared = {}
   for game, batch_size in dict.fromkeys((r.game, r.batch_size) for r in rows):
@@ -78,12 +132,14 @@ def ratios(rows: Sequence[Row]) -> dict[str, Any]:
       (row for name, row in own.items() if name.startswith(PYTORCH)),
       key=lambda row: row.steps_per_second,
     )
+    others = {"to_best_pytorch": best}
+    if reference in own:
+      others[f"to_{reference}"] = own[reference]
     compared.setdefault(game, {})[str(batch_size)] = {
       "best_pytorch": best.name,
       "contestants": {
         name: {
-          "to_best_pytorch": ratio(row.rounds, best.rounds),
-          "to_pytorch_eager": ratio(row.rounds, own[EAGER].rounds),
+          key: ratio(row.rounds, other.rounds) for key, other in others.items()
         }
         for name, row in own.items()
       },
@@ -109,7 +165,9 @@ def print_report(report: dict[str, Any]) -> None:
         if (row["game"], str(row["batch_size"])) == (game, batch_size)
       ]
       title = f"{game}, batch {batch_size}"
-      console.print(_table(title, rows, compared["contestants"]))
+      console.print(
+        _table(title, rows, compared["contestants"], report["reference"])
+      )
   for missing in report["missing"]:
     console.print(
       f"{missing['name']} is missing from {missing['game']} at batch "
@@ -117,68 +175,85 @@ def print_report(report: dict[str, Any]) -> None:
       highlight=False,
       markup=False,
     )
-  console.print(_floor_table(report["floor"]))
+  console.print(_bounds_table(report["bounds"]))
+
+
+def _rate(steps_per_second: float) -> str:
+  """Writes a number of steps per second."""
+  if steps_per_second >= FAST:
+    return f"{steps_per_second:,.0f}"
+  return f"{steps_per_second:.3g}"
+
+
+def _optional(number: float | None, form: str = ".2f") -> str:
+  """Writes a number that need not be there."""
+  return "-" if number is None else format(number, form)
 
 
 def _table(
-  title: str, rows: Sequence[dict], compared: dict[str, dict[str, float]]
+  title: str,
+  rows: Sequence[dict],
+  compared: dict[str, dict[str, float]],
+  reference: str,
 ) -> Table:
   """Makes the table of one game and batch size."""
   table = Table(title=title)
   for heading in ("contestant", "update"):
     table.add_column(heading, no_wrap=True)
+  table.add_column("seeds", justify="right")
+  table.add_column("variants, steps/s", no_wrap=True)
   for heading in (
-    "seeds",
-    "threads",
     "steps/s, all seeds",
     "to best PyTorch",
-    "to eager PyTorch",
+    f"to {reference.replace('_', ' ')}",
     "first step, s",
+    "restart, s",
     "peak MiB",
   ):
-    table.add_column(heading, justify="right")
+    table.add_column(heading, justify="right", overflow="fold")
   for row in rows:
+    variants = [
+      f"{variant} {_rate(rate)}" for variant, rate in row["by_variant"].items()
+    ]
+    own = compared[row["name"]]
     table.add_row(
       row["name"],
       row["update"],
       str(row["num_seeds"]),
-      str(row["threads"]),
-      f"{row['steps_per_second']:,.0f}",
-      f"{compared[row['name']]['to_best_pytorch']:.2f}",
-      f"{compared[row['name']]['to_pytorch_eager']:.2f}",
-      f"{row['first_step_seconds']:.2f}",
-      f"{row['peak_memory_mib']:,.0f}",
+      "\n".join(variants) if len(variants) > 1 else "",
+      _rate(row["steps_per_second"]),
+      f"{own['to_best_pytorch']:.2f}",
+      _optional(own.get(f"to_{reference}")),
+      _optional(row["first_step_seconds"]),
+      _optional(row["restart_seconds"]),
+      _optional(row["peak_memory_mib"], ",.0f"),
     )
   return table
 
 
-def _floor_table(floor: dict[str, Any]) -> Table:
+def _bounds_table(bounds: Sequence[dict[str, Any]]) -> Table:
   """Makes the table of what the matrix products alone allow."""
-  width = floor["peak_width"]
   table = Table(
     title="simultaneous steps/s that the matrix products alone allow, and the "
     "part reached"
   )
+  table.add_column("game", no_wrap=True)
   table.add_column("batch", justify="right")
   table.add_column("MFLOP a step", justify="right")
   table.add_column("products of", no_wrap=True)
   table.add_column("GFLOP/s", justify="right")
   table.add_column("steps/s", justify="right")
   table.add_column("reached by")
-  for batch_size, bound in floor["batches"].items():
-    for shapes, rate, key in (
-      (f"{width} x {width}", floor["peak_gflops"], "of_peak"),
-      ("the step's shapes", bound["step_gflops"], "of_step_shapes"),
-    ):
-      table.add_row(
-        batch_size,
-        f"{bound['flops_per_step'] / 1e6:.1f}",
-        shapes,
-        f"{rate:,.0f}",
-        f"{rate * 1e9 / bound['flops_per_step']:,.0f}",
-        ", ".join(
-          f"{name} {reached[key]:.0%}"
-          for name, reached in bound["reached"].items()
-        ),
-      )
+  for entry in bounds:
+    table.add_row(
+      entry["game"],
+      str(entry["batch_size"]),
+      f"{entry['flops_per_step'] / 1e6:,.1f}",
+      entry["products"],
+      f"{entry['gflops']:,.0f}",
+      _rate(entry["steps_per_second"]),
+      ", ".join(
+        f"{name} {part:.0%}" for name, part in entry["reached"].items()
+      ),
+    )
   return table

@@ -16,7 +16,7 @@ python -m benchmarks.run --suite=NAME [--out=FILE.json]
 Times this library, PyTorch and a tutorial's JAX side by side in one process and
 prints a table. Needs the extra `bench`: pip install -e '.[bench]'."""
 
-SUITES = {"toy": "benchmarks.toy"}
+SUITES = {"toy": "benchmarks.toy", "dcgan": "benchmarks.dcgan"}
 """By name, the module whose `measure` makes the report. It is imported when it
 runs, because it imports PyTorch."""
 

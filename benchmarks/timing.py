@@ -19,7 +19,7 @@ class Training(NamedTuple):
   Attributes:
     take: takes this many steps and waits until they are done.
     num_steps: () -> the steps taken, by the discriminator's optimizer's count.
-    generate: () -> [n, d] samples of the generator as it is now.
+    generate: () -> [n, ...] samples of the generator as it is now.
   """
 
   take: Callable[[int], None]
@@ -59,7 +59,9 @@ def calibrate(take: Callable[[int], None], seconds: float) -> int:
 
 
 def interleave(
-  takes: Mapping[Name, Callable[[int], None]], num_rounds: int, seconds: float
+  takes: Mapping[Name, Callable[[int], None]],
+  num_rounds: Mapping[Name, int],
+  seconds: float,
 ) -> dict[Name, list[float]]:
   """Times contestants in turns: A B C, A B C, ...
 
@@ -68,25 +70,27 @@ def interleave(
 
   Args:
     takes: by name, takes this many steps and waits until they are done.
-    num_rounds: turns of each contestant.
+    num_rounds: by name, the turns that it takes, from the first round on.
     seconds: length of a turn.
 
   Returns:
-    By name, steps per second in each round.
+    By name, steps per second in each of its rounds.
   """
   turns = {name: calibrate(take, seconds) for name, take in takes.items()}
   rates = {name: [] for name in takes}
-  for _ in range(num_rounds):
+  for index in range(max(num_rounds.values())):
     for name, take in takes.items():
-      num_steps = turns[name]
-      # Caches and threads are as the contestant before has left them.
-      take(max(1, num_steps // WARM_SHARE))
-      rates[name].append(num_steps / _seconds_of(take, num_steps))
+      if index < num_rounds[name]:
+        num_steps = turns[name]
+        # Caches and threads are as the contestant before has left them.
+        take(num_steps // WARM_SHARE)
+        rates[name].append(num_steps / _seconds_of(take, num_steps))
   return rates
 
 
 def ratio(rates: Sequence[float], reference: Sequence[float]) -> float:
-  """Returns the median over rounds of the ratio within a round."""
+  """Returns the median of the ratio within a round, over the common rounds."""
+  # One of the two may have left after the first few.
   return statistics.median(
-    own / other for own, other in zip(rates, reference, strict=True)
+    own / other for own, other in zip(rates, reference, strict=False)
   )

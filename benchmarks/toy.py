@@ -2,27 +2,26 @@
 
 import functools
 import os
-import statistics
 import tempfile
-import time
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import jax
-import numpy as np
 
 from benchmarks import (
+  contest,
   matmul,
-  memory,
-  timing,
   toy_flax,
   toy_game,
   toy_gan_jax,
   toy_torch,
 )
-from benchmarks.report import Missing, Row, ratios
+from benchmarks.contest import Contestant
+from benchmarks.report import Bound, Row, bound
 from experiments import console, environment
+
+EAGER = "pytorch_eager"
+"""The textbook loop, which ratios are taken to beside the best PyTorch."""
 
 
 class Effort(NamedTuple):
@@ -30,37 +29,19 @@ class Effort(NamedTuple):
 
   Attributes:
     batch_sizes: of the games.
-    num_rounds: turns of each contestant.
-    seconds: length of a turn.
-    memory_steps: steps of the process that shows a contestant's memory.
     peak_width: of the square matrices that show the machine's peak.
+    contest: of each game and batch size.
   """
 
   batch_sizes: tuple[int, ...]
-  num_rounds: int
-  seconds: float
-  memory_steps: int
   peak_width: int
+  contest: contest.Effort
 
 
-FULL = Effort((64, 512), 7, 0.4, memory_steps=100, peak_width=2048)
-QUICK = Effort((64,), 2, 0.01, memory_steps=2, peak_width=256)
-
-
-class Contestant(NamedTuple):
-  """One way to train a game.
-
-  Attributes:
-    name: in the report.
-    update: "alternating" or "simultaneous".
-    starts: by number of threads, batch size -> a training.
-    num_seeds: that it trains side by side.
-  """
-
-  name: str
-  update: str
-  starts: Mapping[int, Callable[[int], timing.Training]]
-  num_seeds: int = 1
+FULL = Effort((64, 512), 2048, contest.Effort(7, 0.4, fresh_steps=100))
+QUICK = Effort(
+  (64,), 256, contest.Effort(2, 0.01, fresh_steps=2, num_processes=2)
+)
 
 
 def contestants(num_cores: int) -> dict[str, tuple[Contestant, ...]]:
@@ -77,25 +58,25 @@ def contestants(num_cores: int) -> dict[str, tuple[Contestant, ...]]:
   """
 
   def pytorch(name, update, start):
-    starts = {
-      threads: functools.partial(start, threads=threads)
-      for threads in sorted({1, num_cores})
+    variants = {
+      f"threads={n}": functools.partial(start, threads=n)
+      for n in sorted({1, num_cores})
     }
-    return Contestant(f"pytorch_{name}", update, starts)
+    return Contestant(name, update, variants)
 
   def single(name, update, start):
-    return Contestant(name, update, {num_cores: start})
+    return Contestant(name, update, {"": start})
 
   def population(num_seeds, update, start):
-    starts = {num_cores: functools.partial(start, num_seeds=num_seeds)}
-    return Contestant(f"gan_jax_{num_seeds}_seeds", update, starts, num_seeds)
+    variants = {"": functools.partial(start, num_seeds=num_seeds)}
+    return Contestant(f"gan_jax_{num_seeds}_seeds", update, variants, num_seeds)
 
   alternating, simultaneous = "alternating", "simultaneous"
   return {
     toy_game.NON_SATURATING: (
-      pytorch("eager", alternating, toy_torch.textbook),
-      pytorch("economical", simultaneous, toy_torch.simultaneous),
-      pytorch("compiled", simultaneous, toy_torch.compiled),
+      pytorch(EAGER, alternating, toy_torch.textbook),
+      pytorch("pytorch_economical", simultaneous, toy_torch.simultaneous),
+      pytorch("pytorch_compiled", simultaneous, toy_torch.compiled),
       single("jax_textbook", alternating, toy_flax.textbook),
       single("gan_jax_alternating", alternating, toy_gan_jax.alternating),
       single("gan_jax", simultaneous, toy_gan_jax.simultaneous),
@@ -103,83 +84,16 @@ def contestants(num_cores: int) -> dict[str, tuple[Contestant, ...]]:
       population(32, simultaneous, toy_gan_jax.simultaneous),
     ),
     toy_game.WGAN_GP: (
-      pytorch("eager", alternating, toy_torch.wgan_gp_textbook),
-      pytorch("economical", alternating, toy_torch.wgan_gp_economical),
-      pytorch("compiled", alternating, toy_torch.wgan_gp_compiled),
+      pytorch(EAGER, alternating, toy_torch.wgan_gp_textbook),
+      pytorch("pytorch_economical", alternating, toy_torch.wgan_gp_economical),
+      pytorch("pytorch_compiled", alternating, toy_torch.wgan_gp_compiled),
       single("gan_jax", alternating, toy_gan_jax.wgan_gp),
       population(8, alternating, toy_gan_jax.wgan_gp),
     ),
   }
 
 
-def _measure(
-  game: str, batch_size: int, effort: Effort, num_cores: int
-) -> tuple[list[Row], list[Missing]]:
-  """Measures all contestants of one game on one batch size."""
-  where = f"{game}, batch {batch_size}"
-  everyone = contestants(num_cores)[game]
-  trainings, first_steps, missing = {}, {}, {}
-  for contestant in everyone:
-    for threads, start in contestant.starts.items():
-      console.say(f"{where}: starting {contestant.name}, {threads} threads")
-      started = time.perf_counter()
-      try:
-        training = start(batch_size)
-      except timing.UnavailableError as error:
-        missing[contestant.name] = str(error)
-        break
-      training.take(1)
-      elapsed = time.perf_counter() - started
-      # A second number of threads finds much of the work done.
-      first_steps.setdefault(contestant.name, elapsed)
-      trainings[contestant.name, threads] = training
-  console.say(f"{where}: timing {effort.num_rounds} rounds")
-  rates = timing.interleave(
-    {key: training.take for key, training in trainings.items()},
-    effort.num_rounds,
-    effort.seconds,
-  )
-  for key, training in trainings.items():
-    if not np.isfinite(training.generate()).all():
-      raise RuntimeError(f"{key} has diverged: its speed means nothing")
-
-  def row(contestant):
-    rounds = {
-      threads: tuple(
-        rate * contestant.num_seeds for rate in rates[contestant.name, threads]
-      )
-      for threads in contestant.starts
-    }
-    medians = {n: statistics.median(own) for n, own in rounds.items()}
-    best = max(medians, key=lambda threads: medians[threads])
-    return Row(
-      game,
-      contestant.name,
-      contestant.update,
-      batch_size,
-      contestant.num_seeds,
-      threads=best,
-      steps_per_second=medians[best],
-      rounds=rounds[best],
-      by_threads=medians,
-      first_step_seconds=first_steps[contestant.name],
-      peak_memory_mib=memory.peak_mebibytes(
-        functools.partial(contestant.starts[best], batch_size),
-        effort.memory_steps,
-      ),
-    )
-
-  console.say(f"{where}: measuring memory")
-  # Memory, unlike time, is not disturbed by a neighbour.
-  with ThreadPoolExecutor(num_cores) as executor:
-    rows = executor.map(row, [c for c in everyone if c.name not in missing])
-    return list(rows), [
-      Missing(game, name, batch_size, reason)
-      for name, reason in missing.items()
-    ]
-
-
-def _floor(rows: list[Row], effort: Effort, num_cores: int) -> dict[str, Any]:
+def _bounds(rows: Sequence[Row], effort: Effort, num_cores: int) -> list[Bound]:
   """Measures what the matrix products alone allow, and how near it is.
 
   The step's own shapes are those of the discriminator's hidden layer, which
@@ -187,34 +101,24 @@ def _floor(rows: list[Row], effort: Effort, num_cores: int) -> dict[str, Any]:
   """
   console.say("timing matrix products")
   threads = sorted({1, num_cores})
-  peak = matmul.rate(
-    effort.peak_width, effort.peak_width, threads, effort.seconds
-  )
-  batches = {}
+  seconds = effort.contest.seconds
+  width = effort.peak_width
+  peak = matmul.rate(width, width, threads, seconds)
+  bounds = []
   for batch_size in effort.batch_sizes:
+    own = matmul.rate(2 * batch_size, toy_game.HIDDEN[0], threads, seconds)
+    simultaneous = [
+      row
+      for row in rows
+      if row.batch_size == batch_size and row.update == "simultaneous"
+    ]
     flops = toy_game.step_flops(batch_size)
-    own = matmul.rate(
-      2 * batch_size, toy_game.HIDDEN[0], threads, effort.seconds
-    )
-    batches[str(batch_size)] = {
-      "flops_per_step": flops,
-      "step_gflops": own / 1e9,
-      "steps_per_second_at_peak": peak / flops,
-      "steps_per_second_at_step_shapes": own / flops,
-      "reached": {
-        row.name: {
-          "of_peak": row.steps_per_second * flops / peak,
-          "of_step_shapes": row.steps_per_second * flops / own,
-        }
-        for row in rows
-        if row.batch_size == batch_size and row.update == "simultaneous"
-      },
-    }
-  return {
-    "peak_width": effort.peak_width,
-    "peak_gflops": peak / 1e9,
-    "batches": batches,
-  }
+    for products, rate in (
+      (f"{width} x {width}", peak),
+      ("the step's shapes", own),
+    ):
+      bounds.append(bound(simultaneous, flops, products, rate))
+  return bounds
 
 
 def measure(quick: bool) -> dict[str, Any]:
@@ -224,8 +128,7 @@ def measure(quick: bool) -> dict[str, Any]:
     quick: whether a few steps are enough, to see that everything works.
 
   Returns:
-    The report, but for the suite's name: `machine`, `versions`, `rows`,
-    `missing`, `ratios`, `floor`.
+    The report, but for the suite's name, as `contest.report` makes it.
   """
   effort = QUICK if quick else FULL
   num_cores = len(os.sched_getaffinity(0))
@@ -235,28 +138,17 @@ def measure(quick: bool) -> dict[str, Any]:
   # A program that an earlier run left in the cache would hide compilation.
   jax.config.update("jax_enable_compilation_cache", False)
   with tempfile.TemporaryDirectory() as inductor_cache:
-    # For this process, and for those that it starts to measure memory.
+    # For this process, and for those that start afresh.
     os.environ.update(
       JAX_PLATFORMS="cpu",
       JAX_NUM_CPU_DEVICES=str(len(devices)),
       TORCHINDUCTOR_CACHE_DIR=inductor_cache,
     )
     measured = [
-      _measure(game, batch_size, effort, num_cores)
-      for game in (toy_game.NON_SATURATING, toy_game.WGAN_GP)
+      contest.measure(game, batch_size, everyone, effort.contest)
+      for game, everyone in contestants(num_cores).items()
       for batch_size in effort.batch_sizes
     ]
-  rows = [row for own, _ in measured for row in own]
-  machine = environment.describe(devices)
-  return {
-    "machine": {
-      "device": machine["device"],
-      "git_commit": machine["git_commit"],
-      "load_average": load_average,
-    },
-    "versions": machine["versions"] | {"torch": toy_torch.VERSION},
-    "rows": [row._asdict() for row in rows],
-    "missing": [own._asdict() for _, missing in measured for own in missing],
-    "ratios": ratios(rows),
-    "floor": _floor(rows, effort, num_cores),
-  }
+  rows = [row for own in measured for row in own.rows]
+  bounds = _bounds(rows, effort, num_cores)
+  return contest.report(measured, EAGER, bounds, devices, load_average)

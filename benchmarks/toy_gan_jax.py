@@ -3,12 +3,9 @@
 import functools
 from collections.abc import Callable
 
-import jax
-import jax.numpy as jnp
-import numpy as np
 import optax
 
-from benchmarks import toy_game
+from benchmarks import populations, toy_game
 from benchmarks.timing import Training
 from gan_jax import games, losses, penalties, steps, training
 from gan_jax.data import densities, latents
@@ -53,44 +50,18 @@ def _problem(
   )
 
 
-def _start(problem: training.Problem, num_seeds: int) -> Training:
-  """Starts a population, on as many devices as can share it equally."""
-  devices = jax.devices()
-  num_devices = max(n for n in range(1, len(devices) + 1) if num_seeds % n == 0)
-  population = training.population(
-    problem, num_seeds, devices[:num_devices], num_drawn=num_seeds
-  )
-  keys = jax.vmap(training.member_keys)(jnp.arange(num_seeds, dtype=jnp.uint32))
-  progress = population.init(keys)
-
-  def num_steps():
-    return int(progress.state.step[0])
-
-  def take(count):
-    nonlocal progress
-    start = num_steps()
-    progress = population.advance(
-      progress, keys, jnp.int32(start), jnp.int32(start + count)
-    )
-    jax.block_until_ready(progress)
-
-  def generate():
-    samples = population.snapshot(progress, keys)["samples"]
-    return np.asarray(samples).reshape(-1, 2)
-
-  return Training(take, num_steps, generate)
-
-
 def simultaneous(batch_size: int, num_seeds: int = 1) -> Training:
   """Starts seeds of the simultaneous update."""
   game = _game(losses.non_saturating())
-  return _start(_problem(game, steps.simultaneous, batch_size), num_seeds)
+  return populations.start(
+    _problem(game, steps.simultaneous, batch_size), num_seeds
+  )
 
 
 def alternating(batch_size: int) -> Training:
   """Starts one seed of the alternating update."""
   game = _game(losses.non_saturating())
-  return _start(_problem(game, steps.alternating, batch_size), 1)
+  return populations.start(_problem(game, steps.alternating, batch_size))
 
 
 def wgan_gp(batch_size: int, num_seeds: int = 1) -> Training:
@@ -102,4 +73,4 @@ def wgan_gp(batch_size: int, num_seeds: int = 1) -> Training:
     steps.alternating, discriminator_steps=toy_game.CRITIC_STEPS
   )
   num_real = toy_game.CRITIC_STEPS * batch_size
-  return _start(_problem(game, update, num_real), num_seeds)
+  return populations.start(_problem(game, update, num_real), num_seeds)

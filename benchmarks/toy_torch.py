@@ -14,8 +14,7 @@ from torch.nn import functional
 
 from benchmarks import toy_game
 from benchmarks.timing import Training, UnavailableError
-
-VERSION = str(torch.__version__)
+from benchmarks.torch_training import adam, descend, steps_taken, training
 
 
 def _perceptron(features: int) -> nn.Sequential:
@@ -45,12 +44,8 @@ def _ring() -> Callable[[int], Tensor]:
 
 
 def _adam(player: nn.Module, fused: bool) -> torch.optim.Adam:
-  return torch.optim.Adam(
-    player.parameters(),
-    lr=toy_game.LEARNING_RATE,
-    betas=(toy_game.BETA1, toy_game.BETA2),
-    fused=fused,
-  )
+  betas = toy_game.BETA1, toy_game.BETA2
+  return adam(player, toy_game.LEARNING_RATE, betas, fused)
 
 
 def _training(
@@ -59,26 +54,11 @@ def _training(
   generate: Callable[[Tensor], Tensor],
   threads: int,
 ) -> Training:
-  """Makes a training of a step that changes its state in place."""
-
-  def take(count):
-    # One setting for the whole process, which other contestants change.
-    torch.set_num_threads(threads)
-    for _ in range(count):
-      step()
-
-  @torch.no_grad()
-  def samples():
-    latents = torch.randn(toy_game.NUM_GENERATED, toy_game.LATENTS)
-    return generate(latents).numpy()
-
-  return Training(take, num_steps, samples)
-
-
-def _count(optimizer: torch.optim.Adam) -> int:
-  """Returns the steps that an optimizer has taken."""
-  counts = [int(state["step"]) for state in optimizer.state.values()]
-  return max(counts, default=0)
+  """Makes a training of a generator of latents [n, k]."""
+  shape = toy_game.NUM_GENERATED, toy_game.LATENTS
+  return training(
+    step, num_steps, lambda: generate(torch.randn(shape)), threads
+  )
 
 
 def textbook(batch_size: int, threads: int) -> Training:
@@ -109,7 +89,7 @@ def textbook(batch_size: int, threads: int) -> Training:
     generator_optimizer.step()
 
   return _training(
-    step, lambda: _count(discriminator_optimizer), generator, threads
+    step, lambda: steps_taken(discriminator_optimizer), generator, threads
   )
 
 
@@ -139,17 +119,13 @@ def simultaneous(batch_size: int, threads: int) -> Training:
       discriminator_cost, discriminator_params, retain_graph=True
     )
     generator_gradients = torch.autograd.grad(generator_cost, generator_params)
-    for param, gradient in zip(
-      generator_params + discriminator_params,
-      generator_gradients + discriminator_gradients,
-      strict=True,
-    ):
-      param.grad = gradient
-    generator_optimizer.step()
-    discriminator_optimizer.step()
+    descend(generator_optimizer, generator_params, generator_gradients)
+    descend(
+      discriminator_optimizer, discriminator_params, discriminator_gradients
+    )
 
   return _training(
-    step, lambda: _count(discriminator_optimizer), generator, threads
+    step, lambda: steps_taken(discriminator_optimizer), generator, threads
   )
 
 
@@ -310,7 +286,7 @@ def wgan_gp_textbook(batch_size: int, threads: int) -> Training:
 
   return _training(
     step,
-    lambda: _count(critic_optimizer) // toy_game.CRITIC_STEPS,
+    lambda: steps_taken(critic_optimizer) // toy_game.CRITIC_STEPS,
     generator,
     threads,
   )
@@ -324,11 +300,6 @@ def wgan_gp_economical(batch_size: int, threads: int) -> Training:
   generator_params = tuple(generator.parameters())
   critic_params = tuple(critic.parameters())
   sample = _ring()
-
-  def descend(optimizer, params, gradients):
-    for param, gradient in zip(params, gradients, strict=True):
-      param.grad = gradient
-    optimizer.step()
 
   def critic_step(real, fake, points):
     total = critic(points.requires_grad_()).sum()
@@ -356,7 +327,7 @@ def wgan_gp_economical(batch_size: int, threads: int) -> Training:
 
   return _training(
     step,
-    lambda: _count(critic_optimizer) // toy_game.CRITIC_STEPS,
+    lambda: steps_taken(critic_optimizer) // toy_game.CRITIC_STEPS,
     generator,
     threads,
   )

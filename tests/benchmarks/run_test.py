@@ -49,7 +49,7 @@ class RunTest(absltest.TestCase):
     self.assertEqual(done.returncode, 2)
     self.assertEqual(
       done.stderr,
-      "error: unknown suite 'toys'; did you mean 'toy'? allowed: toy\n",
+      "error: unknown suite 'toys'; did you mean 'toy'? allowed: toy, dcgan\n",
     )
     self.assertEqual(done.stdout, "")
 
@@ -74,26 +74,34 @@ class RunTest(absltest.TestCase):
       )
     self.assertEqual(out.read_text(), "mine")
 
+  def report(self, *flags):
+    """Runs a suite and returns its report."""
+    done = command(*flags, "--out=report.json", cwd=self.folder)
+    self.assertEqual(done.returncode, 0, done.stderr)
+    self.assertIn("gan_jax", done.stdout)
+    report = json.loads((self.folder / "report.json").read_text())
+    self.assertCountEqual(
+      report,
+      (
+        *("suite", "machine", "versions", "rows", "missing"),
+        *("reference", "ratios", "bounds"),
+      ),
+    )
+    self.assertIn("cores", report["machine"]["device"])
+    self.assertIn("torch", report["versions"])
+    for row in report["rows"]:
+      for name in ("steps_per_second", "first_step_seconds", "peak_memory_mib"):
+        self.assertGreater(row[name], 0)
+      self.assertLen(row["rounds"], 2)
+    return report
+
   @unittest.skipUnless(
     importlib.util.find_spec("torch"),
     "PyTorch, the extra `bench`, is not installed",
   )
-  def test_the_report(self):
-    out = self.folder / "report.json"
-    done = command("--quick", "--out=report.json", cwd=self.folder)
-    self.assertEqual(done.returncode, 0, done.stderr)
-    self.assertIn("gan_jax_32_seeds", done.stdout)
-    report = json.loads(out.read_text())
-    self.assertCountEqual(
-      report,
-      (
-        *("suite", "machine", "versions"),
-        *("rows", "missing", "ratios", "floor"),
-      ),
-    )
+  def test_the_toy_report(self):
+    report = self.report("--quick")
     self.assertEqual(report["suite"], "toy")
-    self.assertIn("cores", report["machine"]["device"])
-    self.assertIn("torch", report["versions"])
     rows = {(row["game"], row["name"]): row for row in report["rows"]}
     # Without a C++ compiler some are missing, and say why.
     missing = [(entry["game"], entry["name"]) for entry in report["missing"]]
@@ -111,20 +119,57 @@ class RunTest(absltest.TestCase):
         *(("wgan_gp", name) for name in shared),
       ],
     )
-    for row in rows.values():
-      for name in ("steps_per_second", "first_step_seconds", "peak_memory_mib"):
-        self.assertGreater(row[name], 0)
-      self.assertLen(row["rounds"], 2)
     for game in ("non_saturating", "wgan_gp"):
       own = report["ratios"][game]["64"]["contestants"]["pytorch_eager"]
       self.assertEqual(own["to_pytorch_eager"], 1.0)
-    bound = report["floor"]["batches"]["64"]
-    reached = bound["reached"]["gan_jax"]["of_peak"]
+    peak, shapes = report["bounds"]
+    self.assertNotEqual(peak["products"], shapes["products"])
     self.assertTrue(
       math.isclose(
-        reached * bound["steps_per_second_at_peak"],
+        peak["reached"]["gan_jax"] * peak["steps_per_second"],
         rows["non_saturating", "gan_jax"]["steps_per_second"],
       )
+    )
+
+  @unittest.skipUnless(
+    importlib.util.find_spec("torch"),
+    "PyTorch, the extra `bench`, is not installed",
+  )
+  def test_the_dcgan_report(self):
+    report = self.report("--suite=dcgan", "--quick")
+    self.assertEqual(report["suite"], "dcgan")
+    self.assertEqual(report["missing"], [])
+    rows = {(row["game"], row["name"]): row for row in report["rows"]}
+    dcgan = (
+      *("pytorch_textbook", "pytorch_simultaneous", "flax_textbook"),
+      *("gan_jax", "gan_jax_without_batch_norm"),
+    )
+    wgan_gp = (
+      *("pytorch_textbook", "pytorch_simultaneous"),
+      *("gan_jax_alternating", "gan_jax"),
+    )
+    self.assertCountEqual(
+      rows,
+      [
+        *(("16x16x1", name) for name in dcgan),
+        *(("wgan_gp 16x16x1", name) for name in wgan_gp),
+      ],
+    )
+    for (_, name), row in rows.items():
+      if name.startswith("pytorch"):
+        self.assertCountEqual(
+          row["by_variant"], ("contiguous", "channels_last")
+        )
+        self.assertIsNone(row["restart_seconds"])
+      else:
+        self.assertLess(row["restart_seconds"], row["first_step_seconds"])
+    compared = report["ratios"]["16x16x1"]["4"]["contestants"]
+    self.assertEqual(compared["flax_textbook"]["to_flax_textbook"], 1.0)
+    compared = report["ratios"]["wgan_gp 16x16x1"]["4"]["contestants"]
+    self.assertEqual(list(compared["gan_jax"]), ["to_best_pytorch"])
+    self.assertEqual(
+      [list(bound["reached"]) for bound in report["bounds"]],
+      [["pytorch_simultaneous", "gan_jax"], ["gan_jax_without_batch_norm"]],
     )
 
 

@@ -39,11 +39,23 @@ class TimingTest(absltest.TestCase):
       "slow": self.contestant("slow", 0.5),
       "fast": self.contestant("fast", 0.25),
     }
-    rates = timing.interleave(takes, num_rounds=3, seconds=10.0)
+    rates = timing.interleave(takes, {"slow": 3, "fast": 3}, seconds=10.0)
     self.assertEqual(rates, {"slow": [2.0] * 3, "fast": [4.0] * 3})
     # 10 seconds are 20 and 40 steps, after a tenth of them to warm up.
     turn = [("slow", 2), ("slow", 20), ("fast", 4), ("fast", 40)]
     self.assertEqual(self.taken[-12:], 3 * turn)
+
+  def test_a_slow_contestant_leaves(self):
+    # Steps so long that one is a turn, with no other to warm up.
+    takes = {
+      "slow": self.contestant("slow", 8.0),
+      "fast": self.contestant("fast", 2.0),
+    }
+    rates = timing.interleave(takes, {"slow": 1, "fast": 3}, seconds=2.0)
+    self.assertEqual(rates, {"slow": [0.125], "fast": [0.5] * 3})
+    fast = [("fast", 0), ("fast", 1)]
+    self.assertEqual(self.taken[-8:], [("slow", 0), ("slow", 1), *3 * fast])
+    self.assertEqual(timing.ratio(rates["fast"], rates["slow"]), 4.0)
 
   def test_ratio_is_taken_within_rounds(self):
     # Ratios 3, 2, 4: their median is 3, that of the medians 6 / 2.5 = 2.4.

@@ -1,0 +1,135 @@
+"""This library plays the games on images: the fused loop."""
+
+from collections.abc import Callable
+
+import jax.numpy as jnp
+import optax
+from flax import linen as nn
+
+from benchmarks import dcgan_game, populations
+from benchmarks.dcgan_game import Setting
+from benchmarks.timing import Training
+from gan_jax import games, losses, penalties, steps, training
+from gan_jax.data import latents
+from gan_jax.networks import dcgan, resnet
+from gan_jax.types import Players, Step
+
+
+def networks(setting: Setting, batch_norm: bool = True) -> Players[nn.Module]:
+  """Makes DCGAN's two.
+
+  Args:
+    setting: of the game.
+    batch_norm: whether the discriminator has it; the generator always does.
+  """
+  dtype = jnp.dtype(setting.dtype)
+  return Players(
+    dcgan.Generator(
+      setting.size,
+      setting.channels,
+      setting.depth,
+      setting.filters,
+      dtype=dtype,
+    ),
+    dcgan.Discriminator(
+      setting.depth,
+      setting.filters,
+      normalize=dcgan.batch_normalized if batch_norm else None,
+      dtype=dtype,
+    ),
+  )
+
+
+def wgan_gp_networks(setting: Setting) -> Players[nn.Module]:
+  """Makes the two residual networks of WGAN-GP.
+
+  References:
+    Gulrajani et al., "Improved Training of Wasserstein GANs", arXiv 1704.00028,
+      appendix F, with half as many channels.
+  """
+  dtype = jnp.dtype(setting.dtype)
+  return Players(
+    resnet.Generator(
+      setting.size,
+      setting.channels,
+      setting.depth,
+      setting.filters,
+      dtype=dtype,
+    ),
+    resnet.Discriminator(
+      dcgan_game.critic_depth(setting),
+      dcgan_game.PLAIN_BLOCKS,
+      setting.filters,
+      spectral_norm=False,
+      dtype=dtype,
+    ),
+  )
+
+
+def game(players: Players[nn.Module]) -> games.Game:
+  """Makes DCGAN's game."""
+  return games.adversarial(
+    players.generator,
+    players.discriminator,
+    losses.non_saturating(),
+    latents.normal(dcgan_game.LATENTS),
+  )
+
+
+def wgan_gp_game(players: Players[nn.Module]) -> games.Game:
+  """Makes the game of a critic with a gradient penalty."""
+  return games.adversarial(
+    players.generator,
+    players.discriminator,
+    losses.wasserstein(),
+    latents.normal(dcgan_game.LATENTS),
+    penalty=penalties.gradient_penalty(dcgan_game.PENALTY_WEIGHT),
+  )
+
+
+def _start(
+  game: games.Game,
+  update: Callable[[games.Game, steps.Optimizers], Step],
+  setting: Setting,
+  batch_size: int,
+) -> Training:
+  """Starts one seed."""
+  adam = optax.adam(
+    dcgan_game.LEARNING_RATE, b1=dcgan_game.BETA1, b2=dcgan_game.BETA2
+  )
+  optimizers = Players(adam, adam)
+  return populations.start(
+    training.Problem(
+      init=lambda key: steps.init_state(game, optimizers, key),
+      sample_batch=lambda key, images: images,
+      step=update(game, optimizers),
+      evaluate=lambda state, key, images: {},
+      snapshot=lambda state, key: {
+        "samples": game.sample(
+          state.params, state.variables, key, dcgan_game.NUM_GENERATED
+        )
+      },
+      reference={},
+      data=jnp.asarray(dcgan_game.images(setting, batch_size)),
+    )
+  )
+
+
+def simultaneous(
+  batch_size: int, setting: Setting, batch_norm: bool = True
+) -> Training:
+  """Starts DCGAN's simultaneous update."""
+  own = game(networks(setting, batch_norm))
+  return _start(own, steps.simultaneous, setting, batch_size)
+
+
+def wgan_gp_simultaneous(batch_size: int, setting: Setting) -> Training:
+  """Starts WGAN-GP, both players moving at once."""
+  own = wgan_gp_game(wgan_gp_networks(setting))
+  return _start(own, steps.simultaneous, setting, batch_size)
+
+
+def wgan_gp_alternating(batch_size: int, setting: Setting) -> Training:
+  """Starts WGAN-GP, a step of the critic before each of the generator."""
+  own = wgan_gp_game(wgan_gp_networks(setting))
+  return _start(own, steps.alternating, setting, batch_size)
