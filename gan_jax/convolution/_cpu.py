@@ -13,11 +13,14 @@ from gan_jax.types import Array
 
 _FEW_CHANNELS = 16
 """Input channels up to which a patch is one row of a matrix."""
-_MANY_CHANNELS = 96
-"""Input channels from which the transforms of Winograd's form pay forward."""
-_ROWS = 512
-"""Rows of a transformed product at once: more do not fit the caches with their
+_ROWS = 1024
+"""Rows of transformed products at once: more do not fit the caches with their
 transforms."""
+_SUMMED_ROWS = 256
+"""The same where products are sums over rows, and are kept with them."""
+_LARGE_SUM = 2**17
+"""Kernel entries per tap from which such sums do not fit the caches themselves,
+so that parts of them only add to the traffic."""
 
 
 def _evened(image, by):
@@ -26,10 +29,25 @@ def _evened(image, by):
   return jnp.pad(image, ((0, 0), (0, rows), (0, columns), (0, 0)))
 
 
-def _num_parts(y) -> int:
-  """Returns into how many parts of equal size a minibatch of outputs falls."""
-  n, h, w, _ = y.shape
-  return math.gcd(n, max(1, n * h * w // 4 // _ROWS))
+def _num_parts(images, side, most) -> int:
+  """Returns into how many parts of equal size a minibatch falls.
+
+  Args:
+    images: [n, h, w, c].
+    side: of the square of places that a row of a product stands for.
+    most: rows that a part should have.
+  """
+  n, h, w, _ = images.shape
+  return math.gcd(n, max(1, n * h * w // side**2 // most))
+
+
+def _in_parts(function, images, side):
+  """Maps images [n, h, w, c], a part of them after another."""
+  parts = _num_parts(images, side, _ROWS)
+  if parts == 1:
+    return function(images)
+  mapped = lax.map(function, images.reshape(parts, -1, *images.shape[1:]))
+  return mapped.reshape(len(images), *mapped.shape[2:])
 
 
 def convolution(x, kernel, *, stride, padding):
@@ -52,28 +70,25 @@ def convolution(x, kernel, *, stride, padding):
       axis=-1,
     )
     return patches @ taps.reshape(16 * c, o)
-  if c < _MANY_CHANNELS:
-    return _xla.convolution(x, kernel, stride=stride, padding=padding)
-  grid = winograd.to_grid(_evened(x, 4))
-  products = [
-    x_factor.reshape(*x_factor.shape[:3], 4 * c) @ w_factor
-    for x_factor, w_factor in zip(
-      winograd.image_factors(winograd.TWO_TAPS.image, grid),
-      winograd.kernel_factors(
-        winograd.TWO_TAPS.kernel, winograd.to_taps(kernel)
-      ),
-      strict=True,
-    )
-  ]
-  return winograd.from_output_factors(winograd.TWO_TAPS.outputs, products)[
-    :, :h, :w
-  ]
+  kernel_factors = winograd.kernel_factors(
+    winograd.TWO_TAPS.kernel, winograd.to_taps(kernel)
+  )
+
+  def convolve(own):
+    products = [
+      x_factor @ kernel_factor
+      for x_factor, kernel_factor in zip(
+        winograd.grid_factors(own), kernel_factors, strict=True
+      )
+    ]
+    return winograd.from_output_factors(winograd.TWO_TAPS.outputs, products)
+
+  return _in_parts(convolve, _evened(x, 4), 4)[:, :h, :w]
 
 
 def _three_tap_convolution(x, kernel_factors):
   """Convolves images with a transformed kernel, a part of them at a time."""
   h, w = x.shape[1:3]
-  evened = _evened(x, 2)
 
   def convolve(own):
     products = [
@@ -88,9 +103,7 @@ def _three_tap_convolution(x, kernel_factors):
     ]
     return winograd.from_output_factors(winograd.THREE_TAPS.outputs, products)
 
-  parts = _num_parts(evened)
-  out = lax.map(convolve, evened.reshape(parts, -1, *evened.shape[1:]))
-  return out.reshape(*evened.shape[:3], -1)[:, :h, :w]
+  return _in_parts(convolve, _evened(x, 2), 2)[:, :h, :w]
 
 
 def transposed_convolution(y, kernel, *, stride, padding, size):
@@ -120,17 +133,20 @@ def transposed_convolution(y, kernel, *, stride, padding, size):
       dimension_numbers=_xla.LAYOUT,
     )
     return winograd.from_grid(grid.reshape(*grid.shape[:3], 2, 2, c))
-  products = [
-    (y_factor @ w_factor.T).reshape(*y_factor.shape[:3], 2, 2, c)
-    for y_factor, w_factor in zip(
-      winograd.output_factors(winograd.TWO_TAPS.outputs, _evened(y, 2)),
-      winograd.kernel_factors(winograd.TWO_TAPS.kernel, taps),
-      strict=True,
-    )
-  ]
-  return winograd.from_grid(winograd.from_grid_factors(products))[
-    :, : size[0], : size[1]
-  ]
+  kernel_factors = winograd.kernel_factors(winograd.TWO_TAPS.kernel, taps)
+
+  def spread(own):
+    products = [
+      (y_factor @ kernel_factor.T).reshape(*y_factor.shape[:3], 2, 2, c)
+      for y_factor, kernel_factor in zip(
+        winograd.output_factors(winograd.TWO_TAPS.outputs, own),
+        kernel_factors,
+        strict=True,
+      )
+    ]
+    return winograd.from_grid(winograd.from_grid_factors(products))
+
+  return _in_parts(spread, _evened(y, 2), 2)[:, : size[0], : size[1]]
 
 
 def kernel_gradient(x, y, *, stride, padding, kernel_size):
@@ -142,9 +158,7 @@ def kernel_gradient(x, y, *, stride, padding, kernel_size):
     products = _summed_products(
       _evened(x, 4),
       _evened(y, 2),
-      lambda x: winograd.image_factors(
-        winograd.TWO_TAPS.image, winograd.to_grid(x)
-      ),
+      winograd.grid_factors,
       lambda y: winograd.output_factors(winograd.TWO_TAPS.outputs, y),
     )
     return winograd.from_taps(
@@ -192,7 +206,8 @@ def _summed_products(
   Returns:
     A list of m products [any, o].
   """
-  parts = _num_parts(y)
+  is_large = x.shape[3] * y.shape[3] >= _LARGE_SUM
+  parts = 1 if is_large else _num_parts(y, 2, _SUMMED_ROWS)
   size = len(y) // parts
 
   def products(index):

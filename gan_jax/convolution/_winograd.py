@@ -117,15 +117,43 @@ def along(x, axis, start, stop):
   return lax.slice_in_dim(x, start, stop, stride=2, axis=axis)
 
 
+def transformed(matrix, x, axis):
+  """Transforms each two places of an axis and those after them, l in all."""
+  stop = x.shape[axis] - len(matrix[0]) + 1
+  places = [along(x, axis, i, stop + i) for i in range(len(matrix[0]))]
+  return product(matrix, places)
+
+
 def image_factors(matrix, x):
   """Transforms h + l - 2 by w + l - 2 places to h/2 by w/2, of l neighbours."""
+  return [
+    factor
+    for rows in transformed(matrix, x, 1)
+    for factor in transformed(matrix, rows, 2)
+  ]
 
-  def transform(x, axis):
-    stop = x.shape[axis] - len(matrix[0]) + 1
-    places = [along(x, axis, i, stop + i) for i in range(len(matrix[0]))]
-    return product(matrix, places)
 
-  return [q for rows in transform(x, 1) for q in transform(rows, 2)]
+def grid_factors(x):
+  """Transforms the grid of images [n, 2 h, 2 w, c] for two taps.
+
+  Args:
+    x: with even h and w.
+
+  Returns:
+    Factors [n, h/2, w/2, 4 c].
+  """
+  n, height, width, c = x.shape
+  # As pixels and not as a grid: a factor is then made of whole rows of pixels,
+  # which are neighbours in memory.
+  pairs = padded(x, 1).reshape(n, height // 2 + 1, 2, width + 2, c)
+  factors = []
+  for rows in transformed(TWO_TAPS.image, pairs, 1):
+    pairs = rows.reshape(n, height // 4, 2, width // 2 + 1, 2 * c)
+    factors += [
+      factor.transpose(0, 1, 3, 2, 4).reshape(n, height // 4, width // 4, 4 * c)
+      for factor in transformed(TWO_TAPS.image, pairs, 3)
+    ]
+  return factors
 
 
 def from_grid_factors(factors):

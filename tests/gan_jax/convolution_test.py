@@ -138,6 +138,8 @@ class ConvolutionTest(parameterized.TestCase):
     # As a gradient penalty has it: the kernel's gradient of the squared norm of
     # the gradient in the image, through a unit that bends.
     x, kernel = normal(0, (2, 8, 8, 20)), normal(1, (4, 4, 20, 4))
+    # Sums of deviation 1, where the unit is not saturated.
+    kernel /= 320**0.5
 
     def cost(convolve):
       def slope(kernel):
