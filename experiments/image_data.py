@@ -85,6 +85,31 @@ def read(
   return loaded
 
 
+def limited(train: Images, count: int) -> Images:
+  """Draws images to learn from, always the same ones.
+
+  Args:
+    train: a split.
+    count: how many; 0 for all.
+
+  Returns:
+    Those images, in their order.
+
+  Raises:
+    SettingError: if there are not so many.
+  """
+  n = len(train.pixels)
+  if count > n:
+    raise SettingError(
+      f"--training_images={count} are more than the {n:,} there are"
+    )
+  if not count:
+    return train
+  drawn = np.sort(np.random.default_rng(1).permutation(n)[:count])
+  labels = None if train.labels is None else train.labels[drawn]
+  return train._replace(pixels=train.pixels[drawn], labels=labels)
+
+
 def feature_net(dataset: str, train: Images, test: Images) -> FeatureNet:
   """Trains the classifier whose features measure samples, or finds it.
 

@@ -12,9 +12,11 @@ from experiments.reproduce import (
   unrolled2016,
 )
 from experiments.reproduce.dcgan2016 import (
+  augmentation,
   filters,
   interpolation,
   nearest_neighbours,
+  window_drop,
 )
 from experiments.reproduce.fgan2016 import conjugates, table
 from experiments.reproduce.gan2014 import fig1
@@ -25,6 +27,7 @@ from experiments.reproduce.goodfellow2016 import (
   fig16,
   fig17,
   fig18,
+  fig19,
   fig20,
   local_nash,
   ml_gradient,
@@ -105,9 +108,12 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   # These look into one run, which is trained once.
   fig17.REPRODUCTION,
   fig18.REPRODUCTION,
+  fig19.REPRODUCTION,
   interpolation.REPRODUCTION,
   filters.REPRODUCTION,
+  window_drop.REPRODUCTION,
   nearest_neighbours.REPRODUCTION,
+  augmentation.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 

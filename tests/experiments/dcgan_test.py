@@ -103,6 +103,20 @@ class DCGANTest(parameterized.TestCase):
     with self.assertRaisesRegex(SettingError, "needs classes"):
       dcgan.build(settings)
 
+  def test_few_images_are_drawn_once_from_all_of_a_split(self):
+    pixels = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
+    train = images.Images(pixels, np.arange(50, dtype=np.int32), (), 0)
+    few = image_data.limited(train, 10)
+    np.testing.assert_array_equal(few.pixels.ravel(), few.labels)
+    self.assertLen(set(few.pixels.ravel()), 10)
+    # Not the first ones, which may all be of one class.
+    self.assertGreater(few.pixels.max(), 30)
+    again = image_data.limited(train, 10)
+    np.testing.assert_array_equal(few.pixels, again.pixels)
+    self.assertIs(image_data.limited(train, 0), train)
+    with self.assertRaisesRegex(SettingError, "51 are more than the 50"):
+      image_data.limited(train, 51)
+
   def test_the_classifier_is_trained_once_and_says_how_well(self):
     train, test = (
       image_data.read("mnist", str(self.folder / "data"), split, 16, 1)

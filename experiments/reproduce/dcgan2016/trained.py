@@ -20,6 +20,8 @@ GARMENTS, FACES = "garments", "faces"
 OF_GARMENTS = {GARMENTS: Training("dcgan_fashion_mnist", num_seeds=1)}
 OF_FACES = {FACES: Training("dcgan_faces", num_seeds=1)}
 """The experiments as they are, so that a run of one serves many figures."""
+_CHUNK = 500
+"""Images generated at once, to spare memory."""
 
 
 class Trained(NamedTuple):
@@ -29,9 +31,10 @@ class Trained(NamedTuple):
     networks: the modules.
     state: their parameters and statistics.
     latent_dim: of the generator.
-    train: what they learnt from.
+    train: the training split.
     test: images that they have not seen.
     features: of the classifier that measures them.
+    learnt: what they learnt from, of the training split.
   """
 
   networks: Players[nn.Module]
@@ -40,10 +43,20 @@ class Trained(NamedTuple):
   train: Images
   test: Images
   features: Features
+  learnt: Images
 
-  def generate(self, latents: Array) -> Array:
-    """Maps latents [n, k] to images, each by itself."""
-    return _generate(self, latents)
+  def generate(self, latents: Array, labels: Array | None = None) -> Array:
+    """Maps latents [n, k], and labels [n], to images, each by itself."""
+    apply = jax.jit(self.networks.generator.apply)
+    parts: list[Any] = [
+      apply(
+        self.generator_collections(),
+        latents[start : start + _CHUNK],
+        labels=None if labels is None else labels[start : start + _CHUNK],
+      )
+      for start in range(0, len(latents), _CHUNK)
+    ]
+    return jnp.concatenate(parts)
 
   def generator_collections(self) -> dict[str, Any]:
     """Returns the generator's parameters and statistics, as Flax has them."""
@@ -60,16 +73,10 @@ class Trained(NamedTuple):
     }
 
 
-def _generate(trained: Trained, latents: Array) -> Array:
-  apply = jax.jit(trained.networks.generator.apply)
-  generated: Any = apply(trained.generator_collections(), latents)
-  return generated
-
-
-def load(results: Results) -> Trained:
-  """Reads what the first seed of a run on images learnt."""
+def load(results: Results, seed: int | None = None) -> Trained:
+  """Reads what a seed of a run on images learnt, the first if None."""
   assert results.workdir is not None
-  member = finished.load(results.workdir, None, jax.devices()[0])
+  member = finished.load(results.workdir, seed, jax.devices()[0])
   settings = member.settings
   assert isinstance(settings, dcgan.ImageSettings)
   train, test = (
@@ -82,13 +89,15 @@ def load(results: Results) -> Trained:
     )
     for split in ("train", "test")
   )
+  conditional = settings.condition != "none"
   return Trained(
-    dcgan.networks(settings, num_classes=0),
+    dcgan.networks(settings, len(train.class_names) if conditional else 0),
     member.state,
     settings.latent_dim,
     train,
     test,
     image_data.feature_net(settings.dataset, train, test).features,
+    image_data.limited(train, settings.training_images),
   )
 
 

@@ -3,6 +3,7 @@
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import jax
@@ -10,18 +11,23 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
+from scipy import optimize
 
 from experiments import finished, results, runner
 from experiments.registry import BY_NAME
 from experiments.reproduce.dcgan2016 import (
+  augmentation,
   filters,
   interpolation,
   nearest_neighbours,
   trained,
+  window_drop,
 )
-from experiments.reproduce.goodfellow2016 import fig17, fig18
+from experiments.reproduce.goodfellow2016 import fig17, fig18, fig19
 from gan_jax import training
 from tests.experiments import tiny_images
+
+NUM_LEARNT_FROM = 120
 
 
 class TrainedTest(parameterized.TestCase):
@@ -33,26 +39,54 @@ class TrainedTest(parameterized.TestCase):
     cls.enterClassContext(
       mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(folder / "cache")})
     )
-    experiment = BY_NAME["dcgan_fashion_mnist"]
-    settings = experiment.settings.replace(
-      **tiny_images.SETTINGS, data_dir=str(folder)
-    )
     devices = jax.devices()[:1]
-    problem = runner.prepare(experiment, settings, 1, devices)
-    workdir = results.create_numbered(folder, "run")
-    run = runner.train(
-      experiment, settings, problem, [0], devices, workdir
-    ).results
-    cls.runs = {trained.GARMENTS: run, fig18.EARLY: run}
+
+    def train(name, **changes):
+      experiment = BY_NAME[name]
+      settings = experiment.settings.replace(
+        **tiny_images.SETTINGS, data_dir=str(folder), **changes
+      )
+      problem = runner.prepare(experiment, settings, 1, devices)
+      workdir = results.create_numbered(folder, "run")
+      return runner.train(
+        experiment, settings, problem, [0], devices, workdir
+      ).results
+
+    run = train("dcgan_fashion_mnist")
+    cls.runs = {
+      trained.GARMENTS: run,
+      # Noise of ten kinds is as good as faces of four.
+      trained.FACES: run,
+      fig18.EARLY: run,
+      augmentation.FEW: train(
+        "conditional_mnist", training_images=NUM_LEARNT_FROM
+      ),
+    }
 
   @parameterized.named_parameters(
     (module.REPRODUCTION.id, module)
-    for module in (fig17, fig18, filters, interpolation, nearest_neighbours)
+    for module in (
+      fig17,
+      fig18,
+      fig19,
+      filters,
+      interpolation,
+      nearest_neighbours,
+      window_drop,
+      augmentation,
+    )
   )
   def test_is_computed_and_drawn(self, module):
-    # Fewer than there are.
-    numbers = ("NUM_SAMPLES", "NUM_WALKS", "NUM_LEARNT", "NUM_TESTED")
-    for name, value in zip(numbers, (20, 10, 100, 20), strict=True):
+    fewer = {
+      "NUM_SAMPLES": 20,
+      "NUM_WALKS": 10,
+      "NUM_LEARNT": 100,
+      "NUM_TESTED": 20,
+      "NUM_SUMS": 6,
+      "NUM_RANDOM": 1,
+      "NUM_IMAGES": 200,
+    }
+    for name, value in fewer.items():
       if hasattr(module, name):
         self.enterContext(mock.patch.object(module, name, value))
     reproduction = module.REPRODUCTION
@@ -77,6 +111,60 @@ class TrainedTest(parameterized.TestCase):
     made = network.generate(trained.latents(network, 0, 4))
     self.assertEqual(made.shape, (4, 16, 16, 1))
     self.assertGreater(float(jnp.std(made)), 0)
+
+  def test_labels_and_few_images_of_a_conditional_run(self):
+    network = trained.load(self.runs[augmentation.FEW])
+    self.assertLen(network.learnt.pixels, NUM_LEARNT_FROM)
+    self.assertLen(network.train.pixels, tiny_images.NUM_TRAIN)
+    latents = trained.latents(network, 0, 4)
+    zeros, ones = (
+      network.generate(latents, jnp.full(4, own)) for own in (0, 1)
+    )
+    self.assertGreater(float(jnp.abs(zeros - ones).max()), 1e-5)
+
+  def test_a_dropped_map_is_as_without_the_weights_that_read_it(self):
+    network = trained.load(self.runs[trained.FACES])
+    latents = trained.latents(network, 0, 4)
+    generate = window_drop.generate_without
+    images, maps = generate(network, latents, jnp.ones(8))
+    self.assertEqual(maps.shape, (4, 4, 4, 8))
+    np.testing.assert_allclose(images, network.generate(latents), atol=1e-6)
+    kept = jnp.array([1.0, 0, 1, 1, 0, 1, 1, 1])
+    dropped, maps = generate(network, latents, kept)
+    self.assertEqual(float(jnp.abs(maps[..., 1]).max()), 0)
+    # Kernels of transposed convolutions are [4, 4, outputs, inputs].
+    params = dict(network.state.params.generator)
+    layer = params["TransposedConvolution_0"]
+    params["TransposedConvolution_0"] = {
+      "kernel": layer["kernel"] * kept.reshape(1, 1, 1, -1)
+    }
+    collections = {**network.generator_collections(), "params": params}
+    expected: Any = network.networks.generator.apply(collections, latents)
+    np.testing.assert_allclose(dropped, expected, atol=1e-6)
+    self.assertGreater(float(jnp.abs(dropped - images).max()), 1e-6)
+
+  def test_logistic_regression_is_stationary(self):
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(400, 3)) * [1, 5, 0.2] + [0, 3, -1]
+    labels = inputs @ [2.0, 0, -5] + rng.normal(size=400) > 5
+    weights = window_drop.logistic_regression(inputs, labels)
+    standard = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
+    own = weights * inputs.std(axis=0)
+
+    def cost(w):
+      def with_bias(b):
+        odds = standard @ w + b
+        likelihood = np.where(labels, 1 / (1 + np.exp(-odds)), 0)
+        likelihood += np.where(labels, 0, 1 / (1 + np.exp(odds)))
+        return -np.log(likelihood).mean() + window_drop.RIDGE * w @ w / 2
+
+      return optimize.minimize_scalar(with_bias, (-5, 5)).fun
+
+    at_rest = cost(own)
+    for change in np.concatenate([np.eye(3), -np.eye(3)]):
+      self.assertGreater(cost(own + 0.05 * change), at_rest + 1e-5)
+    self.assertGreater(weights[0], 0)
+    self.assertLess(weights[2], 0)
 
   def test_a_great_circle_keeps_the_length_and_the_pace(self):
     start, end = (
