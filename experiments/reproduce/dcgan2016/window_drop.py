@@ -74,9 +74,10 @@ def generate_without(
     return maps
 
   with nn.intercept_methods(drop):
-    images, collected = generator.apply(
+    applied: Any = generator.apply(
       network.generator_collections(), latents, mutable="intermediates"
     )
+  images, collected = applied
   return images, collected["intermediates"][layer]["maps"][0]
 
 

@@ -158,7 +158,8 @@ class TrainedTest(parameterized.TestCase):
         likelihood += np.where(labels, 0, 1 / (1 + np.exp(odds)))
         return -np.log(likelihood).mean() + window_drop.RIDGE * w @ w / 2
 
-      return optimize.minimize_scalar(with_bias, (-5, 5)).fun
+      found: Any = optimize.minimize_scalar(with_bias, (-5, 5))
+      return found.fun
 
     at_rest = cost(own)
     for change in np.concatenate([np.eye(3), -np.eye(3)]):
