@@ -2,23 +2,32 @@
 
 import dataclasses
 import functools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from experiments import assembly, choices, image_data, plots, plots_images
+from experiments import (
+  assembly,
+  choices,
+  console,
+  image_data,
+  plots,
+  plots_images,
+)
 from experiments.experiment import Experiment
 from experiments.fields import SettingError, setting
 from experiments.results import Results
 from experiments.settings import Settings
 from gan_jax.data import images
+from gan_jax.data.images import Images
 from gan_jax.metrics import classifier, frechet, kernel, neighbours
 from gan_jax.networks import dcgan, resnet
 from gan_jax.training import Problem
-from gan_jax.types import Labelled, Players
+from gan_jax.types import Array, Labelled, Metrics, Players
 
 NEIGHBOURS = 5
 PERFECT_COVERAGE = 1 - 2.0**-NEIGHBOURS
@@ -26,6 +35,8 @@ PERFECT_COVERAGE = 1 - 2.0**-NEIGHBOURS
 in the limit of many: Naeem et al., "Reliable Fidelity and Diversity Metrics for
 Generative Models", arXiv 2002.09797, equation 8."""
 
+_DRAWN = ("frechet_distance", "precision", "recall", "coverage")
+"""Metrics that pictures and the score take."""
 NUM_DRAWN = 64
 COLUMNS = 8
 """Of the images drawn; a conditional game has one for each class instead."""
@@ -205,6 +216,104 @@ def networks(settings: ImageSettings, num_classes: int) -> Players[nn.Module]:
   )
 
 
+class Measurement(NamedTuple):
+  """How samples are measured.
+
+  Attributes:
+    data: arrays that it needs on the device, by name.
+    measure: (samples, their labels or None, data) -> metrics.
+    protocol: what a result has to say.
+  """
+
+  data: dict[str, Any]
+  measure: Callable[[Array, Array | None, dict[str, Any]], Metrics]
+  protocol: dict[str, str | int | float]
+
+
+def _read(settings: ImageSettings, split: str) -> Images:
+  """Reads a split of the settings' images; raises SettingError if it cannot."""
+  return image_data.read(
+    settings.dataset,
+    settings.data_dir,
+    split,
+    settings.image_size,
+    settings.image_channels,
+  )
+
+
+def _measurement(
+  settings: ImageSettings, train: Images, real: Array
+) -> Measurement:
+  """Prepares to compare samples with real images.
+
+  Args:
+    settings: of the experiment.
+    train: the training split.
+    real: uint8 [n, h, w, c], those of it that samples are compared with.
+
+  Returns:
+    The measurement; of NaN, if there are too few images for one.
+
+  Raises:
+    SettingError: if the features cannot be had.
+  """
+  if len(train.pixels) < classifier.BATCH_SIZE:
+    console.say(
+      f"{settings.dataset} has {len(train.pixels)} images to learn from, too "
+      f"few to measure samples by: that takes {classifier.BATCH_SIZE}"
+    )
+    unknown = {name: jnp.array(jnp.nan) for name in _DRAWN}
+    return Measurement({}, lambda samples, labels, data: unknown, {})
+  net = (
+    image_data.inception_net(settings.inception_weights)
+    if settings.inception_weights
+    else image_data.feature_net(
+      settings.dataset, train, _read(settings, "test")
+    )
+  )
+  tells_classes = train.labels is not None and not settings.inception_weights
+  real_features, _ = jax.jit(lambda apply, x: apply(x))(
+    net.features.apply, images.to_unit(real)
+  )
+
+  def measure(samples, labels, data):
+    features, logits = data["apply"](samples)
+    kid = kernel.kernel_distance(data["features"], features)
+    scores = neighbours.manifold(data["features"], features, NEIGHBOURS)
+    of_classes = {}
+    if tells_classes:
+      of_classes["classes_covered"] = classifier.classes_covered(logits)
+      if labels is not None:
+        is_asked = jnp.argmax(logits, axis=1) == labels
+        of_classes["label_accuracy"] = jnp.mean(is_asked)
+    return {
+      "frechet_distance": frechet.frechet_distance(
+        data["moments"], frechet.moments(features)
+      ),
+      "kid": kid.value,
+      "kid_standard_error": kid.standard_error,
+      **scores._asdict(),
+      "classifier_score": classifier.classifier_score(logits),
+      **of_classes,
+    }
+
+  return Measurement(
+    {
+      "apply": net.features.apply,
+      "features": real_features,
+      "moments": frechet.moments(real_features),
+    },
+    measure,
+    {
+      **net.protocol,
+      "dataset": settings.dataset,
+      "real_images": f"{len(real)} of the training split",
+      "generated_images": settings.evaluation_samples,
+      "neighbours": NEIGHBOURS,
+    },
+  )
+
+
 def build(settings: ImageSettings) -> Problem:
   """Builds the game of two convolutional networks on images.
 
@@ -217,16 +326,7 @@ def build(settings: ImageSettings) -> Problem:
   Raises:
     SettingError: if the images cannot be had.
   """
-  train, test = (
-    image_data.read(
-      settings.dataset,
-      settings.data_dir,
-      split,
-      settings.image_size,
-      settings.image_channels,
-    )
-    for split in ("train", "test")
-  )
+  train = _read(settings, "train")
   conditional = settings.condition != "none"
   if conditional and train.labels is None:
     raise SettingError(
@@ -255,24 +355,11 @@ def build(settings: ImageSettings) -> Problem:
     pixels, labels = sampler.draw(data["train"], key, n)
     return Labelled(pixels, labels) if conditional else pixels
 
-  net = (
-    image_data.inception_net(settings.inception_weights)
-    if settings.inception_weights
-    else image_data.feature_net(settings.dataset, train, test)
-  )
-  tells_classes = train.labels is not None and not settings.inception_weights
   chosen = np.random.default_rng(0).permutation(len(train.pixels))
   chosen = np.sort(chosen[: settings.evaluation_samples])
   real = jnp.asarray(train.pixels[chosen])
-  real_features, _ = jax.jit(lambda apply, x: apply(x))(
-    net.features.apply, images.to_unit(real)
-  )
-  data = {
-    "train": sampler.data,
-    "apply": net.features.apply,
-    "features": real_features,
-    "moments": frechet.moments(real_features),
-  }
+  measurement = _measurement(settings, train, real)
+  data = {"train": sampler.data, **measurement.data}
 
   def sample_classes(state, key, n):
     """Draws n samples, of each class in turn where there are classes."""
@@ -281,28 +368,7 @@ def build(settings: ImageSettings) -> Problem:
 
   def measure(state, key, data):
     samples, labels = sample_classes(state, key, settings.evaluation_samples)
-    features, logits = data["apply"](samples)
-    kid = kernel.kernel_distance(data["features"], features)
-    scores = neighbours.manifold(data["features"], features, NEIGHBOURS)
-    return {
-      "frechet_distance": frechet.frechet_distance(
-        data["moments"], frechet.moments(features)
-      ),
-      "kid": kid.value,
-      "kid_standard_error": kid.standard_error,
-      **scores._asdict(),
-      "classifier_score": classifier.classifier_score(logits),
-      **(
-        {"classes_covered": classifier.classes_covered(logits)}
-        if tells_classes
-        else {}
-      ),
-      **(
-        {"label_accuracy": jnp.mean(jnp.argmax(logits, axis=1) == labels)}
-        if tells_classes and labels is not None
-        else {}
-      ),
-    }
+    return measurement.measure(samples, labels, data)
 
   columns = COLUMNS
   drawn = real[:NUM_DRAWN]
@@ -322,13 +388,7 @@ def build(settings: ImageSettings) -> Problem:
     snapshot,
     reference={"data_samples": drawn, "columns": jnp.int32(columns)},
     measures_rarely=True,
-    protocol={
-      **net.protocol,
-      "dataset": settings.dataset,
-      "real_images": f"{len(chosen)} of the training split",
-      "generated_images": settings.evaluation_samples,
-      "neighbours": NEIGHBOURS,
-    },
+    protocol=measurement.protocol,
     class_names=class_names,
   )
 

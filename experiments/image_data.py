@@ -120,7 +120,7 @@ def feature_net(dataset: str, train: Images, test: Images) -> FeatureNet:
 
   Args:
     dataset: its name.
-    train: what it learns.
+    train: what it learns, classifier.BATCH_SIZE images or more.
     test: what its accuracy is measured on.
 
   Returns:
@@ -151,11 +151,6 @@ def feature_net(dataset: str, train: Images, test: Images) -> FeatureNet:
       "measure the samples"
     )
     learnt = _examples(train)
-    if len(learnt[0]) < classifier.BATCH_SIZE:
-      raise SettingError(
-        f"{dataset} has {len(train.pixels)} images to learn from; the features "
-        f"that measure samples need {classifier.BATCH_SIZE}"
-      )
     trained = classifier.train(key, *learnt, num_classes=num_classes)
     accuracy = float(classifier.accuracy(trained, *_examples(test)))
     params = jax.tree.leaves(trained)

@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 # What Pillow may open: a suffix alone must not start an interpreter (EPS).
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
@@ -58,6 +58,8 @@ def try_decode(
   """Decodes what is read, or says why not: (pixels or None, reason)."""
   try:
     return decode(read(), size, channels), ""
+  except UnidentifiedImageError:
+    return None, "it is not an image of a known format"
   except Exception as error:
     # Decoders raise whatever a damaged file leads them to.
     return None, " ".join(str(error).split()) or type(error).__name__

@@ -12,7 +12,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from experiments import dcgan, image_data
+from experiments import console, dcgan, image_data
 from experiments.fields import SettingError
 from experiments.settings import with_values
 from gan_jax.data import images
@@ -116,6 +116,26 @@ class DCGANTest(parameterized.TestCase):
     self.assertIs(image_data.limited(train, 0), train)
     with self.assertRaisesRegex(SettingError, "51 are more than the 50"):
       image_data.limited(train, 51)
+
+  def test_few_images_are_learnt_from_and_not_measured(self):
+    folder = self.folder / "odd"
+    folder.mkdir()
+    (folder / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    Image.new("L", (20, 30), 128).save(folder / "grey.png")
+    Image.new("RGB", (4000, 3000), "red").save(folder / "large.jpg")
+    settings = settings_of("dcgan_cifar10").replace(
+      **tiny_images.SETTINGS, dataset="folder", data_dir=str(folder)
+    )
+    said = self.enterContext(mock.patch.object(console, "say"))
+    problem = dcgan.build(settings)
+    self.assertIn("too few to measure", said.call_args.args[0])
+    self.assertEqual(problem.protocol, {})
+    drawn = problem.sample_batch(jax.random.key(0), problem.data)
+    self.assertEqual(drawn.shape, (8, 16, 16, 3))
+    # One of the two whole images may have been kept for the test split.
+    colours = np.unique(np.asarray(drawn).round(1).reshape(-1, 3), axis=0)
+    whole = {(0, 0, 0), (1, -1, -1)}
+    self.assertLessEqual({tuple(colour) for colour in colours.tolist()}, whole)
 
   def test_the_classifier_is_trained_once_and_says_how_well(self):
     train, test = (

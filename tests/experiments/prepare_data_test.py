@@ -267,7 +267,7 @@ class FilesTest(PrepareTestCase):
         archive.writestr(name, encode(pixels))
       archive.writestr("train/0a/text.png", b"text")
     _, err = self.prepare("cifar10", f"--source={path}")
-    self.assertRegex(err, "train: skipped 1 images.*cannot identify")
+    self.assertRegex(err, "train: skipped 1 images.*not an image")
     for split, number in (("train", 30), ("test", 10)):
       records = self.read_officially("cifar10", split)
       self.assertLen(records, number)

@@ -52,7 +52,7 @@ class CacheTest(FolderTestCase):
       np.testing.assert_array_equal(loaded.labels, 149 * [0] + [1])
       self.assertEqual(loaded.class_names, ("a", "b"))
       self.assertEqual(loaded.num_skipped, 1)
-      self.assertIn("cannot identify", loaded.reasons[0])
+      self.assertIn("not an image", loaded.reasons[0])
     for loaded in (first, second):
       self.assertIsInstance(loaded.pixels, np.memmap)
       self.assertFalse(loaded.pixels.flags.writeable)
