@@ -23,7 +23,7 @@ from experiments.results import Results
 from gan_jax.metrics import neighbours
 
 NUM_SAMPLES = 1000
-NUM_SHOWN = 12
+NUM_SHOWN = 8
 NUM_NEIGHBOURS = 5
 
 
@@ -78,7 +78,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws samples with their neighbours, and how far these are."""
-  figure, panels = plots.grid(3, 3, (11, 4.8))
+  figure, panels = plots.grid(
+    3, 3, (12, 4.6), gridspec_kw={"width_ratios": [1, 1.1, 1.1]}
+  )
   figure.suptitle(
     "samples (first in each row) and the nearest training images",
     x=0.01,
@@ -86,15 +88,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     fontsize=11,
   )
   rows = drawn["rows"]
-  # Two columns of rows, with a blank between.
-  blank = np.full_like(rows[:, :1], 255)
-  half = len(rows) // 2
-  page = np.concatenate([rows[:half], blank[:half], rows[half:]], axis=1)
   plots_images.show(
     panels[0],
-    plots_images.mosaic(
-      page.reshape(-1, *page.shape[2:]), 2 * (NUM_NEIGHBOURS + 1) + 1
-    ),
+    plots_images.mosaic(rows.reshape(-1, *rows.shape[2:]), NUM_NEIGHBOURS + 1),
   )
   for axes, (space, nearest) in zip(
     panels[1:], drawn["histograms"].items(), strict=True

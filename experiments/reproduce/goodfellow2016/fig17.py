@@ -110,6 +110,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   )
   right.set(xlabel="samples in a minibatch", ylabel="coupling (of the range)")
   right.set_xticks(sizes, [str(size) for size in sizes])
+  ticks = [0.02 * 2**i for i in range(3)]
+  right.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
   right.minorticks_off()
   right.legend(frameon=False, fontsize=9)
   return figure

@@ -80,6 +80,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   axes = panels[3]
   axes.semilogy(drawn["steps"], drawn["distances"], "o-", color=plots.GENERATED)
   axes.set_ylabel("Frechet distance of features")
+  axes.yaxis.set_major_formatter("{x:g}")
+  axes.yaxis.set_minor_formatter("{x:g}")
   plots.step_axis(axes)
   return figure
 
