@@ -11,7 +11,7 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # Populations spread over devices.
 jax.config.update("jax_num_cpu_devices", 2)
 
-# Most programs run for less time than they compile: a third less of it in all.
+# Most programs run for less time than they compile: half of it for large ones.
 os.environ["XLA_FLAGS"] = (
   f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0 "
   "--xla_llvm_disable_expensive_passes=true"

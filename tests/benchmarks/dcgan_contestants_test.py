@@ -46,7 +46,7 @@ class ContestantsTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("flax", dcgan_flax.textbook),
     ("simultaneous", dcgan_gan_jax.simultaneous),
-    ("wgan_gp_alternating", dcgan_gan_jax.wgan_gp_alternating),
+    ("wgan_gp", dcgan_gan_jax.wgan_gp_simultaneous),
   )
   def test_jax_learns(self, start):
     self.check(start)

@@ -126,6 +126,7 @@ class DCGANTest(parameterized.TestCase):
     settings = settings_of("dcgan_cifar10").replace(
       **tiny_images.SETTINGS, dataset="folder", data_dir=str(folder)
     )
+    settings = settings.replace(image_channels=3)
     said = self.enterContext(mock.patch.object(console, "say"))
     problem = dcgan.build(settings)
     self.assertIn("too few to measure", said.call_args.args[0])

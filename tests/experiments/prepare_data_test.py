@@ -304,7 +304,7 @@ class FilesTest(PrepareTestCase):
     for source, words in (
       (empty, "has no images"),
       (self.folder / "nowhere", "there is no"),
-      (text, "none of the 1 train images.*decoded; the first: cannot"),
+      (text, "none of the 1 train images.*decoded; the first: it is not"),
     ):
       self.assert_refused(words, "cifar10", f"--source={source}")
       self.assertFalse((self.data_dir / "cifar10").exists())

@@ -15,6 +15,7 @@ SETTINGS = {
   "evaluate_every": 1,
   "batch_size": 8,
   "image_size": 16,
+  "image_channels": 1,
   "depth": 2,
   "generator_filters": 4,
   "discriminator_filters": 4,

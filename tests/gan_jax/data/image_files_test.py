@@ -143,7 +143,7 @@ class FolderTest(FolderTestCase):
     for path, words in (
       (self.folder / "empty", "has no images"),
       (self.folder / "nowhere", "there is no"),
-      (text, "none of the 1 images.*decoded; the first: not an image"),
+      (text, "none of the 1 images.*decoded; the first: it is not an image"),
       (text / "train" / "x.png", "neither a folder nor a whole zip"),
     ):
       with self.assertRaisesRegex(images.ImagesError, words):
