@@ -261,7 +261,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 def _supremum(f: Function, t: float) -> float:
   """Searches for the largest u t - f(u)."""
-  found = optimize.minimize_scalar(
+  found: Any = optimize.minimize_scalar(
     lambda log_u: f(np.exp(log_u)) - np.exp(log_u) * t,
     bounds=(-5, 5),
     method="bounded",
