@@ -46,6 +46,8 @@ class Effort(NamedTuple):
     wgan_gp: settings of WGAN-GP.
     batch_sizes: of DCGAN.
     wgan_gp_batch_sizes: of WGAN-GP.
+    fed: those of `dcgan` where minibatches of a data set compete with a fixed
+      one.
     peak_width: of the square matrices that show the machine's peak.
     contest: of each game and batch size.
   """
@@ -54,6 +56,7 @@ class Effort(NamedTuple):
   wgan_gp: tuple[Setting, ...]
   batch_sizes: tuple[int, ...]
   wgan_gp_batch_sizes: tuple[int, ...]
+  fed: tuple[Setting, ...]
   peak_width: int
   contest: contest.Effort
 
@@ -63,14 +66,16 @@ FULL = Effort(
   wgan_gp=(Setting(32, 3, 3),),
   batch_sizes=(64, 128),
   wgan_gp_batch_sizes=(64,),
+  fed=(Setting(28, 1, 2),),
   peak_width=2048,
-  contest=contest.Effort(5, 0.4, fresh_steps=2),
+  contest=contest.Effort(5, 2.0, fresh_steps=2),
 )
 QUICK = Effort(
   dcgan=(Setting(16, 1, 2, filters=4),),
   wgan_gp=(Setting(16, 1, 2, filters=4),),
   batch_sizes=(4,),
   wgan_gp_batch_sizes=(4,),
+  fed=(),
   peak_width=256,
   contest=contest.Effort(2, 0.01, fresh_steps=2, num_processes=2),
 )
@@ -138,6 +143,20 @@ def dcgan(
   )
 
 
+def fed(setting: Setting) -> tuple[Contestant, ...]:
+  """Lists ours that draw minibatches of a data set, on and off the device."""
+  ours = functools.partial(
+    _jax,
+    update="simultaneous",
+    start=dcgan_gan_jax.drawing,
+    setting=setting,
+  )
+  return (
+    ours("gan_jax_resident", on_device=True),
+    ours("gan_jax_streamed", on_device=False),
+  )
+
+
 def wgan_gp(
   setting: Setting, arrangements: Sequence[Arrangement]
 ) -> tuple[Contestant, ...]:
@@ -197,8 +216,11 @@ def games(effort: Effort, device: str) -> list[Game]:
     dtypes.append("bfloat16")
   listed = []
   for dtype in dtypes:
-    for setting in (own._replace(dtype=dtype) for own in effort.dcgan):
+    for own in effort.dcgan:
+      setting = own._replace(dtype=dtype)
       everyone = dcgan(setting, arrangements)
+      if own in effort.fed:
+        everyone += fed(setting)
       listed.append(Game(setting.title(), effort.batch_sizes, everyone))
     for setting in (own._replace(dtype=dtype) for own in effort.wgan_gp):
       title = f"wgan_gp {setting.title()}"

@@ -1,8 +1,11 @@
 """This library plays the games on images: the fused loop."""
 
 from collections.abc import Callable
+from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import linen as nn
 
@@ -10,9 +13,12 @@ from benchmarks import dcgan_game, populations
 from benchmarks.dcgan_game import Setting
 from benchmarks.timing import Training
 from gan_jax import games, losses, penalties, steps, training
-from gan_jax.data import latents
+from gan_jax.data import images, latents
 from gan_jax.networks import dcgan, resnet
 from gan_jax.types import Players, Step
+
+NUM_IMAGES = 10_000
+"""Of the data set that minibatches are drawn from."""
 
 
 def networks(setting: Setting, batch_norm: bool = True) -> Players[nn.Module]:
@@ -87,11 +93,39 @@ def wgan_gp_game(players: Players[nn.Module]) -> games.Game:
   )
 
 
+class Feed(NamedTuple):
+  """Where minibatches come from.
+
+  Attributes:
+    data: what `sample_batch` reads, on the device.
+    sample_batch: (key, data) -> a minibatch.
+  """
+
+  data: Any
+  sample_batch: Callable[[jax.Array, Any], jax.Array]
+
+
+def _fixed(setting: Setting, batch_size: int) -> Feed:
+  """One minibatch for all steps."""
+  minibatch = jnp.asarray(dcgan_game.images(setting, batch_size))
+  return Feed(minibatch, lambda key, data: data)
+
+
+def _drawn(setting: Setting, batch_size: int, on_device: bool) -> Feed:
+  """Minibatches of a data set, as experiments draw them."""
+  pixels = images.to_pixels(dcgan_game.images(setting, NUM_IMAGES))
+  sampler = images.sampler(
+    images.Images(np.asarray(pixels), None, ()), on_device
+  )
+  return Feed(
+    sampler.data, lambda key, data: sampler.draw(data, key, batch_size)[0]
+  )
+
+
 def _start(
   game: games.Game,
   update: Callable[[games.Game, steps.Optimizers], Step],
-  setting: Setting,
-  batch_size: int,
+  feed: Feed,
 ) -> Training:
   """Starts one seed."""
   adam = optax.adam(
@@ -101,16 +135,16 @@ def _start(
   return populations.start(
     training.Problem(
       init=lambda key: steps.init_state(game, optimizers, key),
-      sample_batch=lambda key, images: images,
+      sample_batch=feed.sample_batch,
       step=update(game, optimizers),
-      evaluate=lambda state, key, images: {},
+      evaluate=lambda state, key, data: {},
       snapshot=lambda state, key: {
         "samples": game.sample(
           state.params, state.variables, key, dcgan_game.NUM_GENERATED
         )
       },
       reference={},
-      data=jnp.asarray(dcgan_game.images(setting, batch_size)),
+      data=feed.data,
     )
   )
 
@@ -120,16 +154,28 @@ def simultaneous(
 ) -> Training:
   """Starts DCGAN's simultaneous update."""
   own = game(networks(setting, batch_norm))
-  return _start(own, steps.simultaneous, setting, batch_size)
+  return _start(own, steps.simultaneous, _fixed(setting, batch_size))
+
+
+def drawing(batch_size: int, setting: Setting, on_device: bool) -> Training:
+  """Starts DCGAN's simultaneous update on minibatches of a data set.
+
+  Args:
+    batch_size: of a minibatch.
+    setting: of the game.
+    on_device: whether the device holds the data set.
+  """
+  own = game(networks(setting))
+  return _start(own, steps.simultaneous, _drawn(setting, batch_size, on_device))
 
 
 def wgan_gp_simultaneous(batch_size: int, setting: Setting) -> Training:
   """Starts WGAN-GP, both players moving at once."""
   own = wgan_gp_game(wgan_gp_networks(setting))
-  return _start(own, steps.simultaneous, setting, batch_size)
+  return _start(own, steps.simultaneous, _fixed(setting, batch_size))
 
 
 def wgan_gp_alternating(batch_size: int, setting: Setting) -> Training:
   """Starts WGAN-GP, a step of the critic before each of the generator."""
   own = wgan_gp_game(wgan_gp_networks(setting))
-  return _start(own, steps.alternating, setting, batch_size)
+  return _start(own, steps.alternating, _fixed(setting, batch_size))

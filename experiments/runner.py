@@ -128,6 +128,10 @@ def train(
     outcome.snapshots,
     workdir,
   )
+  score = np.array(experiment.score(run_results))
+  # A seed that failed has no metrics at its end, and no score: that is 0.
+  failed = np.isin(seeds, [failure.seed for failure in outcome.failures])
+  score[failed] = np.nan_to_num(score[failed], nan=0.0)
   summary = {
     "experiment": experiment.name,
     "settings": dataclasses.asdict(settings),
@@ -138,11 +142,7 @@ def train(
     "device": machine["device"],
     "versions": machine["versions"],
     **({"protocol": dict(problem.protocol)} if problem.protocol else {}),
-    **results.final_and_best(
-      outcome.metrics,
-      # A seed that failed has no metrics at its end, and no score: that is 0.
-      np.nan_to_num(experiment.score(run_results), nan=0.0),
-    ),
+    **results.final_and_best(outcome.metrics, score),
     "failures": [failure._asdict() for failure in outcome.failures],
   }
   np.savez_compressed(

@@ -46,6 +46,8 @@ class ContestantsTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("flax", dcgan_flax.textbook),
     ("simultaneous", dcgan_gan_jax.simultaneous),
+    ("resident", functools.partial(dcgan_gan_jax.drawing, on_device=True)),
+    ("streamed", functools.partial(dcgan_gan_jax.drawing, on_device=False)),
     ("wgan_gp", dcgan_gan_jax.wgan_gp_simultaneous),
   )
   def test_jax_learns(self, start):
