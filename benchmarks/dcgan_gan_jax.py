@@ -115,7 +115,7 @@ def _drawn(setting: Setting, batch_size: int, on_device: bool) -> Feed:
   """Minibatches of a data set, as experiments draw them."""
   pixels = images.to_pixels(dcgan_game.images(setting, NUM_IMAGES))
   sampler = images.sampler(
-    images.Images(np.asarray(pixels), None, ()), on_device
+    images.Images(np.asarray(pixels), None, (), 0, ()), on_device
   )
   return Feed(
     sampler.data, lambda key, data: sampler.draw(data, key, batch_size)[0]

@@ -1,5 +1,6 @@
 """The command, as a user runs it: in a process of its own."""
 
+import functools
 import json
 import os
 import subprocess
@@ -10,20 +11,9 @@ from pathlib import Path
 from absl.testing import absltest, parameterized
 
 from experiments.reproduce.registry import REPRODUCTIONS
+from tests.experiments import commands
 
-ROOT = Path(__file__).parents[2]
-
-
-def run(*flags, cwd):
-  """Runs the command in a folder and returns the finished process."""
-  return subprocess.run(
-    [sys.executable, "-m", "experiments.figures", *flags],
-    cwd=cwd,
-    env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
-    capture_output=True,
-    text=True,
-    timeout=300,
-  )
+run = functools.partial(commands.run, "experiments.figures")
 
 
 class FiguresTest(parameterized.TestCase):
@@ -98,7 +88,7 @@ class FiguresTest(parameterized.TestCase):
     done = subprocess.run(
       [sys.executable, "-c", script, "--figure=disjoint_lines"],
       cwd=self.folder,
-      env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
+      env=commands.ENVIRONMENT,
       capture_output=True,
       text=True,
       timeout=300,
@@ -127,7 +117,7 @@ class FiguresTest(parameterized.TestCase):
     done = subprocess.run(
       [sys.executable, "-c", script, "--figure=disjoint_lines", "--out=out"],
       cwd=self.folder,
-      env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
+      env=commands.ENVIRONMENT,
       capture_output=True,
       text=True,
       timeout=300,
@@ -143,7 +133,7 @@ class FiguresTest(parameterized.TestCase):
     done = subprocess.run(
       [sys.executable, "-m", "experiments.figures", "--list"],
       cwd=self.folder,
-      env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""},
+      env=commands.ENVIRONMENT,
       stdout=writer,
       stderr=subprocess.PIPE,
       text=True,

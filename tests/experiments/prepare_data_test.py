@@ -9,7 +9,6 @@ import importlib.machinery
 import io
 import os
 import struct
-import subprocess
 import sys
 import tarfile
 import tempfile
@@ -30,6 +29,7 @@ from experiments import prepare_data
 from experiments.command_line import UsageError
 from experiments.fields import SettingError
 from gan_jax.data import images
+from tests.experiments import commands
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("GAN_JAX_DATA_DIR", ROOT.parent / "shared" / "data"))
@@ -340,17 +340,11 @@ class FilesTest(PrepareTestCase):
       self.assert_refused("another process", "mnist", f"--source={source}")
 
   def test_a_user_sees_a_line_for_each_mistake(self):
-    def run(*flags):
-      return subprocess.run(
-        [sys.executable, "-m", "experiments.prepare_data", *flags],
-        cwd=self.folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        timeout=300,
-      )
-
-    done = run("--dataset=mnist", "--source=nowhere", "--data_dir=out")
+    done = commands.run(
+      "experiments.prepare_data",
+      *("--dataset=mnist", "--source=nowhere", "--data_dir=out"),
+      cwd=self.folder,
+    )
     self.assertEqual(done.returncode, 2)
     self.assertEqual(done.stderr, "error: there is no nowhere\n")
     self.assertEqual(done.stdout, "")

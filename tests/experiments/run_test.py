@@ -1,9 +1,8 @@
 """The command, as a user runs it: in a process of its own."""
 
+import functools
 import json
 import os
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
@@ -12,22 +11,11 @@ from absl.testing import absltest, parameterized
 
 from experiments import results
 from experiments.registry import EXPERIMENTS
+from tests.experiments import commands
 
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": ""}
 SMALL = ("--steps=20", "--log_every=10", "--evaluation_samples=64")
 
-
-def run(*flags, cwd):
-  """Runs the command in a folder and returns the finished process."""
-  return subprocess.run(
-    [sys.executable, "-m", "experiments.run", *flags],
-    cwd=cwd,
-    env=ENVIRONMENT,
-    capture_output=True,
-    text=True,
-    timeout=300,
-  )
+run = functools.partial(commands.run, "experiments.run")
 
 
 class RunTest(absltest.TestCase):
@@ -193,26 +181,6 @@ MISTAKES = (
 )
 
 
-# Starts the command once, and runs it on each command line in a child of its
-# own: most of what a mistake takes is to start.
-_ON_EACH = """
-import json, os, sys
-from experiments import command_line, run
-
-outputs, *cases = json.load(sys.stdin)
-for index, flags in enumerate(cases):
-  child = os.fork()
-  if not child:
-    for number, name in ((1, "stdout"), (2, "stderr")):
-      os.dup2(os.open(f"{outputs}/{index}.{name}", os.O_CREAT | os.O_WRONLY),
-              number)
-    sys.argv = ["run", *flags]
-    command_line.main(run.run)
-  _, status = os.waitpid(child, 0)
-  print(os.waitstatus_to_exitcode(status))
-"""
-
-
 class MistakesTest(parameterized.TestCase):
   """Every mistake ends with one line, and leaves the folder as it was."""
 
@@ -226,27 +194,7 @@ class MistakesTest(parameterized.TestCase):
     (cls.folder / "full" / "precious").write_text("content")
     (cls.folder / "file").write_text("content")
     before = cls.listing()
-    outputs = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-    ran = subprocess.run(
-      [sys.executable, "-c", _ON_EACH],
-      cwd=cls.folder,
-      env=ENVIRONMENT,
-      input=json.dumps([str(outputs), *(flags for flags, _ in MISTAKES)]),
-      stdout=subprocess.PIPE,
-      text=True,
-      timeout=300,
-      check=True,
-    )
-    cls.done = [
-      subprocess.CompletedProcess(
-        flags,
-        int(code),
-        *((outputs / f"{index}.{n}").read_text() for n in ("stdout", "stderr")),
-      )
-      for index, ((flags, _), code) in enumerate(
-        zip(MISTAKES, ran.stdout.split(), strict=True)
-      )
-    ]
+    cls.done = [run(*flags, cwd=cls.folder) for flags, _ in MISTAKES]
     cls.changed = cls.listing() != before
 
   @classmethod
