@@ -484,7 +484,9 @@ EXPERIMENTS = (
       # DCGAN's rates and no noise little is learnt for thousands of steps.
       generator_learning_rate=5e-4,
       instance_noise=0.1,
-      steps=4000,
+      instance_noise_decay="none",
+      generator_average=0.999,
+      steps=3000,
     ),
     build=build,
     score=score,

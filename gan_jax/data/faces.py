@@ -14,12 +14,8 @@ from pathlib import Path
 
 from gan_jax.data.image_files import Contents, Example, ImagesError, Source
 
-CLASS_NAMES = (
-  "serious",
-  "smiling",
-  "serious with glasses",
-  "smiling with glasses",
-)
+CLASS_NAMES = ("fair", "dark", "fair with glasses", "dark with glasses")
+"""Of the skin, and whether there are glasses."""
 # Both splits are drawn in two minutes: neither drawing nor rendering lets other
 # threads run.
 NUM_IMAGES = {"train": 30_000, "test": 5_000}
@@ -28,7 +24,9 @@ _PACKAGES = ("dicebear-core", "dicebear-styles", "resvg-py")
 _STYLE = "lorelei.json"
 # The face fills the square, and only the tips of long hair are cut off.
 _SCALE = 1.3
+_FAIR_SKINS = ("#ffe3cf", "#f6c9a4", "#e0a678")
 # The lines are black, so that no skin may be too dark to show a mouth.
+_DARK_SKINS = ("#c68a5c", "#a86f46", "#8c5a3c")
 _COLOURS = {
   "background": (
     *("#b6e3f4", "#c0aede", "#d1d4f9", "#ffd5dc"),
@@ -38,13 +36,9 @@ _COLOURS = {
     *("#2a1b14", "#5b3a29", "#8d5a35", "#c58b4a", "#e8c468", "#efe3d0"),
     *("#9aa0a8", "#b5432a", "#d96b8c", "#7d5ba6", "#3d6fb5", "#3f9b8f"),
   ),
-  "skin": ("#ffe3cf", "#f6c9a4", "#e0a678", "#c68a5c", "#a86f46", "#8c5a3c"),
+  "skin": _FAIR_SKINS + _DARK_SKINS,
 }
-# The others of the style's happy mouths are hardly smiles at 64 x 64 pixels.
-_SMILES = tuple(
-  f"happy{number:02d}" for number in (1, 2, 3, 4, 5, 6, 7, 9, 12, 15, 16)
-)
-# In percent. A beard would hide the mouth.
+# In percent.
 _PROBABILITIES = {"glasses": 50, "beard": 0}
 
 
@@ -78,7 +72,7 @@ def source(split: str, size: int) -> Source:
 
   return Source(
     Path(_STYLE),
-    [versions, num_images, _SCALE, _COLOURS, _SMILES, _PROBABILITIES],
+    [versions, num_images, _SCALE, _COLOURS, _PROBABILITIES, CLASS_NAMES],
     lambda: contextlib.nullcontext(Contents(num_images, examples, CLASS_NAMES)),
   )
 
@@ -91,14 +85,15 @@ def draw(seed: str) -> tuple[str, int]:
 
   Returns:
     svg: the drawing.
-    label: in CLASS_NAMES, of the glasses and the mouth that were drawn.
+    label: in CLASS_NAMES, of the skin and the glasses that were drawn.
   """
   from dicebear import Avatar
 
   avatar = Avatar(_style(), {"seed": seed, "scale": _SCALE}).to_json()
   chosen = avatar["options"]
+  (skin,) = chosen["skinColor"]
   has_glasses = "glassesVariant" in chosen
-  return avatar["svg"], 2 * has_glasses + (chosen["mouthVariant"] in _SMILES)
+  return avatar["svg"], 2 * has_glasses + (skin in _DARK_SKINS)
 
 
 def render(svg: str, size: int) -> bytes:
@@ -121,12 +116,6 @@ def _style():
   # Options of each avatar could say the same, but are checked each time.
   for part, colours in _COLOURS.items():
     definition["colors"][part] = {"values": list(colours)}
-  components = definition["components"]
   for part, probability in _PROBABILITIES.items():
-    components[part]["probability"] = probability
-  components["mouth"]["variants"] = {
-    name: variant
-    for name, variant in components["mouth"]["variants"].items()
-    if name in _SMILES or name.startswith("sad")
-  }
+    definition["components"][part]["probability"] = probability
   return Style(definition)
