@@ -113,9 +113,10 @@ def _fixed(setting: Setting, batch_size: int) -> Feed:
 
 def _drawn(setting: Setting, batch_size: int, on_device: bool) -> Feed:
   """Minibatches of a data set, as experiments draw them."""
-  pixels = images.to_pixels(dcgan_game.images(setting, NUM_IMAGES))
+  values = jnp.asarray(dcgan_game.images(setting, NUM_IMAGES))
+  pixels = np.asarray(images.to_pixels(values))
   sampler = images.sampler(
-    images.Images(np.asarray(pixels), None, (), 0, ()), on_device
+    images.Images(pixels, labels=None, class_names=(), num_skipped=0), on_device
   )
   return Feed(
     sampler.data, lambda key, data: sampler.draw(data, key, batch_size)[0]

@@ -135,6 +135,12 @@ class ImageSettings(Settings):
 
   def check(self, given: Iterable[str] = ()) -> None:
     super().check(given)
+    if self.evaluation_samples <= NEIGHBOURS:
+      raise SettingError(
+        f"--evaluation_samples={self.evaluation_samples} is too few: images "
+        f"are measured by their {NEIGHBOURS} nearest neighbours; it must be at "
+        f"least {NEIGHBOURS + 1}"
+      )
     if self.image_channels == 2:
       raise SettingError("--image_channels must be 1 or 3, not 2")
     if self.image_size % 2**self.depth:
@@ -363,7 +369,9 @@ def build(settings: ImageSettings) -> Problem:
 
   def sample_classes(state, key, n):
     """Draws n samples, of each class in turn where there are classes."""
-    labels = jnp.arange(n) % num_classes if conditional else None
+    if not conditional:
+      return game.sample(state.params, state.variables, key, n), None
+    labels = jnp.arange(n) % num_classes
     return game.sample(state.params, state.variables, key, n, labels), labels
 
   def measure(state, key, data):
@@ -374,7 +382,7 @@ def build(settings: ImageSettings) -> Problem:
   drawn = real[:NUM_DRAWN]
   if train.labels is not None and 0 < num_classes <= MAX_CLASS_COLUMNS:
     columns = num_classes
-    drawn = real[_of_each_class(train.labels[chosen], num_classes)]
+    drawn = jnp.asarray(train.pixels[_of_each_class(train.labels, num_classes)])
 
   def snapshot(state, key):
     samples, _ = sample_classes(state, key, len(drawn))
@@ -394,11 +402,13 @@ def build(settings: ImageSettings) -> Problem:
 
 
 def _of_each_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
-  """Returns places of images of class 0, 1, ..., and again, in rows."""
+  """Returns places of images of class 0, 1, ..., and again, in rows.
+
+  A class with fewer images than rows has them repeated.
+  """
   rows = -(-NUM_DRAWN // num_classes)
-  places = [np.flatnonzero(labels == own)[:rows] for own in range(num_classes)]
-  complete = min(len(own) for own in places)
-  return np.stack([own[:complete] for own in places], axis=1).ravel()
+  places = [np.flatnonzero(labels == own) for own in range(num_classes)]
+  return np.stack([np.resize(own, rows) for own in places], axis=1).ravel()
 
 
 def score(results: Results) -> np.ndarray:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from experiments import command_line, console, environment, results, runner
-from experiments.fields import setting
+from experiments.fields import fields_of, setting
 from experiments.registry import BY_NAME
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
 from experiments.reproduce.reproduction import Reproduction, Training
@@ -84,8 +84,7 @@ def run(argv: list[str]) -> int:
       console.print_failed_checks(record)
       records.append((record, time.perf_counter() - started))
   except KeyboardInterrupt:
-    rest = ",".join(each.id for each in reproductions[len(records) :])
-    console.say(f"interrupted; go on with --figure={rest}")
+    console.say(f"interrupted; go on with {_rest(options, len(records))}")
     return command_line.INTERRUPTED_EXIT_CODE
   console.print_records(records)
   print(f"written to {out}")
@@ -164,6 +163,19 @@ def _check_free(
         )
 
 
+def _rest(options: FiguresOptions, num_done: int) -> str:
+  """Writes the flags that draw what an interrupted command has not drawn."""
+  rest = _choose(options.figure)[num_done:]
+  options = dataclasses.replace(
+    options, figure=",".join(each.id for each in rest)
+  )
+  return " ".join(
+    f"--{field.name}={field.format(getattr(options, field.name))}"
+    for field in fields_of(FiguresOptions)
+    if getattr(options, field.name) != field.default
+  )
+
+
 def _run(
   training: Training, parent: Path, devices: list[Device]
 ) -> tuple[Results, Path]:
@@ -179,6 +191,7 @@ def _run(
   devices = devices[: training.num_seeds]
   problem = runner.prepare(experiment, settings, len(seeds), devices)
   workdir = results.create_numbered(parent, experiment.name)
+  console.say(f"  trains {workdir}, as {parent} has no such finished run")
   run = runner.train(experiment, settings, problem, seeds, devices, workdir)
   return run.results, workdir
 

@@ -42,7 +42,8 @@ def samples_over_time(results: Results) -> Figure:
   frames = plots.choose_frames(len(steps), 6)
   columns = min(3, len(frames))
   rows = -(-len(frames) // columns)
-  figure, panels = plots.grid(len(frames), columns, (9, 3.1 * rows + 0.7))
+  height = 0.2 + 2.9 * _page_height(results)
+  figure, panels = plots.grid(len(frames), columns, (9, height * rows + 0.7))
   plots.title(figure, results, f"generated samples, seed {results.seeds[0]}")
   for axes, frame in zip(panels, frames, strict=True):
     show(axes, _page(results, results.snapshots["samples"][0, frame]))
@@ -53,7 +54,8 @@ def samples_over_time(results: Results) -> Figure:
 def real_beside_generated(results: Results) -> Figure:
   """Draws real images and the first member's last samples, side by side."""
   step = results.snapshots["step"][-1]
-  figure, panels = plots.grid(2, 2, (9, 5.4))
+  height = 4.4 * _page_height(results)
+  figure, panels = plots.grid(2, 2, (9, height + 1.0))
   plots.title(figure, results, "real and generated images")
   for axes, images, name in zip(
     panels,
@@ -89,6 +91,12 @@ def animation(results: Results) -> Iterator[Image.Image]:
 def _page(results: Results, images: np.ndarray) -> np.ndarray:
   """Lays out a run's images, a class in each column where it has classes."""
   return mosaic(images, int(results.snapshots["columns"]))
+
+
+def _page_height(results: Results) -> float:
+  """Returns the height of a run's page of images over its width."""
+  page = _page(results, results.snapshots["data_samples"])
+  return page.shape[0] / page.shape[1]
 
 
 def show(axes: Axes, image: np.ndarray) -> AxesImage:

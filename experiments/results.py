@@ -149,6 +149,38 @@ def _is_run_folder(workdir: Path) -> bool:
   return {"experiment", "seeds"} <= set(content)
 
 
+def refuse(workdir: Path, overwrite: bool) -> None:
+  """Raises RunFolderError if a run may not be written to a folder.
+
+  Args:
+    workdir: where; need not exist.
+    overwrite: whether a run folder that is there already may be removed.
+
+  Raises:
+    RunFolderError: if something is there that may not be overwritten.
+  """
+  try:
+    if not workdir.is_dir() or not any(workdir.iterdir()):
+      return
+  except OSError as error:
+    raise _cannot_be_made(workdir, error) from error
+  if not overwrite:
+    raise RunFolderError(
+      f"workdir {workdir} exists; choose another or pass --overwrite"
+    )
+  if not _is_run_folder(workdir):
+    raise RunFolderError(
+      f"workdir {workdir} is not a run folder (no run's {SETTINGS} is in it), "
+      "so --overwrite leaves it alone; choose another"
+    )
+
+
+def _cannot_be_made(workdir: Path, error: OSError) -> RunFolderError:
+  return RunFolderError(
+    f"workdir {workdir} cannot be made: {error.strerror or error}"
+  )
+
+
 def create(workdir: Path, overwrite: bool) -> None:
   """Makes an empty run folder.
 
@@ -160,28 +192,17 @@ def create(workdir: Path, overwrite: bool) -> None:
     RunFolderError: if something is there that may not be overwritten, or the
       folder cannot be made.
   """
+  refuse(workdir, overwrite)
   try:
-    if workdir.is_dir() and any(workdir.iterdir()):
-      if not overwrite:
-        raise RunFolderError(
-          f"workdir {workdir} exists; choose another or pass --overwrite"
-        )
-      if not _is_run_folder(workdir):
-        raise RunFolderError(
-          f"workdir {workdir} is not a run folder (no run's {SETTINGS} is in "
-          "it), so --overwrite leaves it alone; choose another"
-        )
-      # Only what a run writes goes; a user's notes beside it stay.
-      for name in (METRICS, SNAPSHOTS, SUMMARY, "training.gif", SETTINGS):
-        (workdir / name).unlink(missing_ok=True)
-      for name in ("figures", CHECKPOINTS):
-        if (workdir / name).is_dir():
-          shutil.rmtree(workdir / name)
+    # Only what a run writes goes; a user's notes beside it stay.
+    for name in (METRICS, SNAPSHOTS, SUMMARY, "training.gif", SETTINGS):
+      (workdir / name).unlink(missing_ok=True)
+    for name in ("figures", CHECKPOINTS):
+      if (workdir / name).is_dir():
+        shutil.rmtree(workdir / name)
     (workdir / "figures").mkdir(parents=True)
   except OSError as error:
-    raise RunFolderError(
-      f"workdir {workdir} cannot be made: {error.strerror or error}"
-    ) from error
+    raise _cannot_be_made(workdir, error) from error
 
 
 def create_numbered(parent: Path, name: str) -> Path:

@@ -71,6 +71,9 @@ def run(argv: list[str]) -> int:
       f"range of seeds, 0 to {2**32 - 1}"
     )
   devices = environment.choose_devices(options.platform, options.num_seeds)
+  if options.workdir:
+    # Before images are decoded, and a classifier learns them.
+    results.refuse(Path(options.workdir), options.overwrite)
   problem = runner.prepare(experiment, settings, len(seeds), devices)
   workdir = _make_workdir(options, experiment.name)
   try:

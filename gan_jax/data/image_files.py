@@ -159,8 +159,8 @@ def read_idx(path: Path, num_axes: int) -> np.ndarray:
 
 
 def _stamp(path: Path) -> list[Any]:
-  """Names a file and its state."""
-  status = path.stat()
+  """Names a file and its state; or the state of a link that leads nowhere."""
+  status = path.stat() if path.exists() else path.lstat()
   return [str(path), status.st_size, status.st_mtime_ns]
 
 
@@ -364,11 +364,12 @@ def _choose(
 
   Returns:
     names: of the split's images, sorted.
-    labels: of these; NO_LABEL if some image is in no class folder.
+    labels: of these; NO_LABEL if some image is in no class folder, or all are
+      in one.
     class_names: sorted; empty if there are no classes.
 
   Raises:
-    ImagesError: if the split has no images.
+    ImagesError: if the split has no images, or a class none to learn.
   """
   parts = {name: tuple(name.split("/")) for name in sorted(set(names))}
   if not parts:
@@ -391,6 +392,10 @@ def _choose(
       key=lambda n: hashlib.sha256(os.fsencode("/".join(rest[n]))).digest(),
     )
     held_out = set(by_hash[: min(max(1, len(rest) // 10), len(rest) - 1)])
+    if all(len(p) > 1 for p in rest.values()):
+      # A class of few images is not held out whole.
+      learnt = {p[0] for n, p in rest.items() if n not in held_out}
+      held_out = {n for n in held_out if rest[n][0] in learnt}
     splits = {
       "train": {n: p for n, p in rest.items() if n not in held_out},
       "test": {n: p for n, p in rest.items() if n in held_out},
@@ -399,8 +404,15 @@ def _choose(
   if not chosen:
     raise ImagesError(f"{where} has no images for a {split} split")
   both = [p for each in splits.values() for p in each.values()]
-  if any(len(p) == 1 for p in both):
-    return list(chosen), [NO_LABEL] * len(chosen), ()
   class_names = tuple(sorted({p[0] for p in both}))
+  # One class says no more than none.
+  if any(len(p) == 1 for p in both) or len(class_names) == 1:
+    return list(chosen), [NO_LABEL] * len(chosen), ()
+  unseen = set(class_names) - {p[0] for p in splits["train"].values()}
+  if unseen:
+    raise ImagesError(
+      f"{where} has no images to learn of {', '.join(sorted(unseen))}, which "
+      "is a folder in test and not in train"
+    )
   numbers = {name: number for number, name in enumerate(class_names)}
   return list(chosen), [numbers[p[0]] for p in chosen.values()], class_names

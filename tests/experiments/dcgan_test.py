@@ -138,6 +138,33 @@ class DCGANTest(parameterized.TestCase):
     whole = {(0, 0, 0), (1, -1, -1)}
     self.assertLessEqual({tuple(colour) for colour in colours.tolist()}, whole)
 
+  def test_a_class_of_few_images_has_them_repeated(self):
+    places = dcgan._of_each_class(np.array([1, 0, 0, 1, 2, 0, 0]), 3)
+    rows = places.reshape(-1, 3)
+    np.testing.assert_array_equal(
+      rows[:5], [[1, 0, 4], [2, 3, 4], [5, 0, 4], [6, 3, 4], [1, 0, 4]]
+    )
+
+  def test_too_few_samples_to_measure_are_refused(self):
+    with self.assertRaisesRegex(SettingError, "at least 6"):
+      settings_of("dcgan_mnist").replace(evaluation_samples=5).check()
+
+  def test_packs_train_and_are_measured(self):
+    settings = settings_of("dcgan_mnist").replace(
+      **tiny_images.SETTINGS, data_dir=str(self.folder / "data"), packing=2
+    )
+    problem = dcgan.build(settings)
+    keys = jax.random.split(jax.random.key(0), 3)
+    state = problem.init(keys[0])
+    batch = problem.sample_batch(keys[1], problem.data)
+    self.assertEqual(batch.shape, (2 * settings.batch_size, 16, 16, 1))
+    state, _ = problem.step(state, batch, keys[1])
+    assert problem.measure
+    measured = problem.measure(state, keys[2], problem.data)
+    self.assertTrue(np.isfinite(measured["frechet_distance"]))
+    drawn = problem.snapshot(state, keys[2])["samples"]
+    self.assertEqual(drawn.shape[1:], (16, 16, 1))
+
   def test_the_classifier_is_trained_once_and_says_how_well(self):
     train, test = (
       image_data.read("mnist", str(self.folder / "data"), split, 16, 1)

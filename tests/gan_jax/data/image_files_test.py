@@ -178,6 +178,37 @@ class FolderTest(FolderTestCase):
       self.assertEqual(values(test), [40])
       np.testing.assert_array_equal(test.labels, [2])
 
+  def test_one_folder_is_no_class(self):
+    files = {f"a/b/{i}.png": flat(i) for i in range(20)}
+    for path in (self.write(files), self.write_zip(files)):
+      loaded = load_folder(path)
+      self.assertIsNone(loaded.labels)
+      self.assertEmpty(loaded.class_names)
+
+  def test_a_class_that_cannot_be_learnt(self):
+    files = {
+      "train/cat/1.png": flat(10),
+      "train/dog/1.png": flat(20),
+      "test/cat/1.png": flat(30),
+      "test/zebra/1.png": flat(40),
+    }
+    with self.assertRaisesRegex(images.ImagesError, "learn of zebra"):
+      load_folder(self.write(files))
+    # Whatever the names are, the only image of a class is learnt.
+    for name in "abcdefgh":
+      files = {f"many/{i}.png": flat(i) for i in range(19)}
+      path = self.write({**files, f"one/{name}.png": flat(99)}, name)
+      self.assertIn(99, values(load_folder(path)))
+
+  def test_a_link_that_leads_nowhere_is_skipped(self):
+    path = self.write({f"{i}.png": flat(i) for i in range(20)})
+    (path / "0.png").unlink()
+    (path / "0.png").symlink_to("nowhere")
+    # One of the two splits has it.
+    loaded = [load_folder(path, split) for split in ("train", "test")]
+    self.assertEqual(sum(len(own.pixels) for own in loaded), 19)
+    self.assertEqual(sum(own.num_skipped for own in loaded), 1)
+
   def test_a_tenth_is_the_test_split(self):
     files = {f"{i:03d}.png": flat(i) for i in range(59)}
     # The tenth with the least SHA-256 of their names, in the order of names.
@@ -198,10 +229,10 @@ class FolderTest(FolderTestCase):
       self.assertIsNone(loaded.labels)
 
   def test_a_link_to_a_folder_above_is_no_trap(self):
-    path = self.write({"a/1.png": flat(1), "b/2.png": flat(2)})
-    (path / "a" / "again").symlink_to(path)
+    path = self.write({f"{i % 2}/{i}.png": flat(i) for i in range(4)})
+    (path / "0" / "again").symlink_to(path)
     num_images = [len(load_folder(path, s).pixels) for s in ("train", "test")]
-    self.assertEqual(num_images, [1, 1])
+    self.assertEqual(num_images, [3, 1])
 
   def test_a_zip_of_photos(self):
     files = {}
