@@ -23,6 +23,7 @@ from experiments.fields import SettingError, setting
 from experiments.results import Results
 from experiments.settings import Settings
 from gan_jax.data import images
+from gan_jax.data.image_files import FOLDER
 from gan_jax.data.images import Images
 from gan_jax.metrics import classifier, frechet, kernel, neighbours
 from gan_jax.networks import dcgan, resnet
@@ -140,6 +141,10 @@ class ImageSettings(Settings):
         f"--evaluation_samples={self.evaluation_samples} is too few: images "
         f"are measured by their {NEIGHBOURS} nearest neighbours; it must be at "
         f"least {NEIGHBOURS + 1}"
+      )
+    if self.dataset == FOLDER and not self.data_dir:
+      raise SettingError(
+        f"--dataset={FOLDER} needs --data_dir, a folder or zip of images"
       )
     if self.image_channels == 2:
       raise SettingError("--image_channels must be 1 or 3, not 2")

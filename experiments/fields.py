@@ -103,11 +103,15 @@ class Field(typing.NamedTuple):
       "below": "below",
     }
     bounds = [
-      f"{word} {self.metadata[bound]:g}"
+      f"{word} {self._bound(bound)}"
       for bound, word in relations.items()
       if self.metadata[bound] is not None
     ]
     return " ".join([_KINDS[self.type], " and ".join(bounds)]).strip()
+
+  def _bound(self, name: str) -> str:
+    bound = self.metadata[name]
+    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
 
   def check(self, value: Any) -> None:
     """Raises SettingError unless the value is allowed."""

@@ -50,6 +50,8 @@ def load(workdir: Path, seed: int | None, device: Device) -> Finished:
       read.
     SettingError: if the problem cannot be built, as its data is gone.
   """
+  if not workdir.is_dir():
+    raise RunFolderError(f"there is no run folder {workdir}")
   content = results.read_json(workdir / results.SETTINGS)
   name, seeds = content.get("experiment"), content.get("seeds")
   if name not in BY_NAME or not seeds:

@@ -140,7 +140,7 @@ def _labels(member: Finished, options: SampleOptions) -> Array | None:
   if not names and options.label:
     raise command_line.UsageError(
       f"--label={options.label}: {member.experiment.name} has no classes to "
-      "ask for; conditional_mnist has"
+      "ask for; a run with --condition has"
     )
   if not names:
     return None

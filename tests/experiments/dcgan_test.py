@@ -47,7 +47,7 @@ class DCGANTest(parameterized.TestCase):
       "72 pixels 4 times",
     ),
     ({"condition": "projection", "packing": "2"}, "lose their classes"),
-    ({"dataset": "folder"}, "needs a folder or zip"),
+    ({"dataset": "folder"}, "needs --data_dir, a folder or zip"),
   )
   def test_what_makes_no_sense_is_refused(self, values, message):
     with self.assertRaisesRegex(SettingError, message):
