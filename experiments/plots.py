@@ -192,11 +192,8 @@ def image_quality(results: Results) -> Figure:
     _generated(axes, results, name)
     axes.set_ylim(0, None if name == "frechet_distance" else 1.02)
     if np.isnan(results.metrics[name]).all():
-      axes.text(
-        *(0.5, 0.5, "not measured"),
-        transform=axes.transAxes,
-        ha="center",
-        va="center",
+      axes.annotate(
+        "not measured", (0.5, 0.5), xycoords="axes fraction", ha="center"
       )
   return legend(figure)
 

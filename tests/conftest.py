@@ -11,8 +11,8 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 # Populations spread over devices.
 jax.config.update("jax_num_cpu_devices", 2)
 
-# Most programs run for less time than they compile, which takes a fifth of the
-# time with fewer optimisations and the older of XLA's two code generators.
+# Most programs run for less time than they compile, which fewer optimisations
+# and the older of XLA's two code generators shorten.
 os.environ["XLA_FLAGS"] = " ".join(
   (
     os.environ.get("XLA_FLAGS", ""),

@@ -160,7 +160,10 @@ def read_idx(path: Path, num_axes: int) -> np.ndarray:
 
 def _stamp(path: Path) -> list[Any]:
   """Names a file and its state; or the state of a link that leads nowhere."""
-  status = path.stat() if path.exists() else path.lstat()
+  try:
+    status = path.stat()
+  except FileNotFoundError:
+    status = path.lstat()
   return [str(path), status.st_size, status.st_mtime_ns]
 
 

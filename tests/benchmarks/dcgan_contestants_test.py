@@ -49,6 +49,7 @@ class ContestantsTest(parameterized.TestCase):
     ("resident", functools.partial(dcgan_gan_jax.drawing, on_device=True)),
     ("streamed", functools.partial(dcgan_gan_jax.drawing, on_device=False)),
     ("wgan_gp", dcgan_gan_jax.wgan_gp_simultaneous),
+    ("wgan_gp_alternating", dcgan_gan_jax.wgan_gp_alternating),
   )
   def test_jax_learns(self, start):
     self.check(start)

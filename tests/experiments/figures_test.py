@@ -10,6 +10,7 @@ from pathlib import Path
 
 from absl.testing import absltest, parameterized
 
+from experiments import figures
 from experiments.reproduce.registry import REPRODUCTIONS
 from tests.experiments import commands
 
@@ -142,6 +143,15 @@ class FiguresTest(parameterized.TestCase):
     os.close(writer)
     self.assertEqual(done.returncode, 141, done.stderr)
     self.assertEqual(done.stderr, "")
+
+  def test_the_rest_of_an_interrupted_command(self):
+    options = figures.FiguresOptions(
+      figure="dirac_gan,disjoint_lines", out="elsewhere", full=True
+    )
+    self.assertEqual(
+      figures._rest(options, 1),
+      "--figure=disjoint_lines --out=elsewhere --full=true",
+    )
 
   def test_list(self):
     done = run("--list", cwd=self.folder)

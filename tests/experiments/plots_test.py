@@ -42,6 +42,20 @@ STILLS_2D = (
 )
 
 
+class ImageQualityTest(parameterized.TestCase):
+  @parameterized.parameters(0.5, np.nan)
+  def test_what_is_not_measured_is_said(self, value):
+    run = make_2d()
+    names = ("frechet_distance", "precision", "recall")
+    measured = {name: np.full((1, 41), value) for name in names}
+    figure = plots.image_quality(
+      run._replace(metrics={**run.metrics, **measured})
+    )
+    render(figure)
+    said = [text.get_text() for axes in figure.axes for text in axes.texts]
+    self.assertEqual(said, ["not measured"] * 3 if np.isnan(value) else [])
+
+
 class EveryPictureTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("one_seed", make_1d, STILLS_1D, {"data": MIXTURE}),

@@ -3,6 +3,8 @@
 import functools
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -132,7 +134,15 @@ class RunTest(absltest.TestCase):
     self.assertLess(summary["steps"], 50)
 
   def test_list_and_help(self):
-    done = run("--list", cwd=self.folder)
+    # Python starts this one, as `commands` does not.
+    done = subprocess.run(
+      [sys.executable, "-m", "experiments.run", "--list"],
+      cwd=self.folder,
+      env=commands.ENVIRONMENT,
+      capture_output=True,
+      text=True,
+      timeout=commands.TIMEOUT_SECONDS,
+    )
     self.assertEqual(done.returncode, 0)
     lines = done.stdout.splitlines()
     self.assertLen(lines, len(EXPERIMENTS))
@@ -175,6 +185,11 @@ MISTAKES = (
   (["ring"], "unexpected argument 'ring'"),
   (["--workdir=full"], "workdir full exists"),
   (["--workdir=full", "--overwrite"], "not a run folder"),
+  # Before its images, which are not there, are looked for.
+  (
+    ["--experiment=dcgan_mnist", "--data_dir=none", "--workdir=full"],
+    "workdir full exists",
+  ),
   (["--workdir=file"], "cannot be made"),
   (["--workdir=file/below", "--overwrite"], "cannot be made"),
   (["--workdir=/proc/run"], "cannot be made"),

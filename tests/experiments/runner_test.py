@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
-from absl.testing import absltest
+from absl.testing import absltest, parameterized
 
 from experiments import results, runner
 from experiments.fields import SettingError
@@ -81,6 +81,26 @@ class RunnerTest(absltest.TestCase):
         self.assertIsNone(self.find(), f"{name}: {damage[:9]}")
       path.write_bytes(whole)
     self.assertIsNotNone(self.find())
+
+
+class ScoreTest(parameterized.TestCase):
+  @parameterized.parameters(
+    # Images too few to be measured have no score; who failed has the lowest.
+    ({}, None),
+    ({"discriminator_learning_rate": 1e38}, 0.0),
+  )
+  def test_what_is_not_measured(self, values, expected):
+    experiment = EXPERIMENT._replace(
+      score=lambda run: np.full(run.metrics["generator_cost"].shape, np.nan),
+    )
+    settings = SETTINGS.replace(**values)
+    folder = self.enterContext(tempfile.TemporaryDirectory())
+    workdir = results.create_numbered(Path(folder), "mixture_near")
+    devices = jax.devices()[:1]
+    problem = runner.prepare(experiment, settings, len(SEEDS), devices)
+    run = runner.train(experiment, settings, problem, SEEDS, devices, workdir)
+    self.assertEqual(run.summary["score"]["final"]["mean"], expected)
+    self.assertLen(run.summary["failures"], 0 if expected is None else 2)
 
 
 class PrepareTest(absltest.TestCase):

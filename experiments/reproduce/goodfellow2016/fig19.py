@@ -6,8 +6,10 @@ faces, and a classifier of the drawn faces tells what the generator has made:
 
   dark with glasses - dark + fair = fair with glasses.
 
-The same sum of pixels is shown beside it. Faces that are drawn one over the
-other are none: they are farther from the data.
+(A first choice, glasses off and a smile on, was given up: that generator had
+not learnt smiles, and none of 200 sums had one.) The same sum of pixels is
+shown beside it. Faces that are drawn one over the other are none: they are
+farther from the data.
 
 Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
 arXiv 1701.00160, section 4.1, figure 19; Radford, Metz and Chintala,
