@@ -4,13 +4,16 @@ FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint
+.PHONY: run test lint durability
 
 run: $(VENV)/run.stamp
 	$(BIN)/python -m experiments.run $(FLAGS)
 
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadscope
+
+durability: $(VENV)/test.stamp
+	$(BIN)/python -m tests.durability $(FLAGS)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .

@@ -35,7 +35,7 @@ class BenchmarkOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options, _ = command_line.read(argv, BenchmarkOptions, (), USAGE)
+  options = command_line.read(argv, BenchmarkOptions, (), USAGE).options
   if options.suite not in SUITES:
     raise command_line.UsageError(unknown("suite", options.suite, SUITES))
   out = Path(options.out) if options.out else None

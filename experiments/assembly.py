@@ -30,7 +30,7 @@ from experiments.settings import (
   MLPGeneratorSettings,
   Settings,
 )
-from gan_jax import games, penalties, steps
+from gan_jax import games, health, penalties, steps
 from gan_jax.augmentations import instance_noise
 from gan_jax.data.densities import Density
 from gan_jax.losses import AdversarialLoss
@@ -42,11 +42,15 @@ from gan_jax.training import Problem
 from gan_jax.types import (
   Array,
   Batch,
+  Labelled,
   Metrics,
   Players,
   PRNGKey,
   TrainState,
 )
+
+SPREAD_SAMPLES = 64
+"""Generated ones, and real ones, that show whether the generator collapsed."""
 
 
 def _latents_join(settings: MLPGeneratorSettings) -> Join | None:
@@ -276,6 +280,8 @@ def problem(
     as training does, with a lazy penalty charged as if it were not. It adds
     what `measure` says; the average's metrics are prefixed with `average_`. The
     same key at every step makes a run's evaluations comparable with each other.
+    The norms of both players' parameters and `generated_spread` are for a guard
+    to watch.
   """
   own_optimizers = optimizers(settings)
   step = steps.scheduled(
@@ -325,6 +331,19 @@ def problem(
       ),
     )
 
+  def measure_health(state, key, data):
+    real_key, latents_key = jax.random.split(key)
+    real = source.sample(data, real_key, SPREAD_SAMPLES)
+    samples, labels = real, ()
+    if isinstance(real, Labelled):
+      samples, labels = real.samples, (real.labels,)
+    fake = first_game.sample(
+      state.params, state.variables, latents_key, SPREAD_SAMPLES, *labels
+    )
+    return health.norms(state) | {
+      "generated_spread": health.spread(samples, fake)
+    }
+
   def averaged(state):
     params = state.params._replace(generator=state.averages)
     return state.replace(params=params)
@@ -343,6 +362,7 @@ def problem(
   def evaluate(state, key, data):
     *cost_keys, samples_key = jax.random.split(key, 3)
     metrics = measure_costs(state, cost_keys, data)
+    metrics |= measure_health(state, jax.random.fold_in(samples_key, 1), data)
     if measures_rarely:
       return metrics
     return metrics | measure_samples(state, samples_key, data)

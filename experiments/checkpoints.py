@@ -1,55 +1,235 @@
-"""What a run ended with, on disk, written and read by Orbax."""
+"""Checkpoints of a run: written while it trains, and read back, by Orbax.
 
+A checkpoint holds the progress of every member, and in its metadata what it
+belongs to: experiment, settings, seeds, step. One that is not whole, or whose
+numbers are not those that were written, is passed over for the one before.
+"""
+
+import concurrent.futures
+import errno
+import hashlib
+import logging
+import os
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Self
 
 import jax
+import numpy as np
 
-from experiments import results
+from experiments import console, results
+from experiments.driver import Checkpoint
 from experiments.results import RunFolderError
+from gan_jax.training import Progress
 from gan_jax.types import Device
 
-Tree = TypeVar("Tree")
 
+class Keeping(NamedTuple):
+  """Which checkpoints stay.
 
-def save(workdir: Path, step: int, tree: Any) -> None:
-  """Writes a checkpoint, whole or not at all.
-
-  Args:
-    workdir: the run folder.
-    step: the number of steps taken.
-    tree: a pytree of arrays.
+  Attributes:
+    newest: how many of the newest ones.
+    every: those of each so many steps too; 0 for none.
   """
-  # Imported late: it takes longer than a command's start.
-  from orbax.checkpoint.experimental import v1
 
-  path = (workdir / results.CHECKPOINTS / str(step)).resolve()
-  v1.save(str(path), tree)
+  newest: int = 3
+  every: int = 0
 
 
-def load(workdir: Path, structure: Tree, device: Device) -> Tree:
-  """Reads the checkpoint of the most steps.
+class _Preservation:
+  """Orbax's policy: `Keeping`, and the newest one with the fewest failures."""
+
+  def __init__(self, keeping: Keeping):
+    self._keeping = keeping
+
+  def should_preserve(
+    self, checkpoints: Sequence[Any], *, context: Any
+  ) -> list[bool]:
+    steps = [own.step for own in checkpoints]
+    failures = [(own.metrics or {}).get("num_failed", 0) for own in checkpoints]
+    healthy = [
+      step
+      for step, num in zip(steps, failures, strict=True)
+      if num == min(failures)
+    ]
+    kept = {*steps[-self._keeping.newest :], *healthy[-1:]}
+    every = self._keeping.every
+    return [step in kept or (every > 0 and step % every == 0) for step in steps]
+
+
+class Writer:
+  """Writes a run's checkpoints in a thread of its own.
+
+  The training waits for a checkpoint only where the one before is not written
+  yet, and hears then, or at the end, if that could not be.
+  """
+
+  def __init__(
+    self, workdir: Path, keeping: Keeping, description: Mapping[str, Any]
+  ):
+    """Prepares to write.
+
+    Args:
+      workdir: the run folder.
+      keeping: which checkpoints stay.
+      description: what they belong to; JSON.
+    """
+    self._folder = workdir / results.CHECKPOINTS
+    self._keeping = keeping
+    self._description = description
+    self._thread = concurrent.futures.ThreadPoolExecutor(1)
+    self._orbax: Any = None
+    self._pending: concurrent.futures.Future | None = None
+
+  def __enter__(self) -> Self:
+    return self
+
+  def __exit__(self, *_: Any) -> None:
+    try:
+      self.wait()
+    finally:
+      if self._orbax is not None:
+        self._orbax.close()
+      self._thread.shutdown()
+
+  def save(self, checkpoint: Checkpoint, wall_seconds: float) -> None:
+    """Begins to write a checkpoint, when the one before is written.
+
+    Args:
+      checkpoint: what to write.
+      wall_seconds: that the run has taken until there.
+    """
+    self.wait()
+    self._pending = self._thread.submit(self._write, checkpoint, wall_seconds)
+
+  def wait(self) -> None:
+    """Returns when everything is written; raises what prevented it."""
+    pending, self._pending = self._pending, None
+    if pending is None:
+      return
+    try:
+      pending.result()
+    except Exception as error:
+      # Orbax has an error of its own for each way of writing. It would raise
+      # this one again when it is closed.
+      self._orbax = None
+      raise RunFolderError(
+        f"a checkpoint cannot be written to {self._folder} ({_cause(error)}); "
+        + _newest(self._folder.parent)
+      ) from error
+
+  def _write(self, checkpoint: Checkpoint, wall_seconds: float) -> None:
+    # Imported late: it takes longer than a command's start.
+    from orbax.checkpoint.experimental import v1
+
+    # Before Orbax writes a part of it, and complains in many threads.
+    size = sum(leaf.nbytes for leaf in jax.tree.leaves(checkpoint.progress))
+    if shutil.disk_usage(self._folder.parent).free < size:
+      raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    # What they log as errors is also raised, once.
+    logging.getLogger("absl").setLevel(logging.CRITICAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    if self._orbax is None:
+      self._orbax = v1.training.Checkpointer(
+        str(self._folder.resolve()),
+        preservation_policy=_Preservation(self._keeping),
+        cleanup_tmp_directories=True,
+      )
+    self._orbax.save(
+      checkpoint.step,
+      checkpoint.progress,
+      force=True,
+      metrics={"num_failed": checkpoint.num_failed},
+      custom_metadata={
+        **self._description,
+        **checkpoint._replace(progress=None)._asdict(),
+        "wall_seconds": wall_seconds,
+        "sha256": _digest(checkpoint.progress),
+      },
+    )
+
+
+def _digest(progress: Progress) -> str:
+  """Hashes numbers, shapes and types."""
+  digest = hashlib.sha256()
+  for leaf in map(np.ascontiguousarray, jax.tree.leaves(progress)):
+    digest.update(f"{leaf.dtype}{leaf.shape}".encode())
+    digest.update(leaf.view(np.uint8).data)
+  return digest.hexdigest()
+
+
+def steps(workdir: Path) -> list[int]:
+  """Lists the steps of a run folder's checkpoints, the newest first."""
+  folder = workdir / results.CHECKPOINTS
+  # What is being written, or was when the run was killed, has another name.
+  names = [path.name for path in folder.glob("*")]
+  return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
+
+
+def _cause(error: Exception) -> str:
+  """Says in a few words what Orbax says in many."""
+  text = " ".join(str(error).split()) or type(error).__name__
+  no_space = os.strerror(errno.ENOSPC)
+  return no_space if no_space in text else text[:200]
+
+
+def _newest(workdir: Path) -> str:
+  """Says what is left to go on from."""
+  for step in steps(workdir)[:1]:
+    return f"--resume goes on from the one of step {step:,}"
+  return "there is none to go on from"
+
+
+class Loaded(NamedTuple):
+  """A checkpoint that was read, and what it says it belongs to."""
+
+  checkpoint: Checkpoint
+  description: dict[str, Any]
+
+
+def load_newest(workdir: Path, structure: Progress, device: Device) -> Loaded:
+  """Reads the newest whole checkpoint; says which ones are not.
 
   Args:
     workdir: the run folder.
-    structure: the pytree of `jax.ShapeDtypeStruct` that it has.
-    device: where its arrays go.
+    structure: of the progress of all members, of `jax.ShapeDtypeStruct`.
+    device: where its arrays are put together.
 
   Returns:
-    The pytree of arrays.
+    The checkpoint.
 
   Raises:
-    RunFolderError: if there is no such checkpoint.
+    RunFolderError: if there is none.
   """
-  from orbax.checkpoint.experimental import v1
-
-  found = {
-    int(path.name): path
-    for path in (workdir / results.CHECKPOINTS).glob("*")
-    if path.name.isdecimal()
-  }
+  found = steps(workdir)
+  reasons = []
+  for index, step in enumerate(found):
+    try:
+      return _load(workdir / results.CHECKPOINTS / str(step), structure, device)
+    except DamagedError as error:
+      reasons.append(f"step {step:,}: {error}")
+      if index + 1 < len(found):
+        console.say(
+          f"the checkpoint of step {step:,} is damaged ({error}); going back "
+          f"to the one of step {found[index + 1]:,}"
+        )
   if not found:
     raise RunFolderError(f"{workdir} has no checkpoint")
+  raise RunFolderError(
+    f"no checkpoint of {workdir} can be read ({'; '.join(reasons)})"
+  )
+
+
+class DamagedError(Exception):
+  """A checkpoint that is not what was written; the message is one line."""
+
+
+def _load(path: Path, structure: Progress, device: Device) -> Loaded:
+  """Reads a checkpoint; raises DamagedError if it is not what was written."""
+  from orbax.checkpoint.experimental import v1
+
+  source = str(path.resolve())
   placed = jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(
       leaf.shape,
@@ -58,8 +238,22 @@ def load(workdir: Path, structure: Tree, device: Device) -> Tree:
     ),
     structure,
   )
-  path = found[max(found)].resolve()
   try:
-    return v1.load(str(path), placed)
-  except (OSError, ValueError) as error:
-    raise RunFolderError(f"{path} cannot be read: {error}") from error
+    metadata: Any = v1.metadata(source).custom_metadata
+    progress = v1.load(source, placed)
+  except Exception as error:
+    # Whatever Orbax meets in files that something else has written to.
+    raise DamagedError(_cause(error)) from error
+  progress = jax.tree.map(np.asarray, progress)
+  description = dict(metadata or {})
+  if description.pop("sha256", None) != _digest(progress):
+    raise DamagedError("its numbers are not those that were written")
+  facts = {name: description.pop(name) for name in Checkpoint._fields}
+  return Loaded(Checkpoint(**facts)._replace(progress=progress), description)
+
+
+def discard_after(workdir: Path, step: int) -> None:
+  """Removes checkpoints of later steps, which are damaged."""
+  for other in steps(workdir):
+    if other > step:
+      shutil.rmtree(workdir / results.CHECKPOINTS / str(other))

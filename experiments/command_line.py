@@ -10,7 +10,7 @@ import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from absl import flags
 from jax.errors import JaxRuntimeError
@@ -26,6 +26,22 @@ BROKEN_PIPE_EXIT_CODE = 141
 """As of a process that the signal SIGPIPE ends."""
 
 Options = TypeVar("Options")
+
+
+class CommandLine(NamedTuple, Generic[Options]):
+  """What a command was told.
+
+  Attributes:
+    options: its own flags.
+    settings: those of experiments that were given: text by name.
+    named: which of its own flags were given.
+    arguments: what else was given.
+  """
+
+  options: Options
+  settings: dict[str, str]
+  named: frozenset[str]
+  arguments: tuple[str, ...]
 
 
 class UsageError(Exception):
@@ -51,8 +67,10 @@ def _define(fields: Iterable[Field], values: flags.FlagValues) -> None:
       flags.DEFINE_string(field.name, None, text, flag_values=values)
 
 
-def _given(argv: list[str], fields: Iterable[Field]) -> dict[str, Any]:
-  """Returns the flags on a command line by name: text, or bool."""
+def _given(
+  argv: list[str], fields: Iterable[Field]
+) -> tuple[dict[str, Any], list[str]]:
+  """Returns the flags by name, text or bool, and what else was given."""
   values = flags.FlagValues()
   _define(fields, values)
   try:
@@ -71,9 +89,8 @@ def _given(argv: list[str], fields: Iterable[Field]) -> dict[str, Any]:
     ) from None
   except flags.Error as error:
     raise UsageError(str(error).splitlines()[0]) from None
-  if len(rest) > 1:
-    raise UsageError(f"unexpected argument {rest[1]!r}; flags start with --")
-  return {name: values[name].value for name in values if values[name].present}
+  given = {name: values[name].value for name in values if values[name].present}
+  return given, rest[1:]
 
 
 def read(
@@ -81,7 +98,8 @@ def read(
   options_class: type[Options],
   experiments: Iterable[Experiment],
   usage: str,
-) -> tuple[Options, dict[str, Any]]:
+  takes_arguments: bool = False,
+) -> CommandLine[Options]:
   """Reads a command line.
 
   Args:
@@ -89,9 +107,10 @@ def read(
     options_class: dataclass of the command's own flags.
     experiments: whose settings are flags too.
     usage: the opening lines of the help.
+    takes_arguments: whether there may be more than flags.
 
   Returns:
-    The options, and the settings that were given, by name.
+    What was given.
 
   Raises:
     UsageError: for an unknown flag or a stray argument.
@@ -103,7 +122,7 @@ def read(
   families = {
     type(e.settings): fields_of(type(e.settings)) for e in experiments
   }
-  given = _given(
+  given, arguments = _given(
     argv,
     (*option_fields, *(f for fields in families.values() for f in fields)),
   )
@@ -111,14 +130,21 @@ def read(
     name = given.get("experiment")
     print(_help(usage, option_fields, experiments, name))
     sys.exit(0)
+  if arguments and not takes_arguments:
+    raise UsageError(
+      f"unexpected argument {arguments[0]!r}; flags start with --"
+    )
   options = {
     field.name: field.parse(str(given.pop(field.name)))
     for field in option_fields
     if field.name in given
   }
-  return options_class(**options), {
-    name: str(value) for name, value in given.items()
-  }
+  return CommandLine(
+    options_class(**options),
+    {name: str(value) for name, value in given.items()},
+    frozenset(options),
+    tuple(arguments),
+  )
 
 
 def refuse_foreign(given: Mapping[str, Any], experiment: Experiment) -> None:

@@ -18,8 +18,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from experiments.driver import Failure, Log
+from experiments.driver import Log
 from experiments.experiment import Experiment
+from experiments.guard import Trouble
 from experiments.reproduce.reproduction import Reproduction
 
 NUM_PLAIN_LINES = 10
@@ -117,37 +118,30 @@ def _costs(log: Log) -> str:
   return f"J_G {generator:.3f}  J_D {discriminator:.3f}"
 
 
-def describe_failure(failure: Failure) -> str:
-  """Says which member failed, when, and in which player's cost."""
-  players = " and the ".join(failure.players)
-  return (
-    f"seed {failure.seed}: the cost of the {players} was not finite at step "
-    f"{failure.step:,}"
-  )
-
-
 class TrainingProgress:
   """Shows how far a training is: a bar on a terminal, else a few lines."""
 
-  def __init__(self, bar: Progress, num_steps: int):
+  def __init__(self, bar: Progress, num_steps: int, first_step: int):
     self._bar = bar
-    self._task = bar.add_task("", total=num_steps, costs="")
+    self._task = bar.add_task(
+      "", total=num_steps, completed=first_step, costs=""
+    )
     self._num_steps = num_steps
-    self._num_failures = 0
-    self._next_line = 0
+    self._next_line = first_step
 
   def advance(self, step: int) -> None:
     """Notes that `step` steps have been taken."""
     self._bar.update(self._task, completed=step)
 
-  def log(self, log: Log) -> None:
-    """Notes an evaluation: costs, and members that have failed."""
+  def log(self, log: Log, troubles: Iterable[Trouble]) -> None:
+    """Notes an evaluation: costs, and members that are in trouble."""
     self._bar.update(self._task, costs=_costs(log))
-    for failure in log.failures[self._num_failures :]:
+    for trouble in troubles:
       self._bar.console.print(
-        describe_failure(failure), highlight=False, soft_wrap=True
+        f"step {trouble.step:,}, seed {trouble.seed}: {trouble.message}",
+        highlight=False,
+        soft_wrap=True,
       )
-    self._num_failures = len(log.failures)
     if not self._bar.console.is_terminal and log.step >= self._next_line:
       say(f"step {log.step:,} of {self._num_steps:,}  {_costs(log)}")
       self._next_line = log.step + self._num_steps / NUM_PLAIN_LINES
@@ -168,8 +162,19 @@ def counter(what: str) -> Callable[[int, int], None]:
 
 
 @contextlib.contextmanager
-def progress(name: str, num_steps: int) -> Iterator[TrainingProgress]:
-  """Shows the progress of a training while the context lasts."""
+def progress(
+  name: str, num_steps: int, first_step: int
+) -> Iterator[TrainingProgress]:
+  """Shows the progress of a training while the context lasts.
+
+  Args:
+    name: of the experiment.
+    num_steps: at its end.
+    first_step: at its beginning, which is later where it is resumed.
+
+  Yields:
+    What is told how far it is.
+  """
   console = Console(stderr=True)
   with Progress(
     TextColumn(name),
@@ -181,11 +186,11 @@ def progress(name: str, num_steps: int) -> Iterator[TrainingProgress]:
     console=console,
     disable=not console.is_terminal,
   ) as bar:
-    yield TrainingProgress(bar, num_steps)
+    yield TrainingProgress(bar, num_steps, first_step)
 
 
-def _number(summary: Mapping[str, Any]) -> str:
-  """Writes a mean with its interval."""
+def number(summary: Mapping[str, Any]) -> str:
+  """Writes what `results.mean_and_interval` returns."""
   if summary["mean"] is None:
     return "-"
   if summary["ci95"] is None:
@@ -208,5 +213,5 @@ def print_summary(summary: Mapping[str, Any]) -> None:
   table.add_column("at best score", justify="right")
   rows = {"score": summary["score"], **summary["metrics"]}
   for name, entry in rows.items():
-    table.add_row(name, _number(entry["final"]), _number(entry["best"]))
+    table.add_row(name, number(entry["final"]), number(entry["best"]))
   Console().print(table)

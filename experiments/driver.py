@@ -4,23 +4,22 @@ The work is done on the device, a chunk of steps at a time; the host only logs.
 """
 
 import time
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.pace import Clock, Pace
 from gan_jax import training
 from gan_jax.types import Device, Players
 
-MAX_FRAMES = 101
 MAX_DRAWN_MEMBERS = 8
-SECONDS_PER_CHUNK = 0.5
 
 
 class Failure(NamedTuple):
-  """A cost that stopped being finite."""
+  """A cost, gradient or parameter that stopped being finite."""
 
   seed: int
   step: int
@@ -35,39 +34,106 @@ class Log(NamedTuple):
     metrics: each [num_seeds]; NaN for members that have failed. Dear ones are
       not in every log.
     failures: all failures so far.
+    frame: arrays to draw, each [drawn members, ...]; None in most logs of a
+      long training.
   """
 
   step: int
   metrics: dict[str, np.ndarray]
   failures: tuple[Failure, ...]
+  frame: dict[str, np.ndarray] | None
+
+
+class Checkpoint(NamedTuple):
+  """All that the next steps of a training depend on, beside its settings.
+
+  Attributes:
+    step: steps taken.
+    progress: of the members, NumPy arrays [num_seeds, ...].
+    num_logs: logs up to this step.
+    num_failed: members that have failed.
+    seconds: spent on these steps.
+  """
+
+  step: int
+  progress: training.Progress
+  num_logs: int
+  num_failed: int
+  seconds: float
+
+
+class Start(NamedTuple):
+  """Where a training goes on; without arguments, it begins.
+
+  Attributes:
+    checkpoint: to go on from.
+    logs: up to it.
+  """
+
+  checkpoint: Checkpoint | None = None
+  logs: tuple[Log, ...] = ()
+
+
+BEGINNING = Start()
 
 
 class Outcome(NamedTuple):
-  """A finished (or wholly failed) training.
+  """A training that has finished, wholly failed or been stopped.
 
   Attributes:
+    step: steps taken.
     steps: logged steps, [num_logs].
     metrics: each [num_seeds, num_logs]; NaN where not measured.
     snapshots: arrays to draw, as `results.Results` describes them.
     failures: of members, in order of step.
     steps_per_second: steps of one member, compilation and evaluation excluded.
-    progress: what each member ended with, [num_seeds, ...].
+    stopped: whether it was told to stop before its end.
   """
 
+  step: int
   steps: np.ndarray
   metrics: dict[str, np.ndarray]
   snapshots: dict[str, np.ndarray]
   failures: tuple[Failure, ...]
   steps_per_second: float
-  progress: training.Progress
+  stopped: bool
 
 
-def _failures(
-  failed_at: Players[np.ndarray], seeds: Sequence[int]
+class Listener(NamedTuple):
+  """Who hears how a training goes; by default nobody.
+
+  Attributes:
+    on_chunk: called with the number of steps taken, a few times a second.
+    on_log: called after every evaluation.
+    on_checkpoint: called when one is due, after the log of its step if there is
+      one, and at the end.
+    should_stop: asked after every chunk.
+  """
+
+  on_chunk: Callable[[int], None] = lambda step: None
+  on_log: Callable[[Log], None] = lambda log: None
+  on_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None
+  should_stop: Callable[[], bool] = lambda: False
+
+
+NOBODY = Listener()
+
+
+def failures_of(
+  failed_at: Players[Any], seeds: Sequence[int]
 ) -> tuple[Failure, ...]:
-  """Lists each member whose cost was not finite, and when, and whose."""
+  """Lists each member that failed, and when, and whose cost showed it.
+
+  Args:
+    failed_at: of each player, [members], of which the first are the seeds'.
+    seeds: of the members.
+
+  Returns:
+    The failures in order of step.
+  """
   failures = []
-  for seed, steps in zip(seeds, np.stack(failed_at, axis=1), strict=True):
+  of_members = np.stack(failed_at, axis=1)[: len(seeds)]
+  for seed, steps in zip(seeds, of_members, strict=True):
     failed = steps != training.NEVER
     if failed.any():
       first = steps[failed].min()
@@ -76,46 +142,55 @@ def _failures(
   return tuple(sorted(failures, key=lambda failure: failure.step))
 
 
-def _now_or_before(
-  failed_at: Players[np.ndarray], costs: Players[np.ndarray], step: int
+def _failed_at(
+  progress: training.Progress, metrics: Mapping[str, np.ndarray], step: int
 ) -> Players[np.ndarray]:
   """Adds the failures that an evaluation shows to those of the loop.
 
-  The last step before it may have spoilt the parameters although its own costs,
-  measured before the update, were finite.
+  The last step before it may have spoilt the parameters, or what an optimizer
+  remembers of the gradients, although its own costs, measured before the
+  update, were finite.
+
+  Args:
+    progress: of the members.
+    metrics: each [members].
+    step: of the evaluation.
+
+  Returns:
+    For each player, the step at which each member failed, [members].
   """
-  return jax.tree.map(
-    lambda failed, cost: np.where(
-      (failed == training.NEVER) & ~np.isfinite(cost), step, failed
-    ),
-    failed_at,
-    costs,
+  return Players(
+    *(
+      np.where(
+        (np.asarray(failed) == training.NEVER)
+        & ~np.isfinite(metrics[f"{player}_cost"] + metrics[f"{player}_norm"]),
+        np.int32(step),
+        np.asarray(failed),
+      )
+      for player, failed in zip(
+        Players._fields, progress.failed_at, strict=True
+      )
+    )
   )
 
 
 def train(
   problem: training.Problem,
   seeds: Sequence[int],
-  num_steps: int,
-  log_every: int,
-  measure_every: int,
+  pace: Pace,
   devices: Sequence[Device],
-  on_chunk: Callable[[int], None],
-  on_log: Callable[[Log], None],
+  listener: Listener = NOBODY,
+  start: Start = BEGINNING,
 ) -> Outcome:
   """Trains one member per seed.
 
   Args:
     problem: what to train.
     seeds: of the members.
-    num_steps: steps to take, unless every member fails earlier.
-    log_every: steps between evaluations; the first is before any step and the
-      last after all of them.
-    measure_every: steps between measurements of the problem's dear metrics:
-      at the first row of metrics, the last, and the next after so many steps.
+    pace: how far, and what is done on the way.
     devices: where; members are divided among them.
-    on_chunk: called with the number of steps taken, a few times a second.
-    on_log: called after every evaluation.
+    listener: who hears how it goes.
+    start: where to go on.
 
   Returns:
     The outcome.
@@ -124,82 +199,139 @@ def train(
   num_members = -(-len(seeds) // len(devices)) * len(devices)
   num_drawn = min(len(seeds), MAX_DRAWN_MEMBERS)
   population = training.population(problem, num_members, devices, num_drawn)
+  filled = np.arange(num_members) % len(seeds)
   keys = jax.vmap(training.member_keys)(
-    jnp.asarray([seeds[i % len(seeds)] for i in range(num_members)], jnp.uint32)
+    jnp.asarray(np.asarray(seeds, np.uint32)[filled])
   )
   progress = population.init(keys)
-  # No steps: this compiles, so that the clock below sees training alone.
+  step, clock, logs, saved = 0, Clock(0.0), list(start.logs), -1
+  failures = ()
+  if start.checkpoint is not None:
+    step = saved = start.checkpoint.step
+    clock = Clock(start.checkpoint.seconds)
+    progress = _placed(start.checkpoint.progress, filled, like=progress)
+    failures = failures_of(start.checkpoint.progress.failed_at, seeds)
+  # No steps: this compiles, so that the clock sees training alone.
   progress = population.advance(progress, keys, jnp.int32(0), jnp.int32(0))
+  saved_at = time.monotonic()
 
-  num_logs = -(-num_steps // log_every) + 1
-  frame_every = -(-num_logs // MAX_FRAMES)
-  steps, rows, frame_steps, frames = [], [], [], []
-  failures, remembered = (), None
-  measured = -1
-  step, seconds = 0, 0.0
-  chunk = 1
-  for index in range(num_logs):
-    target = min(index * log_every, num_steps)
-    while step < target:
-      stop = min(step + chunk, target)
-      started = time.perf_counter()
+  while True:
+    if pace.logs(step) and (not logs or logs[-1].step < step):
+      progress, log = _log(population, progress, keys, seeds, pace, step)
+      logs.append(log)
+      listener.on_log(log)
+      failures = log.failures
+    stopped = step < pace.num_steps and listener.should_stop()
+    ends = stopped or step == pace.num_steps or len(failures) == len(seeds)
+    if step > saved and (ends or pace.saves(step, time.monotonic() - saved_at)):
+      progress_of_seeds = _on_host(progress, len(seeds))
+      listener.on_checkpoint(
+        Checkpoint(
+          step, progress_of_seeds, len(logs), len(failures), clock.seconds
+        )
+      )
+      saved, saved_at = step, time.monotonic()
+    if ends:
+      break
+    stop = min(step + clock.num_steps, pace.next_stop(step))
+    with clock.chunk(stop - step):
       progress = population.advance(
         progress, keys, jnp.int32(step), jnp.int32(stop)
       )
       jax.block_until_ready(progress)
-      elapsed = time.perf_counter() - started
-      seconds += elapsed
-      rate = (stop - step) / elapsed
-      chunk = int(np.clip(rate * SECONDS_PER_CHUNK, 1, 2 * chunk))
-      step = stop
-      on_chunk(step)
-    metrics = population.evaluate(progress, keys)
-    if step == num_steps or step // measure_every > measured:
-      measured = step // measure_every
-      metrics |= population.measure(progress, keys)
-    metrics = {
-      name: np.array(value[: len(seeds)], float)
-      for name, value in metrics.items()
-    }
-    failed_at = _now_or_before(
-      jax.tree.map(lambda x: np.asarray(x[: len(seeds)]), progress.failed_at),
-      Players(metrics["generator_cost"], metrics["discriminator_cost"]),
-      step,
-    )
-    # An evaluation's failure is not in the loop's memory, so it is kept here.
-    remembered = jax.tree.map(
-      lambda before, now: np.where(before == training.NEVER, now, before),
-      remembered or failed_at,
+    step = stop
+    listener.on_chunk(step)
+  return _outcome(problem, seeds, step, logs, failures, clock, stopped)
+
+
+def _placed(
+  progress: training.Progress, filled: np.ndarray, like: training.Progress
+) -> training.Progress:
+  """Brings the progress of the seeds to the devices of all members.
+
+  Args:
+    progress: of the seeds, [num_seeds, ...].
+    filled: the index of the seed of each member, [members].
+    like: a progress of the members, where it is to be.
+
+  Returns:
+    The progress of the members.
+  """
+  # As the loop's own is placed, or the loop would be compiled again.
+  return jax.tree.map(
+    lambda own, there: jax.device_put(np.asarray(own)[filled], there.sharding),
+    progress,
+    like,
+  )
+
+
+def _on_host(progress: training.Progress, num_seeds: int) -> training.Progress:
+  """Copies the progress of the seeds, which the next chunk overwrites."""
+  return jax.tree.map(lambda x: np.array(x)[:num_seeds], progress)
+
+
+def _log(
+  population: training.Population,
+  progress: training.Progress,
+  keys: training.Keys,
+  seeds: Sequence[int],
+  pace: Pace,
+  step: int,
+) -> tuple[training.Progress, Log]:
+  """Evaluates the members; returns what failures make of the progress."""
+  metrics = population.evaluate(progress, keys)
+  if pace.measures(step):
+    metrics |= population.measure(progress, keys)
+  metrics = {name: np.array(value, float) for name, value in metrics.items()}
+  failed_at = _failed_at(progress, metrics, step)
+  # An evaluation's failure is remembered with the loop's.
+  progress = progress._replace(
+    failed_at=jax.tree.map(
+      lambda now, before: jax.device_put(now, before.sharding),
       failed_at,
+      progress.failed_at,
     )
-    failures = _failures(remembered, seeds)
-    failed = np.isin(seeds, [failure.seed for failure in failures])
-    for values in metrics.values():
-      values[failed] = np.nan
-    steps.append(step)
-    rows.append(metrics)
-    if index % frame_every == 0 or index == num_logs - 1:
-      frame_steps.append(step)
-      frames.append(jax.device_get(population.snapshot(progress, keys)))
-    on_log(Log(step, metrics, failures))
-    if failed.all():
-      break
+  )
+  failures = failures_of(failed_at, seeds)
+  failed = np.isin(seeds, [failure.seed for failure in failures])
+  metrics = {
+    name: np.where(failed, np.nan, value[: len(seeds)])
+    for name, value in metrics.items()
+  }
+  frame = None
+  if pace.draws(step):
+    frame = jax.device_get(population.snapshot(progress, keys))
+  return progress, Log(step, metrics, failures, frame)
+
+
+def _outcome(
+  problem: training.Problem,
+  seeds: Sequence[int],
+  step: int,
+  logs: Sequence[Log],
+  failures: tuple[Failure, ...],
+  clock: Clock,
+  stopped: bool,
+) -> Outcome:
+  """Puts the logs of a training side by side."""
   absent = np.full(len(seeds), np.nan)
+  drawn = [(log.step, log.frame) for log in logs if log.frame is not None]
   return Outcome(
-    steps=np.asarray(steps),
+    step=step,
+    steps=np.asarray([log.step for log in logs]),
     metrics={
-      name: np.stack([row.get(name, absent) for row in rows], axis=1)
-      for name in rows[0]
+      name: np.stack([log.metrics.get(name, absent) for log in logs], axis=1)
+      for name in logs[0].metrics
     },
     snapshots={
       **jax.device_get(problem.reference),
-      "step": np.asarray(frame_steps),
+      "step": np.asarray([frame_step for frame_step, _ in drawn]),
       **{
-        name: np.stack([frame[name] for frame in frames], axis=1)
-        for name in frames[0]
+        name: np.stack([frame[name] for _, frame in drawn], axis=1)
+        for name in drawn[0][1]
       },
     },
     failures=failures,
-    steps_per_second=step / seconds if seconds else 0.0,
-    progress=jax.tree.map(lambda x: x[: len(seeds)], jax.device_get(progress)),
+    steps_per_second=step / clock.seconds if clock.seconds else 0.0,
+    stopped=stopped,
   )

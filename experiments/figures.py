@@ -10,12 +10,20 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments import command_line, console, environment, results, runner
+from experiments import (
+  command_line,
+  console,
+  environment,
+  results,
+  runner,
+  workdirs,
+)
 from experiments.fields import fields_of, setting
 from experiments.registry import BY_NAME
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
 from experiments.reproduce.reproduction import Reproduction, Training
 from experiments.results import Results
+from experiments.run_settings import RunSettings
 from experiments.settings import with_values
 from gan_jax.types import Device
 
@@ -45,7 +53,7 @@ class FiguresOptions:
     False, "train as long as the publication, where the figure trains less"
   )
   runs: str = setting(
-    str(results.DEFAULT_PARENT),
+    str(workdirs.DEFAULT_PARENT),
     "the folder whose run folders are read, and new ones go to",
   )
   platform: str = setting(
@@ -57,7 +65,7 @@ class FiguresOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options, _ = command_line.read(argv, FiguresOptions, (), USAGE)
+  options = command_line.read(argv, FiguresOptions, (), USAGE).options
   if options.list:
     console.print_reproductions(REPRODUCTIONS)
     return 0
@@ -181,19 +189,23 @@ def _run(
 ) -> tuple[Results, Path]:
   """Reads the finished run of a training, or trains it."""
   experiment = BY_NAME[training.experiment]
-  settings = with_values(experiment.settings, training.settings)
-  seeds = range(training.num_seeds)
-  found = runner.find(parent, experiment, settings, seeds)
+  run = RunSettings(
+    experiment,
+    with_values(experiment.settings, training.settings),
+    tuple(range(training.num_seeds)),
+  )
+  found = runner.find(parent, run)
   if found is not None:
     workdir, run_results = found
     console.say(f"  reads {workdir}")
     return run_results, workdir
   devices = devices[: training.num_seeds]
-  problem = runner.prepare(experiment, settings, len(seeds), devices)
-  workdir = results.create_numbered(parent, experiment.name)
-  console.say(f"  trains {workdir}, as {parent} has no such finished run")
-  run = runner.train(experiment, settings, problem, seeds, devices, workdir)
-  return run.results, workdir
+  problem = runner.prepare(run, devices)
+  with workdirs.create_numbered(parent, experiment.name) as workdir:
+    console.say(f"  trains {workdir}, as {parent} has no such finished run")
+    trained = runner.train(run, problem, devices, workdir)
+    assert trained is not None  # Nobody could tell it to stop.
+    return trained.results, workdir
 
 
 def _reproduce(

@@ -45,8 +45,8 @@ def costs(results: Results) -> Figure:
   # A probability is paid for by its logarithm; a critic in its own units.
   label = "cost (nats)" if is_probability(results) else "cost"
   figure, (axes,) = _curves(results, "cost of each player", [label])
-  _curve(axes, results, "generator_cost", GENERATED, "generator")
-  _curve(axes, results, "discriminator_cost", DISCRIMINATOR, "discriminator")
+  curve(axes, results, "generator_cost", GENERATED, "generator")
+  curve(axes, results, "discriminator_cost", DISCRIMINATOR, "discriminator")
   return legend(figure)
 
 
@@ -69,8 +69,8 @@ def discriminator(results: Results) -> Figure:
     f"{name} on real and on generated samples",
     ["mean of D (probability)" if probability else "mean of the critic"],
   )
-  _curve(axes, results, f"{name}_real", DATA, "real")
-  _curve(axes, results, f"{name}_fake", GENERATED, "generated")
+  curve(axes, results, f"{name}_real", DATA, "real")
+  curve(axes, results, f"{name}_fake", GENERATED, "generated")
   if probability:
     axes.axhline(
       undecided(results),
@@ -385,10 +385,18 @@ def _curves(
   return figure, panels
 
 
-def _curve(
+def curve(
   axes: Axes, results: Results, name: str, color: str, label: str
 ) -> None:
-  """Draws a metric's mean over seeds and the band of its 95 % interval."""
+  """Draws a metric's mean over seeds and the band of its 95 % interval.
+
+  Args:
+    axes: where.
+    results: a run.
+    name: of the metric.
+    color: of both.
+    label: in the legend.
+  """
   columns = [mean_and_interval(column) for column in results.metrics[name].T]
   # None, where too few members are left, turns into NaN.
   mean = np.array([column["mean"] for column in columns], float)
@@ -407,6 +415,6 @@ def _curve(
 
 def _generated(axes: Axes, results: Results, name: str) -> None:
   """Draws a metric of the generator, and of its average where there is one."""
-  _curve(axes, results, name, GENERATED, "generator")
+  curve(axes, results, name, GENERATED, "generator")
   if f"average_{name}" in results.metrics:
-    _curve(axes, results, f"average_{name}", AVERAGE, "generator average")
+    curve(axes, results, f"average_{name}", AVERAGE, "generator average")

@@ -49,7 +49,7 @@ class PrepareOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options, _ = command_line.read(argv, PrepareOptions, (), USAGE)
+  options = command_line.read(argv, PrepareOptions, (), USAGE).options
   if not options.dataset:
     raise command_line.UsageError(
       f"--dataset is missing; it must be one of {', '.join(images.PREPARED)}"

@@ -2,19 +2,21 @@
 
 settings.json   every setting, seeds, versions, device, git commit
 metrics.jsonl   one row per logged step and seed
+events.jsonl    what happened: beginnings, interruptions, troubles, the end
+checkpoints/    progress of every member: parameters, optimizers' states
+frames/         arrays to draw of single steps, until the run has finished
 snapshots.npz   arrays that the pictures are drawn from
-checkpoints/    what every member ended with: parameters, optimizers' states
-summary.json    score and metrics, final and best, with intervals
 figures/*.png, training.gif
+report.html     all of this on one page
+summary.json    score and metrics, final and best, with intervals; written last
 """
 
 import contextlib
 import json
 import math
 import os
-import shutil
 import zipfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,15 +24,23 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-SETTINGS, METRICS, SNAPSHOTS, CHECKPOINTS, SUMMARY = (
+SETTINGS, METRICS, EVENTS, SNAPSHOTS, ANIMATION, REPORT, SUMMARY = FILES = (
   "settings.json",
   "metrics.jsonl",
+  "events.jsonl",
   "snapshots.npz",
-  "checkpoints",
+  "training.gif",
+  "report.html",
   "summary.json",
 )
-DEFAULT_PARENT = Path("runs")
-"""Where runs go that nobody named a folder for."""
+CHECKPOINTS, FRAMES, FIGURES, TENSORBOARD = FOLDERS = (
+  "checkpoints",
+  "frames",
+  "figures",
+  "tensorboard",
+)
+PARTIAL = ".partial-"
+"""How the name of a file begins that is being written."""
 
 
 class RunFolderError(Exception):
@@ -101,7 +111,7 @@ def mean_and_interval(values: np.ndarray) -> dict[str, Any]:
   return {
     "mean": float(np.mean(finite)) if count else None,
     "ci95": ci95,
-    "per_seed": [_json_number(value) for value in values],
+    "per_seed": [json_number(value) for value in values],
   }
 
 
@@ -135,97 +145,9 @@ def final_and_best(
   }
 
 
-def _json_number(value: float) -> float | None:
+def json_number(value: float) -> float | None:
   """Replaces what JSON cannot write, NaN and infinities, by None."""
   return float(value) if math.isfinite(value) else None
-
-
-def _is_run_folder(workdir: Path) -> bool:
-  """Tells whether a folder has the settings file that a run writes."""
-  try:
-    content = read_json(workdir / SETTINGS)
-  except RunFolderError:
-    return False
-  return {"experiment", "seeds"} <= set(content)
-
-
-def refuse(workdir: Path, overwrite: bool) -> None:
-  """Raises RunFolderError if a run may not be written to a folder.
-
-  Args:
-    workdir: where; need not exist.
-    overwrite: whether a run folder that is there already may be removed.
-
-  Raises:
-    RunFolderError: if something is there that may not be overwritten.
-  """
-  try:
-    if not workdir.is_dir() or not any(workdir.iterdir()):
-      return
-  except OSError as error:
-    raise _cannot_be_made(workdir, error) from error
-  if not overwrite:
-    raise RunFolderError(
-      f"workdir {workdir} exists; choose another or pass --overwrite"
-    )
-  if not _is_run_folder(workdir):
-    raise RunFolderError(
-      f"workdir {workdir} is not a run folder (no run's {SETTINGS} is in it), "
-      "so --overwrite leaves it alone; choose another"
-    )
-
-
-def _cannot_be_made(workdir: Path, error: OSError) -> RunFolderError:
-  return RunFolderError(
-    f"workdir {workdir} cannot be made: {error.strerror or error}"
-  )
-
-
-def create(workdir: Path, overwrite: bool) -> None:
-  """Makes an empty run folder.
-
-  Args:
-    workdir: where; its parents are made too.
-    overwrite: whether a run folder that is there already may be removed.
-
-  Raises:
-    RunFolderError: if something is there that may not be overwritten, or the
-      folder cannot be made.
-  """
-  refuse(workdir, overwrite)
-  try:
-    # Only what a run writes goes; a user's notes beside it stay.
-    for name in (METRICS, SNAPSHOTS, SUMMARY, "training.gif", SETTINGS):
-      (workdir / name).unlink(missing_ok=True)
-    for name in ("figures", CHECKPOINTS):
-      if (workdir / name).is_dir():
-        shutil.rmtree(workdir / name)
-    (workdir / "figures").mkdir(parents=True)
-  except OSError as error:
-    raise _cannot_be_made(workdir, error) from error
-
-
-def create_numbered(parent: Path, name: str) -> Path:
-  """Makes the first free run folder parent/name-001, parent/name-002, ..."""
-  for number in range(1, 10**6):
-    workdir = parent / f"{name}-{number:03d}"
-    if workdir.exists():
-      continue
-    try:
-      parent.mkdir(parents=True, exist_ok=True)
-      # Fails where another process was faster, which then has this number.
-      workdir.mkdir()
-    except FileExistsError:
-      if not workdir.exists():
-        raise RunFolderError(f"{parent} is not a folder") from None
-      continue
-    except OSError as error:
-      raise RunFolderError(
-        f"workdir {workdir} cannot be made: {error.strerror or error}"
-      ) from error
-    create(workdir, overwrite=False)
-    return workdir
-  raise RunFolderError(f"{parent} has a million runs of {name}; clear some")
 
 
 @contextlib.contextmanager
@@ -238,7 +160,7 @@ def replacing(path: Path) -> Iterator[Path]:
   Yields:
     A path in the same folder, with the same suffix.
   """
-  partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+  partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
   try:
     yield partial
     partial.replace(path)
@@ -252,33 +174,14 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
 
-def append_metrics(
-  workdir: Path,
-  step: int,
-  seeds: Sequence[int],
-  metrics: Mapping[str, np.ndarray],
-) -> None:
-  """Appends one row per seed to the metrics file.
-
-  Args:
-    workdir: the run folder.
-    step: the number of steps taken.
-    seeds: [num_seeds].
-    metrics: each [num_seeds].
-  """
-  with (workdir / METRICS).open("a") as file:
-    for index, seed in enumerate(seeds):
-      row = {name: _json_number(v[index]) for name, v in metrics.items()}
-      file.write(json.dumps({"step": step, "seed": seed, **row}) + "\n")
-
-
 def write_figures(
   workdir: Path, figures: Mapping[str, Figure | Iterator[Image.Image]]
 ) -> None:
   """Writes figures as PNG and animations as GIF, by file name."""
+  (workdir / FIGURES).mkdir(exist_ok=True)
   for name, figure in figures.items():
     if isinstance(figure, Figure):
-      figure.savefig(workdir / "figures" / name)
+      figure.savefig(workdir / FIGURES / name)
     else:
       write_gif(workdir / name, figure)
 
@@ -309,46 +212,32 @@ def read_json(path: Path) -> dict[str, Any]:
   return content
 
 
-def read(workdir: Path) -> Results:
-  """Reads a finished run folder.
+def read_snapshots(workdir: Path) -> dict[str, np.ndarray]:
+  """Reads the arrays that pictures are drawn from.
 
   Args:
     workdir: the run folder.
 
   Returns:
-    Its results.
+    The arrays by name, as `Results.snapshots`.
 
   Raises:
-    RunFolderError: if it is not the folder of a run that wrote its results.
+    RunFolderError: if they are not there, or not whole.
   """
+  # NumPy leaves a file open that it cannot read, unless it is given it open.
+  with (
+    _reading(workdir),
+    (workdir / SNAPSHOTS).open("rb") as file,
+    np.load(file) as arrays,
+  ):
+    return dict(arrays)
+
+
+@contextlib.contextmanager
+def _reading(workdir: Path) -> Iterator[None]:
+  """Says in one line what is wrong with a run folder that is being read."""
   try:
-    settings = json.loads((workdir / SETTINGS).read_text())
-    rows = [
-      json.loads(line) for line in (workdir / METRICS).read_text().splitlines()
-    ]
-    # NumPy leaves a file open that it cannot read, unless it is given it open.
-    with (
-      (workdir / SNAPSHOTS).open("rb") as file,
-      np.load(file) as arrays,
-    ):
-      snapshots = dict(arrays)
-    seeds = np.asarray(settings["seeds"])
-    # The first rows have every metric, later ones not always the dear ones.
-    names = [name for name in rows[0] if name not in ("step", "seed")]
-    return Results(
-      experiment=settings["experiment"],
-      settings=settings["settings"],
-      seeds=seeds,
-      steps=np.asarray([row["step"] for row in rows[:: len(seeds)]]),
-      metrics={
-        name: np.asarray([row.get(name) for row in rows], float)
-        .reshape(-1, len(seeds))
-        .T
-        for name in names
-      },
-      snapshots=snapshots,
-      workdir=workdir,
-    )
+    yield
   except OSError as error:
     raise RunFolderError(
       f"{workdir} is not a finished run: {error.filename} "
@@ -364,3 +253,39 @@ def read(workdir: Path) -> Results:
     raise RunFolderError(
       f"{workdir} is a damaged run: {type(error).__name__}: {error}"
     ) from error
+
+
+def read(workdir: Path) -> Results:
+  """Reads a finished run folder.
+
+  Args:
+    workdir: the run folder.
+
+  Returns:
+    Its results.
+
+  Raises:
+    RunFolderError: if it is not the folder of a run that wrote its results.
+  """
+  with _reading(workdir):
+    settings = json.loads((workdir / SETTINGS).read_text())
+    rows = [
+      json.loads(line) for line in (workdir / METRICS).read_text().splitlines()
+    ]
+    seeds = np.asarray(settings["seeds"])
+    # The first rows have every metric, later ones not always the dear ones.
+    names = [name for name in rows[0] if name not in ("step", "seed")]
+    return Results(
+      experiment=settings["experiment"],
+      settings=settings["settings"],
+      seeds=seeds,
+      steps=np.asarray([row["step"] for row in rows[:: len(seeds)]]),
+      metrics={
+        name: np.asarray([row.get(name) for row in rows], float)
+        .reshape(-1, len(seeds))
+        .T
+        for name in names
+      },
+      snapshots=read_snapshots(workdir),
+      workdir=workdir,
+    )

@@ -1,18 +1,31 @@
 """Trains one experiment: `python -m experiments.run --experiment=ring`."""
 
+import contextlib
 import dataclasses
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from experiments import (
+  checkpoints,
   command_line,
   console,
-  driver,
   environment,
+  guard,
+  interruption,
   results,
+  resumption,
+  run_settings,
   runner,
+  workdirs,
 )
+from experiments.command_line import CommandLine, UsageError
+from experiments.driver import Failure
 from experiments.fields import setting, unknown
+from experiments.recorder import Recording
 from experiments.registry import BY_NAME, EXPERIMENTS
+from experiments.run_settings import RunSettings
 from experiments.settings import with_values
 
 USAGE = """\
@@ -20,9 +33,14 @@ python -m experiments.run --experiment=NAME [--SETTING=VALUE ...]
 
 Trains a game for one seed or a population of seeds and leaves a run folder with
 metrics, a score, pictures and an animation. With --experiment, this help shows
-the settings and defaults of that experiment alone."""
+the settings and defaults of that experiment alone.
 
-ALL_FAILED_EXIT_CODE = 1
+python -m experiments.run --resume --workdir=DIR [--steps=MORE]
+
+Goes on with a run that was stopped or killed, as if it had not been, or trains
+a finished one for longer."""
+
+FAILED_EXIT_CODE = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,6 +62,29 @@ class RunOptions:
     "", "the run folder; the next free runs/NAME-NNN where none is named"
   )
   overwrite: bool = setting(False, "replace a run folder that is there")
+  resume: bool = setting(
+    False,
+    "go on with the run in --workdir where its newest whole checkpoint is; "
+    "begin it if there is none",
+  )
+  checkpoint_every: int = setting(
+    0, "steps between checkpoints; 0 is about one a minute", minimum=0
+  )
+  keep_checkpoints: int = setting(
+    3,
+    "newest checkpoints that are kept, beside the newest without a failure",
+    minimum=1,
+  )
+  keep_checkpoint_every: int = setting(
+    0, "checkpoints of each so many steps are kept too; 0 is none", minimum=0
+  )
+  tensorboard: bool = setting(False, "write event files for TensorBoard too")
+  on_failure: str = setting(
+    "continue",
+    "whether to stop once every seed has failed, exploded, collapsed or "
+    "saturated, or to continue while a seed has finite numbers",
+    choices=("continue", "stop"),
+  )
   platform: str = setting(
     "auto",
     "where to train; auto is JAX's first choice",
@@ -53,36 +94,127 @@ class RunOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options, given = command_line.read(argv, RunOptions, EXPERIMENTS, USAGE)
+  line = command_line.read(argv, RunOptions, EXPERIMENTS, USAGE)
+  options = line.options
   if options.list:
     console.print_experiments(EXPERIMENTS)
     return 0
-  if options.experiment not in BY_NAME:
-    raise command_line.UsageError(
-      unknown("experiment", options.experiment, BY_NAME)
-    )
-  experiment = BY_NAME[options.experiment]
-  command_line.refuse_foreign(given, experiment)
-  settings = with_values(experiment.settings, given)
-  seeds = range(options.seed, options.seed + options.num_seeds)
-  if seeds[-1] >= 2**32:
-    raise command_line.UsageError(
-      f"--seed={options.seed} with --num_seeds={options.num_seeds} leaves the "
-      f"range of seeds, 0 to {2**32 - 1}"
-    )
-  devices = environment.choose_devices(options.platform, options.num_seeds)
-  if options.workdir:
+  resumes = _resumes(options)
+  chosen = _resumed(line) if resumes else _chosen(line)
+  devices = environment.choose_devices(options.platform, len(chosen.seeds))
+  if options.workdir and not resumes:
     # Before images are decoded, and a classifier learns them.
-    results.refuse(Path(options.workdir), options.overwrite)
-  problem = runner.prepare(experiment, settings, len(seeds), devices)
-  workdir = _make_workdir(options, experiment.name)
-  try:
-    _, summary = runner.train(
-      experiment, settings, problem, seeds, devices, workdir
+    workdirs.refuse(Path(options.workdir), options.overwrite)
+  problem = runner.prepare(chosen, devices)
+  with _claimed(options, resumes, chosen.experiment.name) as workdir:
+    if resumes and _is_finished(workdir, chosen):
+      print(f"{workdir} has finished; --steps trains it for longer")
+      return 0
+    with interruption.caught(
+      "stopping as soon as this is saved; once more stops at once"
+    ) as told:
+      trained = runner.train(
+        chosen,
+        problem,
+        devices,
+        workdir,
+        Recording(
+          options.checkpoint_every,
+          checkpoints.Keeping(
+            options.keep_checkpoints, options.keep_checkpoint_every
+          ),
+          options.on_failure == "stop",
+          options.tensorboard,
+        ),
+        resumes,
+        told.requested,
+      )
+    if trained is None:
+      step = checkpoints.steps(workdir)[0]
+      console.say(
+        f"stopped at step {step:,}; go on with: python -m experiments.run "
+        f"--resume --workdir={shlex.quote(str(workdir))}"
+      )
+      return told.exit_code()
+    return _report(trained.summary, chosen.seeds, workdir)
+
+
+def _chosen(line: CommandLine[RunOptions]) -> RunSettings:
+  """Returns what a command line asks to train."""
+  options = line.options
+  if options.experiment not in BY_NAME:
+    raise UsageError(unknown("experiment", options.experiment, BY_NAME))
+  experiment = BY_NAME[options.experiment]
+  command_line.refuse_foreign(line.settings, experiment)
+  settings = with_values(experiment.settings, line.settings)
+  return RunSettings(
+    experiment, settings, _seeds(options.seed, options.num_seeds)
+  )
+
+
+def _seeds(first: int, count: int) -> tuple[int, ...]:
+  """Lists the seeds first, first + 1, ..."""
+  if first + count > 2**32:
+    raise UsageError(
+      f"--seed={first} with --num_seeds={count} leaves the range of seeds, 0 "
+      f"to {2**32 - 1}"
     )
-  except KeyboardInterrupt:
-    console.say(f"interrupted; what was logged is kept in {workdir}")
-    return command_line.INTERRUPTED_EXIT_CODE
+  return tuple(range(first, first + count))
+
+
+def _resumes(options: RunOptions) -> bool:
+  """Tells whether there is a run to go on with."""
+  if not options.resume:
+    return False
+  if not options.workdir:
+    raise UsageError("--resume needs --workdir, the run folder to go on with")
+  if options.overwrite:
+    raise UsageError("--resume keeps what --overwrite would remove; choose one")
+  return not workdirs.is_empty(Path(options.workdir))
+
+
+def _resumed(line: CommandLine[RunOptions]) -> RunSettings:
+  """Returns the run of a folder, with what a command line may change."""
+  options, named = line.options, line.named
+  found = run_settings.read(Path(options.workdir))
+  command_line.refuse_foreign(line.settings, found.experiment)
+  seeds = _seeds(
+    options.seed if "seed" in named else found.seeds[0],
+    options.num_seeds if "num_seeds" in named else len(found.seeds),
+  )
+  experiment = options.experiment if "experiment" in named else None
+  return resumption.changed(found, line.settings, experiment, seeds)
+
+
+@contextlib.contextmanager
+def _claimed(options: RunOptions, resumes: bool, name: str) -> Iterator[Path]:
+  """Makes or takes the run folder; no other process may write to it."""
+  if not options.workdir:
+    with workdirs.create_numbered(workdirs.DEFAULT_PARENT, name) as workdir:
+      yield workdir
+    return
+  workdir = Path(options.workdir)
+  with (
+    workdirs.claim(workdir)
+    if resumes
+    else workdirs.create(workdir, options.overwrite)
+  ):
+    yield workdir
+
+
+def _is_finished(workdir: Path, chosen: RunSettings) -> bool:
+  """Tells whether a run has taken all of its steps."""
+  if not (workdir / results.SUMMARY).exists():
+    return False
+  summary = results.read_json(workdir / results.SUMMARY)
+  all_failed = len(summary["failures"]) == len(chosen.seeds)
+  return all_failed or summary["steps"] >= chosen.settings.steps
+
+
+def _report(
+  summary: dict[str, Any], seeds: Sequence[int], workdir: Path
+) -> int:
+  """Prints what a run has come to; returns the exit code."""
   console.print_summary(summary)
   print(
     f"{summary['steps_per_second']:,.0f} steps/s for each of {len(seeds)} "
@@ -90,19 +222,19 @@ def run(argv: list[str]) -> int:
   )
   print(f"written to {workdir}")
   if len(summary["failures"]) == len(seeds):
-    first = console.describe_failure(driver.Failure(**summary["failures"][0]))
-    console.say(f"error: {first}; what was logged is kept in {workdir}")
-    return ALL_FAILED_EXIT_CODE
+    first = Failure(**summary["failures"][0])
+    console.say(
+      f"error: seed {first.seed}: {guard.describe(first)}; what was logged is "
+      f"kept in {workdir}"
+    )
+    return FAILED_EXIT_CODE
+  if summary["steps"] < summary["settings"]["steps"]:
+    console.say(
+      f"error: stopped at step {summary['steps']:,}, as every seed is in "
+      f"trouble; what was logged is kept in {workdir}"
+    )
+    return FAILED_EXIT_CODE
   return 0
-
-
-def _make_workdir(options: RunOptions, name: str) -> Path:
-  """Makes the run folder that was asked for, or the next free one."""
-  if options.workdir:
-    workdir = Path(options.workdir)
-    results.create(workdir, options.overwrite)
-    return workdir
-  return results.create_numbered(results.DEFAULT_PARENT, name)
 
 
 if __name__ == "__main__":

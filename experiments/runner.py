@@ -3,19 +3,27 @@
 import dataclasses
 import json
 import math
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
 
-from experiments import checkpoints, console, driver, environment, results
-from experiments.experiment import Experiment
+from experiments import (
+  console,
+  driver,
+  environment,
+  journal,
+  report_page,
+  results,
+  resumption,
+)
 from experiments.fields import SettingError
+from experiments.pace import Pace
+from experiments.recorder import DEFAULT_RECORDING, Recorder, Recording
 from experiments.results import Results
-from experiments.settings import Settings
+from experiments.run_settings import RunSettings
 from gan_jax import training
 from gan_jax.types import Device
 
@@ -31,18 +39,11 @@ STATES_IN_MEMORY = 2
 """A step reads one state and writes another."""
 
 
-def prepare(
-  experiment: Experiment,
-  settings: Settings,
-  num_seeds: int,
-  devices: Sequence[Device],
-) -> training.Problem:
+def prepare(run: RunSettings, devices: Sequence[Device]) -> training.Problem:
   """Builds an experiment's problem and sees that its states fit into memory.
 
   Args:
-    experiment: what to build.
-    settings: its settings.
-    num_seeds: members to train side by side.
+    run: what to build, and for how many members.
     devices: where; members are divided among them.
 
   Returns:
@@ -51,7 +52,7 @@ def prepare(
   Raises:
     SettingError: if the members' states do not fit.
   """
-  problem = experiment.build(settings)
+  problem, num_seeds = run.experiment.build(run.settings), len(run.seeds)
   state = jax.eval_shape(problem.init, jax.random.key(0))
   of_member = STATES_IN_MEMORY * sum(
     math.prod(leaf.shape) * leaf.dtype.itemsize
@@ -72,27 +73,39 @@ def prepare(
 
 
 def train(
-  experiment: Experiment,
-  settings: Settings,
+  run: RunSettings,
   problem: training.Problem,
-  seeds: Sequence[int],
   devices: Sequence[Device],
   workdir: Path,
-) -> Run:
+  recording: Recording = DEFAULT_RECORDING,
+  resumes: bool = False,
+  should_stop: Callable[[], bool] = lambda: False,
+) -> Run | None:
   """Trains one member per seed and writes the run folder.
 
   Args:
-    experiment: what to train.
-    settings: its settings.
-    problem: what `prepare` made of both.
-    seeds: of the members.
+    run: what to train.
+    problem: what `prepare` made of it.
     devices: where; members are divided among them.
-    workdir: an empty run folder, as `results.create` makes it.
+    workdir: a run folder, claimed by this process: an empty one, or that of the
+      same run to go on with.
+    recording: what is written beside the results.
+    resumes: whether to go on where the newest checkpoint is.
+    should_stop: asked several times a second.
 
   Returns:
-    The run.
+    The run; None if it was told to stop, and saved.
+
+  Raises:
+    RunFolderError: if the run that is there cannot be gone on with.
+    OSError: if something cannot be written.
   """
+  experiment, settings, seeds = run
   machine = environment.describe(devices)
+  start, seconds_before = driver.BEGINNING, 0.0
+  if resumes:
+    start, seconds_before = resumption.start(workdir, run, problem, devices[0])
+  (workdir / results.SUMMARY).unlink(missing_ok=True)
   results.write_json(
     workdir / results.SETTINGS,
     {
@@ -102,23 +115,44 @@ def train(
       **machine,
     },
   )
-  started = time.perf_counter()
-  with console.progress(experiment.name, settings.steps) as progress:
-
-    def on_log(log: driver.Log) -> None:
-      results.append_metrics(workdir, log.step, seeds, log.metrics)
-      progress.log(log)
-
+  description = resumption.description(run, problem)
+  with Recorder(
+    workdir, run, description, recording, start, seconds_before
+  ) as recorder:
+    recorder.event(
+      "began" if start.checkpoint is None else "resumed",
+      0 if start.checkpoint is None else start.checkpoint.step,
+      f"on {machine['device']}, jax {machine['versions']['jax']}",
+    )
     outcome = driver.train(
       problem,
       seeds,
-      settings.steps,
-      settings.log_interval(),
-      settings.evaluation_interval(),
+      Pace(
+        settings.steps,
+        settings.log_interval(),
+        settings.evaluation_interval(),
+        recording.checkpoint_every,
+      ),
       devices,
-      on_chunk=progress.advance,
-      on_log=on_log,
+      recorder.listener(should_stop),
+      start,
     )
+    if outcome.stopped and should_stop():
+      recorder.event("stopped", outcome.step, "was told to")
+      return None
+    return _finish(run, problem, outcome, machine, recorder)
+
+
+def _finish(
+  run: RunSettings,
+  problem: training.Problem,
+  outcome: driver.Outcome,
+  machine: Mapping[str, Any],
+  recorder: Recorder,
+) -> Run:
+  """Writes what a training has come to."""
+  experiment, settings, seeds = run
+  workdir = recorder.workdir
   run_results = Results(
     experiment.name,
     dataclasses.asdict(settings),
@@ -128,6 +162,12 @@ def train(
     outcome.snapshots,
     workdir,
   )
+  with results.replacing(workdir / results.SNAPSHOTS) as partial:
+    np.savez_compressed(partial, allow_pickle=False, **outcome.snapshots)
+  results.write_figures(
+    workdir,
+    {name: draw(run_results) for name, draw in experiment.figures.items()},
+  )
   score = np.array(experiment.score(run_results))
   # A seed that failed has no metrics at its end, and no score: that is 0.
   failed = np.isin(seeds, [failure.seed for failure in outcome.failures])
@@ -136,47 +176,47 @@ def train(
     "experiment": experiment.name,
     "settings": dataclasses.asdict(settings),
     "seeds": list(seeds),
-    "steps": int(outcome.steps[-1]),
+    "steps": outcome.step,
     "steps_per_second": outcome.steps_per_second,
-    "wall_seconds": time.perf_counter() - started,
+    "wall_seconds": recorder.wall_seconds(),
     "device": machine["device"],
     "versions": machine["versions"],
     **({"protocol": dict(problem.protocol)} if problem.protocol else {}),
     **results.final_and_best(outcome.metrics, score),
     "failures": [failure._asdict() for failure in outcome.failures],
   }
-  np.savez_compressed(
-    workdir / results.SNAPSHOTS, allow_pickle=False, **outcome.snapshots
+  lost = outcome.stopped or len(outcome.failures) == len(seeds)
+  recorder.event(
+    "ended",
+    outcome.step,
+    "every seed has failed or is in trouble"
+    if lost
+    else f"after {summary['wall_seconds']:,.1f} s",
   )
-  checkpoints.save(workdir, int(outcome.steps[-1]), outcome.progress)
+  recorder.finish(outcome.step)
+  # A folder without it is of a run that has not finished.
   results.write_json(workdir / results.SUMMARY, summary)
-  results.write_figures(
-    workdir,
-    {name: draw(run_results) for name, draw in experiment.figures.items()},
-  )
+  journal.drop_frames(workdir)
+  report_page.write([workdir], workdir / results.REPORT)
   return Run(run_results, summary)
 
 
-def find(
-  parent: Path, experiment: Experiment, settings: Settings, seeds: Sequence[int]
-) -> tuple[Path, Results] | None:
+def find(parent: Path, run: RunSettings) -> tuple[Path, Results] | None:
   """Finds a finished run of an experiment, settings and seeds.
 
   A folder that cannot be read is passed over, and said.
 
   Args:
     parent: the folder whose run folders are searched.
-    experiment: of the run.
-    settings: which must be equal one by one.
-    seeds: which must be the same in the same order.
+    run: whose experiment, settings and seeds must be the same one by one.
 
   Returns:
     The newest such folder by name, and what is in it; None if there is none.
   """
   wanted = {
-    "experiment": experiment.name,
-    "settings": dataclasses.asdict(settings),
-    "seeds": list(seeds),
+    "experiment": run.experiment.name,
+    "settings": dataclasses.asdict(run.settings),
+    "seeds": list(run.seeds),
   }
   # As JSON reads it back: tuples are lists there.
   wanted = json.loads(json.dumps(wanted))

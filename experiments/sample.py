@@ -61,7 +61,7 @@ class SampleOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options, _ = command_line.read(argv, SampleOptions, (), USAGE)
+  options = command_line.read(argv, SampleOptions, (), USAGE).options
   for name in ("workdir", "out"):
     if not getattr(options, name):
       raise command_line.UsageError(f"--{name} is missing")

@@ -103,6 +103,23 @@ def init(problem: Problem, keys: Keys) -> Progress:
   return Progress(problem.init(keys.init), Players(never, never))
 
 
+def structure(problem: Problem, num_members: int) -> Progress:
+  """Returns the shapes and types of members' progress, without any number.
+
+  Args:
+    problem: what they train.
+    num_members: how many.
+
+  Returns:
+    The progress, of `jax.ShapeDtypeStruct` [num_members, ...].
+  """
+  keys = jax.eval_shape(
+    jax.vmap(member_keys),
+    jax.ShapeDtypeStruct((num_members,), jnp.uint32),
+  )
+  return jax.eval_shape(jax.vmap(lambda own: init(problem, own)), keys)
+
+
 def advance(
   problem: Problem,
   progress: Progress,

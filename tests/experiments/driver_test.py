@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments import driver
+from experiments import driver, pace
+from experiments.pace import Pace
 from gan_jax import training
 from gan_jax.types import Players, TrainState
 
@@ -43,6 +44,8 @@ def counting_problem(fails_at=None):
     ),
     evaluate=lambda state, key, data: {
       **costs(state),
+      "generator_norm": jnp.float32(1),
+      "discriminator_norm": jnp.float32(1),
       "steps": state.step.astype(float),
     },
     snapshot=lambda state, key: {"count": state.step},
@@ -71,12 +74,9 @@ def train(
   return driver.train(
     problem,
     seeds,
-    num_steps,
-    log_every,
-    measure_every,
+    Pace(num_steps, log_every, measure_every),
     jax.devices()[:devices],
-    on_chunk=lambda step: None,
-    on_log=(logs if logs is not None else []).append,
+    driver.Listener(on_log=(logs if logs is not None else []).append),
   )
 
 
@@ -126,7 +126,7 @@ class DriverTest(parameterized.TestCase):
     outcome = train(counting_problem(), [0], 250, 1)
     frames = outcome.snapshots["step"]
     self.assertLen(outcome.steps, 251)
-    self.assertLessEqual(len(frames), driver.MAX_FRAMES + 1)
+    self.assertLessEqual(len(frames), pace.MAX_FRAMES + 1)
     self.assertEqual((frames[0], frames[-1]), (0, 250))
 
   @parameterized.parameters(*Players._fields)
@@ -150,6 +150,77 @@ class DriverTest(parameterized.TestCase):
     np.testing.assert_array_equal(outcome.steps, [0, 5])
     self.assertLen(logs, 2)
     self.assertLen(outcome.failures, 2)
+
+  @parameterized.parameters(*Players._fields)
+  def test_a_norm_that_is_not_finite_is_a_failure(self, player):
+    problem = counting_problem()
+
+    def evaluate(state, key, data):
+      metrics = problem.evaluate(state, key, data)
+      norm = jnp.where(state.step >= 6, jnp.nan, 1.0)
+      return metrics | {f"{player}_norm": norm}
+
+    outcome = train(problem._replace(evaluate=evaluate), [3], 12, 4)
+    self.assertEqual(outcome.failures, (driver.Failure(3, 8, (player,)),))
+    np.testing.assert_array_equal(
+      outcome.metrics["generator_cost"], [[1, 1, np.nan]]
+    )
+
+  @parameterized.parameters((1, 1), (2, 1), (1, 2))
+  def test_it_goes_on_from_any_checkpoint(self, before, after):
+    failing = odd_seeds(range(10))
+    healthy = [seed for seed in range(10) if seed not in failing]
+    seeds = [failing[0], *healthy[:2]]
+    # Seen by the evaluation of step 10, and by no loop.
+    problem = counting_problem(("generator", 10))
+    whole = train(problem, seeds, 20, 5, devices=before)
+    found = []
+    for stops in range(1, 21):
+      step_before = [0]
+      logs, saved = [], []
+      driver.train(
+        problem,
+        seeds,
+        Pace(20, 5, 1, checkpoint_every=1),
+        jax.devices()[:before],
+        driver.Listener(
+          on_chunk=lambda step, now=step_before: now.append(step),
+          on_log=logs.append,
+          on_checkpoint=saved.append,
+          should_stop=lambda now=step_before, stops=stops: now[-1] >= stops,
+        ),
+      )
+      self.assertEqual(saved[-1].step, stops)
+      self.assertEqual(saved[-1].num_logs, len(logs))
+      found.append(saved[-1].num_failed)
+      resumed = driver.train(
+        problem,
+        seeds,
+        Pace(20, 5, 1),
+        jax.devices()[:after],
+        start=driver.Start(saved[-1], tuple(logs)),
+      )
+      for name in ("metrics", "snapshots", "steps", "failures", "step"):
+        jax.tree.map(
+          np.testing.assert_array_equal,
+          getattr(resumed, name),
+          getattr(whole, name),
+        )
+    self.assertEqual(found, [0] * 9 + [1] * 11)
+
+  def test_checkpoints_are_due(self):
+    saved = []
+    driver.train(
+      counting_problem(),
+      [0, 1],
+      Pace(11, 4, 1, checkpoint_every=3),
+      jax.devices()[:1],
+      driver.Listener(on_checkpoint=saved.append),
+    )
+    self.assertEqual([own.step for own in saved], [3, 6, 9, 11])
+    np.testing.assert_array_equal(saved[0].progress.state.step, [3, 3])
+    self.assertEqual([own.num_logs for own in saved], [1, 2, 3, 4])
+    self.assertGreater(saved[1].seconds, saved[0].seconds)
 
   def test_a_last_step_that_spoils_the_state_is_a_failure(self):
     # The cost becomes infinite only when measured after the last step.

@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from experiments import driver, results
 from experiments.dcgan import ImageSettings
+from experiments.pace import Pace
 from experiments.registry import BY_NAME, EXPERIMENTS
 from gan_jax.data import faces, images
 from tests.experiments import tiny_images
@@ -54,12 +55,11 @@ class RegistryTest(parameterized.TestCase):
     outcome = driver.train(
       experiment.build(settings),
       seeds=[3, 4],
-      num_steps=settings.steps,
-      log_every=settings.log_interval(),
-      measure_every=settings.evaluation_interval(),
+      pace=Pace(
+        settings.steps, settings.log_interval(), settings.evaluation_interval()
+      ),
       devices=jax.devices()[:1],
-      on_chunk=lambda step: None,
-      on_log=logs.append,
+      listener=driver.Listener(on_log=logs.append),
     )
     self.assertEqual([log.step for log in logs], [0, 1, 2])
     np.testing.assert_array_equal(outcome.steps, [0, 1, 2])

@@ -1,7 +1,6 @@
 """The run folder and the statistics in its summary."""
 
 import json
-import os
 import tempfile
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
-from experiments import results
+from experiments import journal, results
+from experiments.driver import Log
 from experiments.results import RunFolderError
 
 
@@ -53,61 +53,16 @@ class RunFolderTest(parameterized.TestCase):
     self.addCleanup(folder.cleanup)
     self.parent = Path(folder.name)
 
-  def test_an_existing_run_is_kept_unless_overwritten(self):
-    workdir = self.parent / "run"
-    results.create(workdir, overwrite=False)
-    (workdir / results.SETTINGS).write_text('{"experiment": "", "seeds": []}')
-    (workdir / "notes").write_text("mine")
-    with self.assertRaisesRegex(RunFolderError, "pass --overwrite"):
-      results.create(workdir, overwrite=False)
-    self.assertTrue((workdir / results.SETTINGS).exists())
-    results.create(workdir, overwrite=True)
-    self.assertFalse((workdir / results.SETTINGS).exists())
-    self.assertTrue((workdir / "notes").exists())
-
-  def test_overwrite_spares_what_is_no_run_folder(self):
-    (self.parent / "thesis.tex").write_text("ten years of work")
-    (self.parent / results.SETTINGS).write_text('{"editor": "dark"}')
-    with self.assertRaisesRegex(RunFolderError, "not a run folder"):
-      results.create(self.parent, overwrite=True)
-    self.assertTrue((self.parent / "thesis.tex").exists())
-
-  def test_an_empty_folder_will_do(self):
-    results.create(self.parent, overwrite=False)
-    self.assertTrue((self.parent / "figures").is_dir())
-
-  @parameterized.parameters(False, True)
-  def test_a_file_is_refused(self, overwrite):
-    path = self.parent / "file"
-    path.write_text("content")
-    for workdir in (path, path / "below"):
-      with self.assertRaisesRegex(RunFolderError, "cannot be made"):
-        results.create(workdir, overwrite)
-    self.assertEqual(path.read_text(), "content")
-
-  def test_an_unwritable_place_is_refused(self):
-    with self.assertRaisesRegex(RunFolderError, "cannot be made"):
-      results.create(Path("/proc/run"), overwrite=False)
-    self.assertTrue(os.path.isdir("/proc"))
-
-  def test_numbered_folders_follow_each_other(self):
-    names = [
-      results.create_numbered(self.parent, "ring").name for _ in range(2)
-    ]
-    self.assertEqual(names, ["ring-001", "ring-002"])
-
   def test_what_is_written_is_read_back(self):
     metrics = {"cost": np.array([[1.0, 2.0], [3.0, np.nan]])}
     snapshots = {"x": np.arange(3.0), "step": np.array([0, 10])}
-    results.create(self.parent, overwrite=False)
     results.write_json(
       self.parent / results.SETTINGS,
       {"experiment": "ring", "settings": {"steps": 10}, "seeds": [4, 5]},
     )
     for index, step in enumerate((0, 10)):
-      results.append_metrics(
-        self.parent, step, [4, 5], {"cost": metrics["cost"][:, index]}
-      )
+      log = Log(step, {"cost": metrics["cost"][:, index]}, (), None)
+      journal.append(self.parent, [4, 5], log)
     np.savez_compressed(
       self.parent / results.SNAPSHOTS, allow_pickle=False, **snapshots
     )
@@ -126,7 +81,6 @@ class RunFolderTest(parameterized.TestCase):
       results.read(self.parent)
 
   def test_figures_and_animations(self):
-    results.create(self.parent, overwrite=False)
     frames = [
       Image.new("RGB", (16, 8), color) for color in ("red", "green", "blue")
     ]

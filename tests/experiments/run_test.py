@@ -123,7 +123,7 @@ class RunTest(absltest.TestCase):
     last = done.stderr.strip().splitlines()[-1]
     self.assertRegex(
       last,
-      r"^error: seed 0: the cost of the .*(generator|discriminator).* step",
+      r"^error: seed 0: .* of the .*(generator|discriminator).* at step",
     )
     rows = (self.folder / "run" / "metrics.jsonl").read_text().splitlines()
     self.assertIsNotNone(json.loads(rows[0])["generator_cost"])

@@ -11,12 +11,16 @@ from absl.testing import absltest, parameterized
 from experiments import results, runner
 from experiments.fields import SettingError
 from experiments.registry import BY_NAME
+from tests.experiments import trained_runs
 
-EXPERIMENT = BY_NAME["mixture_near"]
-SETTINGS = EXPERIMENT.settings.replace(
-  steps=2, log_every=1, evaluation_samples=64, discriminator_width=8
+RUN = trained_runs.settings_of(
+  "mixture_near",
+  range(2),
+  steps=2,
+  log_every=1,
+  evaluation_samples=64,
+  discriminator_width=8,
 )
-SEEDS = range(2)
 
 
 class RunnerTest(absltest.TestCase):
@@ -26,15 +30,12 @@ class RunnerTest(absltest.TestCase):
     self.addCleanup(folder.cleanup)
     self.parent = Path(folder.name)
 
-  def find(self, experiment=EXPERIMENT, settings=SETTINGS, seeds=SEEDS):
-    return runner.find(self.parent, experiment, settings, seeds)
+  def find(self, run=RUN):
+    return runner.find(self.parent, run)
 
   def test_a_run_is_found_by_experiment_settings_and_seeds(self):
     self.assertIsNone(self.find())
-    workdir = results.create_numbered(self.parent, "mixture_near")
-    devices = jax.devices()[:1]
-    problem = runner.prepare(EXPERIMENT, SETTINGS, len(SEEDS), devices)
-    run = runner.train(EXPERIMENT, SETTINGS, problem, SEEDS, devices, workdir)
+    workdir, run = trained_runs.train(self.parent, RUN)
     found = self.find()
     assert found is not None
     self.assertEqual(found[0], workdir)
@@ -49,11 +50,13 @@ class RunnerTest(absltest.TestCase):
     written = json.loads((workdir / results.SUMMARY).read_text())
     self.assertEqual(written["score"], run.summary["score"])
 
-    self.assertIsNone(self.find(settings=SETTINGS.replace(batch_size=32)))
-    self.assertIsNone(self.find(settings=SETTINGS.replace(input_mean=(-3.0,))))
-    self.assertIsNone(self.find(seeds=range(3)))
-    self.assertIsNone(self.find(seeds=range(1, 3)))
-    self.assertIsNone(self.find(experiment=BY_NAME["mixture_far"]))
+    for changes in ({"batch_size": 32}, {"input_mean": (-3.0,)}):
+      settings = RUN.settings.replace(**changes)
+      self.assertIsNone(self.find(RUN._replace(settings=settings)))
+    for seeds in (range(3), range(1, 3)):
+      self.assertIsNone(self.find(RUN._replace(seeds=tuple(seeds))))
+    other = RUN._replace(experiment=BY_NAME["mixture_far"])
+    self.assertIsNone(self.find(other))
 
     # A run that never finished has no summary.
     (workdir / results.SUMMARY).rename(workdir / "elsewhere")
@@ -61,7 +64,8 @@ class RunnerTest(absltest.TestCase):
     (workdir / "elsewhere").rename(workdir / results.SUMMARY)
 
     # What is damaged is passed over, whichever folder it is in.
-    other = results.create_numbered(self.parent, "other")
+    other = self.parent / "other"
+    other.mkdir()
     for damage in (b"", b"{", b"[]", b"\xff\xfe\x00"):
       (other / results.SUMMARY).write_bytes(damage)
       (other / results.SETTINGS).write_bytes(damage)
@@ -90,15 +94,14 @@ class ScoreTest(parameterized.TestCase):
     ({"discriminator_learning_rate": 1e38}, 0.0),
   )
   def test_what_is_not_measured(self, values, expected):
-    experiment = EXPERIMENT._replace(
+    experiment = RUN.experiment._replace(
       score=lambda run: np.full(run.metrics["generator_cost"].shape, np.nan),
     )
-    settings = SETTINGS.replace(**values)
-    folder = self.enterContext(tempfile.TemporaryDirectory())
-    workdir = results.create_numbered(Path(folder), "mixture_near")
-    devices = jax.devices()[:1]
-    problem = runner.prepare(experiment, settings, len(SEEDS), devices)
-    run = runner.train(experiment, settings, problem, SEEDS, devices, workdir)
+    settings = RUN.settings.replace(**values)
+    parent = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    _, run = trained_runs.train(
+      parent, RUN._replace(experiment=experiment, settings=settings)
+    )
     self.assertEqual(run.summary["score"]["final"]["mean"], expected)
     self.assertLen(run.summary["failures"], 0 if expected is None else 2)
 
@@ -106,9 +109,10 @@ class ScoreTest(parameterized.TestCase):
 class PrepareTest(absltest.TestCase):
   def test_states_that_do_not_fit_are_refused(self):
     # A memory of 4 bytes a sample, twice: 8 TB.
-    settings = SETTINGS.replace(replay_size=10**9)
+    settings = RUN.settings.replace(replay_size=10**9)
+    run = RUN._replace(settings=settings, seeds=tuple(range(1000)))
     with self.assertRaisesRegex(SettingError, "1000 seeds take 7,45.* GiB"):
-      runner.prepare(EXPERIMENT, settings, 1000, jax.devices()[:1])
+      runner.prepare(run, jax.devices()[:1])
 
 
 if __name__ == "__main__":

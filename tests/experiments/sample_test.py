@@ -15,13 +15,11 @@ from experiments import (
   environment,
   finished,
   results,
-  runner,
   sample,
 )
-from experiments.registry import BY_NAME
 from experiments.results import RunFolderError
 from gan_jax import training
-from tests.experiments import tiny_images
+from tests.experiments import tiny_images, trained_runs
 
 SMALL = {
   name: tiny_images.SETTINGS[name]
@@ -55,13 +53,8 @@ class SampleTest(parameterized.TestCase):
 
   @classmethod
   def train(cls, name, seeds, **values):
-    experiment = BY_NAME[name]
-    settings = experiment.settings.replace(**values)
-    devices = jax.devices()[:1]
-    problem = runner.prepare(experiment, settings, len(seeds), devices)
-    workdir = results.create_numbered(cls.folder, name)
-    runner.train(experiment, settings, problem, seeds, devices, workdir)
-    return workdir
+    run = trained_runs.settings_of(name, seeds, **values)
+    return trained_runs.train(cls.folder, run)[0]
 
   def sample(self, name, out, *flags):
     """Runs the command, and returns what is in the file."""

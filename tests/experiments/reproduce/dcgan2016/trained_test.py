@@ -13,8 +13,7 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 from scipy import optimize
 
-from experiments import finished, results, runner
-from experiments.registry import BY_NAME
+from experiments import finished
 from experiments.reproduce.dcgan2016 import (
   augmentation,
   filters,
@@ -25,7 +24,7 @@ from experiments.reproduce.dcgan2016 import (
 )
 from experiments.reproduce.goodfellow2016 import fig17, fig18, fig19
 from gan_jax import training
-from tests.experiments import tiny_images
+from tests.experiments import tiny_images, trained_runs
 
 NUM_LEARNT_FROM = 120
 
@@ -39,18 +38,12 @@ class TrainedTest(parameterized.TestCase):
     cls.enterClassContext(
       mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(folder / "cache")})
     )
-    devices = jax.devices()[:1]
 
     def train(name, **changes):
-      experiment = BY_NAME[name]
-      settings = experiment.settings.replace(
-        **tiny_images.SETTINGS, data_dir=str(folder), **changes
+      run = trained_runs.settings_of(
+        name, [0], **tiny_images.SETTINGS, data_dir=str(folder), **changes
       )
-      problem = runner.prepare(experiment, settings, 1, devices)
-      workdir = results.create_numbered(folder, "run")
-      return runner.train(
-        experiment, settings, problem, [0], devices, workdir
-      ).results
+      return trained_runs.train(folder, run)[1].results
 
     run = train("dcgan_fashion_mnist")
     cls.runs = {

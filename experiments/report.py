@@ -1,0 +1,57 @@
+"""Writes a page about runs: `python -m experiments.report DIR [DIR ...]`."""
+
+import dataclasses
+from pathlib import Path
+
+from experiments import command_line, report_page, results
+from experiments.command_line import UsageError
+from experiments.fields import setting
+
+USAGE = """\
+python -m experiments.report DIR [DIR ...] [--out=FILE.html]
+
+Writes one self-contained page of HTML: about one run, finished or not, its
+settings, score, pictures and events; about several, what differs and how they
+compare."""
+
+COMPARISON = "comparison.html"
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ReportOptions:
+  """The flags of this command."""
+
+  out: str = setting(
+    "",
+    "the page; that of a run folder is in it, and is replaced; a comparison's "
+    f"is {COMPARISON} where none is named",
+  )
+  overwrite: bool = setting(False, "replace a page that is there")
+
+
+def run(argv: list[str]) -> int:
+  """Runs the command and returns its exit code."""
+  line = command_line.read(argv, ReportOptions, (), USAGE, takes_arguments=True)
+  options = line.options
+  if not line.arguments:
+    raise UsageError("name a run folder, or several to compare")
+  workdirs = [Path(folder) for folder in line.arguments]
+  if len({own.resolve() for own in workdirs}) < len(workdirs):
+    raise UsageError("a run folder is named twice")
+  own_page = len(workdirs) == 1 and not options.out
+  out = (
+    workdirs[0] / results.REPORT
+    if own_page
+    else Path(options.out or COMPARISON)
+  )
+  if out.exists() and not (own_page or options.overwrite):
+    raise UsageError(f"{out} exists; pass --overwrite or another --out")
+  if not own_page and not out.parent.is_dir():
+    raise UsageError(f"--out={out}: there is no folder {out.parent}")
+  report_page.write(workdirs, out)
+  print(f"written to {out}")
+  return 0
+
+
+if __name__ == "__main__":
+  command_line.main(run)

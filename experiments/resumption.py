@@ -1,0 +1,196 @@
+"""Goes on with a run where its newest whole checkpoint is."""
+
+import dataclasses
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments import checkpoints, console, driver, journal
+from experiments.driver import BEGINNING, Start
+from experiments.fields import SettingError, fields_of
+from experiments.results import RunFolderError
+from experiments.run_settings import RunSettings
+from experiments.settings import Settings, with_values
+from gan_jax import training
+from gan_jax.training import Problem
+from gan_jax.types import Device
+
+MAY_CHANGE = (
+  "steps",
+  "log_every",
+  "evaluate_every",
+  "data_dir",
+  "inception_weights",
+)
+"""Settings that say how far to train, when to look, and where files are."""
+
+
+def changed(
+  found: RunSettings,
+  given: Mapping[str, str],
+  experiment: str | None,
+  seeds: Sequence[int] | None,
+) -> RunSettings:
+  """Applies what was given on the command line to the settings of a run.
+
+  Args:
+    found: of the run folder.
+    given: settings by name, as text.
+    experiment: that was named, if any.
+    seeds: that were named, if any.
+
+  Returns:
+    What to go on with.
+
+  Raises:
+    SettingError: if that would be another run; it says which setting differs.
+  """
+  if experiment is not None and experiment != found.experiment.name:
+    raise _cannot_change("experiment", found.experiment.name, experiment)
+  if seeds is not None and tuple(seeds) != found.seeds:
+    raise SettingError(
+      f"--resume cannot change the seeds from {_of(found.seeds)} to "
+      f"{_of(seeds)}"
+    )
+  settings = with_values(found.settings, given)
+  _refuse_changes(found.settings, settings)
+  if settings.steps != found.settings.steps and _falls(settings):
+    console.say(
+      f"what falls over the run now falls over {settings.steps:,} steps "
+      f"instead of {found.settings.steps:,}: it jumps here, and is not what a "
+      "run of so many steps would have had"
+    )
+  return found._replace(settings=settings)
+
+
+def _of(seeds: Sequence[int]) -> str:
+  first, last = seeds[0], seeds[-1]
+  return str(first) if first == last else f"{first} to {last}"
+
+
+def _cannot_change(name: str, old: Any, new: Any) -> SettingError:
+  return SettingError(
+    f"--resume cannot change --{name} from {old} to {new}, which would be "
+    f"another run; it can change {', '.join(f'--{own}' for own in MAY_CHANGE)}"
+  )
+
+
+def _refuse_changes(old: Settings, new: Settings) -> None:
+  """Raises SettingError for a setting that alters the mathematics."""
+  for field in fields_of(type(old)):
+    before, after = getattr(old, field.name), getattr(new, field.name)
+    if before != after and field.name not in MAY_CHANGE:
+      raise _cannot_change(
+        field.name, field.format(before), field.format(after)
+      )
+
+
+def _falls(settings: Settings) -> bool:
+  """Tells whether something depends on how many steps a run has."""
+  noise = settings.instance_noise > 0
+  return settings.learning_rate_decay != "none" or (
+    noise and settings.instance_noise_decay != "none"
+  )
+
+
+def description(run: RunSettings, problem: Problem) -> dict[str, Any]:
+  """Describes what a checkpoint belongs to, as JSON reads it back."""
+  content = {
+    "experiment": run.experiment.name,
+    "settings": dataclasses.asdict(run.settings),
+    "seeds": list(run.seeds),
+    "protocol": dict(problem.protocol),
+  }
+  return json.loads(json.dumps(content))
+
+
+def start(
+  workdir: Path, run: RunSettings, problem: Problem, device: Device
+) -> tuple[Start, float]:
+  """Finds where a run goes on, and removes what was logged after it.
+
+  Args:
+    workdir: the run folder, claimed.
+    run: what to go on with.
+    problem: that it makes.
+    device: where the checkpoint is put together.
+
+  Returns:
+    Where to go on, the beginning if no checkpoint was written yet; and the
+    seconds that the run has taken until there.
+
+  Raises:
+    RunFolderError: if the checkpoints, or what was logged before them, cannot
+      be used.
+  """
+  if not checkpoints.steps(workdir):
+    journal.cut(workdir, -1)
+    return BEGINNING, 0.0
+  structure = training.structure(problem, len(run.seeds))
+  checkpoint, found = checkpoints.load_newest(workdir, structure, device)
+  wall_seconds = found.pop("wall_seconds")
+  _refuse_others(workdir, found, description(run, problem))
+  if checkpoint.step > run.settings.steps:
+    raise SettingError(
+      f"--steps={run.settings.steps} is less than the {checkpoint.step:,} "
+      f"steps that {workdir} has taken"
+    )
+  checkpoints.discard_after(workdir, checkpoint.step)
+  journal.restore_frames(workdir, problem.reference)
+  journal.cut(workdir, checkpoint.step)
+  logs = journal.read(workdir, run.seeds)
+  if len(logs) != checkpoint.num_logs:
+    raise RunFolderError(
+      f"{workdir} has {len(logs)} of the {checkpoint.num_logs} rows of metrics "
+      f"that were logged until step {checkpoint.step:,}"
+    )
+  failures = driver.failures_of(checkpoint.progress.failed_at, run.seeds)
+  return (
+    Start(
+      checkpoint,
+      tuple(
+        log._replace(
+          failures=tuple(
+            failure
+            for failure in failures
+            if np.isnan(
+              log.metrics["generator_cost"][run.seeds.index(failure.seed)]
+            )
+          )
+        )
+        for log in logs
+      ),
+    ),
+    wall_seconds,
+  )
+
+
+def _refuse_others(
+  workdir: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]
+) -> None:
+  """Raises RunFolderError for a checkpoint of something else."""
+  for name in ("experiment", "seeds"):
+    if found.get(name) != wanted[name]:
+      raise RunFolderError(
+        f"{workdir} has a checkpoint of another run: its {name} "
+        f"{'is' if name == 'experiment' else 'are'} {found.get(name)}, not "
+        f"{wanted[name]}"
+      )
+  old, new = found["settings"], wanted["settings"]
+  for name in sorted({*old, *new} - set(MAY_CHANGE)):
+    if old.get(name) != new.get(name):
+      raise RunFolderError(
+        f"{workdir} has a checkpoint of another run: its {name} was "
+        f"{old.get(name)}, not {new.get(name)}"
+      )
+  # A classifier that another machine trained may differ in its last digits.
+  old, new = found["protocol"], wanted["protocol"]
+  for name in sorted({*old, *new}):
+    if old.get(name) != new.get(name):
+      console.say(
+        f"metrics are measured otherwise from here: {name} was "
+        f"{old.get(name)}, and is {new.get(name)}"
+      )

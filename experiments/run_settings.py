@@ -1,0 +1,68 @@
+"""What run a folder is of: its experiment, settings and seeds."""
+
+import shlex
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments import results
+from experiments.experiment import Experiment
+from experiments.fields import fields_of
+from experiments.registry import BY_NAME
+from experiments.results import RunFolderError
+from experiments.settings import Settings
+
+
+class RunSettings(NamedTuple):
+  """What is trained, and for which seeds."""
+
+  experiment: Experiment
+  settings: Settings
+  seeds: tuple[int, ...]
+
+  def command(self) -> str:
+    """Writes the command that trains it again."""
+    flags = [f"--experiment={self.experiment.name}"]
+    flags += [
+      f"--{field.name}={field.format(getattr(self.settings, field.name))}"
+      for field in fields_of(type(self.settings))
+      if getattr(self.settings, field.name)
+      != getattr(self.experiment.settings, field.name)
+    ]
+    if self.seeds[0]:
+      flags.append(f"--seed={self.seeds[0]}")
+    if len(self.seeds) > 1:
+      flags.append(f"--num_seeds={len(self.seeds)}")
+    return " ".join(["python -m experiments.run", *map(shlex.quote, flags)])
+
+
+def read(workdir: Path) -> RunSettings:
+  """Reads what run a folder is of.
+
+  Args:
+    workdir: the run folder.
+
+  Returns:
+    Its experiment, settings and seeds.
+
+  Raises:
+    RunFolderError: if that is nothing this version knows.
+  """
+  if not workdir.is_dir():
+    raise RunFolderError(f"there is no run folder {workdir}")
+  content = results.read_json(workdir / results.SETTINGS)
+  name, seeds = content.get("experiment"), content.get("seeds")
+  if name not in BY_NAME or not seeds:
+    raise RunFolderError(f"{workdir} is not the run of a known experiment")
+  experiment = BY_NAME[name]
+  try:
+    # JSON has no tuples.
+    values: dict[str, Any] = {
+      key: tuple(value) if isinstance(value, list) else value
+      for key, value in content["settings"].items()
+    }
+    settings = type(experiment.settings)(**values)
+  except (TypeError, KeyError) as error:
+    raise RunFolderError(
+      f"{workdir} is of another version of {name}: {error}"
+    ) from error
+  return RunSettings(experiment, settings, tuple(seeds))

@@ -1,0 +1,76 @@
+"""The first signal is heard at once, and the second ends the process."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+from absl.testing import absltest, parameterized
+
+from experiments import interruption
+
+PROGRAM = """
+import time
+from experiments import interruption
+
+with interruption.caught("noticed") as told:
+  print("ready", flush=True)
+  {body}
+print(told.signal)
+raise SystemExit(told.exit_code())
+"""
+WAITS = "while not told.requested(): time.sleep(0.01)"
+BLOCKS = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
+"""One long call into C, as of a compiler: the main thread hears nothing."""
+
+
+def start(body):
+  process = subprocess.Popen(
+    [sys.executable, "-c", PROGRAM.format(body=body)],
+    stdout=subprocess.PIPE,
+    stderr=subprocess.PIPE,
+    text=True,
+  )
+  assert process.stdout
+  process.stdout.readline()
+  return process
+
+
+class InterruptionTest(parameterized.TestCase):
+  @parameterized.parameters((signal.SIGINT, 130), (signal.SIGTERM, 143))
+  def test_the_first_signal_is_a_request(self, number, code):
+    process = start(WAITS)
+    process.send_signal(number)
+    output, error = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, code)
+    self.assertEqual(output, f"{int(number)}\n")
+    self.assertEqual(error, "noticed\n")
+
+  @parameterized.parameters((signal.SIGINT, 130), (signal.SIGTERM, 143))
+  def test_the_second_ends_a_process_that_does_not_listen(self, number, code):
+    process = start(BLOCKS)
+    process.send_signal(number)
+    assert process.stderr
+    self.assertEqual(process.stderr.readline(), "noticed\n")
+    self.assertIsNone(process.poll())
+    process.send_signal(number)
+    _, error = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, code)
+    self.assertEqual(error, "stopped at once\n")
+
+  def test_handlers_are_put_back(self):
+    before = [signal.getsignal(number) for number in interruption.SIGNALS]
+    with interruption.caught("noticed") as told:
+      self.assertFalse(told.requested())
+      os.kill(os.getpid(), signal.SIGTERM)
+      deadline = time.monotonic() + 60
+      while not told.requested() and time.monotonic() < deadline:
+        time.sleep(0.01)
+      self.assertEqual(told.exit_code(), 143)
+    after = [signal.getsignal(number) for number in interruption.SIGNALS]
+    self.assertEqual(before, after)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,209 @@
+"""Pages about runs: what they say, and how a browser shows them."""
+
+import contextlib
+import html.parser
+import io
+import shutil
+import tempfile
+from pathlib import Path
+
+from absl.testing import absltest, parameterized
+
+from experiments import journal, report, results
+from experiments.command_line import UsageError
+from experiments.results import RunFolderError
+from tests.experiments import trained_runs
+
+SMALL = {
+  "steps": 6,
+  "log_every": 2,
+  "evaluation_samples": 64,
+  "batch_size": 16,
+  "generator_width": 8,
+  "discriminator_width": 8,
+}
+
+
+class Reader(html.parser.HTMLParser):
+  """Collects the words of a page, and what it refers to."""
+
+  def __init__(self, page):
+    super().__init__()
+    self.words, self.sources, self.open = [], [], []
+    self.feed(page)
+
+  def handle_starttag(self, tag, attrs):
+    for name, value in attrs:
+      if name in ("src", "href"):
+        self.sources.append(value)
+    if tag not in ("meta", "link", "img", "br"):
+      self.open.append(tag)
+
+  def handle_endtag(self, tag):
+    assert self.open.pop() == tag, (tag, self.open)
+
+  def handle_data(self, data):
+    if self.open and self.open[-1] != "style":
+      self.words += data.split()
+
+
+class ReportTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+    cls.runs = []
+    for loss in ("hinge", "wasserstein"):
+      own = trained_runs.settings_of("ring", [3, 4], loss=loss, **SMALL)
+      cls.runs.append(trained_runs.train(cls.folder, own)[0])
+
+  def report(self, *arguments):
+    with contextlib.redirect_stdout(io.StringIO()) as stdout:
+      self.assertEqual(report.run(["report", *map(str, arguments)]), 0)
+    return Path(stdout.getvalue().removeprefix("written to ").strip())
+
+  def read(self, path):
+    page = Reader(path.read_text())
+    self.assertEmpty(page.open)
+    # Nothing is fetched from anywhere.
+    for source in page.sources:
+      self.assertStartsWith(source, "data:")
+    return page, " ".join(page.words)
+
+  def test_a_run_leaves_its_page(self):
+    page, text = self.read(self.runs[0] / results.REPORT)
+    summary = results.read_json(self.runs[0] / results.SUMMARY)
+    final = summary["metrics"]["modes_covered"]["final"]
+    self.assertIn(
+      f"modes_covered {final['mean']:.4g} ± {final['ci95']:.2g}", text
+    )
+    self.assertIn("It took 6 steps", text)
+    self.assertIn(
+      "python -m experiments.run --experiment=ring --loss=hinge", text
+    )
+    self.assertIn("--seed=3 --num_seeds=2", text)
+    self.assertIn("loss hinge", text)
+    self.assertIn(summary["device"], text)
+    # Its pictures, its animation and the icon that stops a browser's request.
+    num_figures = len(list((self.runs[0] / results.FIGURES).iterdir()))
+    self.assertLen(page.sources, num_figures + 2)
+    self.assertGreater(min(map(len, page.sources[1:])), 5000)
+    self.assertIn("began", text)
+    self.assertIn("ended", text)
+
+  def test_the_command_of_a_page_trains_the_same(self):
+    described = results.read_json(self.runs[0] / results.SETTINGS)
+    again = self.report(self.runs[0])
+    self.assertEqual(again, self.runs[0] / results.REPORT)
+    _, text = self.read(again)
+    for name, value in SMALL.items():
+      self.assertEqual(described["settings"][name], value)
+      self.assertIn(f"--{name}={value}", text)
+
+  def test_runs_are_compared(self):
+    out = self.folder / "page.html"
+    self.report(*self.runs, f"--out={out}")
+    page, text = self.read(out)
+    self.assertIn("2 runs compared", text)
+    self.assertIn("loss hinge wasserstein", text)
+    self.assertNotIn("batch_size 16 16", text)
+    finals = [
+      results.read_json(own / results.SUMMARY)["score"]["final"]["mean"]
+      for own in self.runs
+    ]
+    self.assertRegex(text, rf"score {finals[0]:.4g}.* {finals[1]:.4g}")
+    alone = [Reader((own / results.REPORT).read_text()) for own in self.runs]
+    self.assertLen(page.sources, 2 + sum(len(own.sources) - 1 for own in alone))
+    with self.assertRaisesRegex(UsageError, "exists; pass --overwrite"):
+      self.report(*self.runs, f"--out={out}")
+    self.report(*self.runs, f"--out={out}", "--overwrite")
+
+  def test_a_run_that_has_not_finished(self):
+    workdir = self.folder / "unfinished"
+    shutil.copytree(self.runs[0], workdir)
+    for name in (results.SUMMARY, results.SNAPSHOTS, results.REPORT):
+      (workdir / name).unlink()
+    shutil.rmtree(workdir / results.FIGURES)
+    (workdir / results.ANIMATION).unlink()
+    journal.cut(workdir, 3)
+    journal.append_event(workdir, "collapsed", 2, "<b>bad</b> & sad", seed=4)
+    _, text = self.read(self.report(workdir))
+    self.assertIn("It has logged 2 of 6 steps, and not finished.", text)
+    self.assertIn("Step 2, seed 4: <b>bad</b> & sad.", text)
+    self.assertIn("modes_covered", text)
+    _, text = self.read(
+      self.report(workdir, self.runs[1], f"--out={self.folder / 'c.html'}")
+    )
+    self.assertIn("2 runs compared", text)
+    (workdir / results.METRICS).unlink()
+    _, text = self.read(self.report(workdir))
+    self.assertIn("It has logged 0 of 6 steps", text)
+
+  @parameterized.parameters(
+    ([], UsageError, "name a run folder"),
+    (["nowhere"], RunFolderError, "there is no run folder nowhere"),
+    (["a", "a"], UsageError, "named twice"),
+    (["a", "--out=nowhere/page.html"], UsageError, "there is no folder"),
+    (["a", "--ot=b"], UsageError, "unknown flag"),
+  )
+  def test_mistakes(self, arguments, error, message):
+    with self.assertRaisesRegex(error, message):
+      report.run(["report", *arguments])
+
+
+@absltest.skipUnless(
+  shutil.which("chromium") and shutil.which("chromedriver"),
+  "Chromium and its driver are not installed",
+)
+class BrowserTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    from selenium import webdriver
+
+    cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+    own = trained_runs.settings_of("ring", [0], **SMALL)
+    cls.run_folder, _ = trained_runs.train(cls.folder, own)
+    options = webdriver.ChromeOptions()
+    options.binary_location = shutil.which("chromium") or ""
+    for flag in (
+      *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
+      *("--disable-background-networking", "--disable-component-update"),
+      *("--disable-sync", "--disable-quic"),
+    ):
+      options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    service = webdriver.ChromeService(shutil.which("chromedriver"))
+    cls.browser = webdriver.Chrome(options, service)
+    cls.addClassCleanup(cls.browser.quit)
+
+  @parameterized.parameters(390, 1280)
+  def test_it_renders(self, width):
+    # A window is never as narrow as a phone, but its view may be.
+    self.browser.execute_cdp_cmd(
+      "Emulation.setDeviceMetricsOverride",
+      {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False},
+    )
+    self.browser.get((self.run_folder / results.REPORT).as_uri())
+    self.assertEmpty(self.browser.get_log("browser"))
+    measured = self.browser.execute_script(
+      """
+      const images = [...document.images];
+      return {
+        page: document.documentElement.scrollWidth,
+        view: window.innerWidth,
+        drawn: images.every(own => own.complete && own.naturalWidth > 0),
+        widest: Math.max(...images.map(own => own.clientWidth)),
+        count: images.length,
+      }
+      """
+    )
+    self.assertEqual(measured["view"], width)
+    self.assertLessEqual(measured["page"], width)
+    self.assertTrue(measured["drawn"])
+    self.assertGreater(measured["widest"], 0.4 * min(width, 1000))
+    self.assertGreaterEqual(measured["count"], 5)
+
+
+if __name__ == "__main__":
+  absltest.main()
