@@ -38,7 +38,7 @@ class Keeping(NamedTuple):
 
 
 class _Preservation:
-  """Orbax's policy: `Keeping`, and the newest one with the fewest failures."""
+  """Orbax's policy: `Keeping`, and the newest with the fewest in trouble."""
 
   def __init__(self, keeping: Keeping):
     self._keeping = keeping
@@ -47,11 +47,11 @@ class _Preservation:
     self, checkpoints: Sequence[Any], *, context: Any
   ) -> list[bool]:
     steps = [own.step for own in checkpoints]
-    failures = [(own.metrics or {}).get("num_failed", 0) for own in checkpoints]
+    troubled = [own.metrics["num_troubled"] for own in checkpoints]
     healthy = [
       step
-      for step, num in zip(steps, failures, strict=True)
-      if num == min(failures)
+      for step, num in zip(steps, troubled, strict=True)
+      if num == min(troubled)
     ]
     kept = {*steps[-self._keeping.newest :], *healthy[-1:]}
     every = self._keeping.every
@@ -93,15 +93,20 @@ class Writer:
         self._orbax.close()
       self._thread.shutdown()
 
-  def save(self, checkpoint: Checkpoint, wall_seconds: float) -> None:
+  def save(
+    self, checkpoint: Checkpoint, num_troubled: int, wall_seconds: float
+  ) -> None:
     """Begins to write a checkpoint, when the one before is written.
 
     Args:
       checkpoint: what to write.
+      num_troubled: members that have failed or are in trouble.
       wall_seconds: that the run has taken until there.
     """
     self.wait()
-    self._pending = self._thread.submit(self._write, checkpoint, wall_seconds)
+    self._pending = self._thread.submit(
+      self._write, checkpoint, num_troubled, wall_seconds
+    )
 
   def wait(self) -> None:
     """Returns when everything is written; raises what prevented it."""
@@ -119,7 +124,9 @@ class Writer:
         + _newest(self._folder.parent)
       ) from error
 
-  def _write(self, checkpoint: Checkpoint, wall_seconds: float) -> None:
+  def _write(
+    self, checkpoint: Checkpoint, num_troubled: int, wall_seconds: float
+  ) -> None:
     # Imported late: it takes longer than a command's start.
     from orbax.checkpoint.experimental import v1
 
@@ -140,7 +147,7 @@ class Writer:
       checkpoint.step,
       checkpoint.progress,
       force=True,
-      metrics={"num_failed": checkpoint.num_failed},
+      metrics={"num_troubled": num_troubled},
       custom_metadata={
         **self._description,
         **checkpoint._replace(progress=None)._asdict(),

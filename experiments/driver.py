@@ -227,7 +227,12 @@ def train(
       progress_of_seeds = _on_host(progress, len(seeds))
       listener.on_checkpoint(
         Checkpoint(
-          step, progress_of_seeds, len(logs), len(failures), clock.seconds
+          step,
+          progress_of_seeds,
+          len(logs),
+          # Some may have failed since the last log.
+          len(failures_of(progress_of_seeds.failed_at, seeds)),
+          clock.seconds,
         )
       )
       saved, saved_at = step, time.monotonic()

@@ -4,9 +4,13 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SECONDS_OF_ONE = 0.25
+"""Signals so near to the first are the same wish: `timeout`, for one, sends a
+signal to the process and to its group."""
 
 
 class Interruption:
@@ -50,15 +54,19 @@ def caught(notice: str) -> Iterator[Interruption]:
   previous_writer = signal.set_wakeup_fd(writer)
 
   def listen():
+    first = 0.0
     while numbers := os.read(reader, 1):
       (number,) = numbers
       if number not in SIGNALS:
         continue
       if interruption.requested():
+        if time.monotonic() - first < SECONDS_OF_ONE:
+          continue
         # Not an exit of Python's, which would wait for the main thread.
         os.write(2, b"stopped at once\n")
         os._exit(128 + number)
       interruption.signal = number
+      first = time.monotonic()
       os.write(2, f"{notice}\n".encode())
 
   thread = threading.Thread(target=listen, daemon=True)

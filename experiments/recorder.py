@@ -130,7 +130,8 @@ class Recorder:
       self._board.log(log)
 
   def _checkpoint(self, checkpoint: Checkpoint) -> None:
-    self._writer.save(checkpoint, self.wall_seconds())
+    troubled = max(checkpoint.num_failed, int(self._guard.troubled.sum()))
+    self._writer.save(checkpoint, troubled, self.wall_seconds())
     if self._board:
       self._board.checkpoint(checkpoint)
 

@@ -54,7 +54,7 @@ class CheckpointsTest(parameterized.TestCase):
     with checkpoints.Writer(self.workdir, keeping, {"seeds": [1, 2]}) as writer:
       for step, num_failed in saved:
         own = Checkpoint(step, make_progress(step), step, num_failed, step / 7)
-        writer.save(own, wall_seconds=step / 3)
+        writer.save(own, num_failed, wall_seconds=step / 3)
 
   def load(self):
     return checkpoints.load_newest(self.workdir, STRUCTURE, jax.devices()[0])

@@ -47,6 +47,14 @@ class InterruptionTest(parameterized.TestCase):
     self.assertEqual(output, f"{int(number)}\n")
     self.assertEqual(error, "noticed\n")
 
+  def test_two_at_once_are_one(self):
+    process = start("time.sleep(1)")
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    output, _ = process.communicate(timeout=60)
+    self.assertIn(process.returncode, (130, 143))
+    self.assertEqual(output, f"{process.returncode - 128}\n")
+
   @parameterized.parameters((signal.SIGINT, 130), (signal.SIGTERM, 143))
   def test_the_second_ends_a_process_that_does_not_listen(self, number, code):
     process = start(BLOCKS)
@@ -54,6 +62,7 @@ class InterruptionTest(parameterized.TestCase):
     assert process.stderr
     self.assertEqual(process.stderr.readline(), "noticed\n")
     self.assertIsNone(process.poll())
+    time.sleep(2 * interruption.SECONDS_OF_ONE)
     process.send_signal(number)
     _, error = process.communicate(timeout=60)
     self.assertEqual(process.returncode, code)

@@ -304,9 +304,6 @@ class GuardedTest(parameterized.TestCase):
     super().setUp()
     self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
-  def run(self, *args, **kwargs):
-    return super().run(*args, **kwargs)
-
   def train(self, *flags):
     return commands.run(
       "experiments.run",
@@ -347,12 +344,26 @@ class GuardedTest(parameterized.TestCase):
     self.assertEqual(final["per_seed"], [0, 0])
 
   def test_the_last_healthy_checkpoint_is_kept(self):
+    # Parameters grow until costs overflow, a few steps later.
     done = self.train(
-      "--steps=100", "--optimizer=sgd", "--generator_learning_rate=1e30"
+      "--steps=100",
+      "--loss=wasserstein",
+      "--optimizer=sgd",
+      "--generator_learning_rate=1e3",
+      "--discriminator_learning_rate=1e3",
+      "--checkpoint_every=1",
+      "--log_every=3",
     )
     self.assertEqual(done.returncode, 1, done.stderr)
     self.assertIn(("failed", 0), self.events())
     self.assertIn("was not finite", done.stderr)
+    summary = results.read_json(self.folder / "run" / results.SUMMARY)
+    failure = summary["failures"][0]["step"]
+    self.assertGreaterEqual(failure, 1)
+    # The last one, and the one before the step that failed.
+    self.assertEqual(
+      checkpoints.steps(self.folder / "run"), [summary["steps"], failure]
+    )
 
 
 class SignalTest(parameterized.TestCase):
