@@ -9,6 +9,7 @@ import concurrent.futures
 import errno
 import hashlib
 import logging
+import math
 import os
 import shutil
 from collections.abc import Mapping, Sequence
@@ -23,6 +24,9 @@ from experiments.driver import Checkpoint
 from experiments.results import RunFolderError
 from gan_jax.training import Progress
 from gan_jax.types import Device
+
+MANIFEST = "files.json"
+"""The hash of every file of a checkpoint, written when they all are."""
 
 
 class Keeping(NamedTuple):
@@ -47,7 +51,10 @@ class _Preservation:
     self, checkpoints: Sequence[Any], *, context: Any
   ) -> list[bool]:
     steps = [own.step for own in checkpoints]
-    troubled = [own.metrics["num_troubled"] for own in checkpoints]
+    # One whose removal was interrupted may have lost its metrics.
+    troubled = [
+      (own.metrics or {}).get("num_troubled", math.inf) for own in checkpoints
+    ]
     healthy = [
       step
       for step, num in zip(steps, troubled, strict=True)
@@ -155,6 +162,8 @@ class Writer:
         "sha256": _digest(checkpoint.progress),
       },
     )
+    path = self._folder / str(checkpoint.step)
+    results.write_json(path / MANIFEST, _hashes(path))
 
 
 def _digest(progress: Progress) -> str:
@@ -166,11 +175,20 @@ def _digest(progress: Progress) -> str:
   return digest.hexdigest()
 
 
+def _hashes(path: Path) -> dict[str, str]:
+  """Hashes every file of a checkpoint, by path."""
+  return {
+    str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest()
+    for file in sorted(path.rglob("*"))
+    if file.is_file() and file.name != MANIFEST
+  }
+
+
 def steps(workdir: Path) -> list[int]:
   """Lists the steps of a run folder's checkpoints, the newest first."""
   folder = workdir / results.CHECKPOINTS
-  # What is being written, or was when the run was killed, has another name.
-  names = [path.name for path in folder.glob("*")]
+  # What was being written when the run was killed has none.
+  names = [path.parent.name for path in folder.glob(f"*/{MANIFEST}")]
   return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
 
@@ -236,6 +254,12 @@ def _load(path: Path, structure: Progress, device: Device) -> Loaded:
   """Reads a checkpoint; raises DamagedError if it is not what was written."""
   from orbax.checkpoint.experimental import v1
 
+  try:
+    written = results.read_json(path / MANIFEST)
+  except RunFolderError as error:
+    raise DamagedError(f"its {MANIFEST} cannot be read") from error
+  if written != _hashes(path):
+    raise DamagedError("its files are not those that were written")
   source = str(path.resolve())
   placed = jax.tree.map(
     lambda leaf: jax.ShapeDtypeStruct(
@@ -245,22 +269,22 @@ def _load(path: Path, structure: Progress, device: Device) -> Loaded:
     ),
     structure,
   )
+  metadata: Any = v1.metadata(source).custom_metadata
   try:
-    metadata: Any = v1.metadata(source).custom_metadata
     progress = v1.load(source, placed)
-  except Exception as error:
-    # Whatever Orbax meets in files that something else has written to.
+  except ValueError as error:
+    # Whole, but of other networks.
     raise DamagedError(_cause(error)) from error
   progress = jax.tree.map(np.asarray, progress)
-  description = dict(metadata or {})
-  if description.pop("sha256", None) != _digest(progress):
-    raise DamagedError("its numbers are not those that were written")
+  description = dict(metadata)
+  del description["sha256"]
   facts = {name: description.pop(name) for name in Checkpoint._fields}
   return Loaded(Checkpoint(**facts)._replace(progress=progress), description)
 
 
 def discard_after(workdir: Path, step: int) -> None:
-  """Removes checkpoints of later steps, which are damaged."""
-  for other in steps(workdir):
-    if other > step:
-      shutil.rmtree(workdir / results.CHECKPOINTS / str(other))
+  """Removes checkpoints of later steps, and those that are not whole."""
+  whole = {str(own) for own in steps(workdir) if own <= step}
+  for path in (workdir / results.CHECKPOINTS).glob("*"):
+    if path.name not in whole:
+      shutil.rmtree(path)

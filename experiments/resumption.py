@@ -127,6 +127,7 @@ def start(
       be used.
   """
   if not checkpoints.steps(workdir):
+    checkpoints.discard_after(workdir, -1)
     journal.cut(workdir, -1)
     return BEGINNING, 0.0
   structure = training.structure(problem, len(run.seeds))

@@ -1,5 +1,6 @@
 """Checkpoints are kept, read back whole, and passed over where damaged."""
 
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -91,8 +92,7 @@ class CheckpointsTest(parameterized.TestCase):
       for path in files:
         path.write_bytes(b"")
     elif how == "deleted":
-      for path in files:
-        path.unlink()
+      largest.unlink()
     else:
       middle = len(content) // 2
       changed = bytes([content[middle] ^ 1])
@@ -128,6 +128,22 @@ class CheckpointsTest(parameterized.TestCase):
     self.assertEqual(
       sorted(path.name for path in folder.iterdir()), ["10", "20"]
     )
+
+  def test_one_whose_removal_was_interrupted(self):
+    self.write([(10, 0), (20, 0)])
+    shutil.rmtree(self.workdir / results.CHECKPOINTS / "10" / "metrics")
+    self.write([(30, 1), (40, 1)], Keeping(1))
+    self.assertEqual(checkpoints.steps(self.workdir), [40, 20])
+
+  def test_one_that_was_not_finished(self):
+    self.write([(10, 0), (20, 0)])
+    folder = self.workdir / results.CHECKPOINTS
+    (folder / "20" / checkpoints.MANIFEST).unlink()
+    self.assertEqual(self.load().checkpoint.step, 10)
+    checkpoints.discard_after(self.workdir, 10)
+    self.assertEqual([path.name for path in folder.iterdir()], ["10"])
+    self.write([(20, 0)])
+    self.assertEqual(self.load().checkpoint.step, 20)
 
   def test_none(self):
     with self.assertRaisesRegex(RunFolderError, "has no checkpoint"):
