@@ -17,8 +17,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from experiments import checkpoints, results
 from tests.experiments import commands, tiny_images
 
