@@ -184,6 +184,14 @@ def _hashes(path: Path) -> dict[str, str]:
   }
 
 
+def _is_whole(path: Path) -> bool:
+  """Tells whether the files of a checkpoint are those that were written."""
+  try:
+    return results.read_json(path / MANIFEST) == _hashes(path)
+  except RunFolderError:
+    return False
+
+
 def steps(workdir: Path) -> list[int]:
   """Lists the steps of a run folder's checkpoints, the newest first."""
   folder = workdir / results.CHECKPOINTS
@@ -254,11 +262,7 @@ def _load(path: Path, structure: Progress, device: Device) -> Loaded:
   """Reads a checkpoint; raises DamagedError if it is not what was written."""
   from orbax.checkpoint.experimental import v1
 
-  try:
-    written = results.read_json(path / MANIFEST)
-  except RunFolderError as error:
-    raise DamagedError(f"its {MANIFEST} cannot be read") from error
-  if written != _hashes(path):
+  if not _is_whole(path):
     raise DamagedError("its files are not those that were written")
   source = str(path.resolve())
   placed = jax.tree.map(
@@ -283,8 +287,11 @@ def _load(path: Path, structure: Progress, device: Device) -> Loaded:
 
 
 def discard_after(workdir: Path, step: int) -> None:
-  """Removes checkpoints of later steps, and those that are not whole."""
-  whole = {str(own) for own in steps(workdir) if own <= step}
+  """Removes checkpoints of later steps, and all that are not whole.
+
+  Orbax reads something of each one that is there.
+  """
+  earlier = {str(own) for own in steps(workdir) if own <= step}
   for path in (workdir / results.CHECKPOINTS).glob("*"):
-    if path.name not in whole:
+    if path.name not in earlier or not _is_whole(path):
       shutil.rmtree(path)

@@ -51,6 +51,7 @@ class Checkpoint(NamedTuple):
     step: steps taken.
     progress: of the members, NumPy arrays [num_seeds, ...].
     num_logs: logs up to this step.
+    num_frames: those of them that have a frame.
     num_failed: members that have failed.
     seconds: spent on these steps.
   """
@@ -58,6 +59,7 @@ class Checkpoint(NamedTuple):
   step: int
   progress: training.Progress
   num_logs: int
+  num_frames: int
   num_failed: int
   seconds: float
 
@@ -230,6 +232,7 @@ def train(
           step,
           progress_of_seeds,
           len(logs),
+          sum(log.frame is not None for log in logs),
           # Some may have failed since the last log.
           len(failures_of(progress_of_seeds.failed_at, seeds)),
           clock.seconds,

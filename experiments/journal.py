@@ -17,6 +17,10 @@ import numpy as np
 from experiments import guard, results
 from experiments.driver import Log
 from experiments.results import RunFolderError
+from gan_jax.types import Players
+
+COSTS = {f"{player}_cost" for player in Players._fields}
+"""Metrics that every row has."""
 
 
 def append(workdir: Path, seeds: Sequence[int], log: Log) -> None:
@@ -105,13 +109,15 @@ def cut(workdir: Path, step: int) -> None:
   """
   for name, of_steps in (
     (results.METRICS, lambda row: True),
-    (results.EVENTS, lambda row: row["kind"] in guard.KINDS),
+    (results.EVENTS, lambda row: row.get("kind") in guard.KINDS),
   ):
     path = workdir / name
     if not path.exists():
       continue
     kept = [
-      row for row in read_rows(path) if row["step"] <= step or not of_steps(row)
+      row
+      for row in read_rows(path)
+      if row.get("step", -1) <= step or not of_steps(row)
     ]
     with results.replacing(path) as partial:
       partial.write_text(_lines(kept))
@@ -120,12 +126,15 @@ def cut(workdir: Path, step: int) -> None:
       path.unlink()
 
 
-def read(workdir: Path, seeds: Sequence[int]) -> tuple[Log, ...]:
+def read(
+  workdir: Path, seeds: Sequence[int], until: int | None = None
+) -> tuple[Log, ...]:
   """Reads what was logged.
 
   Args:
     workdir: the run folder.
     seeds: [num_seeds].
+    until: the last step that is read; None for all.
 
   Returns:
     The logs, without failures.
@@ -135,16 +144,21 @@ def read(workdir: Path, seeds: Sequence[int]) -> tuple[Log, ...]:
   """
   path = workdir / results.METRICS
   rows = read_rows(path)
+  if until is None:
+    # Of the last step, a run that was killed may have written some.
+    rows = rows[: len(rows) // len(seeds) * len(seeds)]
+  else:
+    rows = [row for row in rows if row.get("step", -1) <= until]
   logs = []
   for start in range(0, len(rows), len(seeds)):
     own = rows[start : start + len(seeds)]
     step = int(own[0].get("step", -1))
     if [(row.get("step"), row.get("seed")) for row in own] != [
       (step, seed) for seed in seeds
-    ]:
+    ] or not all(COSTS <= set(own[0]) == set(row) for row in own):
       raise RunFolderError(
-        f"{workdir}, whose {path.name} has not one row for each seed from line "
-        f"{start + 1}"
+        f"{workdir}, whose {path.name} has not one whole row for each seed "
+        f"from line {start + 1}"
       )
     logs.append(
       Log(
@@ -199,7 +213,7 @@ def _read_frame(path: Path) -> dict[str, np.ndarray] | None:
   """Reads a frame, if there is one."""
   if not path.exists():
     return None
-  with np.load(path) as arrays:
+  with results.reading(path), path.open("rb") as file, np.load(file) as arrays:
     return dict(arrays)
 
 

@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jinja2
+import numpy as np
 from matplotlib.figure import Figure
 
 from experiments import console, guard, journal, plots_compared, results
 from experiments import run_settings as settings_files
 from experiments.fields import fields_of
 from experiments.results import Results
+from experiments.run_settings import RunSettings
 
 _TEMPLATES = Path(__file__).parent / "templates"
 _TYPES = {".png": "image/png", ".gif": "image/gif"}
@@ -27,6 +29,7 @@ class Page(NamedTuple):
     summary: one sentence on what was trained.
     verdict: one sentence on how far it came.
     command: that trains it again.
+    resume: the command that goes on with it; None if it has finished.
     troubles: events of `guard.KINDS`.
     metrics: name, final and best, as text.
     has_best: whether `best` is known.
@@ -37,13 +40,14 @@ class Page(NamedTuple):
     environment: name and value.
     final: of `metrics`, the final text by name.
     values: of `settings`, the value by name.
-    results: what curves are drawn from; None before the run's end.
+    results: what curves are drawn from.
   """
 
   name: str
   summary: str
   verdict: str
   command: str
+  resume: str | None
   troubles: list[dict[str, Any]]
   metrics: list[tuple[str, str, str]]
   has_best: bool
@@ -54,7 +58,7 @@ class Page(NamedTuple):
   environment: list[tuple[str, str]]
   final: dict[str, str]
   values: dict[str, str]
-  results: Results | None
+  results: Results
 
 
 def write(workdirs: Sequence[Path], out: Path) -> None:
@@ -84,7 +88,10 @@ def render(workdirs: Sequence[Path]) -> str:
   Raises:
     RunFolderError: if one of them is no run folder, or damaged.
   """
-  pages = [_page(workdir) for workdir in workdirs]
+  pages = []
+  for workdir, name in zip(workdirs, _names(workdirs), strict=True):
+    with results.reading(workdir):
+      pages.append(_page(workdir, name))
   title = pages[0].name if len(pages) == 1 else f"{len(pages)} runs compared"
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_TEMPLATES),
@@ -92,10 +99,10 @@ def render(workdirs: Sequence[Path]) -> str:
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
   )
-  finished = {own.name: own.results for own in pages if own.results is not None}
+  drawn = {own.name: own.results for own in pages if len(own.results.steps)}
   curves = None
-  if len(pages) > 1 and finished:
-    curves = _png(plots_compared.curves(finished))
+  if len(pages) > 1 and drawn:
+    curves = _png(plots_compared.curves(drawn))
   return environment.get_template("report.html").render(
     title=title,
     pages=pages,
@@ -109,6 +116,15 @@ def render(workdirs: Sequence[Path]) -> str:
   )
 
 
+def _names(workdirs: Sequence[Path]) -> list[str]:
+  """Names each run by its folder, or by its path where others have that."""
+  names = [workdir.resolve().name for workdir in workdirs]
+  return [
+    name if names.count(name) == 1 else str(workdir)
+    for name, workdir in zip(names, workdirs, strict=True)
+  ]
+
+
 def _side_by_side(
   columns: Sequence[dict[str, str]],
 ) -> list[tuple[str, list[str]]]:
@@ -119,18 +135,21 @@ def _side_by_side(
   ]
 
 
-def _page(workdir: Path) -> Page:
+def _page(workdir: Path, name: str) -> Page:
   """Gathers what is said of a run."""
   run = settings_files.read(workdir)
   described = results.read_json(workdir / results.SETTINGS)
   events = journal.read_rows(workdir / results.EVENTS)
   finished = (workdir / results.SUMMARY).exists()
-  summary = results.read_json(workdir / results.SUMMARY) if finished else {}
-  metrics, step = _metrics(workdir, run.seeds, summary)
+  summary = results.read_json(workdir / results.SUMMARY) if finished else None
+  measured = results.read(workdir) if finished else _so_far(workdir, run)
+  step = int(measured.steps[-1]) if len(measured.steps) else 0
+  if not finished:
+    name = f"{name} (step {step:,} of {run.settings.steps:,})"
   fields = fields_of(type(run.settings))
   num_seeds = len(run.seeds)
   return Page(
-    name=workdir.resolve().name,
+    name=name,
     summary=(
       f"{run.experiment.name} ({run.experiment.source}): "
       f"{run.experiment.summary}; {num_seeds} "
@@ -138,10 +157,11 @@ def _page(workdir: Path) -> Page:
     ),
     verdict=_verdict(summary, step, run.settings.steps),
     command=run.command(),
+    resume=None if finished else settings_files.resume_command(workdir),
     troubles=[own for own in events if own["kind"] in guard.KINDS],
-    metrics=metrics,
+    metrics=(metrics := _metrics(measured, summary)),
     has_best=finished,
-    protocol=list(summary.get("protocol", {}).items()),
+    protocol=list((summary or {}).get("protocol", {}).items()),
     pictures=_pictures(workdir),
     events=events,
     settings=[
@@ -168,13 +188,13 @@ def _page(workdir: Path) -> Page:
         for field in fields
       },
     },
-    results=results.read(workdir) if finished else None,
+    results=measured,
   )
 
 
-def _verdict(summary: dict[str, Any], step: int, num_steps: int) -> str:
+def _verdict(summary: dict[str, Any] | None, step: int, num_steps: int) -> str:
   """Says how far a run came."""
-  if not summary:
+  if summary is None:
     return f"It has logged {step:,} of {num_steps:,} steps, and not finished."
   failed = len(summary["failures"])
   lost = f" {failed} of them failed." if failed else ""
@@ -184,25 +204,38 @@ def _verdict(summary: dict[str, Any], step: int, num_steps: int) -> str:
   )
 
 
+def _so_far(workdir: Path, run: RunSettings) -> Results:
+  """Reads what a run has measured that has not finished."""
+  logs = journal.read(workdir, run.seeds)
+  names = logs[0].metrics if logs else ()
+  absent = np.full(len(run.seeds), np.nan)
+  return Results(
+    run.experiment.name,
+    {},
+    np.asarray(run.seeds),
+    np.asarray([log.step for log in logs]),
+    {
+      name: np.stack([log.metrics.get(name, absent) for log in logs], axis=1)
+      for name in names
+    },
+    {},
+  )
+
+
 def _metrics(
-  workdir: Path, seeds: Sequence[int], summary: dict[str, Any]
-) -> tuple[list[tuple[str, str, str]], int]:
-  """Writes the final and best of each metric; and the last logged step."""
-  if summary:
+  measured: Results, summary: dict[str, Any] | None
+) -> list[tuple[str, str, str]]:
+  """Writes the final, or last, and the best of each metric."""
+  if summary is not None:
     entries = {"score": summary["score"], **summary["metrics"]}
-    rows = [
+    return [
       (name, console.number(entry["final"]), console.number(entry["best"]))
       for name, entry in entries.items()
     ]
-    return rows, summary["steps"]
-  logs = journal.read(workdir, seeds)
-  if not logs:
-    return [], 0
-  rows = [
-    (name, console.number(results.mean_and_interval(values)), ABSENT)
-    for name, values in logs[-1].metrics.items()
+  return [
+    (name, console.number(results.mean_and_interval(values[:, -1])), ABSENT)
+    for name, values in measured.metrics.items()
   ]
-  return rows, logs[-1].step
 
 
 def _pictures(workdir: Path) -> list[tuple[str, str]]:

@@ -226,7 +226,7 @@ def read_snapshots(workdir: Path) -> dict[str, np.ndarray]:
   """
   # NumPy leaves a file open that it cannot read, unless it is given it open.
   with (
-    _reading(workdir),
+    reading(workdir),
     (workdir / SNAPSHOTS).open("rb") as file,
     np.load(file) as arrays,
   ):
@@ -234,7 +234,7 @@ def read_snapshots(workdir: Path) -> dict[str, np.ndarray]:
 
 
 @contextlib.contextmanager
-def _reading(workdir: Path) -> Iterator[None]:
+def reading(workdir: Path) -> Iterator[None]:
   """Says in one line what is wrong with a run folder that is being read."""
   try:
     yield
@@ -267,7 +267,7 @@ def read(workdir: Path) -> Results:
   Raises:
     RunFolderError: if it is not the folder of a run that wrote its results.
   """
-  with _reading(workdir):
+  with reading(workdir):
     settings = json.loads((workdir / SETTINGS).read_text())
     rows = [
       json.loads(line) for line in (workdir / METRICS).read_text().splitlines()

@@ -49,20 +49,16 @@ def changed(
     SettingError: if that would be another run; it says which setting differs.
   """
   if experiment is not None and experiment != found.experiment.name:
-    raise _cannot_change("experiment", found.experiment.name, experiment)
+    raise _cannot_change(
+      found.settings, "experiment", found.experiment.name, experiment
+    )
   if seeds is not None and tuple(seeds) != found.seeds:
     raise SettingError(
-      f"--resume cannot change the seeds from {_of(found.seeds)} to "
+      f"--resume cannot change the seeds: they are {_of(found.seeds)}, not "
       f"{_of(seeds)}"
     )
   settings = with_values(found.settings, given)
   _refuse_changes(found.settings, settings)
-  if settings.steps != found.settings.steps and _falls(settings):
-    console.say(
-      f"what falls over the run now falls over {settings.steps:,} steps "
-      f"instead of {found.settings.steps:,}: it jumps here, and is not what a "
-      "run of so many steps would have had"
-    )
   return found._replace(settings=settings)
 
 
@@ -71,10 +67,13 @@ def _of(seeds: Sequence[int]) -> str:
   return str(first) if first == last else f"{first} to {last}"
 
 
-def _cannot_change(name: str, old: Any, new: Any) -> SettingError:
+def _cannot_change(
+  settings: Settings, name: str, old: Any, new: Any
+) -> SettingError:
+  allowed = [f"--{own}" for own in MAY_CHANGE if hasattr(settings, own)]
   return SettingError(
     f"--resume cannot change --{name} from {old} to {new}, which would be "
-    f"another run; it can change {', '.join(f'--{own}' for own in MAY_CHANGE)}"
+    f"another run; it can change {', '.join(allowed)}"
   )
 
 
@@ -84,16 +83,21 @@ def _refuse_changes(old: Settings, new: Settings) -> None:
     before, after = getattr(old, field.name), getattr(new, field.name)
     if before != after and field.name not in MAY_CHANGE:
       raise _cannot_change(
-        field.name, field.format(before), field.format(after)
+        old, field.name, field.format(before), field.format(after)
       )
 
 
-def _falls(settings: Settings) -> bool:
-  """Tells whether something depends on how many steps a run has."""
-  noise = settings.instance_noise > 0
-  return settings.learning_rate_decay != "none" or (
-    noise and settings.instance_noise_decay != "none"
+def _tell_of_jumps(steps_before: int, settings: Settings) -> None:
+  """Says so if something depends on how many steps a run has."""
+  falls = settings.learning_rate_decay != "none" or (
+    settings.instance_noise > 0 and settings.instance_noise_decay != "none"
   )
+  if falls and settings.steps != steps_before:
+    console.say(
+      f"what falls over the run now falls over {settings.steps:,} steps "
+      f"instead of {steps_before:,}: it jumps here, and is not what a run of "
+      "so many steps would have had"
+    )
 
 
 def description(run: RunSettings, problem: Problem) -> dict[str, Any]:
@@ -139,15 +143,22 @@ def start(
       f"--steps={run.settings.steps} is less than the {checkpoint.step:,} "
       f"steps that {workdir} has taken"
     )
-  checkpoints.discard_after(workdir, checkpoint.step)
+  # Nothing is removed before all that is needed has been found.
   journal.restore_frames(workdir, problem.reference)
+  logs = journal.read(workdir, run.seeds, until=checkpoint.step)
+  num_frames = sum(log.frame is not None for log in logs)
+  for what, number, wanted in (
+    ("rows of metrics", len(logs), checkpoint.num_logs),
+    ("frames", num_frames, checkpoint.num_frames),
+  ):
+    if number != wanted:
+      raise RunFolderError(
+        f"{workdir} has {number} of the {wanted} {what} that were logged until "
+        f"step {checkpoint.step:,}; --overwrite begins the run anew"
+      )
+  checkpoints.discard_after(workdir, checkpoint.step)
   journal.cut(workdir, checkpoint.step)
-  logs = journal.read(workdir, run.seeds)
-  if len(logs) != checkpoint.num_logs:
-    raise RunFolderError(
-      f"{workdir} has {len(logs)} of the {checkpoint.num_logs} rows of metrics "
-      f"that were logged until step {checkpoint.step:,}"
-    )
+  _tell_of_jumps(found["settings"]["steps"], run.settings)
   failures = driver.failures_of(checkpoint.progress.failed_at, run.seeds)
   return (
     Start(

@@ -2,8 +2,7 @@
 
 import contextlib
 import dataclasses
-import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +75,9 @@ class RunOptions:
     minimum=1,
   )
   keep_checkpoint_every: int = setting(
-    0, "checkpoints of each so many steps are kept too; 0 is none", minimum=0
+    0,
+    "steps, a multiple of checkpoint_every, whose checkpoints stay; 0 is none",
+    minimum=0,
   )
   tensorboard: bool = setting(False, "write event files for TensorBoard too")
   on_failure: str = setting(
@@ -99,7 +100,8 @@ def run(argv: list[str]) -> int:
   if options.list:
     console.print_experiments(EXPERIMENTS)
     return 0
-  resumes = _resumes(options)
+  _check_intervals(options)
+  resumes = _resumes(options, line.named)
   chosen = _resumed(line) if resumes else _chosen(line)
   devices = environment.choose_devices(options.platform, len(chosen.seeds))
   if options.workdir and not resumes:
@@ -108,10 +110,11 @@ def run(argv: list[str]) -> int:
   problem = runner.prepare(chosen, devices)
   with _claimed(options, resumes, chosen.experiment.name) as workdir:
     if resumes and _is_finished(workdir, chosen):
+      runner.complete(workdir)
       print(f"{workdir} has finished; --steps trains it for longer")
       return 0
     with interruption.caught(
-      "stopping as soon as this is saved; once more stops at once"
+      "stopping when this is saved, or finished; once more stops at once"
     ) as told:
       trained = runner.train(
         chosen,
@@ -119,7 +122,7 @@ def run(argv: list[str]) -> int:
         devices,
         workdir,
         Recording(
-          options.checkpoint_every,
+          options.checkpoint_every or options.keep_checkpoint_every,
           checkpoints.Keeping(
             options.keep_checkpoints, options.keep_checkpoint_every
           ),
@@ -132,8 +135,8 @@ def run(argv: list[str]) -> int:
     if trained is None:
       step = checkpoints.steps(workdir)[0]
       console.say(
-        f"stopped at step {step:,}; go on with: python -m experiments.run "
-        f"--resume --workdir={shlex.quote(str(workdir))}"
+        f"stopped at step {step:,}; go on with: "
+        f"{run_settings.resume_command(workdir)}"
       )
       return told.exit_code()
     return _report(trained.summary, chosen.seeds, workdir)
@@ -162,7 +165,17 @@ def _seeds(first: int, count: int) -> tuple[int, ...]:
   return tuple(range(first, first + count))
 
 
-def _resumes(options: RunOptions) -> bool:
+def _check_intervals(options: RunOptions) -> None:
+  """Refuses to keep checkpoints of steps that have none."""
+  kept, every = options.keep_checkpoint_every, options.checkpoint_every
+  if kept and every and kept % every:
+    raise UsageError(
+      f"--keep_checkpoint_every={kept} is no multiple of "
+      f"--checkpoint_every={every}"
+    )
+
+
+def _resumes(options: RunOptions, named: Collection[str]) -> bool:
   """Tells whether there is a run to go on with."""
   if not options.resume:
     return False
@@ -170,7 +183,13 @@ def _resumes(options: RunOptions) -> bool:
     raise UsageError("--resume needs --workdir, the run folder to go on with")
   if options.overwrite:
     raise UsageError("--resume keeps what --overwrite would remove; choose one")
-  return not workdirs.is_empty(Path(options.workdir))
+  exists = not workdirs.is_empty(Path(options.workdir))
+  if not exists and "experiment" not in named:
+    raise UsageError(
+      f"there is no run in {options.workdir} to go on with; to begin one, name "
+      "its --experiment"
+    )
+  return exists
 
 
 def _resumed(line: CommandLine[RunOptions]) -> RunSettings:
@@ -207,8 +226,8 @@ def _is_finished(workdir: Path, chosen: RunSettings) -> bool:
   if not (workdir / results.SUMMARY).exists():
     return False
   summary = results.read_json(workdir / results.SUMMARY)
-  all_failed = len(summary["failures"]) == len(chosen.seeds)
-  return all_failed or summary["steps"] >= chosen.settings.steps
+  all_failed = len(summary.get("failures", ())) == len(chosen.seeds)
+  return all_failed or summary.get("steps", 0) >= chosen.settings.steps
 
 
 def _report(

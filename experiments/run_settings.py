@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from experiments import results
 from experiments.experiment import Experiment
-from experiments.fields import fields_of
+from experiments.fields import SettingError, fields_of
 from experiments.registry import BY_NAME
 from experiments.results import RunFolderError
 from experiments.settings import Settings
@@ -35,6 +35,12 @@ class RunSettings(NamedTuple):
     return " ".join(["python -m experiments.run", *map(shlex.quote, flags)])
 
 
+def resume_command(workdir: Path) -> str:
+  """Writes the command that goes on with a run."""
+  folder = shlex.quote(str(workdir))
+  return f"python -m experiments.run --resume --workdir={folder}"
+
+
 def read(workdir: Path) -> RunSettings:
   """Reads what run a folder is of.
 
@@ -51,18 +57,28 @@ def read(workdir: Path) -> RunSettings:
     raise RunFolderError(f"there is no run folder {workdir}")
   content = results.read_json(workdir / results.SETTINGS)
   name, seeds = content.get("experiment"), content.get("seeds")
-  if name not in BY_NAME or not seeds:
+  values = content.get("settings")
+  if not isinstance(name, str) or name not in BY_NAME:
     raise RunFolderError(f"{workdir} is not the run of a known experiment")
+  if (
+    not isinstance(seeds, list)
+    or not seeds
+    or not all(isinstance(seed, int) for seed in seeds)
+    or not isinstance(values, dict)
+  ):
+    raise RunFolderError(f"{workdir}, whose {results.SETTINGS} is damaged")
   experiment = BY_NAME[name]
+  # JSON has no tuples.
+  read_back: dict[str, Any] = {
+    key: tuple(value) if isinstance(value, list) else value
+    for key, value in values.items()
+  }
   try:
-    # JSON has no tuples.
-    values: dict[str, Any] = {
-      key: tuple(value) if isinstance(value, list) else value
-      for key, value in content["settings"].items()
-    }
-    settings = type(experiment.settings)(**values)
-  except (TypeError, KeyError) as error:
+    settings = type(experiment.settings)(**read_back)
+    settings.check()
+  except (TypeError, SettingError) as error:
     raise RunFolderError(
-      f"{workdir} is of another version of {name}: {error}"
+      f"{workdir}, whose {results.SETTINGS} is damaged or of another version "
+      f"of {name}: {error}"
     ) from error
   return RunSettings(experiment, settings, tuple(seeds))

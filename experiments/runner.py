@@ -196,9 +196,18 @@ def _finish(
   recorder.finish(outcome.step)
   # A folder without it is of a run that has not finished.
   results.write_json(workdir / results.SUMMARY, summary)
+  complete(workdir)
+  return Run(run_results, summary)
+
+
+def complete(workdir: Path) -> None:
+  """Does what is left to do in the folder of a finished run.
+
+  Args:
+    workdir: the run folder, which has a summary.
+  """
   journal.drop_frames(workdir)
   report_page.write([workdir], workdir / results.REPORT)
-  return Run(run_results, summary)
 
 
 def find(parent: Path, run: RunSettings) -> tuple[Path, Results] | None:

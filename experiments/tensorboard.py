@@ -12,6 +12,14 @@ from experiments import plots_images, results
 from experiments.driver import Checkpoint, Log
 from gan_jax.types import Players
 
+LARGEST = 1e18
+"""In a histogram: tensorboardX's last bin ends near."""
+
+
+def _fits(values: np.ndarray) -> bool:
+  """Tells whether there is a bin for every value."""
+  return bool(np.isfinite(values).all() and np.abs(values).max() < LARGEST)
+
 
 class Board:
   """Writes what a training logs, and what it ends with.
@@ -50,7 +58,7 @@ class Board:
         if np.isfinite(value):
           self._writer.add_scalar(f"{name}/seed_{seed}", value, log.step)
     samples = (log.frame or {}).get("samples")
-    if samples is not None and np.isfinite(samples[0]).all():
+    if samples is not None and _fits(samples[0]):
       self._writer.add_histogram("samples", samples[0].ravel(), log.step)
       if samples.ndim == 5:
         page = plots_images.coloured(plots_images.mosaic(samples[0]))
@@ -63,7 +71,7 @@ class Board:
     ):
       for path, values in jax.tree.leaves_with_path(params):
         name = jax.tree_util.keystr(path, simple=True, separator="/")
-        if np.isfinite(values[0]).all():
+        if _fits(values[0]):
           self._writer.add_histogram(
             f"{player}/{name}", values[0].ravel(), checkpoint.step
           )

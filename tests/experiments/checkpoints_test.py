@@ -54,7 +54,9 @@ class CheckpointsTest(parameterized.TestCase):
     """Writes checkpoints of steps, each with a number of failed members."""
     with checkpoints.Writer(self.workdir, keeping, {"seeds": [1, 2]}) as writer:
       for step, num_failed in saved:
-        own = Checkpoint(step, make_progress(step), step, num_failed, step / 7)
+        own = Checkpoint(
+          step, make_progress(step), step, 2, num_failed, step / 7
+        )
         writer.save(own, num_failed, wall_seconds=step / 3)
 
   def load(self):
@@ -66,7 +68,7 @@ class CheckpointsTest(parameterized.TestCase):
     jax.tree.map(
       np.testing.assert_array_equal, checkpoint.progress, make_progress(20)
     )
-    self.assertEqual((checkpoint.step, *checkpoint[2:]), (20, 20, 1, 20 / 7))
+    self.assertEqual((checkpoint.step, *checkpoint[2:]), (20, 20, 2, 1, 20 / 7))
     self.assertEqual(description, {"seeds": [1, 2], "wall_seconds": 20 / 3})
 
   @parameterized.parameters(
@@ -114,8 +116,12 @@ class CheckpointsTest(parameterized.TestCase):
       RunFolderError, "no checkpoint of .* can be read .*step 30.*step 10"
     ):
       self.load()
-    checkpoints.discard_after(self.workdir, 20)
-    self.assertEqual(checkpoints.steps(self.workdir), [20, 10])
+
+  def test_later_and_damaged_ones_are_discarded(self):
+    self.write([(10, 0), (20, 0), (30, 0), (40, 0)])
+    self.damage(20, "one bit")
+    checkpoints.discard_after(self.workdir, 30)
+    self.assertEqual(checkpoints.steps(self.workdir), [30, 10])
 
   def test_what_was_being_written_does_not_count(self):
     self.write([(10, 0)])

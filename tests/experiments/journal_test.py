@@ -19,10 +19,14 @@ def make_logs():
   """Rows at steps 0, 5 and 10; the dear metric and the frame not in all."""
   # One third has no short decimal: it is to come back to the last bit.
   return [
-    Log(0, {"cost": np.array([1 / 3, 2.0]), "dear": np.zeros(2)}, (), frame(0)),
-    Log(5, {"cost": np.array([np.nan, np.inf])}, (), None),
-    Log(10, {"cost": np.array([5.0, 6.0]), "dear": np.ones(2)}, (), frame(10)),
+    Log(0, costs([1 / 3, 2.0]) | {"dear": np.zeros(2)}, (), frame(0)),
+    Log(5, costs([np.nan, np.inf]), (), None),
+    Log(10, costs([5.0, 6.0]) | {"dear": np.ones(2)}, (), frame(10)),
   ]
+
+
+def costs(values):
+  return {name: np.array(values) for name in sorted(journal.COSTS)}
 
 
 def frame(step):
@@ -81,15 +85,33 @@ class JournalTest(parameterized.TestCase):
 
   @parameterized.parameters(
     ("no row\n", "no row in line 1"),
-    ('{"step": 0, "seed": 7}\n', "one row for each seed from line 1"),
+    ('{"step": 0, "seed": 7}\n', "one whole row for each seed from line 1"),
     (
       '{"step": 0, "seed": 8}\n{"step": 0, "seed": 7}\n',
-      "one row for each seed from line 1",
+      "one whole row for each seed from line 1",
     ),
   )
   def test_what_is_damaged_is_refused(self, text, message):
     (self.workdir / results.METRICS).write_text(text)
     with self.assertRaisesRegex(RunFolderError, message):
+      journal.read(self.workdir, SEEDS, until=99)
+
+  def test_a_row_without_its_costs_is_refused(self):
+    path = self.workdir / results.METRICS
+    path.write_text(path.read_text().replace("discriminator_cost", "other", 1))
+    with self.assertRaisesRegex(RunFolderError, "one whole row"):
+      journal.read(self.workdir, SEEDS)
+
+  def test_rows_until_a_step_are_read(self):
+    path = self.workdir / results.METRICS
+    path.write_text(path.read_text() + '{"step": 15, "seed": 7}\n')
+    self.check(journal.read(self.workdir, SEEDS, until=5), self.logs[:2])
+    # Some rows of a last step are those of a run that was killed.
+    self.check(journal.read(self.workdir, SEEDS), self.logs)
+
+  def test_a_damaged_frame_is_refused(self):
+    (self.workdir / results.FRAMES / "0.npz").write_text("no arrays")
+    with self.assertRaisesRegex(RunFolderError, "0.npz is a damaged"):
       journal.read(self.workdir, SEEDS)
 
   def test_troubles_go_with_their_steps_and_other_events_stay(self):

@@ -135,9 +135,26 @@ class ReportTest(parameterized.TestCase):
       self.report(workdir, self.runs[1], f"--out={self.folder / 'c.html'}")
     )
     self.assertIn("2 runs compared", text)
+    self.assertIn("unfinished (step 2 of 6)", text)
+    self.assertIn(f"--resume --workdir={workdir}", text)
     (workdir / results.METRICS).unlink()
     _, text = self.read(self.report(workdir))
     self.assertIn("It has logged 0 of 6 steps", text)
+
+  def test_runs_of_one_name_are_told_apart(self):
+    other = self.folder / "elsewhere" / self.runs[0].name
+    shutil.copytree(self.runs[0], other)
+    out = self.folder / "same.html"
+    self.report(self.runs[0], other, f"--out={out}")
+    _, text = self.read(out)
+    self.assertIn(f"run {self.runs[0]} {other}", text)
+
+  def test_a_damaged_run_is_told(self):
+    other = self.folder / "damaged"
+    shutil.copytree(self.runs[0], other)
+    (other / results.SUMMARY).write_text("{}")
+    with self.assertRaisesRegex(RunFolderError, "is a damaged run"):
+      self.report(other)
 
   @parameterized.parameters(
     ([], UsageError, "name a run folder"),

@@ -222,15 +222,20 @@ class ResumptionTest(parameterized.TestCase):
     ("--batch_size=32", "--batch_size from 16 to 32"),
     ("--loss=hinge", "--loss from non_saturating to hinge"),
     ("--experiment=grid", "--experiment from ring to grid"),
-    ("--seed=5", "the seeds from 4 to 5 to 5 to 6"),
-    ("--num_seeds=3", "the seeds from 4 to 5 to 4 to 6"),
+    ("--seed=5", "they are 4 to 5, not 5 to 6"),
+    ("--num_seeds=3", "they are 4 to 5, not 4 to 6"),
     ("--steps=3", "--steps=3 is less than the .* steps that .* has taken"),
   )
   def test_another_run_is_refused(self, flag, message):
     self.refused(SettingError, message, flag)
 
   @parameterized.parameters(
-    (["--overwrite"], "choose one"), (["--workdir="], "needs --workdir")
+    (["--overwrite"], "choose one"),
+    (["--workdir="], "needs --workdir"),
+    (
+      ["--checkpoint_every=150", "--keep_checkpoint_every=200"],
+      "no multiple of --checkpoint_every=150",
+    ),
   )
   def test_flags_that_make_no_sense(self, flags, message):
     self.refused(UsageError, message, *flags)
@@ -289,14 +294,60 @@ class ResumptionTest(parameterized.TestCase):
     with workdirs.claim(self.workdir):
       self.refused(RunFolderError, "is being written to by process")
 
+  def test_lost_frames_are_refused(self):
+    shutil.rmtree(self.workdir / results.FRAMES)
+    self.refused(RunFolderError, "has 0 of the 3 frames .*--overwrite")
+
+  def test_a_damaged_old_checkpoint_does_no_harm(self):
+    *_, oldest = checkpoints.steps(self.workdir)
+    folder = self.workdir / results.CHECKPOINTS / str(oldest)
+    (folder / "metrics" / "metrics").write_text("junk")
+    self.assertEqual(self.resume(), 0)
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+
+  @parameterized.parameters(
+    ("settings", {"batch_size": "many"}, "damaged or of another version"),
+    ("settings", {"steps": -5}, "damaged or of another version"),
+    ("settings", 3, "settings.json is damaged"),
+    ("seeds", "abc", "settings.json is damaged"),
+    ("experiment", ["ring"], "not the run of a known experiment"),
+  )
+  def test_edited_settings_are_refused(self, name, value, message):
+    path = self.workdir / results.SETTINGS
+    content = json.loads(path.read_text())
+    if isinstance(value, dict):
+      content[name] |= value
+    else:
+      content[name] = value
+    path.write_text(json.dumps(content))
+    self.refused(RunFolderError, message)
+
+  def test_nothing_to_go_on_with_is_refused(self):
+    shutil.rmtree(self.workdir)
+    with self.assertRaisesRegex(UsageError, "no run in .* name its --exp"):
+      self.resume()
+    self.assertFalse(self.workdir.exists())
+
+  def test_a_page_that_was_not_written_is(self):
+    self.assertEqual(self.resume(), 0)
+    page = self.workdir / results.REPORT
+    text = page.read_text()
+    page.unlink()
+    self.assertEqual(self.resume(), 0)
+    self.assertEqual(page.read_text(), text)
+
   def test_decay_over_more_steps_is_told(self):
-    found = RUN._replace(
+    own = RUN._replace(
       settings=RUN.settings.replace(learning_rate_decay="cosine")
     )
-    resumption.changed(found, {"log_every": "2"}, None, None)
-    self.assertEmpty(self.stderr.getvalue())
-    resumption.changed(found, {"steps": "24"}, None, None)
+    self.workdir = self.workdir.with_name("falls")
+    self.stop_at(self.workdir, own, STOPS)
+    self.stderr.truncate(0)
+    self.assertEqual(self.resume("--steps=24"), 0)
     self.assertIn("falls over 24 steps instead of 12", self.stderr.getvalue())
+    self.stderr.truncate(0)
+    self.assertEqual(self.resume("--steps=24"), 0)
+    self.assertNotIn("falls", self.stderr.getvalue())
 
 
 class GuardedTest(parameterized.TestCase):
