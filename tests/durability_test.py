@@ -1,18 +1,17 @@
-"""A few killed runs; `make durability` kills many more."""
+"""A killed population; `make durability` kills many more runs."""
 
 import tempfile
 from pathlib import Path
 
-from absl.testing import absltest, parameterized
+from absl.testing import absltest
 
 from tests import durability
 
 
-class DurabilityTest(parameterized.TestCase):
-  @parameterized.parameters(*durability.GAMES)
-  def test_a_killed_run_ends_as_if_it_had_not_been(self, name):
+class DurabilityTest(absltest.TestCase):
+  def test_a_killed_run_ends_as_if_it_had_not_been(self):
     folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-    for trial in durability.survive(name, 1, folder):
+    for trial in durability.survive("ring", 1, folder):
       self.assertGreaterEqual(trial.num_kills, 1)
       self.assertEqual(trial.difference, "")
 
