@@ -23,7 +23,6 @@ from experiments import (
   journal,
   recorder,
   results,
-  resumption,
   run,
   runner,
   workdirs,
@@ -31,6 +30,7 @@ from experiments import (
 from experiments.command_line import UsageError
 from experiments.fields import SettingError
 from experiments.results import RunFolderError
+from gan_jax import training
 from tests.experiments import commands, trained_runs
 
 RUN = trained_runs.settings_of(
@@ -79,7 +79,7 @@ def content_of(workdir):
 
 def structure_of(own):
   problem = own.experiment.build(own.settings)
-  return resumption.training.structure(problem, len(own.seeds))
+  return training.structure(problem, len(own.seeds))
 
 
 class ResumptionTest(parameterized.TestCase):
@@ -449,7 +449,7 @@ class SignalTest(parameterized.TestCase):
     self.assertLen(checkpoints.steps(folder / "run"), 1)
 
 
-def mounted(folder, size, *options):
+def mounted(folder, size):
   """Mounts a small filesystem; False where that is not allowed."""
   done = subprocess.run(
     ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],

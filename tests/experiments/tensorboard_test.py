@@ -3,6 +3,7 @@
 import struct
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,6 +14,9 @@ from experiments import results, runner, workdirs
 from experiments.recorder import Recording
 from tests.experiments import trained_runs
 
+# Its classes are made when it is imported, which type checkers do not see.
+PROTO: Any = event_pb2
+
 
 def read(workdir):
   """Returns (tag, step) -> value of all event files, in order of writing."""
@@ -22,9 +26,7 @@ def read(workdir):
     while content:
       # Its length and a checksum of that, and a checksum at the end.
       (length,) = struct.unpack("<Q", content[:8])
-      event = event_pb2.Event.FromString(  # pyright: ignore[reportAttributeAccessIssue]
-        content[12 : 12 + length]
-      )
+      event = PROTO.Event.FromString(content[12 : 12 + length])
       found += [(own.tag, event.step, own) for own in event.summary.value]
       content = content[16 + length :]
   return found

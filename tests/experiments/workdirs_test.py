@@ -21,9 +21,7 @@ def create(workdir, overwrite=False):
 class RunFolderTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
-    folder = tempfile.TemporaryDirectory()
-    self.addCleanup(folder.cleanup)
-    self.parent = Path(folder.name)
+    self.parent = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
   def test_an_existing_run_is_kept_unless_overwritten(self):
     workdir = self.parent / "run"
