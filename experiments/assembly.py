@@ -25,6 +25,7 @@ from experiments.choices import (
   SPECTRAL,
   UPDATES,
 )
+from experiments.fields import is_on
 from experiments.settings import (
   MLPDiscriminatorSettings,
   MLPGeneratorSettings,
@@ -104,7 +105,7 @@ def mlp_discriminator(settings: MLPDiscriminatorSettings) -> MLP:
 
 def loss(settings: Settings) -> AdversarialLoss:
   """Makes the settings' loss."""
-  if settings.label_smoothing:
+  if is_on(settings.label_smoothing):
     return LABELLED_LOSSES[settings.loss](1.0 - settings.label_smoothing)
   return LOSSES[settings.loss]()
 
@@ -152,7 +153,7 @@ def game(
     The game.
   """
   augment = None
-  if settings.instance_noise:
+  if is_on(settings.instance_noise):
     decay = DECAYS[settings.instance_noise_decay]
     stddev = decay(settings.instance_noise, settings.steps)(step)
     augment = instance_noise(jnp.asarray(stddev))
@@ -167,7 +168,9 @@ def game(
     discriminator,
     own_loss or loss(settings),
     LATENT_PRIORS[settings.latent_prior](latent_dim),
-    discriminator_l2=settings.discriminator_l2 or None,
+    discriminator_l2=(
+      settings.discriminator_l2 if is_on(settings.discriminator_l2) else None
+    ),
     penalty=_penalty(settings, step),
     augment=augment,
     replay=replay,
@@ -212,7 +215,7 @@ def optimizers(settings: Settings) -> steps.Optimizers:
     settings.discriminator_beta1,
     settings.discriminator_beta2,
   )
-  if settings.weight_clipping:
+  if is_on(settings.weight_clipping):
     discriminator = optax.chain(
       discriminator, penalties.weight_clipping(settings.weight_clipping)
     )
@@ -290,7 +293,7 @@ def problem(
     )
   )
   uniform = settings.averaging == "uniform"
-  average = uniform or settings.generator_average > 0
+  average = uniform or is_on(settings.generator_average)
   if average:
     step = steps.averaged(
       step, steps.uniform_decay if uniform else settings.generator_average

@@ -337,6 +337,22 @@ def build(settings: ImageSettings) -> Problem:
   Raises:
     SettingError: if the images cannot be had.
   """
+  return builder(settings)(settings)
+
+
+def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
+  """Reads the images once, for games that differ in numbers alone.
+
+  Args:
+    settings: of one of the games.
+
+  Returns:
+    settings -> the problem, as `build` has it. Their fields that vary may be
+    traced; all others are those of `settings`.
+
+  Raises:
+    SettingError: if the images cannot be had.
+  """
   train = _read(settings, "train")
   conditional = settings.condition != "none"
   if conditional and train.labels is None:
@@ -346,19 +362,6 @@ def build(settings: ImageSettings) -> Problem:
     )
   class_names = train.class_names if conditional else ()
   num_classes = len(class_names)
-  players = networks(settings, num_classes)
-
-  def make_game(settings, step):
-    return assembly.game(
-      settings,
-      players.generator,
-      players.discriminator,
-      settings.latent_dim,
-      step,
-      num_classes=num_classes,
-    )
-
-  game = make_game(settings, jnp.int32(0))
   learnt = image_data.limited(train, settings.training_images)
   sampler = images.sampler(learnt, learnt.pixels.nbytes <= MEMORY_ON_DEVICE)
 
@@ -371,39 +374,55 @@ def build(settings: ImageSettings) -> Problem:
   real = jnp.asarray(train.pixels[chosen])
   measurement = _measurement(settings, train, real)
   data = {"train": sampler.data, **measurement.data}
-
-  def sample_classes(state, key, n):
-    """Draws n samples, of each class in turn where there are classes."""
-    if not conditional:
-      return game.sample(state.params, state.variables, key, n), None
-    labels = jnp.arange(n) % num_classes
-    return game.sample(state.params, state.variables, key, n, labels), labels
-
-  def measure(state, key, data):
-    samples, labels = sample_classes(state, key, settings.evaluation_samples)
-    return measurement.measure(samples, labels, data)
-
   columns = COLUMNS
   drawn = real[:NUM_DRAWN]
   if train.labels is not None and 0 < num_classes <= MAX_CLASS_COLUMNS:
     columns = num_classes
     drawn = jnp.asarray(train.pixels[_of_each_class(train.labels, num_classes)])
 
-  def snapshot(state, key):
-    samples, _ = sample_classes(state, key, len(drawn))
-    return {"samples": images.to_pixels(samples)}
+  def build_with_images(settings: ImageSettings) -> Problem:
+    players = networks(settings, num_classes)
 
-  return assembly.problem(
-    settings,
-    make_game,
-    assembly.Source(sample, data),
-    measure,
-    snapshot,
-    reference={"data_samples": drawn, "columns": jnp.int32(columns)},
-    measures_rarely=True,
-    protocol=measurement.protocol,
-    class_names=class_names,
-  )
+    def make_game(settings, step):
+      return assembly.game(
+        settings,
+        players.generator,
+        players.discriminator,
+        settings.latent_dim,
+        step,
+        num_classes=num_classes,
+      )
+
+    game = make_game(settings, jnp.int32(0))
+
+    def sample_classes(state, key, n):
+      """Draws n samples, of each class in turn where there are classes."""
+      if not conditional:
+        return game.sample(state.params, state.variables, key, n), None
+      labels = jnp.arange(n) % num_classes
+      return game.sample(state.params, state.variables, key, n, labels), labels
+
+    def measure(state, key, data):
+      samples, labels = sample_classes(state, key, settings.evaluation_samples)
+      return measurement.measure(samples, labels, data)
+
+    def snapshot(state, key):
+      samples, _ = sample_classes(state, key, len(drawn))
+      return {"samples": images.to_pixels(samples)}
+
+    return assembly.problem(
+      settings,
+      make_game,
+      assembly.Source(sample, data),
+      measure,
+      snapshot,
+      reference={"data_samples": drawn, "columns": jnp.int32(columns)},
+      measures_rarely=True,
+      protocol=measurement.protocol,
+      class_names=class_names,
+    )
+
+  return build_with_images
 
 
 def _of_each_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -459,6 +478,7 @@ EXPERIMENTS = (
     summary="convolutional networks on handwritten digits",
     settings=_DEFAULTS,
     build=build,
+    builder=builder,
     score=score,
     figures=FIGURES,
   ),
@@ -468,6 +488,7 @@ EXPERIMENTS = (
     summary="convolutional networks on pictures of clothes",
     settings=_DEFAULTS.replace(dataset="fashion_mnist"),
     build=build,
+    builder=builder,
     score=score,
     figures=FIGURES,
   ),
@@ -479,6 +500,7 @@ EXPERIMENTS = (
       dataset="cifar10", image_size=32, image_channels=3, depth=3
     ),
     build=build,
+    builder=builder,
     score=score,
     figures=FIGURES,
   ),
@@ -503,6 +525,7 @@ EXPERIMENTS = (
       steps=3000,
     ),
     build=build,
+    builder=builder,
     score=score,
     figures=FIGURES,
   ),
@@ -512,6 +535,7 @@ EXPERIMENTS = (
     summary="digits of a class that is asked for",
     settings=_DEFAULTS.replace(condition="projection"),
     build=build,
+    builder=builder,
     score=score,
     figures=FIGURES,
   ),

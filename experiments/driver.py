@@ -79,6 +79,21 @@ class Start(NamedTuple):
 BEGINNING = Start()
 
 
+class Variation(NamedTuple):
+  """Members that differ in more than their seeds.
+
+  Attributes:
+    roots: the seed that each member's keys are of, [members].
+    make_problem: values of one member -> its problem, as
+      `training.varied_population` has it.
+    values: a pytree of arrays [members, ...].
+  """
+
+  roots: Sequence[int]
+  make_problem: Callable[[Any], training.Problem]
+  values: Any
+
+
 class Outcome(NamedTuple):
   """A training that has finished, wholly failed or been stopped.
 
@@ -183,27 +198,42 @@ def train(
   devices: Sequence[Device],
   listener: Listener = NOBODY,
   start: Start = BEGINNING,
+  variation: Variation | None = None,
 ) -> Outcome:
   """Trains one member per seed.
 
   Args:
     problem: what to train.
-    seeds: of the members.
+    seeds: of the members; with a variation, numbers that name them.
     pace: how far, and what is done on the way.
     devices: where; members are divided among them.
     listener: who hears how it goes.
     start: where to go on.
+    variation: what the members differ in beside their seeds; all of them are
+      then drawn. None for nothing.
 
   Returns:
     The outcome.
   """
   # Devices hold equally many members; the last ones may be there to fill up.
   num_members = -(-len(seeds) // len(devices)) * len(devices)
-  num_drawn = min(len(seeds), MAX_DRAWN_MEMBERS)
-  population = training.population(problem, num_members, devices, num_drawn)
   filled = np.arange(num_members) % len(seeds)
+  if variation is None:
+    roots = seeds
+    num_drawn = min(len(seeds), MAX_DRAWN_MEMBERS)
+    population = training.population(problem, num_members, devices, num_drawn)
+  else:
+    roots = variation.roots
+    population = training.varied_population(
+      variation.make_problem,
+      jax.tree.map(lambda own: own[filled], variation.values),
+      num_members,
+      devices,
+      num_drawn=len(seeds),
+      data=problem.data,
+    )
   keys = jax.vmap(training.member_keys)(
-    jnp.asarray(np.asarray(seeds, np.uint32)[filled])
+    jnp.asarray(np.asarray(roots, np.uint32)[filled])
   )
   progress = population.init(keys)
   step, clock, logs, saved = 0, Clock(0.0), list(start.logs), -1
@@ -249,7 +279,7 @@ def train(
       jax.block_until_ready(progress)
     step = stop
     listener.on_chunk(step)
-  return _outcome(problem, seeds, step, logs, failures, clock, stopped)
+  return outcome(problem, seeds, step, logs, failures, clock.seconds, stopped)
 
 
 def _placed(
@@ -312,18 +342,32 @@ def _log(
   return progress, Log(step, metrics, failures, frame)
 
 
-def _outcome(
+def outcome(
   problem: training.Problem,
   seeds: Sequence[int],
   step: int,
   logs: Sequence[Log],
   failures: tuple[Failure, ...],
-  clock: Clock,
+  seconds: float,
   stopped: bool,
 ) -> Outcome:
-  """Puts the logs of a training side by side."""
+  """Puts the logs of a training side by side.
+
+  Args:
+    problem: that was trained.
+    seeds: of the members.
+    step: steps taken.
+    logs: at least one.
+    failures: all of them, since the last log too.
+    seconds: that the steps took.
+    stopped: whether it was told to stop before its end.
+
+  Returns:
+    The outcome.
+  """
   absent = np.full(len(seeds), np.nan)
   drawn = [(log.step, log.frame) for log in logs if log.frame is not None]
+  names = drawn[0][1] if drawn else ()
   return Outcome(
     step=step,
     steps=np.asarray([log.step for log in logs]),
@@ -336,10 +380,10 @@ def _outcome(
       "step": np.asarray([frame_step for frame_step, _ in drawn]),
       **{
         name: np.stack([frame[name] for _, frame in drawn], axis=1)
-        for name in drawn[0][1]
+        for name in names
       },
     },
     failures=failures,
-    steps_per_second=step / clock.seconds if clock.seconds else 0.0,
+    steps_per_second=step / seconds if seconds else 0.0,
     stopped=stopped,
   )

@@ -24,6 +24,8 @@ class Experiment(NamedTuple):
     score: results -> [num_seeds, num_logs] in [0, 1], NaN where a member had
       failed. It measures against a constant named in the experiment's file.
     figures: file name -> Results -> a figure (.png) or frames (.gif).
+    builder: settings -> `build` for settings that differ from them only in
+      fields that vary, with its data read once; None where `build` reads none.
   """
 
   name: str
@@ -33,3 +35,4 @@ class Experiment(NamedTuple):
   build: Callable[[Any], Problem]
   score: Callable[[Results], np.ndarray]
   figures: Mapping[str, Callable[[Results], Figure | Iterator[Image.Image]]]
+  builder: Callable[[Any], Callable[[Any], Problem]] | None = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from jax.core import Tracer
 
 
 class SettingError(ValueError):
@@ -22,6 +23,8 @@ def setting(
   maximum: float | None = None,
   above: float | None = None,
   below: float | None = None,
+  varies: bool = False,
+  zero_is_off: bool = False,
 ) -> Any:
   """Declares a field of a settings class.
 
@@ -34,6 +37,10 @@ def setting(
     maximum: greatest allowed number.
     above: a number that values must exceed.
     below: a number that values must stay under.
+    varies: whether it is a number that a compiled program takes as an argument,
+      so that members of one population may differ in it.
+    zero_is_off: whether 0 leaves something out of the program, which is then
+      another one.
 
   Returns:
     The dataclass field.
@@ -47,8 +54,19 @@ def setting(
       "maximum": maximum,
       "above": above,
       "below": below,
+      "varies": varies,
+      "zero_is_off": zero_is_off,
     },
   )
+
+
+def is_on(value: Any) -> bool:
+  """Tells whether a number that 0 turns off is on.
+
+  Args:
+    value: a number; one that is traced stands for numbers that are not 0.
+  """
+  return isinstance(value, Tracer) or value != 0
 
 
 _KINDS = {

@@ -34,7 +34,7 @@ class MixtureSettings(MLPGeneratorSettings):
   """Adds the noise of the data's modes."""
 
   mode_stddev: float = setting(
-    0.05, "standard deviation of the data about its modes", above=0
+    0.05, "standard deviation of the data about its modes", above=0, varies=True
   )
 
 
@@ -45,7 +45,7 @@ class RingSettings(MixtureSettings):
   num_modes: int = setting(
     RING_MODES, "modes on the ring", minimum=1, maximum=1000
   )
-  radius: float = setting(1.0, "radius of the ring", above=0)
+  radius: float = setting(1.0, "radius of the ring", above=0, varies=True)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -55,7 +55,9 @@ class GridSettings(MixtureSettings):
   grid_side: int = setting(
     5, "modes along a side of the grid", minimum=1, maximum=50
   )
-  spacing: float = setting(2.0, "distance between neighbouring modes", above=0)
+  spacing: float = setting(
+    2.0, "distance between neighbouring modes", above=0, varies=True
+  )
 
 
 T = TypeVar("T", bound=MixtureSettings)

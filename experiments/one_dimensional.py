@@ -32,15 +32,21 @@ class OneDimensionalSettings(MLPDiscriminatorSettings):
   """Adds data on the line: a normal distribution, or a mixture of them."""
 
   input_mean: tuple[float, ...] = setting(
-    (0.0,), "mean of each mode of the data"
+    (0.0,),
+    "mean of each mode of the data",
+    varies=True,
   )
   input_stddev: tuple[float, ...] = setting(
-    (1.0,), "standard deviation of each mode, or one for all", above=0
+    (1.0,),
+    "standard deviation of each mode, or one for all",
+    above=0,
+    varies=True,
   )
   input_weight: tuple[float, ...] = setting(
     (1.0,),
     "relative weight of each mode, or one for all: they weigh the same",
     above=0,
+    varies=True,
   )
   published_networks: bool = setting(
     False,

@@ -21,12 +21,14 @@ class Pace(NamedTuple):
     measure_every: steps between measurements of the problem's dear metrics: at
       the first row of metrics, the last, and the next after so many steps.
     checkpoint_every: steps between checkpoints; 0 for `SECONDS_PER_CHECKPOINT`.
+    max_frames: about how many evaluations have a frame; 1 is the last alone.
   """
 
   num_steps: int
   log_every: int
   measure_every: int
   checkpoint_every: int = 0
+  max_frames: int = MAX_FRAMES
 
   def logs(self, step: int) -> bool:
     """Tells whether a step is evaluated."""
@@ -40,8 +42,10 @@ class Pace(NamedTuple):
 
   def draws(self, step: int) -> bool:
     """Tells whether the evaluation of a step has a frame."""
+    if self.max_frames == 1:
+      return step == self.num_steps
     num_logs = -(-self.num_steps // self.log_every) + 1
-    frame_every = self.log_every * -(-num_logs // MAX_FRAMES)
+    frame_every = self.log_every * -(-num_logs // self.max_frames)
     return step % frame_every == 0 or step == self.num_steps
 
   def saves(self, step: int, seconds: float) -> bool:

@@ -2,13 +2,13 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from experiments import checkpoints, console, journal
 from experiments.driver import Checkpoint, Listener, Log, Start
-from experiments.guard import Guard
+from experiments.guard import Guard, Trouble
 from experiments.run_settings import RunSettings
 from experiments.tensorboard import Board
 
@@ -33,12 +33,61 @@ class Recording(NamedTuple):
 DEFAULT_RECORDING = Recording()
 
 
-class Recorder:
-  """Hears a training and writes to its run folder.
+class Record:
+  """Writes down the rows, the events and the troubles of one run.
 
   Attributes:
     workdir: the run folder.
+    guard: what it has shown.
   """
+
+  def __init__(
+    self,
+    workdir: Path,
+    seeds: Sequence[int],
+    logs: Iterable[Log],
+    seconds_before: float,
+  ):
+    """Prepares to write.
+
+    Args:
+      workdir: the run folder.
+      seeds: of the run.
+      logs: that are written already.
+      seconds_before: that the run took until there.
+    """
+    self.workdir = workdir
+    self.guard = Guard(seeds)
+    for log in logs:
+      self.guard.observe(log)
+    self._began = time.perf_counter() - seconds_before
+
+  def wall_seconds(self) -> float:
+    """Returns how long the run has taken, without what was lost."""
+    return time.perf_counter() - self._began
+
+  def event(self, kind: str, step: int, message: str) -> None:
+    """Writes an event of the whole run."""
+    journal.append_event(self.workdir, kind, step, message)
+
+  def log(self, log: Log) -> tuple[Trouble, ...]:
+    """Writes a row of metrics for each seed; returns and writes troubles."""
+    journal.append(self.workdir, self.guard.seeds, log)
+    troubles = self.guard.observe(log)
+    for step, seed, kind, message in troubles:
+      journal.append_event(self.workdir, kind, step, message, seed)
+    return troubles
+
+  def num_troubled(self, num_failed: int) -> int:
+    """Counts the members that are in trouble, or have failed since a row."""
+    return max(num_failed, int(self.guard.troubled.sum()))
+
+  def finish(self, step: int) -> None:
+    """Writes the rest, when the run's figures are there."""
+
+
+class Recorder(Record):
+  """Hears a training and writes to its run folder."""
 
   def __init__(
     self,
@@ -59,13 +108,9 @@ class Recorder:
       start: where the training goes on.
       seconds_before: that it took until there.
     """
-    self.workdir = workdir
+    super().__init__(workdir, run.seeds, start.logs, seconds_before)
     self._run = run
     self._recording = recording
-    self._began = time.perf_counter() - seconds_before
-    self._guard = Guard(run.seeds)
-    for log in start.logs:
-      self._guard.observe(log)
     self._first_step = start.checkpoint.step if start.checkpoint else 0
     self._description = description
     self._contexts = contextlib.ExitStack()
@@ -95,14 +140,6 @@ class Recorder:
   def __exit__(self, *exception: Any) -> None:
     self._contexts.__exit__(*exception)
 
-  def wall_seconds(self) -> float:
-    """Returns how long the run has taken, without what was lost."""
-    return time.perf_counter() - self._began
-
-  def event(self, kind: str, step: int, message: str) -> None:
-    """Writes an event of the whole run."""
-    journal.append_event(self.workdir, kind, step, message)
-
   def listener(self, should_stop: Callable[[], bool]) -> Listener:
     """Returns what hears the training.
 
@@ -117,26 +154,24 @@ class Recorder:
     )
 
   def _gives_up(self) -> bool:
-    lost = bool(self._guard.troubled.all())
+    lost = bool(self.guard.troubled.all())
     return lost and self._recording.stops_on_failure
 
   def _log(self, log: Log) -> None:
-    journal.append(self.workdir, self._run.seeds, log)
-    troubles = self._guard.observe(log)
-    for step, seed, kind, message in troubles:
-      journal.append_event(self.workdir, kind, step, message, seed)
-    self._progress.log(log, troubles)
+    self._progress.log(log, self.log(log))
     if self._board:
       self._board.log(log)
 
   def _checkpoint(self, checkpoint: Checkpoint) -> None:
-    troubled = max(checkpoint.num_failed, int(self._guard.troubled.sum()))
-    self._writer.save(checkpoint, troubled, self.wall_seconds())
+    self._writer.save(
+      checkpoint,
+      self.num_troubled(checkpoint.num_failed),
+      self.wall_seconds(),
+    )
     if self._board:
       self._board.checkpoint(checkpoint)
 
   def finish(self, step: int) -> None:
-    """Writes the rest, when the run's figures are there."""
     self._writer.wait()
     if self._board:
       self._board.finish(step)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from experiments import checkpoints, console, driver, journal
-from experiments.driver import BEGINNING, Start
+from experiments.driver import BEGINNING, Checkpoint, Failure, Log, Start
 from experiments.fields import SettingError, fields_of
 from experiments.results import RunFolderError
 from experiments.run_settings import RunSettings
@@ -137,7 +137,7 @@ def start(
   structure = training.structure(problem, len(run.seeds))
   checkpoint, found = checkpoints.load_newest(workdir, structure, device)
   wall_seconds = found.pop("wall_seconds")
-  _refuse_others(workdir, found, description(run, problem))
+  refuse_others(workdir, found, description(run, problem))
   if checkpoint.step > run.settings.steps:
     raise SettingError(
       f"--steps={run.settings.steps} is less than the {checkpoint.step:,} "
@@ -145,7 +145,32 @@ def start(
     )
   # Nothing is removed before all that is needed has been found.
   journal.restore_frames(workdir, problem.reference)
-  logs = journal.read(workdir, run.seeds, until=checkpoint.step)
+  logs = logs_until(workdir, run.seeds, checkpoint)
+  checkpoints.discard_after(workdir, checkpoint.step)
+  journal.cut(workdir, checkpoint.step)
+  _tell_of_jumps(found["settings"]["steps"], run.settings)
+  failures = driver.failures_of(checkpoint.progress.failed_at, run.seeds)
+  logs = with_failures(logs, failures, run.seeds)
+  return Start(checkpoint, logs), wall_seconds
+
+
+def logs_until(
+  workdir: Path, seeds: Sequence[int], checkpoint: Checkpoint
+) -> tuple[Log, ...]:
+  """Reads what a run logged until a checkpoint, all of it.
+
+  Args:
+    workdir: the run folder.
+    seeds: of the run.
+    checkpoint: that says how much that is.
+
+  Returns:
+    The logs, without failures.
+
+  Raises:
+    RunFolderError: if something is missing.
+  """
+  logs = journal.read(workdir, seeds, until=checkpoint.step)
   num_frames = sum(log.frame is not None for log in logs)
   for what, number, wanted in (
     ("rows of metrics", len(logs), checkpoint.num_logs),
@@ -156,34 +181,44 @@ def start(
         f"{workdir} has {number} of the {wanted} {what} that were logged until "
         f"step {checkpoint.step:,}; --overwrite begins the run anew"
       )
-  checkpoints.discard_after(workdir, checkpoint.step)
-  journal.cut(workdir, checkpoint.step)
-  _tell_of_jumps(found["settings"]["steps"], run.settings)
-  failures = driver.failures_of(checkpoint.progress.failed_at, run.seeds)
-  return (
-    Start(
-      checkpoint,
-      tuple(
-        log._replace(
-          failures=tuple(
-            failure
-            for failure in failures
-            if np.isnan(
-              log.metrics["generator_cost"][run.seeds.index(failure.seed)]
-            )
-          )
-        )
-        for log in logs
-      ),
-    ),
-    wall_seconds,
+  return logs
+
+
+def with_failures(
+  logs: Sequence[Log], failures: Sequence[Failure], seeds: Sequence[int]
+) -> tuple[Log, ...]:
+  """Adds to each log the members that had failed by then: they have no costs.
+
+  Args:
+    logs: without failures.
+    failures: all there are.
+    seeds: of the members, in the order of the logs' metrics.
+
+  Returns:
+    The logs.
+  """
+  return tuple(
+    log._replace(
+      failures=tuple(
+        failure
+        for failure in failures
+        if np.isnan(log.metrics["generator_cost"][seeds.index(failure.seed)])
+      )
+    )
+    for log in logs
   )
 
 
-def _refuse_others(
+def refuse_others(
   workdir: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> None:
-  """Raises RunFolderError for a checkpoint of something else."""
+  """Raises RunFolderError for a checkpoint of something else.
+
+  Args:
+    workdir: the folder that it is in.
+    found: what it says it belongs to.
+    wanted: what `description` says of the run.
+  """
   for name in ("experiment", "seeds"):
     if found.get(name) != wanted[name]:
       raise RunFolderError(

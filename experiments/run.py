@@ -151,18 +151,8 @@ def _chosen(line: CommandLine[RunOptions]) -> RunSettings:
   command_line.refuse_foreign(line.settings, experiment)
   settings = with_values(experiment.settings, line.settings)
   return RunSettings(
-    experiment, settings, _seeds(options.seed, options.num_seeds)
+    experiment, settings, run_settings.seeds(options.seed, options.num_seeds)
   )
-
-
-def _seeds(first: int, count: int) -> tuple[int, ...]:
-  """Lists the seeds first, first + 1, ..."""
-  if first + count > 2**32:
-    raise UsageError(
-      f"--seed={first} with --num_seeds={count} leaves the range of seeds, 0 "
-      f"to {2**32 - 1}"
-    )
-  return tuple(range(first, first + count))
 
 
 def _check_intervals(options: RunOptions) -> None:
@@ -197,7 +187,7 @@ def _resumed(line: CommandLine[RunOptions]) -> RunSettings:
   options, named = line.options, line.named
   found = run_settings.read(Path(options.workdir))
   command_line.refuse_foreign(line.settings, found.experiment)
-  seeds = _seeds(
+  seeds = run_settings.seeds(
     options.seed if "seed" in named else found.seeds[0],
     options.num_seeds if "num_seeds" in named else len(found.seeds),
   )
@@ -223,7 +213,7 @@ def _claimed(options: RunOptions, resumes: bool, name: str) -> Iterator[Path]:
 
 def _is_finished(workdir: Path, chosen: RunSettings) -> bool:
   """Tells whether a run has taken all of its steps."""
-  if not (workdir / results.SUMMARY).exists():
+  if not runner.is_finished(workdir):
     return False
   summary = results.read_json(workdir / results.SUMMARY)
   all_failed = len(summary.get("failures", ())) == len(chosen.seeds)

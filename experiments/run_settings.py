@@ -1,6 +1,8 @@
 """What run a folder is of: its experiment, settings and seeds."""
 
+import dataclasses
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,10 +37,39 @@ class RunSettings(NamedTuple):
     return " ".join(["python -m experiments.run", *map(shlex.quote, flags)])
 
 
+def seeds(first: int, count: int) -> tuple[int, ...]:
+  """Lists the seeds first, first + 1, ...; raises SettingError beyond 2^32."""
+  if first + count > 2**32:
+    raise SettingError(
+      f"--seed={first} with --num_seeds={count} leaves the range of seeds, 0 "
+      f"to {2**32 - 1}"
+    )
+  return tuple(range(first, first + count))
+
+
 def resume_command(workdir: Path) -> str:
   """Writes the command that goes on with a run."""
   folder = shlex.quote(str(workdir))
   return f"python -m experiments.run --resume --workdir={folder}"
+
+
+def write(workdir: Path, run: RunSettings, machine: Mapping[str, Any]) -> None:
+  """Writes what run a folder is of.
+
+  Args:
+    workdir: the run folder.
+    run: its experiment, settings and seeds.
+    machine: what `environment.describe` says.
+  """
+  results.write_json(
+    workdir / results.SETTINGS,
+    {
+      "experiment": run.experiment.name,
+      "settings": dataclasses.asdict(run.settings),
+      "seeds": list(run.seeds),
+      **machine,
+    },
+  )
 
 
 def read(workdir: Path) -> RunSettings:

@@ -18,10 +18,16 @@ from experiments import (
   report_page,
   results,
   resumption,
+  run_settings,
 )
 from experiments.fields import SettingError
 from experiments.pace import Pace
-from experiments.recorder import DEFAULT_RECORDING, Recorder, Recording
+from experiments.recorder import (
+  DEFAULT_RECORDING,
+  Record,
+  Recorder,
+  Recording,
+)
 from experiments.results import Results
 from experiments.run_settings import RunSettings
 from gan_jax import training
@@ -53,23 +59,41 @@ def prepare(run: RunSettings, devices: Sequence[Device]) -> training.Problem:
     SettingError: if the members' states do not fit.
   """
   problem, num_seeds = run.experiment.build(run.settings), len(run.seeds)
+  if num_seeds > fitting_members(problem, devices):
+    on_cores = devices[0].platform == "cpu"
+    members = num_seeds if on_cores else -(-num_seeds // len(devices))
+    raise SettingError(
+      f"{num_seeds} {'seed takes' if num_seeds == 1 else 'seeds take'} "
+      f"{_member_bytes(problem) * members / 2**30:,.1f} GiB of memory, and "
+      f"there {'are' if on_cores else 'are, on each device,'} "
+      f"{environment.memory(devices[0]) / 2**30:,.1f}; give fewer seeds, "
+      "smaller networks or a smaller --replay_size"
+    )
+  return problem
+
+
+def _member_bytes(problem: training.Problem) -> int:
+  """Returns the bytes of one member's states."""
   state = jax.eval_shape(problem.init, jax.random.key(0))
-  of_member = STATES_IN_MEMORY * sum(
+  return STATES_IN_MEMORY * sum(
     math.prod(leaf.shape) * leaf.dtype.itemsize
     for leaf in jax.tree.leaves(state)
   )
-  on_cores = devices[0].platform == "cpu"
-  members = num_seeds if on_cores else -(-num_seeds // len(devices))
-  available = environment.memory(devices[0])
-  if of_member * members > available:
-    raise SettingError(
-      f"{num_seeds} {'seed takes' if num_seeds == 1 else 'seeds take'} "
-      f"{of_member * members / 2**30:,.1f} GiB of memory, and there "
-      f"{'are' if on_cores else 'are, on each device,'} "
-      f"{available / 2**30:,.1f}; give fewer seeds, smaller networks or a "
-      "smaller --replay_size"
-    )
-  return problem
+
+
+def fitting_members(
+  problem: training.Problem, devices: Sequence[Device], share: float = 1.0
+) -> int:
+  """Returns how many members' states fit into memory.
+
+  Args:
+    problem: that they train.
+    devices: among which they are divided; cores share one memory.
+    share: of the memory that they may take.
+  """
+  available = int(share * environment.memory(devices[0]))
+  on_each = available // _member_bytes(problem)
+  return on_each if devices[0].platform == "cpu" else on_each * len(devices)
 
 
 def train(
@@ -100,21 +124,13 @@ def train(
     RunFolderError: if the run that is there cannot be gone on with.
     OSError: if something cannot be written.
   """
-  experiment, settings, seeds = run
+  settings, seeds = run.settings, run.seeds
   machine = environment.describe(devices)
   start, seconds_before = driver.BEGINNING, 0.0
   if resumes:
     start, seconds_before = resumption.start(workdir, run, problem, devices[0])
   (workdir / results.SUMMARY).unlink(missing_ok=True)
-  results.write_json(
-    workdir / results.SETTINGS,
-    {
-      "experiment": experiment.name,
-      "settings": dataclasses.asdict(settings),
-      "seeds": list(seeds),
-      **machine,
-    },
-  )
+  run_settings.write(workdir, run, machine)
   description = resumption.description(run, problem)
   with Recorder(
     workdir, run, description, recording, start, seconds_before
@@ -140,19 +156,35 @@ def train(
     if outcome.stopped and should_stop():
       recorder.event("stopped", outcome.step, "was told to")
       return None
-    return _finish(run, problem, outcome, machine, recorder)
+    return finish(run, problem, outcome, machine, recorder)
 
 
-def _finish(
+def finish(
   run: RunSettings,
   problem: training.Problem,
   outcome: driver.Outcome,
   machine: Mapping[str, Any],
-  recorder: Recorder,
+  record: Record,
+  draws: bool = True,
 ) -> Run:
-  """Writes what a training has come to."""
+  """Writes what a training has come to.
+
+  Args:
+    run: what was trained.
+    problem: that it makes.
+    outcome: of the training.
+    machine: what `environment.describe` says.
+    record: that it was written down in.
+    draws: whether the pictures and the animation are drawn.
+
+  Returns:
+    The run.
+
+  Raises:
+    OSError: if something cannot be written.
+  """
   experiment, settings, seeds = run
-  workdir = recorder.workdir
+  workdir = record.workdir
   run_results = Results(
     experiment.name,
     dataclasses.asdict(settings),
@@ -164,10 +196,11 @@ def _finish(
   )
   with results.replacing(workdir / results.SNAPSHOTS) as partial:
     np.savez_compressed(partial, allow_pickle=False, **outcome.snapshots)
-  results.write_figures(
-    workdir,
-    {name: draw(run_results) for name, draw in experiment.figures.items()},
-  )
+  if draws:
+    results.write_figures(
+      workdir,
+      {name: draw(run_results) for name, draw in experiment.figures.items()},
+    )
   score = np.array(experiment.score(run_results))
   # A seed that failed has no metrics at its end, and no score: that is 0.
   failed = np.isin(seeds, [failure.seed for failure in outcome.failures])
@@ -178,7 +211,7 @@ def _finish(
     "seeds": list(seeds),
     "steps": outcome.step,
     "steps_per_second": outcome.steps_per_second,
-    "wall_seconds": recorder.wall_seconds(),
+    "wall_seconds": record.wall_seconds(),
     "device": machine["device"],
     "versions": machine["versions"],
     **({"protocol": dict(problem.protocol)} if problem.protocol else {}),
@@ -186,18 +219,23 @@ def _finish(
     "failures": [failure._asdict() for failure in outcome.failures],
   }
   lost = outcome.stopped or len(outcome.failures) == len(seeds)
-  recorder.event(
+  record.event(
     "ended",
     outcome.step,
     "every seed has failed or is in trouble"
     if lost
     else f"after {summary['wall_seconds']:,.1f} s",
   )
-  recorder.finish(outcome.step)
+  record.finish(outcome.step)
   # A folder without it is of a run that has not finished.
   results.write_json(workdir / results.SUMMARY, summary)
   complete(workdir)
   return Run(run_results, summary)
+
+
+def is_finished(workdir: Path) -> bool:
+  """Tells whether a run has come to an end, of which it wrote the summary."""
+  return (workdir / results.SUMMARY).exists()
 
 
 def complete(workdir: Path) -> None:

@@ -26,13 +26,22 @@ class Settings:
     1, "generator steps in one step (alternating)", minimum=1, maximum=1000
   )
   consensus_weight: float = setting(
-    10.0, "weight of the squared gradient norm (consensus)", minimum=0
+    10.0,
+    "weight of the squared gradient norm (consensus)",
+    minimum=0,
+    varies=True,
   )
   adjustment_weight: float = setting(
-    1.0, "weight of the symplectic gradient adjustment", minimum=0
+    1.0,
+    "weight of the symplectic gradient adjustment",
+    minimum=0,
+    varies=True,
   )
   runge_kutta_step_size: float = setting(
-    0.01, "how far runge_kutta_4 looks ahead, in time of the flow", above=0
+    0.01,
+    "how far runge_kutta_4 looks ahead, in time of the flow",
+    above=0,
+    varies=True,
   )
   unrolled_steps: int = setting(
     5,
@@ -44,10 +53,16 @@ class Settings:
     "adam", "optimizer of both players", choices=choices.OPTIMIZERS
   )
   generator_learning_rate: float = setting(
-    1e-3, "learning rate of the generator", above=0
+    1e-3,
+    "learning rate of the generator",
+    above=0,
+    varies=True,
   )
   discriminator_learning_rate: float = setting(
-    1e-3, "learning rate of the discriminator", above=0
+    1e-3,
+    "learning rate of the discriminator",
+    above=0,
+    varies=True,
   )
   learning_rate_decay: str = setting(
     "none",
@@ -55,19 +70,32 @@ class Settings:
     choices=choices.DECAYS,
   )
   generator_beta1: float = setting(
-    0.9, "decay of the generator's mean gradient (adam)", minimum=0, below=1
+    0.9,
+    "decay of the generator's mean gradient (adam)",
+    minimum=0,
+    below=1,
+    varies=True,
   )
   generator_beta2: float = setting(
     0.999,
     "decay of the generator's mean squared gradient (adam, rmsprop)",
     minimum=0,
     below=1,
+    varies=True,
   )
   discriminator_beta1: float = setting(
-    0.9, "as generator_beta1, for the discriminator", minimum=0, below=1
+    0.9,
+    "as generator_beta1, for the discriminator",
+    minimum=0,
+    below=1,
+    varies=True,
   )
   discriminator_beta2: float = setting(
-    0.999, "as generator_beta2, for the discriminator", minimum=0, below=1
+    0.999,
+    "as generator_beta2, for the discriminator",
+    minimum=0,
+    below=1,
+    varies=True,
   )
   steps: int = setting(2000, "training steps", minimum=1, maximum=10**9)
   batch_size: int = setting(
@@ -87,7 +115,11 @@ class Settings:
     choices=(*choices.NORMALIZATIONS, choices.SPECTRAL),
   )
   discriminator_l2: float = setting(
-    0.0, "w in w/2 sum(kernel^2), added to the discriminator's cost", minimum=0
+    0.0,
+    "w in w/2 sum(kernel^2), added to the discriminator's cost",
+    minimum=0,
+    varies=True,
+    zero_is_off=True,
   )
   penalty: tuple[str, ...] = setting(
     (),
@@ -95,10 +127,16 @@ class Settings:
     choices=choices.PENALTIES,
   )
   penalty_weight: tuple[float, ...] = setting(
-    (1.0,), "weight of each penalty, or one for all", minimum=0
+    (1.0,),
+    "weight of each penalty, or one for all",
+    minimum=0,
+    varies=True,
   )
   penalty_target: float = setting(
-    1.0, "slope that costs nothing (the gradient penalties, dragan)", minimum=0
+    1.0,
+    "slope that costs nothing (the gradient penalties, dragan)",
+    minimum=0,
+    varies=True,
   )
   penalty_every: int = setting(
     1,
@@ -110,17 +148,22 @@ class Settings:
     0.1,
     "standard deviation of the noise that should not matter (consistency)",
     above=0,
+    varies=True,
   )
   weight_clipping: float = setting(
     0.0,
     "size that no parameter of the discriminator exceeds after an update; 0 is "
     "no limit",
     minimum=0,
+    varies=True,
+    zero_is_off=True,
   )
   instance_noise: float = setting(
     0.0,
     "standard deviation of noise on all that the discriminator sees",
     minimum=0,
+    varies=True,
+    zero_is_off=True,
   )
   instance_noise_decay: str = setting(
     "linear",
@@ -128,7 +171,12 @@ class Settings:
     choices=choices.DECAYS,
   )
   label_smoothing: float = setting(
-    0.0, "how far below 1 data is labelled, one-sided", minimum=0, below=1
+    0.0,
+    "how far below 1 data is labelled, one-sided",
+    minimum=0,
+    below=1,
+    varies=True,
+    zero_is_off=True,
   )
   packing: int = setting(
     1, "samples that the discriminator judges at once", minimum=1, maximum=64
@@ -159,7 +207,12 @@ class Settings:
     choices=choices.AVERAGINGS,
   )
   generator_average: float = setting(
-    0.0, "decay of the exponential average; 0 is no average", minimum=0, below=1
+    0.0,
+    "decay of the exponential average; 0 is no average",
+    minimum=0,
+    below=1,
+    varies=True,
+    zero_is_off=True,
   )
   evaluation_samples: int = setting(
     2500, "samples in an evaluation", minimum=2, maximum=10**6
@@ -314,8 +367,9 @@ class MLPDiscriminatorSettings(Settings):
     1.0,
     "standard deviation of (truncated) normal kernels; else a factor",
     above=0,
+    varies=True,
   )
-  initial_bias: float = setting(0.0, "what biases start at")
+  initial_bias: float = setting(0.0, "what biases start at", varies=True)
 
   def mixes_samples(self) -> bool:
     return super().mixes_samples() or not self.judges_lone_samples()
@@ -366,7 +420,10 @@ class MLPGeneratorSettings(MLPDiscriminatorSettings):
     choices=choices.LATENT_JOINS,
   )
   latent_join_scale: float = setting(
-    0.1, "of the noise that is added or multiplied", above=0
+    0.1,
+    "of the noise that is added or multiplied",
+    above=0,
+    varies=True,
   )
 
   def check(self, given: Iterable[str] = ()) -> None:

@@ -1,0 +1,256 @@
+"""Trains a grid of settings: `python -m experiments.sweep --grid='a=1,2'`."""
+
+import dataclasses
+import math
+from pathlib import Path
+
+from experiments import (
+  command_line,
+  console,
+  environment,
+  interruption,
+  run_settings,
+)
+from experiments.command_line import CommandLine, UsageError
+from experiments.fields import SettingError, setting, unknown
+from experiments.registry import BY_NAME, EXPERIMENTS
+from experiments.run_settings import RunSettings
+from experiments.settings import with_values
+from experiments.sweeps import display, folders, grids, outcome, workers
+from experiments.sweeps import plan as plans
+from experiments.sweeps.engines import ENGINES
+from experiments.sweeps.engines.engine import EngineOptions
+from experiments.sweeps.plan import Plan
+
+USAGE = """\
+python -m experiments.sweep --experiment=NAME --grid='SETTING=VALUE,...;...'
+  [--random='SETTING=log:LOW:HIGH;...' --trials=N] [--SETTING=VALUE ...]
+
+Trains an experiment with every combination of values, each for all seeds, and
+ranks them by the mean of their final scores. Combinations that differ only in
+numbers train in one compiled program. The same command, or
+--workdir=DIR alone, goes on with what is missing."""
+
+MANY_TRIALS = 10_000
+FAILED_EXIT_CODE = 1
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class SweepOptions:
+  """The flags of this command that are no settings of an experiment."""
+
+  experiment: str = setting("normal", "what to train")
+  grid: str = setting(
+    "",
+    "settings and their values, 'a=1,2;b=x,y': every combination is a trial; a "
+    "value with commas stands in parentheses",
+  )
+  random: str = setting(
+    "",
+    "settings to draw, 'a=log:1e-5:1e-2;b=uniform:0:1;c=x,y'; each draw is "
+    "combined with all of the grid",
+  )
+  trials: int = setting(0, "how often --random draws", minimum=0, maximum=10**7)
+  seed: int = setting(
+    0,
+    "seed of each trial's first member, and of the draws",
+    minimum=0,
+    maximum=2**32 - 1,
+  )
+  num_seeds: int = setting(
+    1, "members of each trial: seed, seed + 1, ...", minimum=1, maximum=65536
+  )
+  workdir: str = setting(
+    "", "folder of the sweep; the next free runs/sweep-NAME-NNN if not named"
+  )
+  overwrite: bool = setting(False, "replace a sweep that is there")
+  dry_run: bool = setting(
+    False, "print trials, programs and about how long they take; write nothing"
+  )
+  yes: bool = setting(False, f"allow more than {MANY_TRIALS:,} trials")
+  skip_invalid: bool = setting(
+    False, "leave out combinations that make no sense, instead of refusing"
+  )
+  engine: str = setting("local", "where programs train", choices=tuple(ENGINES))
+  address: str = setting(
+    "",
+    "of a Ray cluster (ray); auto is one that runs, and nothing starts one "
+    "on this machine",
+  )
+  max_parallel: int = setting(
+    0, "programs that train at a time; 0 is as many as there is room", minimum=0
+  )
+  max_members: int = setting(
+    0,
+    "seeds of trials in one program; 0 is all that differ only in numbers, as "
+    "many at a time as fit into memory",
+    minimum=0,
+  )
+  pictures: bool = setting(
+    False, "draw every trial's pictures and animation, as experiments.run does"
+  )
+  checkpoint_every: int = setting(
+    0, "steps between checkpoints; 0 is about one a minute", minimum=0
+  )
+  platform: str = setting(
+    "auto",
+    "where to train; auto is JAX's first choice",
+    choices=environment.PLATFORMS,
+  )
+  program: int = setting(
+    -1,
+    "train this program of the plan in --workdir alone, and rank nothing: for "
+    "schedulers; -1 is all of them",
+    minimum=-1,
+  )
+  started_by: int = setting(
+    0, "process whose end stops a --program; 0 is none", minimum=0
+  )
+
+
+def run(argv: list[str]) -> int:
+  """Runs the command and returns its exit code."""
+  line = command_line.read(argv, SweepOptions, EXPERIMENTS, USAGE)
+  options = line.options
+  if options.program >= 0:
+    return _train_program(line)
+  plan, resumes = _plan(line)
+  engine = ENGINES[options.engine]
+  engine_options = EngineOptions(
+    platform=options.platform,
+    address=options.address,
+    max_parallel=options.max_parallel,
+    checkpoint_every=options.checkpoint_every,
+    pictures=options.pictures,
+  )
+  engine.check(engine_options)
+  if options.dry_run:
+    display.print_plan(plan)
+    engine.preview(plan, Path(options.workdir or "DIR"), engine_options)
+    return 0
+  with (
+    folders.claimed(
+      options.workdir, plan.base.experiment.name, resumes, options.overwrite
+    ) as folder,
+    interruption.caught(
+      "stopping when this is saved; once more stops at once"
+    ) as told,
+    display.progress(plan, folder) as watched,
+  ):
+    if not resumes:
+      plans.write(plan, folder)
+    lost = engine.train(
+      plan, folder, plan.left(folder), engine_options, watched, told.requested
+    )
+    if told.requested():
+      console.say(
+        f"stopped; go on with: python -m experiments.sweep --workdir={folder}"
+      )
+      return told.exit_code()
+  for own in lost:
+    console.say(f"error: program {own.program} could not train: {own.reason}")
+  if plan.left(folder):
+    num_left = sum(
+      not plan.is_done(folder, index) for index in range(len(plan.trials))
+    )
+    console.say(
+      f"{num_left:,} of {len(plan.trials):,} trials are missing; go on with: "
+      f"python -m experiments.sweep --workdir={folder}"
+    )
+    return FAILED_EXIT_CODE if lost else 0
+  return outcome.conclude(plan, folder)
+
+
+def _train_program(line: CommandLine[SweepOptions]) -> int:
+  """Trains one program of a plan."""
+  options = line.options
+  if not options.workdir:
+    raise UsageError("--program needs --workdir, the folder of its sweep")
+  if line.settings or "grid" in line.named or "random" in line.named:
+    raise UsageError("--program trains what is planned; name no settings")
+  return workers.train(
+    Path(options.workdir),
+    options.program,
+    options.platform,
+    options.checkpoint_every,
+    options.pictures,
+    options.started_by,
+  )
+
+
+def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
+  """Returns the plan, and whether it is that of a sweep to go on with."""
+  options = line.options
+  folder = Path(options.workdir)
+  resumes = (
+    bool(options.workdir)
+    and not options.overwrite
+    and (folder / plans.PLAN).exists()
+  )
+  told = line.settings or {
+    "experiment",
+    "grid",
+    "random",
+    "trials",
+    "seed",
+    "num_seeds",
+  } & set(line.named)
+  if resumes and not told:
+    return plans.read(folder), True
+  if not (options.grid or options.random):
+    raise UsageError(
+      "name what to vary: --grid='SETTING=VALUE,VALUE' or "
+      "--random='SETTING=log:LOW:HIGH' with --trials=N"
+    )
+  plan = _made(line)
+  if resumes:
+    found = plans.read(folder)
+    difference = plans.difference(found, plan)
+    if difference:
+      raise SettingError(
+        f"{folder} has another sweep, {difference}; choose another --workdir, "
+        "pass --overwrite to replace it, or go on with it by --workdir alone"
+      )
+    return found, True
+  return plan, False
+
+
+def _made(line: CommandLine[SweepOptions]) -> Plan:
+  """Plans what a command line asks for."""
+  options = line.options
+  if options.experiment not in BY_NAME:
+    raise UsageError(unknown("experiment", options.experiment, BY_NAME))
+  experiment = BY_NAME[options.experiment]
+  command_line.refuse_foreign(line.settings, experiment)
+  if bool(options.random) != bool(options.trials):
+    raise UsageError("--random and --trials go together: what, and how often")
+  base = with_values(experiment.settings, line.settings)
+  axes = grids.read_grid(options.grid, base) if options.grid else ()
+  count = math.prod(len(axis.values) for axis in axes) * (options.trials or 1)
+  if count > MANY_TRIALS and not options.yes:
+    raise UsageError(
+      f"that is {count:,} trials; more than {MANY_TRIALS:,} need --yes"
+    )
+  drawn = ()
+  if options.random:
+    drawn = grids.draw(options.random, options.trials, options.seed, base)
+  varied = {axis.name for axis in axes} | set(drawn[0] if drawn else ())
+  for name in varied & set(line.settings):
+    raise UsageError(f"--{name} is both given and varied; choose one")
+  if axes and drawn and not {axis.name for axis in axes}.isdisjoint(drawn[0]):
+    raise UsageError("a setting is both in --grid and in --random; choose one")
+  return plans.make(
+    RunSettings(
+      experiment,
+      base,
+      run_settings.seeds(options.seed, options.num_seeds),
+    ),
+    axes,
+    grids.crossed(axes, drawn),
+    options.max_members,
+    options.skip_invalid,
+  )
+
+
+if __name__ == "__main__":
+  command_line.main(run)

@@ -1,0 +1,8 @@
+"""Engines; one line here makes one a value of `--engine`."""
+
+from collections.abc import Mapping
+
+from experiments.sweeps.engines import local
+from experiments.sweeps.engines.engine import Engine
+
+ENGINES: Mapping[str, Engine] = {"local": local.ENGINE}
