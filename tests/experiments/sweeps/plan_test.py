@@ -1,0 +1,165 @@
+"""Which trials a sweep has, which programs train them, and what is kept."""
+
+import json
+import tempfile
+from pathlib import Path
+
+from absl.testing import absltest, parameterized
+
+from experiments.fields import SettingError
+from experiments.registry import BY_NAME
+from experiments.results import RunFolderError
+from experiments.run_settings import RunSettings
+from experiments.settings import with_values
+from experiments.sweeps import grids
+from experiments.sweeps import plan as plans
+
+
+def make(
+  text, seeds=(0,), max_members=0, skips_invalid=False, name="ring", **values
+):
+  experiment = BY_NAME[name]
+  settings = with_values(experiment.settings, values)
+  axes = grids.read_grid(text, settings)
+  return plans.make(
+    RunSettings(experiment, settings, tuple(seeds)),
+    axes,
+    grids.crossed(axes, ()),
+    max_members,
+    skips_invalid,
+  )
+
+
+class ProgramsTest(parameterized.TestCase):
+  @parameterized.parameters(
+    # Numbers share a program; what changes its structure does not.
+    ("generator_learning_rate=1e-4,1e-3,1e-2", [[0, 1, 2]]),
+    ("generator_learning_rate=1e-4,1e-3;loss=hinge,minimax", [[0, 2], [1, 3]]),
+    ("batch_size=8,16", [[0], [1]]),
+    ("discriminator_width=8,16;radius=1,2", [[0, 1], [2, 3]]),
+    ("generator_beta1=0,0.5", [[0, 1]]),
+    # Without noise, regularisation or an average there is less to compute.
+    ("instance_noise=0,0.1,0.2", [[0], [1, 2]]),
+    ("discriminator_l2=0,1e-3", [[0], [1]]),
+    ("generator_average=0.9,0,0.99", [[0, 2], [1]]),
+    ("penalty=r1,(r1,r2);penalty_weight=1,2", [[0, 1], [2, 3]]),
+  )
+  def test_packed(self, text, programs):
+    self.assertEqual(make(text).programs, tuple(map(tuple, programs)))
+
+  def test_a_weight_for_each_penalty_is_another_program_than_one_for_all(self):
+    plan = make("penalty_weight=1,2,(3,4)", penalty="r1,r2")
+    self.assertEqual(plan.programs, ((0, 1), (2,)))
+
+  def test_max_members_counts_seeds(self):
+    text = "generator_learning_rate=1,2,3,4,5"
+    self.assertEqual(
+      make(text, range(2), max_members=5).programs, ((0, 1), (2, 3), (4,))
+    )
+    # One trial is never divided.
+    self.assertLen(make(text, range(8), max_members=2).programs, 5)
+
+
+class TrialsTest(parameterized.TestCase):
+  def test_names_and_settings(self):
+    plan = make("generator_learning_rate=1e-4,0.5;penalty=none,(r1,r2)")
+    self.assertEqual(
+      [trial.name for trial in plan.trials],
+      [
+        "generator_learning_rate=0.0001,penalty=none",
+        "generator_learning_rate=0.0001,penalty=r1,r2",
+        "generator_learning_rate=0.5,penalty=none",
+        "generator_learning_rate=0.5,penalty=r1,r2",
+      ],
+    )
+    settings = plan.trials[3].run.settings
+    self.assertEqual(settings.generator_learning_rate, 0.5)
+    self.assertEqual(settings.penalty, ("r1", "r2"))
+    self.assertEqual(settings.batch_size, BY_NAME["ring"].settings.batch_size)
+
+  def test_names_fit_a_folder_and_stay_apart(self):
+    plan = make(
+      "data_dir=/a/b,/a-b", name="dcgan_mnist", dataset="folder", data_dir="/x"
+    )
+    names = [trial.name for trial in plan.trials]
+    self.assertLen(set(names), 2)
+    for name in names:
+      self.assertNotIn("/", name)
+    means = ",".join(f"({mean}.123456789,{mean}.5)" for mean in range(2))
+    many = ";".join(
+      f"{name}=0.12345678,0.23456789"
+      for name in (
+        "generator_beta1",
+        "generator_beta2",
+        "discriminator_beta1",
+        "discriminator_beta2",
+        "generator_average",
+      )
+    )
+    plan = make(f"input_mean={means};{many}", name="mixture_near")
+    names = [trial.name for trial in plan.trials]
+    self.assertLen(set(names), 64)
+    self.assertLessEqual(max(map(len, names)), plans.MAX_NAME)
+
+  def test_combinations_that_make_no_sense(self):
+    text = "penalty=none,r1;penalty_weight=1,10"
+    with self.assertRaisesRegex(
+      SettingError, "penalty=none,penalty_weight=10: .*no effect.*skip_invalid"
+    ):
+      make(text)
+    plan = make(text, skips_invalid=True)
+    self.assertEqual(plan.left_out, 1)
+    self.assertLen(plan.trials, 3)
+    with self.assertRaisesRegex(SettingError, "no combination"):
+      make("penalty_weight=10,20", skips_invalid=True)
+
+
+class KeptTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+  def test_read_back(self):
+    for text in (
+      "penalty=none,(r1,r2);penalty_weight=1,(2,3)",
+      "loss=hinge,minimax;radius=1,2",
+    ):
+      plan = make(text, range(3), skips_invalid=True, steps=7)
+      folder = Path(tempfile.mkdtemp(dir=self.folder))
+      plans.write(plan, folder)
+      found = plans.read(folder)
+      self.assertEqual(found, plan)
+      self.assertEqual(found.left(folder), list(range(len(plan.programs))))
+      self.assertIsNone(plans.difference(found, plan))
+
+  def test_difference(self):
+    plan = make("radius=1,2")
+    for other, phrase in (
+      (make("radius=1,2", seeds=(1,)), "seeds"),
+      (make("radius=1,2", steps=3), "steps was 8000, not 3"),
+      (make("radius=1,3"), "varies otherwise"),
+      (make("radius=1,2", name="ring", loss="hinge"), "loss was"),
+    ):
+      self.assertIn(phrase, plans.difference(plan, other) or "")
+
+  def test_no_plan(self):
+    with self.assertRaisesRegex(RunFolderError, "no folder of a sweep"):
+      plans.read(self.folder)
+    plans.write(make("radius=1,2"), self.folder)
+    path = self.folder / plans.PLAN
+    content = json.loads(path.read_text())
+    for damage in (
+      lambda own: own.pop("trials"),
+      lambda own: own.update(experiment="x"),
+      lambda own: own["settings"].update(speed=1),
+      lambda own: own["trials"][0]["values"].update(radius=-1),
+    ):
+      damaged = json.loads(json.dumps(content))
+      damage(damaged)
+      path.write_text(json.dumps(damaged))
+      with self.assertRaises(RunFolderError):
+        plans.read(self.folder)
+
+
+if __name__ == "__main__":
+  absltest.main()
