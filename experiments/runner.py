@@ -104,7 +104,7 @@ def train(
   machine = environment.describe(devices)
   start, seconds_before = driver.BEGINNING, 0.0
   if resumes:
-    start, seconds_before = resumption.start(workdir, run, problem, devices[0])
+    start, seconds_before = resumption.start(workdir, run, problem)
   (workdir / results.SUMMARY).unlink(missing_ok=True)
   results.write_json(
     workdir / results.SETTINGS,

@@ -60,7 +60,7 @@ def content_of(workdir):
   """Returns all that a finished run must end with."""
   read = results.read(workdir)
   (step, *_) = checkpoints.steps(workdir)
-  loaded = checkpoints.load_newest(workdir, structure_of(RUN), jax.devices()[0])
+  loaded = checkpoints.load_newest(workdir, structure_of(RUN))
   return {
     "metrics": hashlib.sha256(
       (workdir / results.METRICS).read_bytes()
@@ -301,7 +301,7 @@ class ResumptionTest(parameterized.TestCase):
   def test_a_damaged_old_checkpoint_does_no_harm(self):
     *_, oldest = checkpoints.steps(self.workdir)
     folder = self.workdir / results.CHECKPOINTS / str(oldest)
-    (folder / "metrics" / "metrics").write_text("junk")
+    (folder / "_CHECKPOINT_METADATA").write_text("junk")
     self.assertEqual(self.resume(), 0)
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
 
