@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
 from experiments import (
   console,
@@ -137,10 +139,17 @@ def train(
       recorder.listener(should_stop),
       start,
     )
-    if outcome.stopped and should_stop():
+    try:
+      if outcome.stopped and should_stop():
+        raise _StoppedError
+      return _finish(run, problem, outcome, machine, recorder, should_stop)
+    except _StoppedError:
       recorder.event("stopped", outcome.step, "was told to")
       return None
-    return _finish(run, problem, outcome, machine, recorder)
+
+
+class _StoppedError(Exception):
+  """The process was told to stop, and all that was trained is saved."""
 
 
 def _finish(
@@ -149,8 +158,9 @@ def _finish(
   outcome: driver.Outcome,
   machine: Mapping[str, Any],
   recorder: Recorder,
+  should_stop: Callable[[], bool],
 ) -> Run:
-  """Writes what a training has come to."""
+  """Writes what a training has come to; raises _StoppedError before the end."""
   experiment, settings, seeds = run
   workdir = recorder.workdir
   run_results = Results(
@@ -164,10 +174,12 @@ def _finish(
   )
   with results.replacing(workdir / results.SNAPSHOTS) as partial:
     np.savez_compressed(partial, allow_pickle=False, **outcome.snapshots)
-  results.write_figures(
-    workdir,
-    {name: draw(run_results) for name, draw in experiment.figures.items()},
-  )
+  for name, draw in experiment.figures.items():
+    _go_on(should_stop)
+    figure = draw(run_results)
+    if not isinstance(figure, Figure):
+      figure = _frames(figure, should_stop)
+    results.write_figures(workdir, {name: figure})
   score = np.array(experiment.score(run_results))
   # A seed that failed has no metrics at its end, and no score: that is 0.
   failed = np.isin(seeds, [failure.seed for failure in outcome.failures])
@@ -198,6 +210,20 @@ def _finish(
   results.write_json(workdir / results.SUMMARY, summary)
   complete(workdir)
   return Run(run_results, summary)
+
+
+def _go_on(should_stop: Callable[[], bool]) -> None:
+  if should_stop():
+    raise _StoppedError
+
+
+def _frames(
+  images: Iterator[Image.Image], should_stop: Callable[[], bool]
+) -> Iterator[Image.Image]:
+  """Draws an animation until it is told to stop."""
+  for image in images:
+    _go_on(should_stop)
+    yield image
 
 
 def complete(workdir: Path) -> None:

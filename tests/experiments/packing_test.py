@@ -51,7 +51,10 @@ class PackingTest(parameterized.TestCase):
     )
 
   @parameterized.parameters(
-    ({"count": np.int32([7])}, r"\['count'\] of int32\[\], not .* int32\[1\]"),
+    (
+      {"count": np.array([7], np.int32)},
+      r"\['count'\] of int32\[\], not .* int32\[1\]",
+    ),
     ({"count": np.uint32(7)}, r"\['count'\] of int32\[\], not .* uint32\[\]"),
     ({"more": np.zeros(1)}, r"it has \['nothing'\].*, not \['more'\]"),
     ({"zero": np.zeros(1)}, "it has 6 arrays, not 7"),

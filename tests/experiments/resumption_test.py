@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -167,6 +168,30 @@ class ResumptionTest(parameterized.TestCase):
     shutil.rmtree(self.workdir)
     self.assertEqual(self.resume(*flags), 0)
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
+
+  def test_told_while_its_figures_are_drawn(self):
+    write_figures = results.write_figures
+
+    def interrupted(workdir, figures):
+      if not (workdir / results.FIGURES).exists():
+        os.kill(os.getpid(), signal.SIGINT)
+        # A thread hears it.
+        time.sleep(0.5)
+      write_figures(workdir, figures)
+
+    with mock.patch.object(results, "write_figures", interrupted):
+      self.assertEqual(self.resume(), 130)
+    self.assertRegex(
+      self.stderr.getvalue().splitlines()[-1],
+      r"^stopped at step 12; go on with: .* --resume --workdir=\S+$",
+    )
+    self.assertFalse((self.workdir / results.SUMMARY).exists())
+    self.assertLen(list((self.workdir / results.FIGURES).iterdir()), 1)
+    self.assertEqual(self.resume(), 0)
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+    for figure in RUN.experiment.figures:
+      folder = "" if figure == results.ANIMATION else results.FIGURES
+      self.assertTrue((self.workdir / folder / figure).exists(), figure)
 
   def test_without_a_checkpoint_it_begins_again(self):
     shutil.rmtree(self.workdir / results.CHECKPOINTS)
