@@ -2,10 +2,12 @@
 
 A ring and a DCGAN on images of noise train in turns, with checkpoints and
 without any, in one process. The time is that from the first row of metrics to
-the last checkpoint being written. What it costs to have one each 500 steps is
-that of more frequent ones, in proportion, where 500 steps take a minute.
+the last checkpoint being written; each turn, the other of the two comes first.
+What it costs to have one each 500 steps is that of more frequent ones, in
+proportion, where 500 steps take a minute.
 """
 
+import argparse
 import statistics
 import tempfile
 import time
@@ -24,7 +26,6 @@ from gan_jax import training
 from gan_jax.types import Device
 
 EVERY = 500
-NUM_TURNS = 5
 NUM_IMAGES = 100
 
 
@@ -37,6 +38,7 @@ class Case(NamedTuple):
     num_seeds: members.
     steps: of a turn.
     every: steps between checkpoints.
+    num_turns: with and without checkpoints.
     values: settings that are not the experiment's own.
   """
 
@@ -45,13 +47,14 @@ class Case(NamedTuple):
   num_seeds: int
   steps: int
   every: int
+  num_turns: int
   values: dict[str, object]
 
 
 CASES = (
-  Case("ring, 1 seed", "ring", 1, 8000, EVERY, {}),
-  Case("ring, 8 seeds", "ring", 8, 4000, EVERY, {}),
-  Case("DCGAN-28", "dcgan_mnist", 1, 100, 20, {"evaluation_samples": 64}),
+  Case("ring, 1 seed", "ring", 1, 8000, EVERY, 24, {}),
+  Case("ring, 8 seeds", "ring", 8, 4000, EVERY, 12, {}),
+  Case("DCGAN-28", "dcgan_mnist", 1, 100, 20, 6, {"evaluation_samples": 64}),
 )
 
 
@@ -99,38 +102,58 @@ def seconds(
     return time.perf_counter() - began[0]
 
 
+def measure(
+  case: Case, values: dict[str, object], devices: Sequence[Device]
+) -> str:
+  """Returns what checkpoints cost a case, in a line.
+
+  Args:
+    case: what to train.
+    values: settings that are not the experiment's own.
+    devices: where.
+  """
+  experiment = BY_NAME[case.experiment]
+  settings = experiment.settings.replace(
+    steps=case.steps, **case.values, **values
+  )
+  run = RunSettings(experiment, settings, tuple(range(case.num_seeds)))
+  problem = experiment.build(settings)
+  devices = devices[: case.num_seeds]
+  without, with_some = 0, case.every
+  ratios, times = [], []
+  for turn in range(case.num_turns + 1):
+    order = [without, with_some] if turn % 2 else [with_some, without]
+    taken = {every: seconds(run, problem, every, devices) for every in order}
+    # The first turn compiles.
+    if turn:
+      ratios.append(taken[with_some] / taken[without])
+      times.append(taken[without])
+  low, cost, high = (
+    100 * (ratio - 1) for ratio in statistics.quantiles(ratios)
+  )
+  return (
+    f"{case.title}, {case.num_turns} turns of {case.steps:,} steps: "
+    f"{statistics.median(times):.2f} s without checkpoints, one each "
+    f"{case.every} steps {cost:+.1f} % (quartiles {low:+.1f} and "
+    f"{high:+.1f}); each {EVERY} steps {cost * case.every / EVERY:+.2f} %"
+  )
+
+
 def main() -> None:
   """Prints the cost of checkpoints, a line for each case."""
+  parser = argparse.ArgumentParser(description=__doc__)
+  titles = [case.title for case in CASES]
+  parser.add_argument("--cases", nargs="+", choices=titles, default=titles)
+  options = parser.parse_args()
   devices = environment.choose_devices("cpu", 8)
   with tempfile.TemporaryDirectory() as images:
     _write_noise(Path(images))
     for case in CASES:
-      experiment = BY_NAME[case.experiment]
-      values = {"steps": case.steps, **case.values}
+      values = {}
       if case.experiment.startswith("dcgan"):
         values |= {"dataset": "folder", "data_dir": images}
-      settings = experiment.settings.replace(**values)
-      run = RunSettings(experiment, settings, tuple(range(case.num_seeds)))
-      problem = experiment.build(settings)
-      own = devices[: case.num_seeds]
-      taken = {every: [] for every in (0, case.every)}
-      for turn in range(NUM_TURNS + 1):
-        for every, times in taken.items():
-          elapsed = seconds(run, problem, every, own)
-          # The first one compiles.
-          if turn:
-            times.append(elapsed)
-      ratios = [b / a for a, b in zip(*taken.values(), strict=True)]
-      costs = [100 * (ratio - 1) for ratio in sorted(ratios)]
-      cost = statistics.median(costs)
-      print(
-        f"{case.title}, {case.steps:,} steps: "
-        f"{statistics.median(taken[0]):.2f} s without checkpoints, one each "
-        f"{case.every} steps {cost:+.1f} % "
-        f"({', '.join(f'{own:+.1f}' for own in costs)}); each {EVERY} steps "
-        f"{cost * case.every / EVERY:+.2f} %",
-        flush=True,
-      )
+      if case.title in options.cases:
+        print(measure(case, values, devices), flush=True)
 
 
 if __name__ == "__main__":

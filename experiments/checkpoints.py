@@ -8,25 +8,29 @@ numbers are not those that were written, is passed over for the one before.
 import concurrent.futures
 import errno
 import hashlib
+import json
 import logging
 import math
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+import sys
+import threading
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import jax
 import numpy as np
 
-from experiments import console, results
+from experiments import console, packing, results
 from experiments.driver import Checkpoint
 from experiments.results import RunFolderError
 from gan_jax.training import Progress
-from gan_jax.types import Device
 
 MANIFEST = "files.json"
 """The hash of every file of a checkpoint, written when they all are."""
+PROGRESS = "progress"
+"""The array that Orbax keeps: all numbers, as `packing` packs them."""
+NICENESS = 10
 
 
 class Keeping(NamedTuple):
@@ -41,28 +45,24 @@ class Keeping(NamedTuple):
   every: int = 0
 
 
-class _Preservation:
-  """Orbax's policy: `Keeping`, and the newest with the fewest in trouble."""
+def _kept(keeping: Keeping, troubled: Mapping[int, float]) -> set[int]:
+  """Chooses which stay: `Keeping`, and the newest with the fewest in trouble.
 
-  def __init__(self, keeping: Keeping):
-    self._keeping = keeping
+  Args:
+    keeping: which.
+    troubled: members in trouble, by step.
 
-  def should_preserve(
-    self, checkpoints: Sequence[Any], *, context: Any
-  ) -> list[bool]:
-    steps = [own.step for own in checkpoints]
-    # One whose removal was interrupted may have lost its metrics.
-    troubled = [
-      (own.metrics or {}).get("num_troubled", math.inf) for own in checkpoints
-    ]
-    healthy = [
-      step
-      for step, num in zip(steps, troubled, strict=True)
-      if num == min(troubled)
-    ]
-    kept = {*steps[-self._keeping.newest :], *healthy[-1:]}
-    every = self._keeping.every
-    return [step in kept or (every > 0 and step % every == 0) for step in steps]
+  Returns:
+    The steps.
+  """
+  fewest = min(troubled.values())
+  healthy = max(step for step, num in troubled.items() if num == fewest)
+  every = keeping.every
+  return {
+    healthy,
+    *sorted(troubled)[-keeping.newest :],
+    *(step for step in troubled if every > 0 and step % every == 0),
+  }
 
 
 class Writer:
@@ -85,8 +85,10 @@ class Writer:
     self._folder = workdir / results.CHECKPOINTS
     self._keeping = keeping
     self._description = description
-    self._thread = concurrent.futures.ThreadPoolExecutor(1)
-    self._orbax: Any = None
+    self._thread = concurrent.futures.ThreadPoolExecutor(
+      1, initializer=_give_way
+    )
+    self._troubled: dict[int, float] | None = None
     self._pending: concurrent.futures.Future | None = None
 
   def __enter__(self) -> Self:
@@ -96,8 +98,6 @@ class Writer:
     try:
       self.wait()
     finally:
-      if self._orbax is not None:
-        self._orbax.close()
       self._thread.shutdown()
 
   def save(
@@ -123,9 +123,7 @@ class Writer:
     try:
       pending.result()
     except Exception as error:
-      # Orbax has an error of its own for each way of writing. It would raise
-      # this one again when it is closed.
-      self._orbax = None
+      # Orbax has an error of its own for each way of writing.
       raise RunFolderError(
         f"a checkpoint cannot be written to {self._folder} ({_cause(error)}); "
         + _newest(self._folder.parent)
@@ -134,44 +132,101 @@ class Writer:
   def _write(
     self, checkpoint: Checkpoint, num_troubled: int, wall_seconds: float
   ) -> None:
-    # Imported late: it takes longer than a command's start.
-    from orbax.checkpoint.experimental import v1
-
+    v1 = _orbax()
+    packed = packing.pack(checkpoint.progress)
+    layout = packing.layout(checkpoint.progress)
     # Before Orbax writes a part of it, and complains in many threads.
-    size = sum(leaf.nbytes for leaf in jax.tree.leaves(checkpoint.progress))
-    if shutil.disk_usage(self._folder.parent).free < size:
+    if shutil.disk_usage(self._folder.parent).free < packed.nbytes:
       raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    # What they log as errors is also raised, once.
-    logging.getLogger("absl").setLevel(logging.CRITICAL)
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    if self._orbax is None:
-      self._orbax = v1.training.Checkpointer(
-        str(self._folder.resolve()),
-        preservation_policy=_Preservation(self._keeping),
-        cleanup_tmp_directories=True,
-      )
-    self._orbax.save(
-      checkpoint.step,
-      checkpoint.progress,
-      force=True,
-      metrics={"num_troubled": num_troubled},
-      custom_metadata={
-        **self._description,
-        **checkpoint._replace(progress=None)._asdict(),
-        "wall_seconds": wall_seconds,
-        "sha256": _digest(checkpoint.progress),
-      },
-    )
+    if self._troubled is None:
+      self._troubled = self._found()
     path = self._folder / str(checkpoint.step)
+    with _economical(v1):
+      v1.save(
+        str(path.resolve()),
+        {PROGRESS: packed},
+        custom_metadata={
+          **self._description,
+          **checkpoint._replace(progress=None)._asdict(),
+          "wall_seconds": wall_seconds,
+          "num_troubled": num_troubled,
+          "layout": layout,
+          "sha256": _digest(packed, layout),
+        },
+      )
     results.write_json(path / MANIFEST, _hashes(path))
+    self._troubled[checkpoint.step] = num_troubled
+    for step in set(self._troubled) - _kept(self._keeping, self._troubled):
+      _remove(self._folder / str(step))
+      del self._troubled[step]
+
+  def _found(self) -> dict[int, float]:
+    """Finds what is there already, without what was not finished.
+
+    Returns:
+      The number of members in trouble, by step.
+    """
+    self._folder.mkdir(exist_ok=True)
+    found = steps(self._folder.parent)
+    for path in self._folder.iterdir():
+      if path.name not in map(str, found):
+        _remove(path)
+    return {
+      step: _metadata(self._folder / str(step)).get("num_troubled", math.inf)
+      for step in found
+    }
 
 
-def _digest(progress: Progress) -> str:
+def _give_way() -> None:
+  """Lets the training have the cores first.
+
+  Threads that this one starts give way too.
+  """
+  # Elsewhere this would be the whole process.
+  if sys.platform == "linux":
+    thread = threading.get_native_id()
+    niceness = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
+    os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
+
+
+def _orbax() -> Any:
+  """Returns Orbax, which says nothing that it does not also raise."""
+  # Imported late: it takes longer than a command's start.
+  from orbax.checkpoint.experimental import v1
+
+  logging.getLogger("absl").setLevel(logging.CRITICAL)
+  logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+  return v1
+
+
+def _economical(v1: Any) -> Any:
+  """Returns the options of Orbax that take the least time for one array."""
+  context = v1.Context()
+  # Its database is for many arrays, of many processes.
+  context.array.saving.use_ocdbt = False
+  # What is learnt, and the moments of its gradients, are next to random.
+  context.array.saving.use_compression = False
+  # Nobody else has the array.
+  context.memory.deepcopy_host_arrays = False
+  return context
+
+
+def _metadata(path: Path) -> dict[str, Any]:
+  """Reads what a checkpoint says of itself."""
+  metadata: Any = _orbax().metadata(str(path.resolve())).custom_metadata
+  return dict(metadata)
+
+
+def _remove(path: Path) -> None:
+  """Removes a checkpoint; where that is interrupted, none is left."""
+  (path / MANIFEST).unlink(missing_ok=True)
+  shutil.rmtree(path)
+
+
+def _digest(packed: np.ndarray, layout: packing.Layout) -> str:
   """Hashes numbers, shapes and types."""
-  digest = hashlib.sha256()
-  for leaf in map(np.ascontiguousarray, jax.tree.leaves(progress)):
-    digest.update(f"{leaf.dtype}{leaf.shape}".encode())
-    digest.update(leaf.view(np.uint8).data)
+  digest = hashlib.sha256(json.dumps(layout).encode())
+  digest.update(packed.data)
   return digest.hexdigest()
 
 
@@ -221,13 +276,12 @@ class Loaded(NamedTuple):
   description: dict[str, Any]
 
 
-def load_newest(workdir: Path, structure: Progress, device: Device) -> Loaded:
+def load_newest(workdir: Path, structure: Progress) -> Loaded:
   """Reads the newest whole checkpoint; says which ones are not.
 
   Args:
     workdir: the run folder.
     structure: of the progress of all members, of `jax.ShapeDtypeStruct`.
-    device: where its arrays are put together.
 
   Returns:
     The checkpoint.
@@ -239,7 +293,7 @@ def load_newest(workdir: Path, structure: Progress, device: Device) -> Loaded:
   reasons = []
   for index, step in enumerate(found):
     try:
-      return _load(workdir / results.CHECKPOINTS / str(step), structure, device)
+      return _load(workdir / results.CHECKPOINTS / str(step), structure)
     except DamagedError as error:
       reasons.append(f"step {step:,}: {error}")
       if index + 1 < len(found):
@@ -258,40 +312,30 @@ class DamagedError(Exception):
   """A checkpoint that is not what was written; the message is one line."""
 
 
-def _load(path: Path, structure: Progress, device: Device) -> Loaded:
+def _load(path: Path, structure: Progress) -> Loaded:
   """Reads a checkpoint; raises DamagedError if it is not what was written."""
-  from orbax.checkpoint.experimental import v1
-
   if not _is_whole(path):
     raise DamagedError("its files are not those that were written")
-  source = str(path.resolve())
-  placed = jax.tree.map(
-    lambda leaf: jax.ShapeDtypeStruct(
-      leaf.shape,
-      leaf.dtype,
-      sharding=jax.sharding.SingleDeviceSharding(device),
-    ),
-    structure,
-  )
-  metadata: Any = v1.metadata(source).custom_metadata
+  description = _metadata(path)
+  if "layout" not in description:
+    raise DamagedError("another version wrote it")
+  packed = _orbax().load(str(path.resolve()))[PROGRESS]
   try:
-    progress = v1.load(source, placed)
-  except ValueError as error:
+    progress = packing.unpack(packed, description["layout"], structure)
+  except packing.LayoutError as error:
     # Whole, but of other networks.
-    raise DamagedError(_cause(error)) from error
-  progress = jax.tree.map(np.asarray, progress)
-  description = dict(metadata)
-  del description["sha256"]
-  facts = {name: description.pop(name) for name in Checkpoint._fields}
-  return Loaded(Checkpoint(**facts)._replace(progress=progress), description)
+    raise DamagedError(str(error)) from error
+  facts = {name: description[name] for name in Checkpoint._fields}
+  own = {*facts, "num_troubled", "layout", "sha256"}
+  return Loaded(
+    Checkpoint(**facts)._replace(progress=progress),
+    {name: value for name, value in description.items() if name not in own},
+  )
 
 
 def discard_after(workdir: Path, step: int) -> None:
-  """Removes checkpoints of later steps, and all that are not whole.
-
-  Orbax reads something of each one that is there.
-  """
+  """Removes checkpoints of later steps, and all that are not whole."""
   earlier = {str(own) for own in steps(workdir) if own <= step}
   for path in (workdir / results.CHECKPOINTS).glob("*"):
     if path.name not in earlier or not _is_whole(path):
-      shutil.rmtree(path)
+      _remove(path)

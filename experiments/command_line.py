@@ -15,6 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from absl import flags
 from jax.errors import JaxRuntimeError
 
+from experiments import interruption
 from experiments.environment import PlatformError
 from experiments.experiment import Experiment
 from experiments.fields import Field, SettingError, fields_of, setting, unknown
@@ -199,6 +200,7 @@ def main(command: Callable[[list[str]], int]) -> None:
     command: argv -> exit code.
   """
   try:
+    interruption.end_in_order()
     exit_code = command(sys.argv)
     sys.stdout.flush()
     sys.exit(exit_code)

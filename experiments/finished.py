@@ -57,7 +57,7 @@ def load(workdir: Path, seed: int | None, device: Device) -> Finished:
     )
   problem = experiment.build(settings)
   structure = training.structure(problem, len(seeds))
-  loaded = checkpoints.load_newest(workdir, structure, device)
+  loaded = checkpoints.load_newest(workdir, structure)
   index = seeds.index(seed)
   state = jax.tree.map(
     lambda leaf: jax.device_put(leaf[index], device),

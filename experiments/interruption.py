@@ -1,4 +1,4 @@
-"""Ends a training when it is told to: once it has been saved, or at once."""
+"""Ends a command when it is told to: once all has been saved, or at once."""
 
 import contextlib
 import os
@@ -6,11 +6,35 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 SECONDS_OF_ONE = 0.25
 """Signals so near to the first are the same wish: `timeout`, for one, sends a
 signal to the process and to its group."""
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+  del frame
+  os.write(2, b"interrupted\n")
+  os._exit(128 + number)
+
+
+def end_at_once() -> None:
+  """Lets Ctrl-C end the process, with one line, as nothing is written yet.
+
+  Imports are most of a command's start; a KeyboardInterrupt would appear with
+  all that import each other, or as another error of one that catches it.
+  """
+  # A shell may have told the process to ignore it.
+  if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _end)
+
+
+def end_in_order() -> None:
+  """Lets Ctrl-C raise KeyboardInterrupt again."""
+  if signal.getsignal(signal.SIGINT) is _end:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class Interruption:

@@ -16,7 +16,6 @@ from experiments.run_settings import RunSettings
 from experiments.settings import Settings, with_values
 from gan_jax import training
 from gan_jax.training import Problem
-from gan_jax.types import Device
 
 MAY_CHANGE = (
   "steps",
@@ -112,7 +111,7 @@ def description(run: RunSettings, problem: Problem) -> dict[str, Any]:
 
 
 def start(
-  workdir: Path, run: RunSettings, problem: Problem, device: Device
+  workdir: Path, run: RunSettings, problem: Problem
 ) -> tuple[Start, float]:
   """Finds where a run goes on, and removes what was logged after it.
 
@@ -120,7 +119,6 @@ def start(
     workdir: the run folder, claimed.
     run: what to go on with.
     problem: that it makes.
-    device: where the checkpoint is put together.
 
   Returns:
     Where to go on, the beginning if no checkpoint was written yet; and the
@@ -135,7 +133,7 @@ def start(
     journal.cut(workdir, -1)
     return BEGINNING, 0.0
   structure = training.structure(problem, len(run.seeds))
-  checkpoint, found = checkpoints.load_newest(workdir, structure, device)
+  checkpoint, found = checkpoints.load_newest(workdir, structure)
   wall_seconds = found.pop("wall_seconds")
   refuse_others(workdir, found, description(run, problem))
   if checkpoint.step > run.settings.steps:

@@ -114,7 +114,7 @@ def run(argv: list[str]) -> int:
       print(f"{workdir} has finished; --steps trains it for longer")
       return 0
     with interruption.caught(
-      "stopping when this is saved, or finished; once more stops at once"
+      "stopping when this is saved; once more stops at once"
     ) as told:
       trained = runner.train(
         chosen,

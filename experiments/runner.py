@@ -3,12 +3,14 @@
 import dataclasses
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
 from experiments import (
   console,
@@ -128,7 +130,7 @@ def train(
   machine = environment.describe(devices)
   start, seconds_before = driver.BEGINNING, 0.0
   if resumes:
-    start, seconds_before = resumption.start(workdir, run, problem, devices[0])
+    start, seconds_before = resumption.start(workdir, run, problem)
   (workdir / results.SUMMARY).unlink(missing_ok=True)
   run_settings.write(workdir, run, machine)
   description = resumption.description(run, problem)
@@ -153,10 +155,17 @@ def train(
       recorder.listener(should_stop),
       start,
     )
-    if outcome.stopped and should_stop():
+    try:
+      if outcome.stopped and should_stop():
+        raise StoppedError
+      return finish(run, problem, outcome, machine, recorder, should_stop)
+    except StoppedError:
       recorder.event("stopped", outcome.step, "was told to")
       return None
-    return finish(run, problem, outcome, machine, recorder)
+
+
+class StoppedError(Exception):
+  """The process was told to stop, and all that was trained is saved."""
 
 
 def finish(
@@ -165,6 +174,7 @@ def finish(
   outcome: driver.Outcome,
   machine: Mapping[str, Any],
   record: Record,
+  should_stop: Callable[[], bool],
   draws: bool = True,
 ) -> Run:
   """Writes what a training has come to.
@@ -175,12 +185,14 @@ def finish(
     outcome: of the training.
     machine: what `environment.describe` says.
     record: that it was written down in.
+    should_stop: asked between pictures.
     draws: whether the pictures and the animation are drawn.
 
   Returns:
     The run.
 
   Raises:
+    StoppedError: if it was told to stop before the end.
     OSError: if something cannot be written.
   """
   experiment, settings, seeds = run
@@ -196,11 +208,12 @@ def finish(
   )
   with results.replacing(workdir / results.SNAPSHOTS) as partial:
     np.savez_compressed(partial, allow_pickle=False, **outcome.snapshots)
-  if draws:
-    results.write_figures(
-      workdir,
-      {name: draw(run_results) for name, draw in experiment.figures.items()},
-    )
+  for name, draw in experiment.figures.items() if draws else ():
+    _go_on(should_stop)
+    figure = draw(run_results)
+    if not isinstance(figure, Figure):
+      figure = _frames(figure, should_stop)
+    results.write_figures(workdir, {name: figure})
   score = np.array(experiment.score(run_results))
   # A seed that failed has no metrics at its end, and no score: that is 0.
   failed = np.isin(seeds, [failure.seed for failure in outcome.failures])
@@ -236,6 +249,20 @@ def finish(
 def is_finished(workdir: Path) -> bool:
   """Tells whether a run has come to an end, of which it wrote the summary."""
   return (workdir / results.SUMMARY).exists()
+
+
+def _go_on(should_stop: Callable[[], bool]) -> None:
+  if should_stop():
+    raise StoppedError
+
+
+def _frames(
+  images: Iterator[Image.Image], should_stop: Callable[[], bool]
+) -> Iterator[Image.Image]:
+  """Draws an animation until it is told to stop."""
+  for image in images:
+    _go_on(should_stop)
+    yield image
 
 
 def complete(workdir: Path) -> None:

@@ -136,7 +136,7 @@ class _Round:
     settings = runs[0].settings
     problem = self._build(settings)
     self._scratch.mkdir(exist_ok=True)
-    start, seconds_before = self._start(problem, devices[0])
+    start, seconds_before = self._start(problem)
     for run, workdir in zip(runs, self._workdirs, strict=True):
       if not runner.is_finished(workdir):
         run_settings.write(workdir, run, self._machine)
@@ -183,8 +183,13 @@ class _Round:
       return False
     self._last = self._last or start.checkpoint
     for trial, workdir in enumerate(self._workdirs):
-      if not runner.is_finished(workdir):
-        self._finish(trial, outcome)
+      if should_stop():
+        return False
+      try:
+        if not runner.is_finished(workdir):
+          self._finish(trial, outcome, should_stop)
+      except runner.StoppedError:
+        return False
     return True
 
   def _tell(self, trial: int, kind: str, step: int, message: str) -> None:
@@ -200,9 +205,7 @@ class _Round:
       "trials": [trial.name for trial in self._trials],
     }
 
-  def _start(
-    self, problem: training.Problem, device: Device
-  ) -> tuple[Start, float]:
+  def _start(self, problem: training.Problem) -> tuple[Start, float]:
     """Finds where the round goes on; cuts off what was logged after it."""
     if not checkpoints.steps(self._scratch):
       checkpoints.discard_after(self._scratch, -1)
@@ -210,9 +213,7 @@ class _Round:
         journal.cut(workdir, -1)
       return driver.BEGINNING, 0.0
     structure = training.structure(problem, len(self._members))
-    checkpoint, found = checkpoints.load_newest(
-      self._scratch, structure, device
-    )
+    checkpoint, found = checkpoints.load_newest(self._scratch, structure)
     wall_seconds = found.pop("wall_seconds")
     resumption.refuse_others(self._scratch, found, self._description(problem))
     # A trial that has finished has no frames of single steps any more.
@@ -274,7 +275,12 @@ class _Round:
       self._records[0].wall_seconds(),
     )
 
-  def _finish(self, trial: int, outcome: Outcome) -> None:
+  def _finish(
+    self,
+    trial: int,
+    outcome: Outcome,
+    should_stop: Callable[[], bool],
+  ) -> None:
     """Writes what a trial has come to, and where it may go on from."""
     run, record = self._trials[trial].run, self._records[trial]
     assert self._last is not None
@@ -316,6 +322,7 @@ class _Round:
       ),
       self._machine,
       record,
+      should_stop,
       self._draws,
     )
 

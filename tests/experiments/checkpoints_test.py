@@ -1,6 +1,5 @@
 """Checkpoints are kept, read back whole, and passed over where damaged."""
 
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -60,7 +59,7 @@ class CheckpointsTest(parameterized.TestCase):
         writer.save(own, num_failed, wall_seconds=step / 3)
 
   def load(self):
-    return checkpoints.load_newest(self.workdir, STRUCTURE, jax.devices()[0])
+    return checkpoints.load_newest(self.workdir, STRUCTURE)
 
   def test_what_is_written_is_read_back(self):
     self.write([(10, 0), (20, 1)])
@@ -137,9 +136,17 @@ class CheckpointsTest(parameterized.TestCase):
 
   def test_one_whose_removal_was_interrupted(self):
     self.write([(10, 0), (20, 0)])
-    shutil.rmtree(self.workdir / results.CHECKPOINTS / "10" / "metrics")
+    # The manifest goes first.
+    folder = self.workdir / results.CHECKPOINTS
+    (folder / "10" / checkpoints.MANIFEST).unlink()
     self.write([(30, 1), (40, 1)], Keeping(1))
     self.assertEqual(checkpoints.steps(self.workdir), [40, 20])
+    self.assertFalse((folder / "10").exists())
+
+  def test_what_was_kept_before_counts(self):
+    self.write([(10, 0), (20, 1)])
+    self.write([(30, 1), (40, 1)], Keeping(2))
+    self.assertEqual(checkpoints.steps(self.workdir), [40, 30, 10])
 
   def test_one_that_was_not_finished(self):
     self.write([(10, 0), (20, 0)])
@@ -160,8 +167,21 @@ class CheckpointsTest(parameterized.TestCase):
     structure = STRUCTURE._replace(
       state=STRUCTURE.state.replace(params=Players({}, {}))
     )
-    with self.assertRaisesRegex(RunFolderError, "can be read .*step 10"):
-      checkpoints.load_newest(self.workdir, structure, jax.devices()[0])
+    with self.assertRaisesRegex(
+      RunFolderError, r"can be read \(step 10: it has .*\['kernel'\] of float32"
+    ):
+      checkpoints.load_newest(self.workdir, structure)
+
+  def test_one_of_another_version(self):
+    from orbax.checkpoint.experimental import v1
+
+    path = self.workdir / results.CHECKPOINTS / "10"
+    v1.save(str(path), make_progress(10), custom_metadata={"step": 10})
+    results.write_json(path / checkpoints.MANIFEST, checkpoints._hashes(path))
+    with self.assertRaisesRegex(
+      RunFolderError, "can be read .step 10: another version wrote it"
+    ):
+      self.load()
 
   def test_what_cannot_be_written_is_told(self):
     (self.workdir / results.CHECKPOINTS).write_text("a file")

@@ -9,6 +9,7 @@ import time
 from absl.testing import absltest, parameterized
 
 from experiments import interruption
+from tests.experiments import commands
 
 PROGRAM = """
 import time
@@ -67,6 +68,42 @@ class InterruptionTest(parameterized.TestCase):
     _, error = process.communicate(timeout=60)
     self.assertEqual(process.returncode, code)
     self.assertEqual(error, "stopped at once\n")
+
+  @parameterized.parameters("experiments", "numpy", "jax", "flax")
+  def test_while_a_command_imports(self, module):
+    process = subprocess.Popen(
+      [
+        sys.executable,
+        *("-X", "importtime", "-m", "experiments.run", "--list"),
+      ],
+      env=commands.ENVIRONMENT,
+      stdout=subprocess.PIPE,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    assert process.stderr
+    # A line for each module, when it has been imported.
+    for line in process.stderr:
+      if line.split("|")[-1].strip() == module:
+        break
+    process.send_signal(signal.SIGINT)
+    output, error = process.communicate(timeout=60)
+    self.assertEqual(process.returncode, 130, error)
+    self.assertEqual(output, "")
+    others = [
+      line for line in error.splitlines() if not line.startswith("import time:")
+    ]
+    self.assertEqual(others, ["interrupted"])
+
+  @parameterized.parameters((signal.default_int_handler,), (signal.SIG_IGN,))
+  def test_then_it_is_as_before(self, handler):
+    previous = signal.signal(signal.SIGINT, handler)
+    self.addCleanup(signal.signal, signal.SIGINT, previous)
+    interruption.end_at_once()
+    at_once = signal.getsignal(signal.SIGINT)
+    self.assertEqual(at_once is handler, handler == signal.SIG_IGN)
+    interruption.end_in_order()
+    self.assertIs(signal.getsignal(signal.SIGINT), handler)
 
   def test_handlers_are_put_back(self):
     before = [signal.getsignal(number) for number in interruption.SIGNALS]

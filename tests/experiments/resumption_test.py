@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import io
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -60,7 +61,7 @@ def content_of(workdir):
   """Returns all that a finished run must end with."""
   read = results.read(workdir)
   (step, *_) = checkpoints.steps(workdir)
-  loaded = checkpoints.load_newest(workdir, structure_of(RUN), jax.devices()[0])
+  loaded = checkpoints.load_newest(workdir, structure_of(RUN))
   return {
     "metrics": hashlib.sha256(
       (workdir / results.METRICS).read_bytes()
@@ -167,6 +168,30 @@ class ResumptionTest(parameterized.TestCase):
     shutil.rmtree(self.workdir)
     self.assertEqual(self.resume(*flags), 0)
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
+
+  def test_told_while_its_figures_are_drawn(self):
+    write_figures = results.write_figures
+
+    def interrupted(workdir, figures):
+      if not (workdir / results.FIGURES).exists():
+        os.kill(os.getpid(), signal.SIGINT)
+        # A thread hears it.
+        time.sleep(0.5)
+      write_figures(workdir, figures)
+
+    with mock.patch.object(results, "write_figures", interrupted):
+      self.assertEqual(self.resume(), 130)
+    self.assertRegex(
+      self.stderr.getvalue().splitlines()[-1],
+      r"^stopped at step 12; go on with: .* --resume --workdir=\S+$",
+    )
+    self.assertFalse((self.workdir / results.SUMMARY).exists())
+    self.assertLen(list((self.workdir / results.FIGURES).iterdir()), 1)
+    self.assertEqual(self.resume(), 0)
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+    for figure in RUN.experiment.figures:
+      folder = "" if figure == results.ANIMATION else results.FIGURES
+      self.assertTrue((self.workdir / folder / figure).exists(), figure)
 
   def test_without_a_checkpoint_it_begins_again(self):
     shutil.rmtree(self.workdir / results.CHECKPOINTS)
@@ -301,7 +326,7 @@ class ResumptionTest(parameterized.TestCase):
   def test_a_damaged_old_checkpoint_does_no_harm(self):
     *_, oldest = checkpoints.steps(self.workdir)
     folder = self.workdir / results.CHECKPOINTS / str(oldest)
-    (folder / "metrics" / "metrics").write_text("junk")
+    (folder / "_CHECKPOINT_METADATA").write_text("junk")
     self.assertEqual(self.resume(), 0)
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
 
