@@ -197,6 +197,20 @@ def report(
     `machine`, `versions`, `rows`, `missing`, `reference`, `ratios`, `bounds`.
   """
   rows = [row for own in measured for row in own.rows]
+  return {
+    **machine_of(devices, load_average),
+    "rows": [row._asdict() for row in rows],
+    "missing": [entry._asdict() for own in measured for entry in own.missing],
+    "reference": reference,
+    "ratios": ratios(rows, reference),
+    "bounds": [entry._asdict() for entry in bounds],
+  }
+
+
+def machine_of(
+  devices: Sequence[Device], load_average: tuple[float, float, float]
+) -> dict[str, Any]:
+  """Describes what a suite was measured on: `machine` and `versions`."""
   machine = environment.describe(devices)
   return {
     "machine": {
@@ -206,9 +220,4 @@ def report(
     },
     "versions": machine["versions"]
     | {"torch": importlib.metadata.version("torch")},
-    "rows": [row._asdict() for row in rows],
-    "missing": [entry._asdict() for own in measured for entry in own.missing],
-    "reference": reference,
-    "ratios": ratios(rows, reference),
-    "bounds": [entry._asdict() for entry in bounds],
   }

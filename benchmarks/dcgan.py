@@ -24,6 +24,7 @@ from benchmarks.contest import Contestant
 from benchmarks.dcgan_game import Setting
 from benchmarks.dcgan_torch import Arrangement
 from benchmarks.report import Bound, Row, bound
+from benchmarks.report import print_report as print_report
 from experiments import console, environment
 
 FLAX = "flax_textbook"

@@ -6,7 +6,6 @@ import importlib.util
 import os
 from pathlib import Path
 
-from benchmarks.report import print_report
 from experiments import command_line, results
 from experiments.fields import setting, unknown
 
@@ -16,9 +15,13 @@ python -m benchmarks.run --suite=NAME [--out=FILE.json]
 Times this library, PyTorch and a tutorial's JAX side by side in one process and
 prints a table. Needs the extra `bench`: pip install -e '.[bench]'."""
 
-SUITES = {"toy": "benchmarks.toy", "dcgan": "benchmarks.dcgan"}
-"""By name, the module whose `measure` makes the report. It is imported when it
-runs, because it imports PyTorch."""
+SUITES = {
+  "toy": "benchmarks.toy",
+  "dcgan": "benchmarks.dcgan",
+  "sweep": "benchmarks.sweep",
+}
+"""By name, the module whose `measure` makes the report and whose `print_report`
+prints it. It is imported when it runs, because it imports PyTorch."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,11 +49,9 @@ def run(argv: list[str]) -> int:
       "PyTorch, which this compares with, is not installed: "
       "pip install -e '.[bench]'"
     )
-  measured = importlib.import_module(SUITES[options.suite]).measure(
-    options.quick
-  )
-  report = {"suite": options.suite, **measured}
-  print_report(report)
+  suite = importlib.import_module(SUITES[options.suite])
+  report = {"suite": options.suite, **suite.measure(options.quick)}
+  suite.print_report(report)
   if out is not None:
     results.write_json(out, report)
     print(f"written to {out}")

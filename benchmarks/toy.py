@@ -18,6 +18,7 @@ from benchmarks import (
 )
 from benchmarks.contest import Contestant
 from benchmarks.report import Bound, Row, bound
+from benchmarks.report import print_report as print_report
 from experiments import console, environment
 
 EAGER = "pytorch_eager"

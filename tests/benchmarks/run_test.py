@@ -49,7 +49,8 @@ class RunTest(absltest.TestCase):
     self.assertEqual(done.returncode, 2)
     self.assertEqual(
       done.stderr,
-      "error: unknown suite 'toys'; did you mean 'toy'? allowed: toy, dcgan\n",
+      "error: unknown suite 'toys'; did you mean 'toy'? allowed: toy, dcgan, "
+      "sweep\n",
     )
     self.assertEqual(done.stdout, "")
 
