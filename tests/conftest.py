@@ -1,5 +1,6 @@
 """Settings under which every test runs."""
 
+import gc
 import os
 import tempfile
 
@@ -23,8 +24,19 @@ os.environ["XLA_FLAGS"] = " ".join(
   )
 )
 
-# The same program is compiled once for all tests of a worker.
+# The same program is compiled once for all tests of a worker, and for all
+# commands that they run, none of which sees what the user's runs have cached.
 _cache = tempfile.TemporaryDirectory()
-jax.config.update("jax_compilation_cache_dir", _cache.name)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
-jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+os.environ["XDG_CACHE_HOME"] = _cache.name
+for _name, _value in (
+  ("jax_compilation_cache_dir", f"{_cache.name}/gan_jax/xla"),
+  ("jax_persistent_cache_min_compile_time_secs", 0),
+  ("jax_persistent_cache_min_entry_size_bytes", -1),
+  # Nobody reads where in the source each instruction is from.
+  ("jax_traceback_in_locations_limit", 0),
+):
+  jax.config.update(_name, _value)
+  os.environ[_name.upper()] = str(_value)
+
+# Tracing makes many objects, of which hardly any are garbage in cycles.
+gc.set_threshold(100_000, 50, 100)

@@ -19,16 +19,18 @@ TIMEOUT_SECONDS = 300
 
 _SERVER = f"""
 import importlib, json, os, signal, sys
-from experiments import command_line, figures, run
+from experiments import command_line, figures, results, run
 
 for line in sys.stdin:
-  module, flags, cwd, stdout, stderr = json.loads(line)
+  module, flags, draws, cwd, stdout, stderr = json.loads(line)
   child = os.fork()
   if not child:
     signal.alarm({TIMEOUT_SECONDS})
     os.chdir(cwd)
     for number, name in enumerate((os.devnull, stdout, stderr)):
       os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), number)
+    if not draws:
+      results.write_figures = lambda *_: None
     sys.argv = [module, *flags]
     command_line.main(importlib.import_module(module).run)
   _, status = os.waitpid(child, 0)
@@ -51,7 +53,7 @@ def _server() -> subprocess.Popen[str]:
 
 
 def run(
-  module: str, *flags: str, cwd: Path
+  module: str, *flags: str, cwd: Path, draws: bool = True
 ) -> subprocess.CompletedProcess[str]:
   """Runs `python -m MODULE FLAGS` in a folder.
 
@@ -59,6 +61,7 @@ def run(
     module: of the command, such as experiments.run.
     *flags: its command line.
     cwd: where.
+    draws: whether a run draws its figures, half of what a short one takes.
 
   Returns:
     The finished process; its exit code is negative if a signal ended it.
@@ -67,7 +70,7 @@ def run(
   assert server.stdin and server.stdout
   with tempfile.TemporaryDirectory() as outputs:
     stdout, stderr = (Path(outputs) / name for name in ("stdout", "stderr"))
-    request = [module, flags, str(cwd), str(stdout), str(stderr)]
+    request = [module, flags, draws, str(cwd), str(stdout), str(stderr)]
     server.stdin.write(json.dumps(request) + "\n")
     server.stdin.flush()
     code = int(server.stdout.readline())

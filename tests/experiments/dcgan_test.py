@@ -155,14 +155,14 @@ class DCGANTest(parameterized.TestCase):
     )
     problem = dcgan.build(settings)
     keys = jax.random.split(jax.random.key(0), 3)
-    state = problem.init(keys[0])
+    state = jax.jit(problem.init)(keys[0])
     batch = problem.sample_batch(keys[1], problem.data)
     self.assertEqual(batch.shape, (2 * settings.batch_size, 16, 16, 1))
-    state, _ = problem.step(state, batch, keys[1])
+    state, _ = jax.jit(problem.step)(state, batch, keys[1])
     assert problem.measure
-    measured = problem.measure(state, keys[2], problem.data)
+    measured = jax.jit(problem.measure)(state, keys[2], problem.data)
     self.assertTrue(np.isfinite(measured["frechet_distance"]))
-    drawn = problem.snapshot(state, keys[2])["samples"]
+    drawn = jax.eval_shape(problem.snapshot, state, keys[2])["samples"]
     self.assertEqual(drawn.shape[1:], (16, 16, 1))
 
   def test_the_classifier_is_trained_once_and_says_how_well(self):

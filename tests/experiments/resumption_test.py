@@ -94,6 +94,8 @@ class ResumptionTest(parameterized.TestCase):
         environment, "choose_devices", lambda *_: jax.devices()[:1]
       )
     )
+    cls.enterClassContext(trained_runs.undrawn())
+    cls.enterClassContext(trained_runs.traced_once())
     cls.whole, _ = trained_runs.train(cls.folder, RUN)
     cls.stopped = cls.folder / "stopped"
     cls.stop_at(cls.stopped, RUN, STOPS)
@@ -391,6 +393,7 @@ class GuardedTest(parameterized.TestCase):
       "--workdir=run",
       *flags,
       cwd=self.folder,
+      draws=False,
     )
 
   def events(self):
@@ -502,6 +505,7 @@ class FilesystemTest(absltest.TestCase):
       "--log_every=10",
       *flags,
       cwd=self.folder,
+      draws=False,
     )
 
   def test_a_disk_that_fills_up(self):
@@ -519,6 +523,7 @@ class FilesystemTest(absltest.TestCase):
         "experiments.run",
         *("--resume", "--workdir=run", "--steps=200"),
         cwd=copy.parent,
+        draws=False,
       )
     self.assertIn(done.returncode, (0, 2), done.stderr)
 

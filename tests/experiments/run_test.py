@@ -81,6 +81,7 @@ class RunTest(absltest.TestCase):
         f"--num_seeds={num_seeds}",
         f"--workdir={name}",
         cwd=self.folder,
+        draws=False,
       )
       self.assertEqual(done.returncode, 0, done.stderr)
 
@@ -100,7 +101,7 @@ class RunTest(absltest.TestCase):
 
   def test_without_a_workdir_runs_are_numbered(self):
     for _ in range(2):
-      done = run("--experiment=normal", *SMALL, cwd=self.folder)
+      done = run("--experiment=normal", *SMALL, cwd=self.folder, draws=False)
       self.assertEqual(done.returncode, 0, done.stderr)
     self.assertEqual(
       sorted(path.name for path in (self.folder / "runs").iterdir()),
@@ -117,6 +118,7 @@ class RunTest(absltest.TestCase):
       "--log_every=5",
       "--workdir=run",
       cwd=self.folder,
+      draws=False,
     )
     self.assertEqual(done.returncode, 1, done.stderr)
     self.assertNotIn("Traceback", done.stderr)

@@ -29,6 +29,7 @@ class RunnerTest(absltest.TestCase):
     folder = tempfile.TemporaryDirectory()
     self.addCleanup(folder.cleanup)
     self.parent = Path(folder.name)
+    self.enterContext(trained_runs.undrawn())
 
   def find(self, run=RUN):
     return runner.find(self.parent, run)
@@ -99,6 +100,7 @@ class ScoreTest(parameterized.TestCase):
     )
     settings = RUN.settings.replace(**values)
     parent = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    self.enterContext(trained_runs.undrawn())
     _, run = trained_runs.train(
       parent, RUN._replace(experiment=experiment, settings=settings)
     )

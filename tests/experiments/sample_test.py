@@ -1,6 +1,7 @@
 """Samples of finished runs: of images, of classes, of points."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 from unittest import mock
@@ -42,6 +43,7 @@ class SampleTest(parameterized.TestCase):
         environment, "choose_devices", lambda *_: jax.devices()[:1]
       )
     )
+    cls.enterClassContext(trained_runs.undrawn())
     data = {**tiny_images.SETTINGS, "data_dir": str(cls.folder)}
     cls.runs = {
       name: cls.train(name, seeds, **own)
@@ -126,7 +128,8 @@ class SampleTest(parameterized.TestCase):
       sample.run(["sample", f"--workdir={self.folder / 'none'}", out])
     with self.assertRaisesRegex(RunFolderError, "has no seed 9; it has 5, 6"):
       sample.run(["sample", f"--workdir={self.runs['ring']}", out, "--seed=9"])
-    again = self.train("ring", [0], **SMALL)
+    again = self.folder / "again"
+    shutil.copytree(self.runs["ring"], again)
     (again / results.CHECKPOINTS).rename(again / "moved")
     with self.assertRaisesRegex(RunFolderError, "has no checkpoint"):
       sample.run(["sample", f"--workdir={again}", out])

@@ -1,13 +1,17 @@
 """Trains run folders for tests, on one device of this process."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import jax
 
-from experiments import runner, workdirs
+from experiments import results, runner, workdirs
 from experiments.registry import BY_NAME
 from experiments.run_settings import RunSettings
+from gan_jax import training
 
 
 def settings_of(name: str, seeds: Any, **values: Any) -> RunSettings:
@@ -34,3 +38,34 @@ def train(parent: Path, run: RunSettings) -> tuple[Path, runner.Run]:
     trained = runner.train(run, problem, devices, workdir)
   assert trained is not None
   return workdir, trained
+
+
+def undrawn() -> contextlib.AbstractContextManager:
+  """Keeps runs from drawing their figures, half of what a short one takes."""
+  return mock.patch.object(results, "write_figures")
+
+
+@contextlib.contextmanager
+def traced_once() -> Iterator[None]:
+  """Has runs of equal settings share their programs: tracing is dear too."""
+  prepare, population = runner.prepare, training.population
+  # Problems are told apart by their identity, so they must be kept.
+  problems, populations = {}, {}
+
+  def prepare_once(run, devices):
+    key = run.experiment.name, run.settings, len(run.seeds), tuple(devices)
+    if key not in problems:
+      problems[key] = prepare(run, devices)
+    return problems[key]
+
+  def population_once(problem, num_members, devices, num_drawn):
+    key = id(problem), num_members, tuple(devices), num_drawn
+    if key not in populations:
+      populations[key] = population(problem, num_members, devices, num_drawn)
+    return populations[key]
+
+  with (
+    mock.patch.object(runner, "prepare", prepare_once),
+    mock.patch.object(training, "population", population_once),
+  ):
+    yield

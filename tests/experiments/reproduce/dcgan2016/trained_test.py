@@ -39,6 +39,8 @@ class TrainedTest(parameterized.TestCase):
       mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(folder / "cache")})
     )
 
+    cls.enterClassContext(trained_runs.undrawn())
+
     def train(name, **changes):
       run = trained_runs.settings_of(
         name, [0], **tiny_images.SETTINGS, data_dir=str(folder), **changes
