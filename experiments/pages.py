@@ -8,6 +8,9 @@ from typing import Any
 import jinja2
 from matplotlib.figure import Figure
 
+from experiments.fields import fields_of
+from experiments.run_settings import RunSettings
+
 _TEMPLATES = Path(__file__).parent / "templates"
 _TYPES = {".png": "image/png", ".gif": "image/gif"}
 
@@ -29,6 +32,20 @@ def render(template: str, **values: Any) -> str:
     trim_blocks=True,
   )
   return environment.get_template(template).render(**values)
+
+
+def settings_rows(run: RunSettings) -> list[tuple[str, str, bool, str]]:
+  """Lists settings: name, value, whether it was changed, and help."""
+  return [
+    (
+      field.name,
+      field.format(getattr(run.settings, field.name)),
+      getattr(run.settings, field.name)
+      != getattr(run.experiment.settings, field.name),
+      field.metadata["help"],
+    )
+    for field in fields_of(type(run.settings))
+  ]
 
 
 def source_of_file(path: Path) -> str:

@@ -135,7 +135,6 @@ def _page(workdir: Path, name: str) -> Page:
   step = int(measured.steps[-1]) if len(measured.steps) else 0
   if not finished:
     name = f"{name} (step {step:,} of {run.settings.steps:,})"
-  fields = fields_of(type(run.settings))
   num_seeds = len(run.seeds)
   return Page(
     name=name,
@@ -151,18 +150,9 @@ def _page(workdir: Path, name: str) -> Page:
     metrics=(metrics := _metrics(measured, summary)),
     has_best=finished,
     protocol=list((summary or {}).get("protocol", {}).items()),
-    pictures=_pictures(workdir),
+    pictures=pictures(workdir),
     events=events,
-    settings=[
-      (
-        field.name,
-        field.format(getattr(run.settings, field.name)),
-        getattr(run.settings, field.name)
-        != getattr(run.experiment.settings, field.name),
-        field.metadata["help"],
-      )
-      for field in fields
-    ],
+    settings=pages.settings_rows(run),
     environment=[
       ("device", described["device"]),
       ("git commit", described["git_commit"] or "unknown"),
@@ -174,7 +164,7 @@ def _page(workdir: Path, name: str) -> Page:
       "seeds": ", ".join(map(str, run.seeds)),
       **{
         field.name: field.format(getattr(run.settings, field.name))
-        for field in fields
+        for field in fields_of(type(run.settings))
       },
     },
     results=measured,
@@ -227,8 +217,8 @@ def _metrics(
   ]
 
 
-def _pictures(workdir: Path) -> list[tuple[str, str]]:
-  """Reads the animation and the figures of a run, as sources of images."""
+def pictures(workdir: Path) -> list[tuple[str, str]]:
+  """Reads the animation and the figures of a folder, as sources of images."""
   paths = [
     workdir / results.ANIMATION,
     *sorted((workdir / results.FIGURES).glob("*.png")),

@@ -21,33 +21,36 @@ def command(plan: Plan) -> str:
   """
   experiment, settings, seeds = plan.base
   fields = {field.name: field for field in fields_of(type(settings))}
-  flags = [f"--experiment={experiment.name}"]
+  flags = {"experiment": experiment.name}
   if plan.axes:
     axes = []
     for name, values in plan.axes:
       parts = [_part(fields[name].format(value)) for value in values]
       axes.append(f"{name}={','.join(parts)}")
-    flags.append(f"--grid={';'.join(axes)}")
+    flags["grid"] = ";".join(axes)
   if plan.told.random:
-    flags.append(f"--random={plan.told.random}")
-    flags.append(f"--trials={plan.told.draws}")
-  flags += [
-    f"--{name}={field.format(getattr(settings, name))}"
-    for name, field in fields.items()
-    if getattr(settings, name) != getattr(experiment.settings, name)
-  ]
+    flags["random"] = plan.told.random
+    flags["trials"] = str(plan.told.draws)
+  for name, field in fields.items():
+    if getattr(settings, name) != getattr(experiment.settings, name):
+      flags[name] = field.format(getattr(settings, name))
   if seeds[0]:
-    flags.append(f"--seed={seeds[0]}")
+    flags["seed"] = str(seeds[0])
   if len(seeds) > 1:
-    flags.append(f"--num_seeds={len(seeds)}")
+    flags["num_seeds"] = str(len(seeds))
   if plan.told.max_members:
-    flags.append(f"--max_members={plan.told.max_members}")
+    flags["max_members"] = str(plan.told.max_members)
   if plan.left_out:
-    flags.append("--skip_invalid")
+    flags["skip_invalid"] = "true"
   points = math.prod(len(axis.values) for axis in plan.axes)
   if points * (plan.told.draws or 1) > MANY_TRIALS:
-    flags.append("--yes")
-  return " ".join(["python -m experiments.sweep", *map(shlex.quote, flags)])
+    flags["yes"] = "true"
+  return " ".join(
+    [
+      "python -m experiments.sweep",
+      *(f"--{name}={shlex.quote(text)}" for name, text in flags.items()),
+    ]
+  )
 
 
 def _part(text: str) -> str:

@@ -101,6 +101,8 @@ def heat_maps(
     ax=panels,
     label=canvas.MEAN_LABEL,
     extend="min" if extends else "neither",
+    extendfrac=0.04,
+    aspect=3.4 * figure.get_figheight(),
   )
   canvas.legend(figure, _legend(places))
   return figure

@@ -74,8 +74,8 @@ def verdict(place: Place) -> str:
   if difference.mean is None:
     return "-"
   if difference.ci95 is None:
-    return f"{difference.mean:.4g}"
-  told = f"{difference.mean:.4g} ± {difference.ci95:.2g}"
+    return f"{difference.mean:.3g}"
+  told = f"{difference.mean:.3g} ± {difference.ci95:.2g}"
   return f"tie ({told})" if difference.tie else told
 
 
