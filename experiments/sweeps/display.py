@@ -85,7 +85,7 @@ def print_ranking(plan: Plan, places: Sequence[Place]) -> None:
       str(own.rank),
       _lines(plan, own),
       console.number(own.score),
-      words.verdict(own),
+      "tie" if own.difference and own.difference.tie else words.verdict(own),
       *([failed] if lost else []),
     )
   Console().print(table)

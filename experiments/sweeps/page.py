@@ -13,7 +13,8 @@ from experiments.sweeps import summary as summaries
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.ranking import Place
 
-MAX_ROWS = 200
+NUM_OPEN_ROWS, MAX_ROWS = 20, 200
+"""Trials that are seen at once, and that are on the page at all."""
 MAX_METRICS = 6
 _OF_PLAYERS = ("generator_", "discriminator_", "critic_")
 """How metrics begin that say how players do, not how good samples are."""
@@ -96,6 +97,7 @@ def render(
     columns=[words.phrase(name) for name in plan.trials[0].values],
     metrics=[words.phrase(name) for name in metrics],
     rows=[_row(plan, place, metrics) for place in shown],
+    num_open=NUM_OPEN_ROWS,
     num_more=len(places) - len(shown),
     table=folders.CSV,
     content=results.SUMMARY,
