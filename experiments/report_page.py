@@ -1,23 +1,17 @@
 """One self-contained page of HTML about a run, or about several."""
 
-import base64
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jinja2
 import numpy as np
-from matplotlib.figure import Figure
 
-from experiments import console, guard, journal, plots_compared, results
+from experiments import console, guard, journal, pages, plots_compared, results
 from experiments import run_settings as settings_files
 from experiments.fields import fields_of
 from experiments.results import Results
 from experiments.run_settings import RunSettings
 
-_TEMPLATES = Path(__file__).parent / "templates"
-_TYPES = {".png": "image/png", ".gif": "image/gif"}
 ABSENT = "-"
 
 
@@ -88,28 +82,23 @@ def render(workdirs: Sequence[Path]) -> str:
   Raises:
     RunFolderError: if one of them is no run folder, or damaged.
   """
-  pages = []
+  gathered = []
   for workdir, name in zip(workdirs, _names(workdirs), strict=True):
     with results.reading(workdir):
-      pages.append(_page(workdir, name))
-  title = pages[0].name if len(pages) == 1 else f"{len(pages)} runs compared"
-  environment = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(_TEMPLATES),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=True,
-  )
-  drawn = {own.name: own.results for own in pages if len(own.results.steps)}
+      gathered.append(_page(workdir, name))
+  compares = len(gathered) > 1
+  drawn = {own.name: own.results for own in gathered if len(own.results.steps)}
   curves = None
-  if len(pages) > 1 and drawn:
-    curves = _png(plots_compared.curves(drawn))
-  return environment.get_template("report.html").render(
-    title=title,
-    pages=pages,
-    rows=_side_by_side([own.final for own in pages]),
+  if compares and drawn:
+    curves = pages.source_of_figure(plots_compared.curves(drawn))
+  return pages.render(
+    "report.html",
+    title=f"{len(gathered)} runs compared" if compares else gathered[0].name,
+    pages=gathered,
+    rows=_side_by_side([own.final for own in gathered]),
     differences=[
       (name, cells)
-      for name, cells in _side_by_side([own.values for own in pages])
+      for name, cells in _side_by_side([own.values for own in gathered])
       if len(set(cells)) > 1
     ],
     curves=curves,
@@ -146,7 +135,6 @@ def _page(workdir: Path, name: str) -> Page:
   step = int(measured.steps[-1]) if len(measured.steps) else 0
   if not finished:
     name = f"{name} (step {step:,} of {run.settings.steps:,})"
-  fields = fields_of(type(run.settings))
   num_seeds = len(run.seeds)
   return Page(
     name=name,
@@ -162,18 +150,9 @@ def _page(workdir: Path, name: str) -> Page:
     metrics=(metrics := _metrics(measured, summary)),
     has_best=finished,
     protocol=list((summary or {}).get("protocol", {}).items()),
-    pictures=_pictures(workdir),
+    pictures=pictures(workdir),
     events=events,
-    settings=[
-      (
-        field.name,
-        field.format(getattr(run.settings, field.name)),
-        getattr(run.settings, field.name)
-        != getattr(run.experiment.settings, field.name),
-        field.metadata["help"],
-      )
-      for field in fields
-    ],
+    settings=pages.settings_rows(run),
     environment=[
       ("device", described["device"]),
       ("git commit", described["git_commit"] or "unknown"),
@@ -185,7 +164,7 @@ def _page(workdir: Path, name: str) -> Page:
       "seeds": ", ".join(map(str, run.seeds)),
       **{
         field.name: field.format(getattr(run.settings, field.name))
-        for field in fields
+        for field in fields_of(type(run.settings))
       },
     },
     results=measured,
@@ -238,26 +217,14 @@ def _metrics(
   ]
 
 
-def _pictures(workdir: Path) -> list[tuple[str, str]]:
-  """Reads the animation and the figures of a run, as sources of images."""
+def pictures(workdir: Path) -> list[tuple[str, str]]:
+  """Reads the animation and the figures of a folder, as sources of images."""
   paths = [
     workdir / results.ANIMATION,
     *sorted((workdir / results.FIGURES).glob("*.png")),
   ]
   return [
-    (path.stem.replace("_", " "), _source(path.read_bytes(), path.suffix))
+    (path.stem.replace("_", " "), pages.source_of_file(path))
     for path in paths
     if path.exists()
   ]
-
-
-def _source(content: bytes, suffix: str) -> str:
-  encoded = base64.b64encode(content).decode()
-  return f"data:{_TYPES[suffix]};base64,{encoded}"
-
-
-def _png(figure: Figure) -> str:
-  """Draws a figure as the source of an image."""
-  buffer = io.BytesIO()
-  figure.savefig(buffer, format="png")
-  return _source(buffer.getvalue(), ".png")

@@ -20,7 +20,7 @@ from experiments.sweeps import display, folders, grids, outcome, workers
 from experiments.sweeps import plan as plans
 from experiments.sweeps.engines import ENGINES
 from experiments.sweeps.engines.engine import EngineOptions
-from experiments.sweeps.plan import Plan
+from experiments.sweeps.plan import MANY_TRIALS, Plan, Told
 
 USAGE = """\
 python -m experiments.sweep --experiment=NAME --grid='SETTING=VALUE,...;...'
@@ -31,7 +31,6 @@ ranks them by the mean of their final scores. Combinations that differ only in
 numbers train in one compiled program. The same command, or
 --workdir=DIR alone, goes on with what is missing."""
 
-MANY_TRIALS = 10_000
 FAILED_EXIT_CODE = 1
 
 
@@ -247,7 +246,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     ),
     axes,
     grids.crossed(axes, drawn),
-    options.max_members,
+    Told(options.random, options.trials, options.max_members),
     options.skip_invalid,
   )
 

@@ -2,9 +2,10 @@
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.progress import (
   BarColumn,
@@ -17,10 +18,12 @@ from rich.table import Table
 
 from experiments import console, results
 from experiments.sweeps import progress as progress_files
-from experiments.sweeps import workers
+from experiments.sweeps import words, workers
 from experiments.sweeps.plan import Plan
+from experiments.sweeps.ranking import Place
 
 _SHOWN_TRIALS = 20
+_SHOWN_PLACES = 10
 _SECONDS = 0.5
 """Between two times that the folders are looked at."""
 
@@ -50,6 +53,50 @@ def print_plan(plan: Plan) -> None:
     f"{'program' if len(plan.programs) == 1 else 'programs'}, "
     f"{plan.base.settings.steps:,} steps each"
   )
+
+
+def print_ranking(plan: Plan, places: Sequence[Place]) -> None:
+  """Prints the best trials.
+
+  Args:
+    plan: of the sweep.
+    places: of its trials, the best first.
+  """
+  several = len(plan.base.seeds) > 1
+  table = Table(
+    title=f"{plan.base.experiment.name}, {words.extent(plan)}",
+    caption=None if several else words.ONE_SEED,
+    box=box.SIMPLE_HEAD,
+    padding=(0, 1, 0, 0),
+    pad_edge=False,
+  )
+  table.add_column("rank", justify="right")
+  table.add_column("trial", overflow="fold")
+  table.add_column(
+    "final score\n(mean ± 95 %)" if several else "final score", justify="right"
+  )
+  table.add_column("to the best", justify="right")
+  lost = any(own.measured.failures for own in places[:_SHOWN_PLACES])
+  if lost:
+    table.add_column("failed", justify="right")
+  for own in places[:_SHOWN_PLACES]:
+    failed = str(len(own.measured.failures) or "")
+    table.add_row(
+      str(own.rank),
+      _lines(plan, own),
+      console.number(own.score),
+      "tie" if own.difference and own.difference.tie else words.verdict(own),
+      *([failed] if lost else []),
+    )
+  Console().print(table)
+  if len(places) > _SHOWN_PLACES:
+    print(f"and {len(places) - _SHOWN_PLACES:,} more")
+
+
+def _lines(plan: Plan, place: Place) -> str:
+  """Writes the values of a trial, one below another."""
+  values = words.texts(plan.base.settings, place.trial.values)
+  return "\n".join(f"{name}={text}" for name, text in values.items())
 
 
 class _Watch:

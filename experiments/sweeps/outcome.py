@@ -2,8 +2,57 @@
 
 from pathlib import Path
 
+from experiments import console, results, runner
+from experiments.sweeps import (
+  display,
+  folders,
+  page,
+  plots,
+  ranking,
+  seed_table,
+  summary,
+)
 from experiments.sweeps.plan import Plan
+
+FAILED_EXIT_CODE = 1
 
 
 def conclude(plan: Plan, folder: Path) -> int:
+  """Writes what a sweep has come to, and prints its best trials.
+
+  All of it is made again from the folders of the trials each time.
+
+  Args:
+    plan: of the sweep.
+    folder: of the sweep, in which all trials have finished.
+
+  Returns:
+    The exit code: not 0 if every seed of every trial failed.
+
+  Raises:
+    RunFolderError: if a trial's folder is damaged.
+    OSError: if something cannot be written.
+  """
+  for index in range(len(plan.trials)):
+    workdir = plan.workdir(folder, index)
+    # Its process may have ended just before.
+    if not (workdir / results.REPORT).exists():
+      runner.complete(workdir)
+  measured = ranking.read(plan, folder)
+  places = ranking.ranked(measured)
+  seconds = summary.program_seconds(plan, folder, measured)
+  seed_table.write(plan, measured, folder / folders.CSV)
+  figures = plots.figures(plan, places)
+  results.write_figures(
+    folder, {name: draw() for name, draw in figures.items()}
+  )
+  page.write(plan, places, folder, seconds)
+  results.write_json(
+    folder / results.SUMMARY, summary.content(plan, places, seconds)
+  )
+  display.print_ranking(plan, places)
+  print(f"written to {folder}")
+  if ranking.all_failed(places):
+    console.say("error: every seed of every trial failed")
+    return FAILED_EXIT_CODE
   return 0

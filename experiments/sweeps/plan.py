@@ -24,6 +24,9 @@ from experiments.sweeps.grids import Axis
 PLAN, TRIALS, PROGRAMS = "plan.json", "trials", "programs"
 """What is in the folder of a sweep, from the beginning."""
 
+MANY_TRIALS = 10_000
+"""More than these are made only when that is meant."""
+
 MAX_NAME = 120
 """Characters of a trial's name, which a file system may limit to 255 bytes."""
 
@@ -42,6 +45,20 @@ class Trial(NamedTuple):
   run: RunSettings
 
 
+class Told(NamedTuple):
+  """What the command was told that trials and programs do not say.
+
+  Attributes:
+    random: what is drawn, as `--random` has it; "" for nothing.
+    draws: how often.
+    max_members: of a program; 0 for any.
+  """
+
+  random: str = ""
+  draws: int = 0
+  max_members: int = 0
+
+
 class Plan(NamedTuple):
   """A sweep.
 
@@ -52,6 +69,7 @@ class Plan(NamedTuple):
     trials: all of them.
     programs: the trials of each program, as indices of `trials`.
     left_out: combinations that make no sense.
+    told: what else it takes to plan the same again.
   """
 
   base: RunSettings
@@ -60,6 +78,7 @@ class Plan(NamedTuple):
   trials: tuple[Trial, ...]
   programs: tuple[tuple[int, ...], ...]
   left_out: int = 0
+  told: Told = Told()
 
   def workdir(self, folder: Path, trial: int) -> Path:
     """Returns the run folder of a trial, in the folder of the sweep."""
@@ -82,7 +101,7 @@ def make(
   base: RunSettings,
   axes: Sequence[Axis],
   points: Sequence[Mapping[str, Any]],
-  max_members: int,
+  told: Told,
   skips_invalid: bool,
 ) -> Plan:
   """Plans a sweep.
@@ -91,7 +110,8 @@ def make(
     base: the experiment, what all trials share, and their seeds.
     axes: of the grid.
     points: the values of each trial by name.
-    max_members: of a program, that is seeds of all its trials; 0 for any.
+    told: what the points were drawn from, and how many members a program may
+      have, that is seeds of all its trials.
     skips_invalid: whether combinations of settings that make no sense are left
       out rather than refused.
 
@@ -126,8 +146,9 @@ def make(
     tuple(axes),
     tuple(name for name in points[0] if name not in axis_names),
     in_order,
-    _programs(in_order, max_members),
+    _programs(in_order, told.max_members),
     left_out,
+    told,
   )
 
 
@@ -198,6 +219,7 @@ def content(plan: Plan) -> dict[str, Any]:
     ],
     "programs": [list(trials) for trials in plan.programs],
     "left_out": plan.left_out,
+    "told": plan.told._asdict(),
   }
 
 
@@ -211,7 +233,8 @@ def difference(old: Plan, new: Plan) -> str | None:
   Returns:
     A phrase.
   """
-  was, now = content(old), content(new)
+  # What it is told may be put otherwise; what comes of it counts.
+  was, now = (content(own._replace(told=Told())) for own in (old, new))
   for name in ("experiment", "seeds"):
     if was[name] != now[name]:
       return f"whose {name}: {was[name]}, not {now[name]}"
@@ -268,6 +291,7 @@ def read(folder: Path) -> Plan:
       tuple(trials),
       tuple(tuple(own) for own in found["programs"]),
       found["left_out"],
+      Told(**found["told"]),
     )
 
 

@@ -1,7 +1,6 @@
 """Pages about runs: what they say, and how a browser shows them."""
 
 import contextlib
-import html.parser
 import io
 import shutil
 import tempfile
@@ -12,7 +11,8 @@ from absl.testing import absltest, parameterized
 from experiments import journal, report, results
 from experiments.command_line import UsageError
 from experiments.results import RunFolderError
-from tests.experiments import trained_runs
+from tests.experiments import shown_pages, trained_runs
+from tests.experiments.shown_pages import Reader
 
 SMALL = {
   "steps": 6,
@@ -22,29 +22,6 @@ SMALL = {
   "generator_width": 8,
   "discriminator_width": 8,
 }
-
-
-class Reader(html.parser.HTMLParser):
-  """Collects the words of a page, and what it refers to."""
-
-  def __init__(self, page):
-    super().__init__()
-    self.words, self.sources, self.open = [], [], []
-    self.feed(page)
-
-  def handle_starttag(self, tag, attrs):
-    for name, value in attrs:
-      if name in ("src", "href"):
-        self.sources.append(value)
-    if tag not in ("meta", "link", "img", "br"):
-      self.open.append(tag)
-
-  def handle_endtag(self, tag):
-    assert self.open.pop() == tag, (tag, self.open)
-
-  def handle_data(self, data):
-    if self.open and self.open[-1] != "style":
-      self.words += data.split()
 
 
 class ReportTest(parameterized.TestCase):
@@ -168,58 +145,26 @@ class ReportTest(parameterized.TestCase):
       report.run(["report", *arguments])
 
 
-@absltest.skipUnless(
-  shutil.which("chromium") and shutil.which("chromedriver"),
-  "Chromium and its driver are not installed",
-)
+@absltest.skipUnless(shown_pages.HAS_BROWSER, shown_pages.NO_BROWSER)
 class BrowserTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
-    from selenium import webdriver
-
     cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
     own = trained_runs.settings_of("ring", [0], **SMALL)
     cls.run_folder, _ = trained_runs.train(cls.folder, own)
-    options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or ""
-    for flag in (
-      *("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run"),
-      *("--disable-background-networking", "--disable-component-update"),
-      *("--disable-sync", "--disable-quic"),
-    ):
-      options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    service = webdriver.ChromeService(shutil.which("chromedriver"))
-    cls.browser = webdriver.Chrome(options, service)
-    cls.addClassCleanup(cls.browser.quit)
+    cls.browser = cls.enterClassContext(shown_pages.browser())
 
   @parameterized.parameters(390, 1280)
   def test_it_renders(self, width):
-    # A window is never as narrow as a phone, but its view may be.
-    self.browser.execute_cdp_cmd(
-      "Emulation.setDeviceMetricsOverride",
-      {"width": width, "height": 844, "deviceScaleFactor": 1, "mobile": False},
-    )
-    self.browser.get((self.run_folder / results.REPORT).as_uri())
-    self.assertEmpty(self.browser.get_log("browser"))
-    measured = self.browser.execute_script(
-      """
-      const images = [...document.images];
-      return {
-        page: document.documentElement.scrollWidth,
-        view: window.innerWidth,
-        drawn: images.every(own => own.complete && own.naturalWidth > 0),
-        widest: Math.max(...images.map(own => own.clientWidth)),
-        count: images.length,
-      }
-      """
-    )
-    self.assertEqual(measured["view"], width)
-    self.assertLessEqual(measured["page"], width)
-    self.assertTrue(measured["drawn"])
-    self.assertGreater(measured["widest"], 0.4 * min(width, 1000))
-    self.assertGreaterEqual(measured["count"], 5)
+    page = self.run_folder / results.REPORT
+    seen = shown_pages.look(self.browser, page, width)
+    self.assertEmpty(seen["log"])
+    self.assertEqual(seen["view"], width)
+    self.assertLessEqual(seen["page"], width)
+    self.assertTrue(seen["drawn"])
+    self.assertGreater(seen["widest"], 0.4 * min(width, 1000))
+    self.assertGreaterEqual(seen["count"], 5)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,69 @@
+"""The command of a sweep plans the same sweep."""
+
+import shlex
+
+from absl.testing import absltest, parameterized
+
+from experiments import sweep
+from experiments.command_line import read
+from experiments.registry import EXPERIMENTS
+from experiments.sweeps import command
+from experiments.sweeps import plan as plans
+
+GRID = "--grid=generator_learning_rate=0.1,1e-3"
+
+
+def planned(text):
+  """Plans what a command asks for."""
+  line = read(text, sweep.SweepOptions, EXPERIMENTS, sweep.USAGE)
+  return sweep._made(line)
+
+
+class CommandTest(parameterized.TestCase):
+  @parameterized.parameters(
+    ([GRID],),
+    (["--experiment=ring", GRID, "--steps=70", "--seed=3", "--num_seeds=2"],),
+    (["--experiment=ring", "--grid=penalty=none,r1,(r1,r2);packing=1,2"],),
+    (
+      [
+        "--random=generator_beta1=uniform:0:1; loss=hinge,minimax",
+        "--trials=5",
+      ],
+    ),
+    ([GRID, "--random=batch_size=log:2:9", "--trials=50", "--max_members=4"],),
+    (
+      [
+        "--grid=loss=hinge,minimax;label_smoothing=0,0.1",
+        "--skip_invalid",
+        "--input_mean=1,2",
+        "--input_stddev=1,0.123456789012",
+        "--input_weight=0.5,0.5",
+      ],
+    ),
+    (
+      [
+        "--random=generator_learning_rate=log:1e-5:1",
+        "--trials=10001",
+        "--yes",
+      ],
+    ),
+  )
+  def test_it_plans_the_same(self, flags):
+    plan = planned(["sweep", *flags])
+    text = command.command(plan)
+    python, m, module, *again = shlex.split(text)
+    self.assertEqual((python, m), ("python", "-m"))
+    found = planned([module, *again])
+    self.assertEqual(plans.content(found), plans.content(plan))
+    self.assertEqual(command.command(found), text)
+
+  def test_it_is_readable(self):
+    self.assertEqual(
+      command.command(planned(["sweep", GRID, "--num_seeds=3"])),
+      "python -m experiments.sweep --experiment=normal "
+      "--grid=generator_learning_rate=0.1,0.001 --num_seeds=3",
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()
