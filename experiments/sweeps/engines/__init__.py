@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from experiments.sweeps.engines import local
+from experiments.sweeps.engines import local, ray
 from experiments.sweeps.engines.engine import Engine
 
-ENGINES: Mapping[str, Engine] = {"local": local.ENGINE}
+ENGINES: Mapping[str, Engine] = {"local": local.ENGINE, "ray": ray.ENGINE}
