@@ -33,7 +33,7 @@ MAX_STARTS = 3
 """Of one program, in a sweep that goes on."""
 _SECONDS = 0.1
 """Between two looks at the tasks."""
-_PATIENCE_TO_CONNECT = 20.0
+PATIENCE_TO_CONNECT = 20.0
 _PATIENCE_TO_CANCEL = 5.0
 _PATIENCE_TO_REMOVE = 3.0
 
@@ -117,7 +117,6 @@ def _connected(address: str) -> Iterator[str | None]:
     # What goes wrong with a task is said by the sweep.
     logging.getLogger("ray").setLevel(logging.ERROR)
     stack.enter_context(contextlib.redirect_stdout(sys.stderr))
-    stack.callback(ray.shutdown)
     folder = None
     own_cluster = {}
     if not address:
@@ -129,6 +128,7 @@ def _connected(address: str) -> Iterator[str | None]:
         "include_dashboard": False,
         "_temp_dir": folder,
       }
+    stack.callback(ray.shutdown)
     ray.init(
       address or "local",
       log_to_driver=False,
@@ -238,7 +238,7 @@ class _Tasks:
     from ray.exceptions import RayError, RayTaskError
 
     try:
-      parcel = ray.get(next(own.stream))
+      parcel: Any = ray.get(next(own.stream))
     except StopIteration:
       self._end(own)
       return
@@ -377,12 +377,12 @@ def _check(options: EngineOptions) -> None:
       [sys.executable, "-c", _PROBE, address],
       capture_output=True,
       text=True,
-      timeout=_PATIENCE_TO_CONNECT,
+      timeout=PATIENCE_TO_CONNECT,
     )
   except subprocess.TimeoutExpired:
     raise UsageError(
       f"--address={address}: no Ray cluster answers there within "
-      f"{_PATIENCE_TO_CONNECT:.0f} s"
+      f"{PATIENCE_TO_CONNECT:.0f} s"
     ) from None
   if probe.returncode:
     said = probe.stderr.strip().splitlines() or ["no Ray cluster answers there"]
