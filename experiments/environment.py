@@ -39,6 +39,10 @@ def choose_devices(platform: str, num_members: int) -> list[Device]:
     PlatformError: if the platform is not there.
   """
   num_cores = len(os.sched_getaffinity(0))
+  # XLA's threads keep to it too: schedulers share cores without pinning.
+  reserved = os.environ.get("NPROC", "")
+  if reserved.isdecimal() and int(reserved):
+    num_cores = min(num_cores, int(reserved))
   jax.config.update("jax_num_cpu_devices", min(num_cores, num_members))
   jax.config.update("jax_compilation_cache_dir", str(_cache_folder()))
   try:

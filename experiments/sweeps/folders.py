@@ -3,6 +3,7 @@
 plan.json       what is trained; written first, and never changed
 trials/NAME/    the run folder of each trial, named by its settings
 programs/NNN/   progress, checkpoints and log of each program, while it trains
+array.sh        what Slurm is given, if it trains
 results.csv     a row for each trial and seed
 summary.json    trials in the order of their scores, with intervals
 figures/*.png, report.html
@@ -17,8 +18,8 @@ from experiments import results, workdirs
 from experiments.results import RunFolderError
 from experiments.sweeps import plan as plans
 
-CSV = "results.csv"
-_FILES = (plans.PLAN, CSV, results.SUMMARY, results.REPORT)
+CSV, SLURM_SCRIPT = "results.csv", "array.sh"
+_FILES = (plans.PLAN, SLURM_SCRIPT, CSV, results.SUMMARY, results.REPORT)
 _FOLDERS = (plans.TRIALS, plans.PROGRAMS, results.FIGURES)
 
 

@@ -286,6 +286,8 @@ class _Round:
     assert self._last is not None
     problem = self._build(run.settings)
     failures = self._failures(outcome.failures, trial)
+    # A process that ended before the summary was written may have left one.
+    checkpoints.discard_after(record.workdir, -1)
     with checkpoints.Writer(
       record.workdir, _KEPT, resumption.description(run, problem)
     ) as writer:

@@ -3,8 +3,9 @@
 import contextlib
 import os
 import signal
+import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from experiments import environment, interruption, workdirs
@@ -37,6 +38,28 @@ def last_line(folder: Path, index: int, code: int) -> str:
     return f"its process was ended by {signal.Signals(-code).name}"
   said = words[-1] if words else f"its process ended with code {code}"
   return f"{said.removeprefix('error: ')} (see {path})"
+
+
+def command(
+  folder: Path, index: int, parent: int, flags: Sequence[str]
+) -> list[str]:
+  """Returns the command of a process that trains one program.
+
+  Args:
+    folder: of the sweep.
+    index: of the program.
+    parent: the process that starts it, with which it ends; 0 for none.
+    flags: that it has beside.
+  """
+  return [
+    sys.executable,
+    "-m",
+    "experiments.sweep",
+    f"--workdir={folder}",
+    f"--program={index}",
+    f"--started_by={parent}",
+    *flags,
+  ]
 
 
 def train(
@@ -76,7 +99,7 @@ def train(
   own.mkdir(parents=True, exist_ok=True)
   with (
     interruption.caught("stopping when this is saved") as told,
-    _claimed(own, told.requested),
+    claimed(own, told.requested),
   ):
     finished = program.train(
       plan,
@@ -94,8 +117,16 @@ def train(
 
 
 @contextlib.contextmanager
-def _claimed(folder: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
-  """Claims a program's folder, from a process that is about to leave it."""
+def claimed(folder: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
+  """Claims a program's folder, from a process that is about to leave it.
+
+  Args:
+    folder: of the program.
+    should_stop: whether to wait no longer.
+
+  Raises:
+    RunFolderError: if another process keeps it.
+  """
   deadline = time.monotonic() + _PATIENCE
   while True:
     try:

@@ -8,7 +8,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -153,15 +152,7 @@ def _start(
   log.parent.mkdir(parents=True, exist_ok=True)
   with log.open("ab") as output:
     process = subprocess.Popen(
-      [
-        sys.executable,
-        "-m",
-        "experiments.sweep",
-        f"--workdir={folder}",
-        f"--program={program}",
-        f"--started_by={os.getpid()}",
-        *options.flags(),
-      ],
+      workers.command(folder, program, os.getpid(), options.flags()),
       stdin=subprocess.DEVNULL,
       stdout=output,
       stderr=output,

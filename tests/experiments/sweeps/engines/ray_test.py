@@ -1,0 +1,234 @@
+"""A sweep on a Ray cluster of this machine, whose workers are killed."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest import mock
+
+import psutil
+from absl.testing import absltest, parameterized
+
+from experiments import results
+from experiments.command_line import UsageError
+from experiments.sweeps.engines import ENGINES, ray
+from experiments.sweeps.engines.engine import EngineOptions
+from experiments.sweeps.engines.ray import Share
+from tests.experiments import commands
+
+STEPS, LOG_EVERY = 4000, 1000
+FLAGS = (
+  "--experiment=normal",
+  "--grid=generator_learning_rate=0.03,0.1;loss=hinge,non_saturating",
+  f"--steps={STEPS}",
+  f"--log_every={LOG_EVERY}",
+  "--checkpoint_every=500",
+  "--evaluation_samples=64",
+  "--discriminator_width=8",
+  "--engine=ray",
+)
+SECONDS = 240
+
+
+def start(folder):
+  return subprocess.Popen(
+    [
+      sys.executable,
+      "-m",
+      "experiments.sweep",
+      *FLAGS,
+      f"--workdir={folder}",
+    ],
+    env=commands.ENVIRONMENT,
+    cwd=folder.parent,
+    stderr=subprocess.PIPE,
+    stdout=subprocess.PIPE,
+    text=True,
+  )
+
+
+def wait_for(condition):
+  deadline = time.monotonic() + SECONDS
+  while time.monotonic() < deadline:
+    found = condition()
+    if found:
+      return found
+    time.sleep(0.05)
+  raise AssertionError("waited in vain")
+
+
+def home(folder, program):
+  """Returns the checkpoints of a program that have come home whole."""
+  return list(folder.glob(f"programs/{program:03d}/0/checkpoints/*/files.json"))
+
+
+def training(driver, program):
+  """Finds the process that trains a program."""
+  for process in psutil.Process(driver).children(recursive=True):
+    try:
+      if f"--program={program}" in process.cmdline():
+        return process
+    except psutil.NoSuchProcess:
+      continue
+  return None
+
+
+def events(folder, loss):
+  """Returns the kinds of events of each trial with a loss."""
+  return [
+    [json.loads(line)["kind"] for line in path.read_text().splitlines()]
+    for path in sorted(folder.glob(f"trials/*loss={loss}/{results.EVENTS}"))
+  ]
+
+
+def contents(folder):
+  return {
+    path: path.read_bytes() for path in folder.rglob("*") if path.is_file()
+  }
+
+
+class ClusterTest(absltest.TestCase):
+  def setUp(self):
+    self.folder = (
+      Path(self.enter_context(tempfile.TemporaryDirectory())) / "sweep"
+    )
+
+  def assert_complete(self):
+    trials = sorted(self.folder.glob("trials/*"))
+    self.assertLen(trials, 4)
+    for trial in trials:
+      rows = (trial / results.METRICS).read_text().splitlines()
+      self.assertEqual(
+        [json.loads(row)["step"] for row in rows],
+        list(range(0, STEPS + 1, LOG_EVERY)),
+      )
+      summary = results.read_json(trial / results.SUMMARY)
+      self.assertEqual(summary["steps"], STEPS)
+      self.assertFalse((trial / results.FRAMES).exists())
+    self.assertEmpty(list(self.folder.rglob(f"{results.PARTIAL}*")))
+
+  def test_nothing_is_lost(self):
+    # The first is told to stop when a checkpoint has come.
+    first = start(self.folder)
+    wait_for(lambda: home(self.folder, 0))
+    first.send_signal(signal.SIGINT)
+    _, error = first.communicate(timeout=SECONDS)
+    self.assertEqual(first.returncode, 128 + signal.SIGINT, error)
+    self.assertIn("stopped; go on with: ", error)
+    self.assertEmpty(list(self.folder.glob(f"trials/*/{results.SUMMARY}")))
+
+    # Of the second, a worker is killed when its program trains.
+    second = start(self.folder)
+    process = wait_for(lambda: training(second.pid, 0))
+    victim = process.parent()
+    self.assertStartsWith(victim.name(), "ray::")
+    (workdir,) = (
+      Path(flag.removeprefix("--workdir="))
+      for flag in process.cmdline()
+      if flag.startswith("--workdir=")
+    )
+    before = home(self.folder, 0)
+    wait_for(lambda: home(self.folder, 0) != before)
+    victim.kill()
+    output, error = second.communicate(timeout=SECONDS)
+    self.assertEqual(second.returncode, 0, error)
+    self.assertNotIn("Traceback", error)
+    self.assertNotIn("raylet", output)
+    self.assertFalse(workdir.parent.exists())
+    self.assert_complete()
+    for kinds in events(self.folder, "hinge"):
+      self.assertEqual(kinds, ["began", "resumed", "resumed", "ended"])
+
+    # The third trains what is missing, and nothing else.
+    name = "generator_learning_rate=0.03,loss=hinge"
+    (self.folder / "trials" / name / results.SUMMARY).unlink()
+    others = [
+      path for path in self.folder.glob("trials/*") if path.name != name
+    ]
+    earlier = [contents(path) for path in others]
+    third = start(self.folder)
+    _, error = third.communicate(timeout=SECONDS)
+    self.assertEqual(third.returncode, 0, error)
+    self.assert_complete()
+    self.assertEqual([contents(path) for path in others], earlier)
+
+
+class ShareTest(parameterized.TestCase):
+  @parameterized.parameters(
+    # One program has all cores of the larger machine.
+    ([(2, 0), (8, 0)], "auto", 0, 1, Share(1, 8, 0)),
+    # 8 // 4 + 4 // 4 are three; of five cores, only one would fit.
+    ([(8, 0), (4, 0)], "cpu", 0, 3, Share(3, 4, 0)),
+    # One core each, though there are more programs.
+    ([(2, 0)], "auto", 0, 9, Share(2, 1, 0)),
+    ([(2, 0)], "auto", 7, 9, Share(2, 1, 0)),
+    ([(4, 0)], "auto", 2, 9, Share(2, 2, 0)),
+    # A machine that only directs.
+    ([(0, 0), (4, 0)], "auto", 0, 2, Share(2, 2, 0)),
+    ([(4, 0), (8, 2)], "auto", 0, 9, Share(2, 1, 1)),
+    ([(4, 0), (8, 2)], "gpu", 1, 9, Share(1, 1, 1)),
+    ([(4, 0), (8, 2)], "cpu", 0, 3, Share(3, 4, 0)),
+  )
+  def test_each_program_has_as_much_as_there_is(
+    self, nodes, platform, most, num_programs, expected
+  ):
+    self.assertEqual(ray.share(nodes, platform, most, num_programs), expected)
+
+  @parameterized.parameters(("gpu", [(4, 0)]), ("auto", [(0, 0)]))
+  def test_a_cluster_without_what_it_takes_is_refused(self, platform, nodes):
+    with self.assertRaisesRegex(UsageError, "Ray cluster has no"):
+      ray.share(nodes, platform, 0, 1)
+
+
+class AddressTest(parameterized.TestCase):
+  def test_one_that_nobody_listens_at_is_refused_and_nothing_written(self):
+    with (
+      socket.socket() as taken,
+      tempfile.TemporaryDirectory() as folder,
+    ):
+      # Bound, but not listening: no one else can take the port.
+      taken.bind(("127.0.0.1", 0))
+      address = f"127.0.0.1:{taken.getsockname()[1]}"
+      done = commands.run(
+        "experiments.sweep",
+        *FLAGS,
+        f"--address={address}",
+        f"--workdir={folder}/sweep",
+        cwd=Path(folder),
+      )
+      self.assertEqual(os.listdir(folder), [])
+    self.assertEqual(done.returncode, 2)
+    self.assertEqual(
+      done.stderr,
+      f"error: --address={address} cannot be reached: Connection refused\n",
+    )
+
+  def test_something_else_that_listens_is_no_cluster(self):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+      address = f"127.0.0.1:{server.getsockname()[1]}"
+      with (
+        mock.patch.object(ray, "PATIENCE_TO_CONNECT", 2.0),
+        self.assertRaisesRegex(UsageError, "no Ray cluster answers there"),
+      ):
+        ENGINES["ray"].check(EngineOptions(address=address))
+
+  @parameterized.parameters("ray://host:10001", "host", "host:port", ":1", "1:")
+  def test_what_is_none_is_refused(self, address):
+    with self.assertRaisesRegex(UsageError, f"--address={address}"):
+      ENGINES["ray"].check(EngineOptions(address=address))
+
+  def test_it_is_said_how_to_install_ray(self):
+    with (
+      mock.patch("importlib.util.find_spec", lambda name: None),
+      self.assertRaisesRegex(UsageError, "pip install ray"),
+    ):
+      ENGINES["ray"].check(EngineOptions())
+
+
+if __name__ == "__main__":
+  absltest.main()
