@@ -25,7 +25,7 @@ def make(
     RunSettings(experiment, settings, tuple(seeds)),
     axes,
     grids.crossed(axes, ()),
-    max_members,
+    plans.Told(max_members=max_members),
     skips_invalid,
   )
 

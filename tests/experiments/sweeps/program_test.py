@@ -36,7 +36,7 @@ def make_plan(text=GRID, **values):
     RunSettings(experiment, settings, SEEDS),
     axes,
     grids.crossed(axes, ()),
-    max_members=0,
+    plans.Told(),
     skips_invalid=False,
   )
 

@@ -37,7 +37,13 @@ def make_plan(text, max_members=0):
   experiment = BY_NAME["normal"]
   axes = grids.read_grid(text, experiment.settings)
   base = RunSettings(experiment, experiment.settings, (0,))
-  return plans.make(base, axes, grids.crossed(axes, ()), max_members, False)
+  return plans.make(
+    base,
+    axes,
+    grids.crossed(axes, ()),
+    plans.Told(max_members=max_members),
+    False,
+  )
 
 
 def directives(script):
