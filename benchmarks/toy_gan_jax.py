@@ -13,12 +13,19 @@ from gan_jax.networks.mlp import MLP
 from gan_jax.types import Players, Step
 
 
+def networks() -> Players[MLP]:
+  """Makes the two perceptrons."""
+  return Players(
+    MLP(hidden=toy_game.HIDDEN, features=2),
+    MLP(hidden=toy_game.HIDDEN, features=1),
+  )
+
+
 def _game(
   loss: losses.AdversarialLoss, penalty: penalties.Penalty | None = None
 ) -> games.Game:
   return games.adversarial(
-    MLP(hidden=toy_game.HIDDEN, features=2),
-    MLP(hidden=toy_game.HIDDEN, features=1),
+    *networks(),
     loss,
     latents.normal(toy_game.LATENTS),
     penalty=penalty,

@@ -1,0 +1,124 @@
+"""What a step costs, from an MLP to DCGAN-64: `python -m benchmarks.scaling`.
+
+Prints the table of docs/scaling.md: operations, bytes and communication of one
+simultaneous step of one seed, from the networks and the compiled program, and
+how long it takes on this machine.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+import jax
+
+from benchmarks import dcgan_game, dcgan_gan_jax, toy_game, toy_gan_jax
+from benchmarks.dcgan_game import Setting
+from benchmarks.timing import Training
+from experiments import environment
+from gan_jax.types import Array
+
+BATCH_SIZE = 64
+NUM_TURNS = 5
+SECONDS = 2.0
+"""Of a turn."""
+FLOAT = 4
+"""Bytes."""
+
+
+class Case(NamedTuple):
+  """A game whose step is measured.
+
+  Attributes:
+    title: what to call it.
+    flops: operations of the products of a step.
+    start: starts its training.
+    params: shapes of both players' parameters.
+  """
+
+  title: str
+  flops: int
+  start: Callable[[], Training]
+  params: Callable[[], list[Array]]
+
+
+def _dcgan(size: int, channels: int, depth: int) -> Case:
+  setting = Setting(size, channels, depth)
+
+  def params():
+    players = dcgan_gan_jax.networks(setting)
+    latents = jax.ShapeDtypeStruct((1, dcgan_game.LATENTS), float)
+    images = jax.ShapeDtypeStruct((1, size, size, channels), float)
+    key = jax.random.key(0)
+    return jax.tree.leaves(
+      [
+        jax.eval_shape(player.init, key, x)["params"]
+        for player, x in zip(players, (latents, images), strict=True)
+      ]
+    )
+
+  return Case(
+    f"DCGAN-{size}",
+    dcgan_game.step_flops(setting, BATCH_SIZE, 2),
+    lambda: dcgan_gan_jax.simultaneous(BATCH_SIZE, setting=setting),
+    params,
+  )
+
+
+def _mlp_params() -> list[Array]:
+  key, x = jax.random.key(0), jax.ShapeDtypeStruct((1, 2), float)
+  return jax.tree.leaves(
+    [jax.eval_shape(player.init, key, x) for player in toy_gan_jax.networks()]
+  )
+
+
+CASES = (
+  Case(
+    "MLP 128-128",
+    toy_game.step_flops(BATCH_SIZE),
+    lambda: toy_gan_jax.simultaneous(BATCH_SIZE),
+    _mlp_params,
+  ),
+  _dcgan(28, 1, 2),
+  _dcgan(32, 3, 3),
+  _dcgan(64, 3, 4),
+)
+
+
+def seconds_of_step(training: Training) -> float:
+  """Times steps in turns; returns the median of a step's seconds."""
+  training.take(1)
+  count = 1
+  taken = []
+  while len(taken) < NUM_TURNS:
+    began = time.perf_counter()
+    training.take(count)
+    elapsed = time.perf_counter() - began
+    if elapsed < SECONDS / 2:
+      count *= 2
+      continue
+    taken.append(elapsed / count)
+  return statistics.median(taken)
+
+
+def main() -> None:
+  """Prints the table, in Markdown."""
+  environment.choose_devices("cpu", 1)
+  print(
+    "| game | parameters | GFLOP a step | state, MB | all-reduce, MB | ms a "
+    "step | GFLOP/s |\n|---|---|---|---|---|---|---|"
+  )
+  for case in CASES:
+    count = sum(leaf.size for leaf in case.params())
+    seconds = seconds_of_step(case.start())
+    print(
+      f"| {case.title} | {count:,} | {case.flops / 1e9:.3g} | "
+      # Parameters, and Adam's two moments of each.
+      f"{3 * FLOAT * count / 1e6:.3g} | {FLOAT * count / 1e6:.3g} | "
+      f"{seconds * 1e3:.3g} | {case.flops / seconds / 1e9:.3g} |",
+      flush=True,
+    )
+
+
+if __name__ == "__main__":
+  main()
