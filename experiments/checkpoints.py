@@ -6,6 +6,7 @@ numbers are not those that were written, is passed over for the one before.
 """
 
 import concurrent.futures
+import contextlib
 import errno
 import hashlib
 import json
@@ -15,10 +16,11 @@ import os
 import shutil
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+import jax
 import numpy as np
 
 from experiments import console, packing, results
@@ -141,7 +143,7 @@ class Writer:
     if self._troubled is None:
       self._troubled = self._found()
     path = self._folder / str(checkpoint.step)
-    with _economical(v1):
+    with _alone(_economical(v1)):
       v1.save(
         str(path.resolve()),
         {PROGRESS: packed},
@@ -199,9 +201,35 @@ def _orbax() -> Any:
   return v1
 
 
+def _options(v1: Any) -> Any:
+  """Returns the options of Orbax where other processes take no part."""
+  context = v1.Context()
+  own = jax.process_index()
+  context.multiprocessing.primary_host = own
+  context.multiprocessing.active_processes = {own}
+  context.multiprocessing.barrier_sync_key_prefix = "alone"
+  return context
+
+
+@contextlib.contextmanager
+def _alone(options: Any) -> Iterator[None]:
+  """Applies options, and keeps Orbax from asking processes with no part."""
+  from orbax.checkpoint.experimental.v1._src.synchronization import multihost
+
+  count = multihost.process_count
+  # Before it looks at who takes part, it compares paths with all of them, and
+  # would wait for ever.
+  multihost.process_count = lambda: 1
+  try:
+    with options:
+      yield
+  finally:
+    multihost.process_count = count
+
+
 def _economical(v1: Any) -> Any:
   """Returns the options of Orbax that take the least time for one array."""
-  context = v1.Context()
+  context = _options(v1)
   # Its database is for many arrays, of many processes.
   context.array.saving.use_ocdbt = False
   # What is learnt, and the moments of its gradients, are next to random.
@@ -213,7 +241,9 @@ def _economical(v1: Any) -> Any:
 
 def _metadata(path: Path) -> dict[str, Any]:
   """Reads what a checkpoint says of itself."""
-  metadata: Any = _orbax().metadata(str(path.resolve())).custom_metadata
+  v1 = _orbax()
+  with _alone(_options(v1)):
+    metadata: Any = v1.metadata(str(path.resolve())).custom_metadata
   return dict(metadata)
 
 
@@ -319,7 +349,9 @@ def _load(path: Path, structure: Progress) -> Loaded:
   description = _metadata(path)
   if "layout" not in description:
     raise DamagedError("another version wrote it")
-  packed = _orbax().load(str(path.resolve()))[PROGRESS]
+  v1 = _orbax()
+  with _alone(_options(v1)):
+    packed = v1.load(str(path.resolve()))[PROGRESS]
   try:
     progress = packing.unpack(packed, description["layout"], structure)
   except packing.LayoutError as error:

@@ -8,11 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
+from experiments import hosts
 from experiments.pace import Clock, Pace
-from gan_jax import training
+from gan_jax import sharding, training
 from gan_jax.types import Device, Players
 
 MAX_DRAWN_MEMBERS = 8
@@ -160,7 +160,7 @@ def failures_of(
 
 
 def _failed_at(
-  progress: training.Progress, metrics: Mapping[str, np.ndarray], step: int
+  before: Players[np.ndarray], metrics: Mapping[str, np.ndarray], step: int
 ) -> Players[np.ndarray]:
   """Adds the failures that an evaluation shows to those of the loop.
 
@@ -169,7 +169,7 @@ def _failed_at(
   update, were finite.
 
   Args:
-    progress: of the members.
+    before: as the loop has it, each [members].
     metrics: each [members].
     step: of the evaluation.
 
@@ -179,14 +179,12 @@ def _failed_at(
   return Players(
     *(
       np.where(
-        (np.asarray(failed) == training.NEVER)
+        (failed == training.NEVER)
         & ~np.isfinite(metrics[f"{player}_cost"] + metrics[f"{player}_norm"]),
         np.int32(step),
-        np.asarray(failed),
+        failed,
       )
-      for player, failed in zip(
-        Players._fields, progress.failed_at, strict=True
-      )
+      for player, failed in zip(Players._fields, before, strict=True)
     )
   )
 
@@ -199,29 +197,38 @@ def train(
   listener: Listener = NOBODY,
   start: Start = BEGINNING,
   variation: Variation | None = None,
+  axis: str = sharding.MEMBERS,
 ) -> Outcome:
   """Trains one member per seed.
+
+  Where there are several processes, each calls this, and all do what the clock
+  of the first says; a wish to stop may come from any.
 
   Args:
     problem: what to train.
     seeds: of the members; with a variation, numbers that name them.
     pace: how far, and what is done on the way.
-    devices: where; members are divided among them.
+    devices: where, of all processes.
     listener: who hears how it goes.
     start: where to go on.
     variation: what the members differ in beside their seeds; all of them are
       then drawn. None for nothing.
+    axis: what the devices divide, as of `training.population`.
 
   Returns:
     The outcome.
   """
-  # Devices hold equally many members; the last ones may be there to fill up.
-  num_members = -(-len(seeds) // len(devices)) * len(devices)
+  num_members = len(seeds)
+  if axis == sharding.MEMBERS:
+    # Devices hold equally many; the last ones may be there to fill up.
+    num_members = -(-len(seeds) // len(devices)) * len(devices)
   filled = np.arange(num_members) % len(seeds)
   if variation is None:
     roots = seeds
     num_drawn = min(len(seeds), MAX_DRAWN_MEMBERS)
-    population = training.population(problem, num_members, devices, num_drawn)
+    population = training.population(
+      problem, num_members, devices, num_drawn, axis
+    )
   else:
     roots = variation.roots
     population = training.varied_population(
@@ -231,10 +238,9 @@ def train(
       devices,
       num_drawn=len(seeds),
       data=problem.data,
+      axis=axis,
     )
-  keys = jax.vmap(training.member_keys)(
-    jnp.asarray(np.asarray(roots, np.uint32)[filled])
-  )
+  keys = population.keys(np.asarray(roots, np.uint32)[filled])
   progress = population.init(keys)
   step, clock, logs, saved = 0, Clock(0.0), list(start.logs), -1
   failures = ()
@@ -244,7 +250,7 @@ def train(
     progress = _placed(start.checkpoint.progress, filled, like=progress)
     failures = failures_of(start.checkpoint.progress.failed_at, seeds)
   # No steps: this compiles, so that the clock sees training alone.
-  progress = population.advance(progress, keys, jnp.int32(0), jnp.int32(0))
+  progress = population.advance(progress, keys, np.int32(0), np.int32(0))
   saved_at = time.monotonic()
 
   while True:
@@ -253,9 +259,18 @@ def train(
       logs.append(log)
       listener.on_log(log)
       failures = log.failures
-    stopped = step < pace.num_steps and listener.should_stop()
-    ends = stopped or step == pace.num_steps or len(failures) == len(seeds)
-    if step > saved and (ends or pace.saves(step, time.monotonic() - saved_at)):
+    wishes = hosts.of_all(
+      (
+        step < pace.num_steps and listener.should_stop(),
+        len(failures) == len(seeds),
+        pace.saves(step, time.monotonic() - saved_at),
+        min(clock.num_steps, pace.num_steps),
+      )
+    )
+    stopped = bool(wishes[:, 0].any())
+    _, all_failed, saves, affordable = map(int, wishes[0])
+    ends = stopped or step == pace.num_steps or all_failed
+    if step > saved and (ends or saves):
       progress_of_seeds = _on_host(progress, len(seeds))
       listener.on_checkpoint(
         Checkpoint(
@@ -271,10 +286,10 @@ def train(
       saved, saved_at = step, time.monotonic()
     if ends:
       break
-    stop = min(step + clock.num_steps, pace.next_stop(step))
+    stop = min(step + affordable, pace.next_stop(step))
     with clock.chunk(stop - step):
       progress = population.advance(
-        progress, keys, jnp.int32(step), jnp.int32(stop)
+        progress, keys, np.int32(step), np.int32(stop)
       )
       jax.block_until_ready(progress)
     step = stop
@@ -296,16 +311,15 @@ def _placed(
     The progress of the members.
   """
   # As the loop's own is placed, or the loop would be compiled again.
-  return jax.tree.map(
-    lambda own, there: jax.device_put(np.asarray(own)[filled], there.sharding),
-    progress,
-    like,
+  return sharding.placed(
+    jax.tree.map(lambda own: np.asarray(own)[filled], progress),
+    jax.tree.map(lambda there: there.sharding, like),
   )
 
 
 def _on_host(progress: training.Progress, num_seeds: int) -> training.Progress:
   """Copies the progress of the seeds, which the next chunk overwrites."""
-  return jax.tree.map(lambda x: np.array(x)[:num_seeds], progress)
+  return jax.tree.map(lambda x: x[:num_seeds], sharding.on_host(progress))
 
 
 def _log(
@@ -320,14 +334,16 @@ def _log(
   metrics = population.evaluate(progress, keys)
   if pace.measures(step):
     metrics |= population.measure(progress, keys)
-  metrics = {name: np.array(value, float) for name, value in metrics.items()}
-  failed_at = _failed_at(progress, metrics, step)
+  metrics = {
+    name: value.astype(float)
+    for name, value in sharding.on_host(metrics).items()
+  }
+  before = progress.failed_at
+  failed_at = _failed_at(sharding.on_host(before), metrics, step)
   # An evaluation's failure is remembered with the loop's.
   progress = progress._replace(
-    failed_at=jax.tree.map(
-      lambda now, before: jax.device_put(now, before.sharding),
-      failed_at,
-      progress.failed_at,
+    failed_at=sharding.placed(
+      failed_at, jax.tree.map(lambda own: own.sharding, before)
     )
   )
   failures = failures_of(failed_at, seeds)
@@ -338,7 +354,7 @@ def _log(
   }
   frame = None
   if pace.draws(step):
-    frame = jax.device_get(population.snapshot(progress, keys))
+    frame = sharding.on_host(population.snapshot(progress, keys))
   return progress, Log(step, metrics, failures, frame)
 
 

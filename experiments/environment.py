@@ -21,6 +21,16 @@ class PlatformError(Exception):
   """A platform that is not on this machine; the message is one line."""
 
 
+def num_cores() -> int:
+  """Counts the cores that this process may use."""
+  allowed = len(os.sched_getaffinity(0))
+  # XLA's threads keep to it too: schedulers share cores without pinning.
+  reserved = os.environ.get("NPROC", "")
+  if reserved.isdecimal() and int(reserved):
+    return min(allowed, int(reserved))
+  return allowed
+
+
 def choose_devices(platform: str, num_members: int) -> list[Device]:
   """Chooses where members train, before JAX has started.
 
@@ -38,21 +48,39 @@ def choose_devices(platform: str, num_members: int) -> list[Device]:
   Raises:
     PlatformError: if the platform is not there.
   """
-  num_cores = len(os.sched_getaffinity(0))
-  # XLA's threads keep to it too: schedulers share cores without pinning.
-  reserved = os.environ.get("NPROC", "")
-  if reserved.isdecimal() and int(reserved):
-    num_cores = min(num_cores, int(reserved))
-  jax.config.update("jax_num_cpu_devices", min(num_cores, num_members))
+  configure(min(num_cores(), num_members))
+  return devices_of(platform)[:num_members]
+
+
+def configure(num_cpu_devices: int) -> None:
+  """Prepares JAX, before it has started.
+
+  Args:
+    num_cpu_devices: into how many a CPU is divided.
+  """
+  jax.config.update("jax_num_cpu_devices", num_cpu_devices)
   jax.config.update("jax_compilation_cache_dir", str(_cache_folder()))
+
+
+def devices_of(platform: str) -> list[Device]:
+  """Returns the devices of a platform.
+
+  Args:
+    platform: one of PLATFORMS; auto is JAX's first choice.
+
+  Returns:
+    The devices, of all processes where there are several.
+
+  Raises:
+    PlatformError: if the platform is not there.
+  """
   try:
-    devices = jax.devices(None if platform == "auto" else platform)
+    return jax.devices(None if platform == "auto" else platform)
   except RuntimeError:
     here = sorted({device.platform for device in jax.devices()} | {"cpu"})
     raise PlatformError(
       f"--platform={platform} is not on this machine; here: {', '.join(here)}"
     ) from None
-  return devices[:num_members]
 
 
 def memory(device: Device) -> int:
@@ -75,6 +103,9 @@ def describe(devices: Sequence[Device]) -> dict[str, Any]:
   kind = devices[0].device_kind
   if devices[0].platform == "cpu":
     kind = f"cpu ({_processor()})"
+  num_processes = len({device.process_index for device in devices})
+  if num_processes > 1:
+    kind += f" of {num_processes} processes"
   return {
     "versions": {
       "python": platform.python_version(),

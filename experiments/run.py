@@ -10,9 +10,12 @@ from experiments import (
   checkpoints,
   command_line,
   console,
+  crew,
   environment,
   guard,
+  hosts,
   interruption,
+  layouts,
   results,
   resumption,
   run_settings,
@@ -20,12 +23,15 @@ from experiments import (
   workdirs,
 )
 from experiments.command_line import CommandLine, UsageError
+from experiments.crew import Crew, Joining
 from experiments.driver import Failure
 from experiments.fields import setting, unknown
+from experiments.layouts import Layout
 from experiments.recorder import Recording
 from experiments.registry import BY_NAME, EXPERIMENTS
 from experiments.run_settings import RunSettings
-from experiments.settings import with_values
+from experiments.settings import Settings, with_values
+from gan_jax import training
 
 USAGE = """\
 python -m experiments.run --experiment=NAME [--SETTING=VALUE ...]
@@ -91,6 +97,29 @@ class RunOptions:
     "where to train; auto is JAX's first choice",
     choices=environment.PLATFORMS,
   )
+  mesh: str = setting(
+    layouts.AUTO,
+    "devices that train: members:N divide the seeds among them, data:N each "
+    "batch; auto divides seeds among as many devices as there are",
+  )
+  coordinator_address: str = setting(
+    "",
+    "HOST:PORT of process 0, where several processes train one run; each runs "
+    "the same command but for its --process_id",
+  )
+  num_processes: int = setting(0, "how many they are", minimum=0)
+  process_id: int = setting(
+    -1, "which of them this one is: 0, 1, ...", minimum=-1
+  )
+  distributed: bool = setting(
+    False,
+    "train with the other processes that Slurm, Open MPI or a TPU has started; "
+    "JAX finds them",
+  )
+
+
+_OWN_OF_A_PROCESS = ("process_id", "workdir")
+"""Options that processes of one run may have different."""
 
 
 def run(argv: list[str]) -> int:
@@ -101,45 +130,146 @@ def run(argv: list[str]) -> int:
     console.print_experiments(EXPERIMENTS)
     return 0
   _check_intervals(options)
+  wanted = layouts.read(options.mesh)
+  joining = _joining(options)
+  if joining is None:
+    return _run(line, wanted, Crew())
+  environment.configure(wanted.num_devices or environment.num_cores())
+  with crew.joined(joining) as all_processes:
+    told = {
+      name: value
+      for name, value in dataclasses.asdict(options).items()
+      if name not in _OWN_OF_A_PROCESS
+    }
+    hosts.refuse_others("flags", sorted(told.items()), line.settings)
+    hosts.refuse_others("versions", hosts.versions())
+    all_processes.exit_code = _run(line, wanted, all_processes)
+  return all_processes.exit_code
+
+
+def _joining(options: RunOptions) -> Joining | None:
+  """Returns how to find the other processes of a run; None if it has none."""
+  address, num_processes = options.coordinator_address, options.num_processes
+  if options.distributed:
+    if address or num_processes or options.process_id >= 0:
+      raise UsageError(
+        "--distributed lets JAX find what --coordinator_address, "
+        "--num_processes and --process_id say; give either"
+      )
+    return Joining()
+  if not address and not num_processes and options.process_id < 0:
+    return None
+  host, _, port = address.rpartition(":")
+  if not host or not port.isdecimal():
+    raise UsageError(
+      f"--coordinator_address={address} is not allowed; several processes need "
+      "the HOST:PORT of process 0"
+    )
+  if not 0 <= options.process_id < num_processes:
+    raise UsageError(
+      f"--process_id={options.process_id} is none of "
+      f"--num_processes={num_processes}; they are 0, 1, ..."
+    )
+  return Joining(address, num_processes, options.process_id)
+
+
+def _run(
+  line: CommandLine[RunOptions], wanted: layouts.Wanted, all_processes: Crew
+) -> int:
+  """Trains what a command line asks for, and returns the exit code.
+
+  Every process calls this; what it returns counts in the first alone.
+  """
+  options = line.options
+  resumes, name, settings, seeds = hosts.from_first(lambda: _asked_for(line))
+  chosen = RunSettings(BY_NAME[name], settings, seeds)
+  layout = hosts.in_all(
+    lambda: layouts.choose(options.platform, wanted, settings, len(seeds))
+  )
+  problem = runner.prepare(chosen, layout.devices, layout.axis)
+  with contextlib.ExitStack() as stack:
+    workdir = hosts.from_first(
+      lambda: stack.enter_context(
+        _claimed(options, resumes, chosen.experiment.name)
+      )
+    )
+    all_processes.advise(f"go on with: {_resume_command(options, workdir)}")
+    if hosts.from_first(lambda: resumes and _is_finished(workdir, chosen)):
+      if hosts.is_first():
+        runner.complete(workdir)
+        print(f"{workdir} has finished; --steps trains it for longer")
+      return 0
+    return _trained(options, chosen, layout, problem, workdir, resumes)
+
+
+def _asked_for(
+  line: CommandLine[RunOptions],
+) -> tuple[bool, str, Settings, tuple[int, ...]]:
+  """Returns whether there is a run to go on with, and what to train."""
+  options = line.options
   resumes = _resumes(options, line.named)
   chosen = _resumed(line) if resumes else _chosen(line)
-  devices = environment.choose_devices(options.platform, len(chosen.seeds))
   if options.workdir and not resumes:
     # Before images are decoded, and a classifier learns them.
     workdirs.refuse(Path(options.workdir), options.overwrite)
-  problem = runner.prepare(chosen, devices)
-  with _claimed(options, resumes, chosen.experiment.name) as workdir:
-    if resumes and _is_finished(workdir, chosen):
-      runner.complete(workdir)
-      print(f"{workdir} has finished; --steps trains it for longer")
-      return 0
-    with interruption.caught(
-      "stopping when this is saved; once more stops at once"
-    ) as told:
-      trained = runner.train(
-        chosen,
-        problem,
-        devices,
-        workdir,
-        Recording(
-          options.checkpoint_every or options.keep_checkpoint_every,
-          checkpoints.Keeping(
-            options.keep_checkpoints, options.keep_checkpoint_every
-          ),
-          options.on_failure == "stop",
-          options.tensorboard,
+  return resumes, chosen.experiment.name, chosen.settings, chosen.seeds
+
+
+def _resume_command(options: RunOptions, workdir: Path) -> str:
+  """Writes the command that goes on with a run on the same devices."""
+  flags = [
+    f"--{name}={getattr(options, name)}"
+    for name in ("platform", "mesh", "coordinator_address", "num_processes")
+    if getattr(options, name) != getattr(RunOptions, name)
+  ]
+  if options.distributed:
+    flags.append("--distributed")
+  if options.num_processes:
+    flags.append(f"--process_id={options.process_id}")
+  return " ".join([run_settings.resume_command(workdir), *flags])
+
+
+def _trained(
+  options: RunOptions,
+  chosen: RunSettings,
+  layout: Layout,
+  problem: training.Problem,
+  workdir: Path,
+  resumes: bool,
+) -> int:
+  """Trains into a claimed run folder; returns the exit code."""
+  with interruption.caught(
+    "stopping when this is saved; once more stops at once"
+  ) as told:
+    trained = runner.train(
+      chosen,
+      problem,
+      layout.devices,
+      workdir,
+      Recording(
+        options.checkpoint_every or options.keep_checkpoint_every,
+        checkpoints.Keeping(
+          options.keep_checkpoints, options.keep_checkpoint_every
         ),
-        resumes,
-        told.requested,
-      )
-    if trained is None:
-      step = checkpoints.steps(workdir)[0]
-      console.say(
-        f"stopped at step {step:,}; go on with: "
-        f"{run_settings.resume_command(workdir)}"
-      )
-      return told.exit_code()
-    return _report(trained.summary, chosen.seeds, workdir)
+        options.on_failure == "stop",
+        options.tensorboard,
+      ),
+      resumes,
+      told.requested,
+      layout.axis,
+    )
+    # The others wait here for the pictures of the first.
+    told.signal = int(hosts.of_all([told.signal]).max())
+  if not hosts.is_first():
+    return 0
+  if trained is None:
+    step = checkpoints.steps(workdir)[0]
+    console.say(
+      f"stopped at step {step:,}; go on with: "
+      f"{_resume_command(options, workdir)}"
+    )
+    return told.exit_code()
+  return _report(trained.summary, chosen.seeds, workdir)
 
 
 def _chosen(line: CommandLine[RunOptions]) -> RunSettings:

@@ -16,6 +16,7 @@ from experiments import (
   console,
   driver,
   environment,
+  hosts,
   journal,
   report_page,
   results,
@@ -32,7 +33,7 @@ from experiments.recorder import (
 )
 from experiments.results import Results
 from experiments.run_settings import RunSettings
-from gan_jax import training
+from gan_jax import sharding, training
 from gan_jax.types import Device
 
 
@@ -47,31 +48,51 @@ STATES_IN_MEMORY = 2
 """A step reads one state and writes another."""
 
 
-def prepare(run: RunSettings, devices: Sequence[Device]) -> training.Problem:
+def prepare(
+  run: RunSettings, devices: Sequence[Device], axis: str = sharding.MEMBERS
+) -> training.Problem:
   """Builds an experiment's problem and sees that its states fit into memory.
 
   Args:
     run: what to build, and for how many members.
-    devices: where; members are divided among them.
+    devices: where, of all processes.
+    axis: what they divide, as of `training.population`.
 
   Returns:
-    The problem.
+    The problem, in all processes on the same data.
 
   Raises:
     SettingError: if the members' states do not fit.
+    HostsError: if another process cannot build it, or has other data.
   """
+  problem = hosts.in_all(lambda: _built(run, devices, axis))
+  return problem._replace(data=hosts.shared(problem.data))
+
+
+def _built(
+  run: RunSettings, devices: Sequence[Device], axis: str
+) -> training.Problem:
   problem, num_seeds = run.experiment.build(run.settings), len(run.seeds)
-  if num_seeds > fitting_members(problem, devices):
-    on_cores = devices[0].platform == "cpu"
-    members = num_seeds if on_cores else -(-num_seeds // len(devices))
+  if num_seeds > fitting_members(problem, devices, axis=axis):
+    own = _of_this_process(devices)
+    on_cores = own[0].platform == "cpu"
+    num_sharing = len(devices) // len(own) if on_cores else len(devices)
+    if axis == sharding.MEMBERS:
+      members = -(-num_seeds // num_sharing)
+    else:
+      members = num_seeds * (len(own) if on_cores else 1)
     raise SettingError(
       f"{num_seeds} {'seed takes' if num_seeds == 1 else 'seeds take'} "
       f"{_member_bytes(problem) * members / 2**30:,.1f} GiB of memory, and "
       f"there {'are' if on_cores else 'are, on each device,'} "
-      f"{environment.memory(devices[0]) / 2**30:,.1f}; give fewer seeds, "
+      f"{environment.memory(own[0]) / 2**30:,.1f}; give fewer seeds, "
       "smaller networks or a smaller --replay_size"
     )
   return problem
+
+
+def _of_this_process(devices: Sequence[Device]) -> list[Device]:
+  return [own for own in devices if own.process_index == hosts.index()]
 
 
 def _member_bytes(problem: training.Problem) -> int:
@@ -84,18 +105,25 @@ def _member_bytes(problem: training.Problem) -> int:
 
 
 def fitting_members(
-  problem: training.Problem, devices: Sequence[Device], share: float = 1.0
+  problem: training.Problem,
+  devices: Sequence[Device],
+  share: float = 1.0,
+  axis: str = sharding.MEMBERS,
 ) -> int:
   """Returns how many members' states fit into memory.
 
   Args:
     problem: that they train.
-    devices: among which they are divided; cores share one memory.
+    devices: that train them; the cores of a process share one memory.
     share: of the memory that they may take.
+    axis: what the devices divide, as of `training.population`.
   """
-  available = int(share * environment.memory(devices[0]))
-  on_each = available // _member_bytes(problem)
-  return on_each if devices[0].platform == "cpu" else on_each * len(devices)
+  own = _of_this_process(devices)
+  on_cores = own[0].platform == "cpu"
+  on_each = int(share * environment.memory(own[0])) // _member_bytes(problem)
+  if axis == sharding.DATA:
+    return on_each // len(own) if on_cores else on_each
+  return on_each * (len(devices) // len(own) if on_cores else len(devices))
 
 
 def train(
@@ -106,31 +134,54 @@ def train(
   recording: Recording = DEFAULT_RECORDING,
   resumes: bool = False,
   should_stop: Callable[[], bool] = lambda: False,
+  axis: str = sharding.MEMBERS,
 ) -> Run | None:
   """Trains one member per seed and writes the run folder.
+
+  Where there are several processes, each calls this, and the first writes.
 
   Args:
     run: what to train.
     problem: what `prepare` made of it.
-    devices: where; members are divided among them.
+    devices: where, of all processes.
     workdir: a run folder, claimed by this process: an empty one, or that of the
       same run to go on with.
     recording: what is written beside the results.
     resumes: whether to go on where the newest checkpoint is.
     should_stop: asked several times a second.
+    axis: what the devices divide, as of `training.population`.
 
   Returns:
-    The run; None if it was told to stop, and saved.
+    The run; None if it was told to stop, and saved, and in other processes than
+    the first.
 
   Raises:
     RunFolderError: if the run that is there cannot be gone on with.
     OSError: if something cannot be written.
   """
   settings, seeds = run.settings, run.seeds
-  machine = environment.describe(devices)
   start, seconds_before = driver.BEGINNING, 0.0
   if resumes:
-    start, seconds_before = resumption.start(workdir, run, problem)
+    start, seconds_before = hosts.from_first(
+      lambda: resumption.start(workdir, run, problem)
+    )
+
+  def outcome_of(listener):
+    pace = Pace(
+      settings.steps,
+      settings.log_interval(),
+      settings.evaluation_interval(),
+      recording.checkpoint_every,
+    )
+    return driver.train(
+      problem, seeds, pace, devices, listener, start, axis=axis
+    )
+
+  if not hosts.is_first():
+    outcome_of(driver.Listener(should_stop=should_stop))
+    hosts.any_of(should_stop())
+    return None
+  machine = environment.describe(devices)
   (workdir / results.SUMMARY).unlink(missing_ok=True)
   run_settings.write(workdir, run, machine)
   description = resumption.description(run, problem)
@@ -142,21 +193,11 @@ def train(
       0 if start.checkpoint is None else start.checkpoint.step,
       f"on {machine['device']}, jax {machine['versions']['jax']}",
     )
-    outcome = driver.train(
-      problem,
-      seeds,
-      Pace(
-        settings.steps,
-        settings.log_interval(),
-        settings.evaluation_interval(),
-        recording.checkpoint_every,
-      ),
-      devices,
-      recorder.listener(should_stop),
-      start,
-    )
+    outcome = outcome_of(recorder.listener(should_stop))
+    # In the others it is a part of the sum that they wait for.
+    is_told = hosts.any_of(should_stop())
     try:
-      if outcome.stopped and should_stop():
+      if outcome.stopped and is_told:
         raise StoppedError
       return finish(run, problem, outcome, machine, recorder, should_stop)
     except StoppedError:

@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
+from gan_jax import sharding
 from gan_jax.types import (
   Array,
   Batch,
@@ -159,7 +159,7 @@ def advance(
       progress.failed_at,
       costs,
     )
-    return Progress(state, failed_at)
+    return sharding.whole(Progress(state, failed_at))
 
   return jax.lax.fori_loop(start, stop, body, progress)
 
@@ -176,6 +176,7 @@ class Population(NamedTuple):
     evaluate: (progress, keys) -> metrics, each [members].
     measure: (progress, keys) -> the dear metrics, each [members].
     snapshot: (progress, keys) -> arrays, each [drawn members, ...].
+    keys: seeds uint32 -> the members' keys, where their devices are.
   """
 
   init: Callable[[Keys], Progress]
@@ -183,6 +184,7 @@ class Population(NamedTuple):
   evaluate: Callable[[Progress, Keys], Metrics]
   measure: Callable[[Progress, Keys], Metrics]
   snapshot: Callable[[Progress, Keys], dict[str, Array]]
+  keys: Callable[[Any], Keys]
 
 
 def _over_members(function: Callable, num_shared: int, mesh: Mesh) -> Callable:
@@ -191,9 +193,11 @@ def _over_members(function: Callable, num_shared: int, mesh: Mesh) -> Callable:
   A CPU core takes its members one after another: batched they were no faster on
   any network from 16 to 512 units, and compiled longer, and a member has the
   bits of one alone. An accelerator, which one member would leave idle, takes
-  all at once.
+  all at once. Where devices divide batches, they take a member after another
+  together.
   """
-  on_cpu = mesh.devices.flat[0].platform == "cpu"
+  divides_batches = sharding.DATA in mesh.axis_names
+  one_by_one = divides_batches or mesh.devices.flat[0].platform == "cpu"
 
   def mapped(*args):
     cut = len(args) - num_shared
@@ -202,11 +206,11 @@ def _over_members(function: Callable, num_shared: int, mesh: Mesh) -> Callable:
     def one(members):
       return function(*members, *shared)
 
-    return jax.lax.map(one, members) if on_cpu else jax.vmap(one)(members)
+    return jax.lax.map(one, members) if one_by_one else jax.vmap(one)(members)
 
-  if mesh.size == 1:
+  if mesh.size == 1 or divides_batches:
     return mapped
-  split, whole = PartitionSpec("members"), PartitionSpec()
+  split, whole = PartitionSpec(sharding.MEMBERS), PartitionSpec()
 
   def sharded(*args):
     num_split = len(args) - num_shared
@@ -227,6 +231,7 @@ def population(
   num_members: int,
   devices: Sequence[Device],
   num_drawn: int,
+  axis: str = sharding.MEMBERS,
 ) -> Population:
   """Compiles a problem for members that train side by side.
 
@@ -235,11 +240,16 @@ def population(
   accelerator are one `vmap`ped program: there a member's numbers depend on how
   many they are, through the order of floating-point sums in batched products.
 
+  Devices that divide batches train members one after another, all at the same
+  one. The training is that of one device but for the order of floating-point
+  sums: batch statistics, penalties and metrics are of the whole batch.
+
   Args:
     problem: what each member trains.
-    num_members: how many; a multiple of the number of devices.
-    devices: where to train.
+    num_members: how many; along MEMBERS a multiple of the number of devices.
+    devices: where to train; of all processes, where there are several.
     num_drawn: how many members, from the first, snapshots are taken of.
+    axis: what devices divide, `sharding.MEMBERS` or `sharding.DATA`.
 
   Returns:
     The compiled functions.
@@ -248,7 +258,7 @@ def population(
     ValueError: if the devices do not divide the members.
   """
   return varied_population(
-    lambda _: problem, (), num_members, devices, num_drawn, problem.data
+    lambda _: problem, (), num_members, devices, num_drawn, problem.data, axis
   )
 
 
@@ -259,6 +269,7 @@ def varied_population(
   devices: Sequence[Device],
   num_drawn: int,
   data: Any = (),
+  axis: str = sharding.MEMBERS,
 ) -> Population:
   """Compiles one program for members whose problems differ in numbers.
 
@@ -267,10 +278,11 @@ def varied_population(
       be a learning rate, a penalty's weight or the index of a loss
       (`losses.selected`), but not a count or a shape.
     values: a pytree of arrays [num_members, ...].
-    num_members: how many; a multiple of the number of devices.
+    num_members: how many; along MEMBERS a multiple of the number of devices.
     devices: where to train.
     num_drawn: how many members, from the first, snapshots are taken of.
     data: of all the problems.
+    axis: what devices divide, as of `population`.
 
   Returns:
     The compiled functions, as of `population`.
@@ -278,19 +290,39 @@ def varied_population(
   Raises:
     ValueError: if the devices do not divide the members.
   """
-  if num_members % len(devices):
+  mesh = sharding.mesh(devices, axis)
+  if axis == sharding.MEMBERS and num_members % len(devices):
     raise ValueError(
       f"{num_members} members cannot be divided among {len(devices)} devices"
     )
   chex.assert_tree_shape_prefix(values, (num_members,))
-  mesh = Mesh(np.asarray(devices), ("members",))
-
+  everywhere = NamedSharding(mesh, PartitionSpec())
+  of_members = NamedSharding(
+    mesh,
+    PartitionSpec(sharding.MEMBERS)
+    if axis == sharding.MEMBERS
+    else PartitionSpec(),
+  )
   # Once, or every call would bring them to the devices.
-  data = jax.device_put(data, NamedSharding(mesh, PartitionSpec()))
+  data = sharding.placed(data, everywhere)
+  values = sharding.placed(values, of_members)
+
+  def on_mesh(function, **kwargs):
+    jitted = jax.jit(function, **kwargs)
+    if axis == sharding.MEMBERS:
+      return jitted
+
+    def call(*args):
+      with jax.set_mesh(mesh):
+        return jitted(*args)
+
+    return call
 
   def compiled(function, num_shared=0, **kwargs):
     mapped = _over_members(function, num_shared, mesh)
-    return functools.partial(jax.jit(mapped, **kwargs), values)
+    if axis == sharding.DATA:
+      kwargs["out_shardings"] = everywhere
+    return functools.partial(on_mesh(mapped, **kwargs), values)
 
   advance_members = compiled(
     lambda values, progress, keys, *shared: advance(
@@ -330,5 +362,6 @@ def varied_population(
     ),
     evaluate=lambda progress, keys: evaluate(progress, keys, data),
     measure=lambda progress, keys: measure(progress, keys, data),
-    snapshot=functools.partial(jax.jit(snapshot), values),
+    snapshot=functools.partial(on_mesh(snapshot), values),
+    keys=jax.jit(jax.vmap(member_keys), out_shardings=of_members),
   )

@@ -11,6 +11,7 @@ from jax.core import ShapedArray
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
+from gan_jax import sharding
 from gan_jax.convolution import _cpu, _xla
 from gan_jax.types import Array
 
@@ -140,7 +141,7 @@ def _check_outputs(size, kernel_size, stride, padding, outputs):
 # as often as it is asked to.
 
 
-def _define(name, outputs, xla_form, cpu_form, lhs_adjoint, rhs_adjoint):
+def _define(name, outputs, xla_form, cpu_form, lhs_adjoint, rhs_adjoint, sums):
   """Makes one of the three a primitive.
 
   Args:
@@ -151,6 +152,8 @@ def _define(name, outputs, xla_form, cpu_form, lhs_adjoint, rhs_adjoint):
     lhs_adjoint: (cotangent, lhs, rhs, **params) -> cotangent of lhs, which is
       known by its shape alone.
     rhs_adjoint: the same of rhs.
+    sums: whether rhs has images as lhs does, and the result sums over them;
+      else rhs is a kernel, and the result has images.
 
   Returns:
     The primitive.
@@ -190,7 +193,14 @@ def _define(name, outputs, xla_form, cpu_form, lhs_adjoint, rhs_adjoint):
   primitive.def_abstract_eval(abstract)
   ad.defbilinear(primitive, lhs_adjoint, rhs_adjoint)
   batching.primitive_batchers[primitive] = batched
-  for form, platform in ((xla_form, None), (cpu_form, "cpu")):
+
+  # These take a part of the images after another, and reshape them in ways that
+  # XLA cannot divide among devices: each would do the work of all.
+  def cpu_share(lhs, rhs, **params):
+    form = functools.partial(cpu_form, **params)
+    return sharding.by_parts(form, (True, sums), sums)(lhs, rhs)
+
+  for form, platform in ((xla_form, None), (cpu_share, "cpu")):
     mlir.register_lowering(
       primitive, mlir.lower_fun(form, multiple_results=False), platform
     )
@@ -230,6 +240,7 @@ _convolution = _define(
   lambda ct, x, kernel, **kw: kernel_gradient(
     x, ct, kernel_size=_shape(kernel)[:2], **kw
   ),
+  sums=False,
 )
 _transposed_convolution = _define(
   "transposed_convolution",
@@ -240,6 +251,7 @@ _transposed_convolution = _define(
   lambda ct, y, kernel, size, **kw: kernel_gradient(
     ct, y, kernel_size=_shape(kernel)[:2], **kw
   ),
+  sums=False,
 )
 _kernel_gradient = _define(
   "kernel_gradient",
@@ -250,4 +262,5 @@ _kernel_gradient = _define(
     y, ct, size=_shape(x)[1:3], **kw
   ),
   lambda ct, x, y, kernel_size, **kw: convolution(x, ct, **kw),
+  sums=True,
 )

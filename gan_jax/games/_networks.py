@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from gan_jax import sharding
 from gan_jax.losses import AdversarialLoss
 from gan_jax.types import Array, Metrics, Params, PRNGKey, Variables
 
@@ -70,9 +71,8 @@ def generate(
 ) -> tuple[Array, Variables]:
   """Draws n samples in training mode, with the updated variables."""
   latents_key, dropout_key = jax.random.split(key)
-  return apply(
-    generator, params, variables, latents(latents_key, n), dropout_key, labels
-  )
+  inputs = sharding.split(latents(latents_key, n))
+  return apply(generator, params, variables, inputs, dropout_key, labels)
 
 
 def measure(

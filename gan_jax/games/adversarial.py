@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from gan_jax import replay as replays
+from gan_jax import sharding
 from gan_jax.augmentations import Augment
 from gan_jax.games import _networks
 from gan_jax.games.game import Game, pullbacks
@@ -130,7 +131,7 @@ def adversarial(
         discriminator,
         params,
         variables,
-        jnp.concatenate(batches),
+        sharding.split(jnp.concatenate(batches)),
         key,
         None if labels is None else jnp.tile(labels, len(batches)),
       )
@@ -277,7 +278,7 @@ def adversarial(
       generator,
       params.generator,
       variables.generator,
-      latents(key, n),
+      sharding.split(latents(key, n)),
       labels,
     )
 
@@ -293,5 +294,9 @@ def adversarial(
 
 
 def _split(batch: Batch) -> tuple[Array, Array | None]:
-  """Splits a batch into its samples and their labels, if it has any."""
+  """Splits a batch into its samples and their labels, if it has any.
+
+  Devices that divide batches divide it here.
+  """
+  batch = sharding.split(batch)
   return batch if isinstance(batch, Labelled) else (batch, None)

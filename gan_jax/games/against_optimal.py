@@ -6,6 +6,7 @@ import chex
 import jax
 from flax import linen as nn
 
+from gan_jax import sharding
 from gan_jax.games import _networks
 from gan_jax.games.game import Game
 from gan_jax.losses import AdversarialLoss
@@ -60,6 +61,7 @@ def against_optimal(
     return logits
 
   def costs(params, variables, batch, key):
+    batch = sharding.split(batch)
     fake, generator_variables = _networks.generate(
       generator,
       latents,
