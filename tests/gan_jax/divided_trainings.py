@@ -8,6 +8,7 @@ reads, as JSON.
 import functools
 import json
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -166,7 +167,9 @@ def params_after(own, devices):
   keys = training.member_keys(3)
 
   def steps_of(progress, keys):
-    progress = training.advance(own, progress, keys, 0, NUM_STEPS)
+    progress = training.advance(
+      own, progress, keys, jnp.int32(0), jnp.int32(NUM_STEPS)
+    )
     return progress.state.params
 
   with jax.set_mesh(mesh):
@@ -175,7 +178,8 @@ def params_after(own, devices):
     compiled = jax.jit(steps_of, out_shardings=whole).lower(*arguments)
     compiled = compiled.compile()
     params = sharding.on_host(compiled(*arguments))
-  return params, compiled.cost_analysis()["flops"]
+  costs: Any = compiled.cost_analysis()
+  return params, costs["flops"]
 
 
 def main():
