@@ -109,6 +109,9 @@ def _connected(address: str) -> Iterator[str | None]:
 
   Yields:
     A folder that goes with the cluster; None if the cluster is not ours.
+
+  Raises:
+    UsageError: if that cannot be.
   """
   import ray
 
@@ -129,12 +132,15 @@ def _connected(address: str) -> Iterator[str | None]:
         "_temp_dir": folder,
       }
     stack.callback(ray.shutdown)
-    ray.init(
-      address or "local",
-      log_to_driver=False,
-      configure_logging=False,
-      **own_cluster,
-    )
+    try:
+      ray.init(
+        address or "local",
+        log_to_driver=False,
+        configure_logging=False,
+        **own_cluster,
+      )
+    except (ConnectionError, RuntimeError, ValueError) as error:
+      raise UsageError(f"Ray cannot be used: {_line(error)}") from error
     # Ray's own would end this process at the first signal.
     for number, handler in handlers.items():
       signal.signal(number, handler)
@@ -251,7 +257,10 @@ class _Tasks:
       self._retry(own.program, _line(error))
       return
     parcels.unpack(parcel, self._folder)
-    if parcel.code is None or parcel.code == 0:
+    if parcel.code is None:
+      return
+    self._end(own)
+    if parcel.code == 0:
       return
     reason = workers.last_line(self._folder, own.program, parcel.code)
     if parcel.code < 0:
@@ -382,7 +391,8 @@ def _check(options: EngineOptions) -> None:
   except subprocess.TimeoutExpired:
     raise UsageError(
       f"--address={address}: no Ray cluster answers there within "
-      f"{PATIENCE_TO_CONNECT:.0f} s"
+      f"{PATIENCE_TO_CONNECT:.0f} s; one that asks for a token needs "
+      "RAY_AUTH_MODE=token in the environment"
     ) from None
   if probe.returncode:
     said = probe.stderr.strip().splitlines() or ["no Ray cluster answers there"]

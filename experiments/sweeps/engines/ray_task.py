@@ -88,10 +88,11 @@ def train(
         next_parcel = ended + (ended - began) / _SHARE
       last = parcels.homeward(plan, index, folder, trials)
       assert last is not None
-      yield last._replace(code=process.returncode)
     finally:
       process.kill()
       process.wait()
+  # Who has it may end this worker.
+  yield last._replace(code=process.returncode)
 
 
 def _start(

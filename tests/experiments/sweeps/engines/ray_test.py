@@ -36,7 +36,8 @@ SECONDS = 240
 
 
 def start(folder):
-  return subprocess.Popen(
+  """Begins a sweep on two cores, in a process group as a terminal makes."""
+  process = subprocess.Popen(
     [
       sys.executable,
       "-m",
@@ -49,7 +50,10 @@ def start(folder):
     stderr=subprocess.PIPE,
     stdout=subprocess.PIPE,
     text=True,
+    start_new_session=True,
   )
+  os.sched_setaffinity(process.pid, sorted(os.sched_getaffinity(0))[:2])
+  return process
 
 
 def wait_for(condition):
@@ -116,7 +120,7 @@ class ClusterTest(absltest.TestCase):
     # The first is told to stop when a checkpoint has come.
     first = start(self.folder)
     wait_for(lambda: home(self.folder, 0))
-    first.send_signal(signal.SIGINT)
+    os.killpg(first.pid, signal.SIGINT)
     _, error = first.communicate(timeout=SECONDS)
     self.assertEqual(first.returncode, 128 + signal.SIGINT, error)
     self.assertIn("stopped; go on with: ", error)
@@ -126,6 +130,7 @@ class ClusterTest(absltest.TestCase):
     second = start(self.folder)
     process = wait_for(lambda: training(second.pid, 0))
     victim = process.parent()
+    assert victim
     self.assertStartsWith(victim.name(), "ray::")
     (workdir,) = (
       Path(flag.removeprefix("--workdir="))
@@ -141,6 +146,9 @@ class ClusterTest(absltest.TestCase):
     self.assertNotIn("raylet", output)
     self.assertFalse(workdir.parent.exists())
     self.assert_complete()
+    for path in self.folder.glob(f"trials/*/{results.SUMMARY}"):
+      # Two programs share two cores.
+      self.assertStartsWith(results.read_json(path)["device"], "1 x cpu")
     for kinds in events(self.folder, "hinge"):
       self.assertEqual(kinds, ["began", "resumed", "resumed", "ended"])
 
