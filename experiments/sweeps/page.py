@@ -22,7 +22,7 @@ _OF_PLAYERS = ("generator_", "discriminator_", "critic_")
 """How metrics begin that say how players do, not how good samples are."""
 
 _OF_AVERAGE = "average_"
-"""How those begin of the generator's average, which is scored if it is there."""
+"""How those of the generator's average begin, which is what is scored."""
 
 
 class Row(NamedTuple):
