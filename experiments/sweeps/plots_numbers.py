@@ -45,7 +45,12 @@ def line(plan: Plan, places: Sequence[Place], axis: Axis) -> Figure:
   half = np.array([own.score["ci95"] for own in in_order], float)
   handles: list[Artist] = [
     *axes.plot(
-      x, mean, color=canvas.TIE, marker="o", markersize=4, label="mean"
+      x,
+      mean,
+      color=canvas.TIE,
+      marker="o",
+      markersize=4,
+      label="mean" if several else "score",
     )
   ]
   if several:
