@@ -1,9 +1,11 @@
 """report.html of a sweep: one self-contained page."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import quote
+
+import numpy as np
 
 from experiments import console, pages, report_page, results
 from experiments.fields import fields_of
@@ -18,6 +20,9 @@ NUM_OPEN_ROWS, MAX_ROWS = 20, 200
 MAX_METRICS = 6
 _OF_PLAYERS = ("generator_", "discriminator_", "critic_")
 """How metrics begin that say how players do, not how good samples are."""
+
+_OF_AVERAGE = "average_"
+"""How those of the generator's average begin, which is what is scored."""
 
 
 class Row(NamedTuple):
@@ -192,18 +197,14 @@ def _varied(plan: Plan) -> list[tuple[str, str, str]]:
 
 
 def _metrics(places: Sequence[Place]) -> list[str]:
-  """Chooses the metrics to show: of samples, and of the average if any."""
-  names = list(
-    dict.fromkeys(name for own in places for name in own.measured.final)
-  )
-  chosen = [
-    name
-    for name in names
+  """Chooses the metrics to show: of samples."""
+  names = dict.fromkeys(
+    name.removeprefix(_OF_AVERAGE)
+    for own in places
+    for name in own.measured.final
     if name != ranking.SCORE
-    and not name.startswith(_OF_PLAYERS)
-    and f"average_{name}" not in names
-  ]
-  return chosen[:MAX_METRICS]
+  )
+  return [own for own in names if not own.startswith(_OF_PLAYERS)][:MAX_METRICS]
 
 
 def _row(plan: Plan, place: Place, metrics: Sequence[str]) -> Row:
@@ -218,14 +219,17 @@ def _row(plan: Plan, place: Place, metrics: Sequence[str]) -> Row:
     list(texts.values()),
     console.number(place.score),
     words.verdict(place),
-    [
-      console.number(results.mean_and_interval(final[name]))
-      if name in final
-      else report_page.ABSENT
-      for name in metrics
-    ],
+    [_metric(final, name) for name in metrics],
     f"{lost} of {num_seeds}" if lost else "",
   )
+
+
+def _metric(final: Mapping[str, np.ndarray], name: str) -> str:
+  """Writes a metric of what is scored: of the average, where there is one."""
+  values = final.get(f"{_OF_AVERAGE}{name}", final.get(name))
+  if values is None:
+    return report_page.ABSENT
+  return console.number(results.mean_and_interval(values))
 
 
 def _environment(places: Sequence[Place]) -> list[tuple[str, Any]]:

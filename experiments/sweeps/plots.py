@@ -30,8 +30,8 @@ def figures(
       the third, or of the shortest, if it has no more than 12
       (heat_maps.png);
     one axis of numbers: a line (line.png);
-    settings that were drawn: the score against each of them (drawn.png), and
-      bars;
+    settings that were drawn: the score against each setting that varies
+      (drawn.png), and bars;
     anything else: the best trials as bars (ranked.png);
 
   and the learning curves of the best and of the median trial
@@ -54,17 +54,18 @@ def _by_shape(
 ) -> dict[str, Callable[[], Figure]]:
   """Chooses the figures that compare all trials."""
   ranked = {"ranked.png": lambda: plots_ranked.bars(plan, places)}
+  axes = [axis for axis in plan.axes if len(axis.values) > 1]
   drawn = [
     name
     for name in plan.drawn
     if len({trial.values[name] for trial in plan.trials}) > 1
   ]
   if drawn:
+    names = [*drawn, *(axis.name for axis in axes)]
     return {
-      "drawn.png": lambda: plots_numbers.drawn(plan, places, drawn),
+      "drawn.png": lambda: plots_numbers.drawn(plan, places, names),
       **ranked,
     }
-  axes = [axis for axis in plan.axes if len(axis.values) > 1]
   numeric = [axis for axis in axes if _is_numeric(axis)]
   if len(axes) == 1 and numeric:
     return {"line.png": lambda: plots_numbers.line(plan, places, axes[0])}

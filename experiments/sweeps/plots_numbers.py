@@ -1,4 +1,4 @@
-"""The score against a number: of one axis, or of settings that are drawn."""
+"""The score against a setting: that of one axis, or those that are drawn."""
 
 from collections.abc import Sequence
 
@@ -45,7 +45,12 @@ def line(plan: Plan, places: Sequence[Place], axis: Axis) -> Figure:
   half = np.array([own.score["ci95"] for own in in_order], float)
   handles: list[Artist] = [
     *axes.plot(
-      x, mean, color=canvas.TIE, marker="o", markersize=4, label="mean"
+      x,
+      mean,
+      color=canvas.TIE,
+      marker="o",
+      markersize=4,
+      label="mean" if several else "score",
     )
   ]
   if several:
@@ -89,12 +94,12 @@ def line(plan: Plan, places: Sequence[Place], axis: Axis) -> Figure:
 
 
 def drawn(plan: Plan, places: Sequence[Place], names: Sequence[str]) -> Figure:
-  """Draws the mean final score of each trial against what was drawn for it.
+  """Draws the mean final score of each trial against each of its settings.
 
   Args:
     plan: of the sweep.
     places: of its trials, the best first.
-    names: of drawn settings.
+    names: of settings that vary, those that were drawn first.
 
   Returns:
     A panel for each setting, at most 12, with its trials and their intervals.
@@ -112,7 +117,7 @@ def drawn(plan: Plan, places: Sequence[Place], names: Sequence[str]) -> Figure:
   canvas.title(
     figure,
     plan,
-    "mean final score against the settings that were drawn"
+    "mean final score against each setting that varies"
     + (", with 95 % intervals" if several else ""),
     "" if several else words.ONE_SEED,
   )

@@ -1,11 +1,12 @@
 """The command of a sweep plans the same sweep."""
 
 import shlex
+from unittest import mock
 
 from absl.testing import absltest, parameterized
 
 from experiments import sweep
-from experiments.command_line import read
+from experiments.command_line import UsageError, read
 from experiments.registry import EXPERIMENTS
 from experiments.sweeps import command
 from experiments.sweeps import plan as plans
@@ -40,13 +41,6 @@ class CommandTest(parameterized.TestCase):
         "--input_weight=0.5,0.5",
       ],
     ),
-    (
-      [
-        "--random=generator_learning_rate=log:1e-5:1",
-        "--trials=10001",
-        "--yes",
-      ],
-    ),
   )
   def test_it_plans_the_same(self, flags):
     plan = planned(["sweep", *flags])
@@ -56,6 +50,15 @@ class CommandTest(parameterized.TestCase):
     found = planned([module, *again])
     self.assertEqual(plans.content(found), plans.content(plan))
     self.assertEqual(command.command(found), text)
+
+  def test_many_trials_are_meant(self):
+    for module in (sweep, command):
+      self.enterContext(mock.patch.object(module, "MANY_TRIALS", 9))
+    flags = [GRID, "--random=batch_size=log:2:900", "--trials=5"]
+    with self.assertRaisesRegex(UsageError, "--yes"):
+      planned(["sweep", *flags])
+    text = command.command(planned(["sweep", *flags, "--yes"]))
+    self.assertEndsWith(text, " --trials=5 --yes=true")
 
   def test_it_is_readable(self):
     self.assertEqual(

@@ -151,6 +151,20 @@ class OutcomeTest(parameterized.TestCase):
     self.assertIn("Every seed of every trial failed.", text)
     self.assertTrue((self.folder / results.SUMMARY).exists())
 
+  def test_the_average_of_a_generator_is_what_is_shown(self):
+    plan = make(self.folder)
+    path = plan.workdir(self.folder, 3) / results.SUMMARY
+    content = results.read_json(path)
+    own = {"mean": 3.25, "ci95": None, "per_seed": [3.25] * 3}
+    content["metrics"]["average_jensen_shannon"] = {"final": own, "best": own}
+    results.write_json(path, content)
+    conclude(plan, self.folder)
+    read = shown_pages.Reader((self.folder / results.REPORT).read_text())
+    self.assertRegex(
+      " ".join(read.words),
+      r"best jensen shannon failed 1 0\.1 0\.1 0\.75 ± 0\.025 best 3\.25",
+    )
+
   def test_a_damaged_trial_is_told(self):
     plan = make(self.folder)
     path = self.folder / "trials" / plan.trials[1].name / results.SUMMARY
