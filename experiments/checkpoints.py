@@ -23,7 +23,7 @@ from typing import Any, NamedTuple, Self
 import jax
 import numpy as np
 
-from experiments import console, packing, results
+from experiments import byte_arrays, console, results
 from experiments.driver import Checkpoint
 from experiments.results import RunFolderError
 from gan_jax.training import Progress
@@ -31,7 +31,7 @@ from gan_jax.training import Progress
 MANIFEST = "files.json"
 """The hash of every file of a checkpoint, written when they all are."""
 PROGRESS = "progress"
-"""The array that Orbax keeps: all numbers, as `packing` packs them."""
+"""The array that Orbax keeps: all numbers, as `byte_arrays` packs them."""
 NICENESS = 10
 
 
@@ -135,8 +135,8 @@ class Writer:
     self, checkpoint: Checkpoint, num_troubled: int, wall_seconds: float
   ) -> None:
     v1 = _orbax()
-    packed = packing.pack(checkpoint.progress)
-    layout = packing.layout(checkpoint.progress)
+    packed = byte_arrays.pack(checkpoint.progress)
+    layout = byte_arrays.layout(checkpoint.progress)
     # Before Orbax writes a part of it, and complains in many threads.
     if shutil.disk_usage(self._folder.parent).free < packed.nbytes:
       raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -253,7 +253,7 @@ def _remove(path: Path) -> None:
   shutil.rmtree(path)
 
 
-def _digest(packed: np.ndarray, layout: packing.Layout) -> str:
+def _digest(packed: np.ndarray, layout: byte_arrays.Layout) -> str:
   """Hashes numbers, shapes and types."""
   digest = hashlib.sha256(json.dumps(layout).encode())
   digest.update(packed.data)
@@ -353,8 +353,8 @@ def _load(path: Path, structure: Progress) -> Loaded:
   with _alone(_options(v1)):
     packed = v1.load(str(path.resolve()))[PROGRESS]
   try:
-    progress = packing.unpack(packed, description["layout"], structure)
-  except packing.LayoutError as error:
+    progress = byte_arrays.unpack(packed, description["layout"], structure)
+  except byte_arrays.LayoutError as error:
     # Whole, but of other networks.
     raise DamagedError(str(error)) from error
   facts = {name: description[name] for name in Checkpoint._fields}

@@ -172,7 +172,7 @@ class ResumptionTest(parameterized.TestCase):
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
 
   def test_told_while_its_figures_are_drawn(self):
-    write_figures = results.write_figures
+    write_figures = trained_runs.WRITE_FIGURES
 
     def interrupted(workdir, figures):
       if not (workdir / results.FIGURES).exists():
@@ -189,7 +189,8 @@ class ResumptionTest(parameterized.TestCase):
     )
     self.assertFalse((self.workdir / results.SUMMARY).exists())
     self.assertLen(list((self.workdir / results.FIGURES).iterdir()), 1)
-    self.assertEqual(self.resume(), 0)
+    with mock.patch.object(results, "write_figures", write_figures):
+      self.assertEqual(self.resume(), 0)
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
     for figure in RUN.experiment.figures:
       folder = "" if figure == results.ANIMATION else results.FIGURES

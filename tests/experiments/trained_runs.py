@@ -40,6 +40,10 @@ def train(parent: Path, run: RunSettings) -> tuple[Path, runner.Run]:
   return workdir, trained
 
 
+WRITE_FIGURES = results.write_figures
+"""For a test that wants them where others do not."""
+
+
 def undrawn() -> contextlib.AbstractContextManager:
   """Keeps runs from drawing their figures, half of what a short one takes."""
   return mock.patch.object(results, "write_figures")
@@ -52,16 +56,21 @@ def traced_once() -> Iterator[None]:
   # Problems are told apart by their identity, so they must be kept.
   problems, populations = {}, {}
 
-  def prepare_once(run, devices):
-    key = run.experiment.name, run.settings, len(run.seeds), tuple(devices)
+  def prepare_once(run, devices, *axis):
+    key = (
+      *(run.experiment.name, run.settings, len(run.seeds)),
+      *(tuple(devices), axis),
+    )
     if key not in problems:
-      problems[key] = prepare(run, devices)
+      problems[key] = prepare(run, devices, *axis)
     return problems[key]
 
-  def population_once(problem, num_members, devices, num_drawn):
-    key = id(problem), num_members, tuple(devices), num_drawn
+  def population_once(problem, num_members, devices, num_drawn, axis):
+    key = id(problem), num_members, tuple(devices), num_drawn, axis
     if key not in populations:
-      populations[key] = population(problem, num_members, devices, num_drawn)
+      populations[key] = population(
+        problem, num_members, devices, num_drawn, axis
+      )
     return populations[key]
 
   with (

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments import packing
+from experiments import byte_arrays
 
 TREE = {
   # Bits that a conversion would lose: of a NaN, and the sign of a zero.
@@ -29,12 +29,12 @@ def structure_of(tree):
 
 class PackingTest(parameterized.TestCase):
   def test_every_bit_comes_back(self):
-    packed = packing.pack(TREE)
+    packed = byte_arrays.pack(TREE)
     # 2 * 4 + 4 + 3 + 2 * 2 + 12 * 4 + 0
     chex.assert_shape(packed, (67,))
     chex.assert_type(packed, np.uint8)
-    found = json.loads(json.dumps(packing.layout(TREE)))
-    tree = packing.unpack(packed, found, structure_of(TREE))
+    found = json.loads(json.dumps(byte_arrays.layout(TREE)))
+    tree = byte_arrays.unpack(packed, found, structure_of(TREE))
     chex.assert_trees_all_equal_structs(tree, TREE)
     chex.assert_trees_all_equal_shapes_and_dtypes(tree, TREE)
     for own, before in zip(
@@ -44,9 +44,11 @@ class PackingTest(parameterized.TestCase):
       self.assertTrue(own.flags.aligned and own.flags.writeable)
 
   def test_what_they_mean_is_said(self):
-    self.assertEqual(packing.layout(structure_of(TREE)), packing.layout(TREE))
     self.assertEqual(
-      packing.layout({"kernel": [TREE["kernel"]]}),
+      byte_arrays.layout(structure_of(TREE)), byte_arrays.layout(TREE)
+    )
+    self.assertEqual(
+      byte_arrays.layout({"kernel": [TREE["kernel"]]}),
       [["['kernel'][0]", "float32", [3, 2, 2]]],
     )
 
@@ -60,15 +62,21 @@ class PackingTest(parameterized.TestCase):
     ({"zero": np.zeros(1)}, "it has 6 arrays, not 7"),
   )
   def test_other_arrays_are_refused(self, other, message):
-    with self.assertRaisesRegex(packing.LayoutError, message):
-      packing.unpack(
-        packing.pack(TREE), packing.layout(TREE), structure_of(TREE | other)
+    with self.assertRaisesRegex(byte_arrays.LayoutError, message):
+      byte_arrays.unpack(
+        byte_arrays.pack(TREE),
+        byte_arrays.layout(TREE),
+        structure_of(TREE | other),
       )
 
   def test_too_few_bytes_are_refused(self):
-    with self.assertRaisesRegex(packing.LayoutError, "it has 66 bytes, not 67"):
-      packing.unpack(
-        packing.pack(TREE)[:-1], packing.layout(TREE), structure_of(TREE)
+    with self.assertRaisesRegex(
+      byte_arrays.LayoutError, "it has 66 bytes, not 67"
+    ):
+      byte_arrays.unpack(
+        byte_arrays.pack(TREE)[:-1],
+        byte_arrays.layout(TREE),
+        structure_of(TREE),
       )
 
 
