@@ -24,8 +24,10 @@ def networks() -> Players[MLP]:
 def _game(
   loss: losses.AdversarialLoss, penalty: penalties.Penalty | None = None
 ) -> games.Game:
+  players = networks()
   return games.adversarial(
-    *networks(),
+    players.generator,
+    players.discriminator,
     loss,
     latents.normal(toy_game.LATENTS),
     penalty=penalty,

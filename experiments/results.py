@@ -39,6 +39,8 @@ CHECKPOINTS, FRAMES, FIGURES, TENSORBOARD = FOLDERS = (
   "figures",
   "tensorboard",
 )
+PLAN, TRIALS = "plan.json", "trials"
+"""In the folder of a sweep, which has run folders in the second."""
 PARTIAL = ".partial-"
 """How the name of a file begins that is being written."""
 

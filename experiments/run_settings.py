@@ -86,6 +86,11 @@ def read(workdir: Path) -> RunSettings:
   """
   if not workdir.is_dir():
     raise RunFolderError(f"there is no run folder {workdir}")
+  if (workdir / results.PLAN).exists():
+    raise RunFolderError(
+      f"{workdir} is the folder of a sweep; name one of its trials, which are "
+      f"in {workdir / results.TRIALS}"
+    )
   content = results.read_json(workdir / results.SETTINGS)
   name, seeds = content.get("experiment"), content.get("seeds")
   values = content.get("settings")

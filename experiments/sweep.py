@@ -86,7 +86,9 @@ class SweepOptions:
     minimum=0,
   )
   pictures: bool = setting(
-    False, "draw every trial's pictures and animation, as experiments.run does"
+    False,
+    "draw pictures and animation of each trial that is trained, as "
+    "experiments.run does",
   )
   checkpoint_every: int = setting(
     0, "steps between checkpoints; 0 is about one a minute", minimum=0
@@ -196,7 +198,17 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
   } & set(line.named)
   if resumes and not told:
     return plans.read(folder), True
+  if resumes and not (options.grid or options.random):
+    raise UsageError(
+      f"{folder} has a sweep, which cannot change: --workdir alone goes on "
+      "with it, and another grid needs another folder"
+    )
   if not (options.grid or options.random):
+    if options.workdir and not told:
+      raise UsageError(
+        f"there is no sweep in {folder} to go on with; to begin one, name "
+        "what to vary: --grid='SETTING=VALUE,VALUE'"
+      )
     raise UsageError(
       "name what to vary: --grid='SETTING=VALUE,VALUE' or "
       "--random='SETTING=log:LOW:HIGH' with --trials=N"

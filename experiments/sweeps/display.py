@@ -157,10 +157,11 @@ class _Watch:
 
   def _told(self, rate: float) -> str:
     num_trials = len(self._plan.trials)
-    parts = [
-      f"{num_trials - len(self._unfinished):,} of {num_trials:,} trials",
-      f"{rate:,.0f} steps/s of all seeds" if rate else "compiling",
-    ]
+    parts = [f"{num_trials - len(self._unfinished):,} of {num_trials:,} trials"]
+    if rate:
+      parts.append(f"{rate:,.0f} steps/s of all seeds")
+    elif self._unfinished:
+      parts.append("compiling")
     if self._best is not None:
       parts.append(f"best score {self._best[0]:.3f}, {self._best[1]}")
     return ", ".join(parts)

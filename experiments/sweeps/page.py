@@ -149,6 +149,8 @@ def _warnings(plan: Plan, places: Sequence[Place]) -> list[str]:
 def _verdict(places: Sequence[Place]) -> str:
   """Says which trial is the best."""
   best, *others = places
+  if best.has_failed:
+    return "No trial is the best, as every seed of every trial failed."
   text = f"The best trial is {best.trial.name}: {console.number(best.score)}."
   ties = sum(own.leads for own in others)
   if best.score["ci95"] is not None and others:

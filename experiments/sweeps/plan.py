@@ -21,7 +21,7 @@ from experiments.run_settings import RunSettings
 from experiments.settings import Settings, with_values
 from experiments.sweeps.grids import Axis
 
-PLAN, TRIALS, PROGRAMS = "plan.json", "trials", "programs"
+PLAN, TRIALS, PROGRAMS = results.PLAN, results.TRIALS, "programs"
 """What is in the folder of a sweep, from the beginning."""
 
 MANY_TRIALS = 10_000

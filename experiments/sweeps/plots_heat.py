@@ -143,12 +143,13 @@ def _panel(
         )
       if written and score["mean"] is not None:
         interval = "" if score["ci95"] is None else f"\n± {score['ci95']:.3f}"
+        text = f"{score['mean']:.3f}{interval}"
         red, green, blue, _ = colors(scale(score["mean"]))
         dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
         axes.text(
           column,
           row,
-          f"{score['mean']:.3f}{interval}",
+          "failed" if place.has_failed else text,
           ha="center",
           va="center",
           fontsize=9,
@@ -209,6 +210,8 @@ def _sorted(axis: Axis) -> Axis:
 
 def _mark(place: Place) -> str | None:
   """Tells as what a trial is marked."""
+  if place.has_failed:
+    return None
   if place.difference is None:
     return "best"
   return "tie with the best" if place.difference.tie else None

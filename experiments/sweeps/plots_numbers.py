@@ -78,7 +78,7 @@ def line(plan: Plan, places: Sequence[Place], axis: Axis) -> Figure:
   best = places[0]
   handles += axes.plot(
     [_x(best.trial.values[axis.name])],
-    [np.nan if best.score["mean"] is None else best.score["mean"]],
+    [np.nan if best.has_failed else best.score["mean"]],
     **_STAR,
   )
   canvas.score_axis(axes, canvas.SCORE_LABEL)

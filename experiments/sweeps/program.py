@@ -136,6 +136,9 @@ class _Round:
     settings = runs[0].settings
     problem = self._build(settings)
     self._scratch.mkdir(exist_ok=True)
+    for workdir in self._workdirs:
+      # Somebody may have removed one, to have it trained again.
+      workdir.mkdir(parents=True, exist_ok=True)
     start, seconds_before = self._start(problem)
     for run, workdir in zip(runs, self._workdirs, strict=True):
       if not runner.is_finished(workdir):
@@ -210,7 +213,8 @@ class _Round:
     if not checkpoints.steps(self._scratch):
       checkpoints.discard_after(self._scratch, -1)
       for workdir in self._workdirs:
-        journal.cut(workdir, -1)
+        if not runner.is_finished(workdir):
+          journal.cut(workdir, -1)
       return driver.BEGINNING, 0.0
     structure = training.structure(problem, len(self._members))
     checkpoint, found = checkpoints.load_newest(self._scratch, structure)

@@ -64,6 +64,11 @@ class Place(NamedTuple):
     return self.measured.trial
 
   @property
+  def has_failed(self) -> bool:
+    """Whether all of its seeds failed."""
+    return len(self.measured.failures) == len(self.trial.run.seeds)
+
+  @property
   def leads(self) -> bool:
     """Whether it is the best, or cannot be told from it."""
     return self.difference is None or self.difference.tie is True
@@ -82,10 +87,15 @@ def read(plan: Plan, folder: Path) -> list[Measured]:
   Raises:
     RunFolderError: if a trial's folder is not whole, or is another run's.
   """
-  return [
-    _read(trial, plan.workdir(folder, index))
-    for index, trial in enumerate(plan.trials)
-  ]
+  measured = []
+  for index, trial in enumerate(plan.trials):
+    try:
+      measured.append(_read(trial, plan.workdir(folder, index)))
+    except RunFolderError as error:
+      raise RunFolderError(
+        f"{error}; move that folder away, and the sweep trains its trial again"
+      ) from error
+  return measured
 
 
 def _read(trial: Trial, workdir: Path) -> Measured:
@@ -101,6 +111,12 @@ def _read(trial: Trial, workdir: Path) -> Measured:
       or found != values
     ):
       raise RunFolderError(f"{workdir} has another run than its sweep planned")
+    planned, taken = trial.run.settings.steps, summary["settings"]["steps"]
+    if taken != planned:
+      raise RunFolderError(
+        f"{workdir} has been trained for {taken:,} steps since, not the "
+        f"{planned:,} of its sweep"
+      )
     entries = {SCORE: summary["score"], **summary["metrics"]}
     final, best = (
       {
@@ -161,14 +177,18 @@ def ranked(measured: Sequence[Measured]) -> list[Place]:
   places: list[Place] = []
   for index, (own, score) in enumerate(scored):
     equal = index and height(score) == height(places[-1].score)
+    difference = None
+    if index:
+      difference = welch.difference(own.final[SCORE], best.final[SCORE])
+      if len(own.failures) == len(own.trial.run.seeds):
+        # However wide the interval is: it learnt nothing.
+        difference = difference._replace(tie=False)
     places.append(
       Place(
         places[-1].rank if equal else index + 1,
         own,
         score,
-        welch.difference(own.final[SCORE], best.final[SCORE])
-        if index
-        else None,
+        difference,
       )
     )
   return places
@@ -176,6 +196,4 @@ def ranked(measured: Sequence[Measured]) -> list[Place]:
 
 def all_failed(places: Sequence[Place]) -> bool:
   """Tells whether every seed of every trial failed."""
-  return all(
-    len(own.measured.failures) == len(own.trial.run.seeds) for own in places
-  )
+  return all(place.has_failed for place in places)

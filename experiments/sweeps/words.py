@@ -69,6 +69,8 @@ def is_logarithmic(values: Sequence[float]) -> bool:
 def verdict(place: Place) -> str:
   """Says how a trial stands to the best one, with the difference's interval."""
   difference = place.difference
+  if place.has_failed:
+    return "failed"
   if difference is None:
     return "best"
   if difference.mean is None:

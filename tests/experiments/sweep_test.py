@@ -14,7 +14,7 @@ from pathlib import Path
 
 from absl.testing import absltest, parameterized
 
-from experiments import results, sweep
+from experiments import results, run_settings, sweep
 from experiments.command_line import UsageError
 from experiments.fields import SettingError
 from experiments.results import RunFolderError
@@ -61,7 +61,7 @@ class MistakesTest(parameterized.TestCase):
     (("--grid=batch_size=0",), "at least 1"),
     (("--program=0",), "needs --workdir"),
     (("--program=0", "--workdir=here"), "no folder of a sweep"),
-    (("--workdir=here",), "name what to vary"),
+    (("--workdir=here",), "no sweep in here to go on with"),
   )
   def test_refused_before_anything_is_written(self, flags, reason):
     with self.assertRaisesRegex(
@@ -159,6 +159,11 @@ class SweepTest(absltest.TestCase):
       sorted((trial.name, seed) for trial in plan.trials for seed in "01"),
     )
     self.assertTrue((workdir / results.REPORT).exists())
+
+    with self.assertRaisesRegex(RunFolderError, "is the folder of a sweep"):
+      run_settings.read(workdir)
+    with self.assertRaisesRegex(UsageError, "has a sweep, which cannot change"):
+      sweep.run(["sweep", f"--workdir={workdir}", "--num_seeds=4"])
 
     # Nothing is left to do, and nothing is done twice.
     before = sorted(

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from experiments import console
 from experiments.command_line import UsageError
 from experiments.sweeps import estimate, workers
 from experiments.sweeps.engines.engine import Engine, EngineOptions, Lost
@@ -134,6 +135,8 @@ def train(
         if code == 0 or told:
           continue
         if code < 0 and starts[program] < MAX_STARTS:
+          reason = workers.last_line(folder, program, code)
+          console.say(f"program {program}: {reason}; it is started again")
           waiting.insert(0, program)
         else:
           lost.append(Lost(program, workers.last_line(folder, program, code)))

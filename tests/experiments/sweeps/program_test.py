@@ -176,6 +176,21 @@ class ProgramTest(absltest.TestCase):
     self.assertEqual(before, after)
     self.assert_same_trials(folder)
 
+  def test_a_folder_that_was_removed_is_trained_again(self):
+    folder = self.parent / "removed"
+    shutil.copytree(self.whole, folder)
+    shutil.rmtree(self.plan.workdir(folder, 1))
+    kept = [
+      (self.plan.workdir(folder, index) / results.METRICS).read_bytes()
+      for index in (0, 2)
+    ]
+    self.assertEqual(self.plan.left(folder), [0])
+    self.assertTrue(self.train(folder))
+    self.assert_same_trials(folder)
+    for index, content in zip((0, 2), kept, strict=True):
+      path = self.plan.workdir(folder, index) / results.METRICS
+      self.assertEqual(path.read_bytes(), content)
+
   def test_rounds_that_fit_into_memory(self):
     folder = self.parent / "rounds"
     plans.write(self.plan, folder)

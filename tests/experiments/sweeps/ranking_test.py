@@ -166,6 +166,26 @@ class RankingTest(absltest.TestCase):
     self.assertFalse(ranking.all_failed(places))
     self.assertTrue(ranking.all_failed(places[1:]))
 
+  def test_a_trial_that_failed_ties_with_none(self):
+    # The best one's interval is so wide that 0 is in it.
+    plan = finished_sweeps.plan("generator_learning_rate=0.1,0.2")
+    folder = self.folder / "failed"
+    finished_sweeps.finish(
+      plan,
+      folder,
+      lambda values: (
+        [0.1, 0.0, 0.0] if values["generator_learning_rate"] < 0.15 else [0] * 3
+      ),
+      {NAMES[1]: {5: 0, 6: 0, 7: 0}},
+    )
+    best, failed = ranking.ranked(ranking.read(plan, folder))
+    mean, ci95, tie = failed.difference or NOTHING
+    self.assertLess(abs(mean or np.inf), ci95 or 0)
+    self.assertFalse(tie)
+    self.assertFalse(failed.leads)
+    self.assertEqual(words.verdict(failed), "failed")
+    self.assertEqual(words.verdict(best), "best")
+
 
 class DamagedTest(absltest.TestCase):
   def test_one_line_that_names_the_folder(self):
@@ -186,6 +206,10 @@ class DamagedTest(absltest.TestCase):
       (
         lambda own: own["settings"].update(generator_learning_rate=0.1),
         "another run than its sweep",
+      ),
+      (
+        lambda own: own["settings"].update(steps=10**6),
+        "trained for 1,000,000 steps since, not the .*move that folder away",
       ),
     ):
       content = results.read_json(path)
