@@ -21,8 +21,14 @@ need three products instead of four (Winograd's F(2, 2)),
 
   T = (x0 - x1) w0 y0 + x1 (w0 + w1) (y0 + y1) + (x2 - x1) w1 y1,
 
-and in two dimensions nine matrix products instead of sixteen. A 3 x 3 kernel of
-stride 1 and padding 1, that of residual networks, has three taps,
+and in two dimensions nine matrix products instead of sixteen. Four neighbouring
+outputs need five instead of eight, in two dimensions 25 instead of 64, but more
+of the transforms (F(4, 2)): with w(t) = w0 + w1 t and y(t) = y0 + ... + y3 t^3,
+T is linear in the coefficients of w(t) y(t), which its values at four points
+and its leading coefficient determine.
+
+A 3 x 3 kernel of stride 1 and padding 1, that of residual networks, has three
+taps,
 
   y0 = x0 w0 + x1 w1 + x2 w2,  y1 = x1 w0 + x2 w1 + x3 w2,
 

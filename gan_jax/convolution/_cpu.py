@@ -1,6 +1,8 @@
 """The three operations in the forms that a CPU runs fastest, by shape."""
 
+import functools
 import math
+import operator
 from collections.abc import Callable
 
 import jax
@@ -21,12 +23,35 @@ _SUMMED_ROWS = 256
 _LARGE_SUM = 2**17
 """Kernel entries per tap from which such sums do not fit the caches themselves,
 so that parts of them only add to the traffic."""
+_FEW_PRODUCTS = 2**21
+"""Products of places with a kernel up to which adding them up in place is
+faster than a convolution."""
+_LARGEST_TRANSFORMED = 8
+"""Side of the outputs up to which tiles of four pay where the images are
+transformed, which have twice the side."""
 
 
 def _evened(image, by):
   """Pads an image after its end to whole numbers of `by` in both directions."""
   rows, columns = (-length % by for length in image.shape[1:3])
   return jnp.pad(image, ((0, 0), (0, rows), (0, columns), (0, 0)))
+
+
+def _two_taps(images, side, largest: float = math.inf) -> winograd.Winograd:
+  """Returns the form of two taps for outputs of a side.
+
+  Tiles of four need fewer products and more of the transforms, and one that is
+  larger than the image wastes some. They round too coarsely for 16 bits.
+
+  Args:
+    images: an array of the type that the form is for.
+    side: of the outputs.
+    largest: side up to which the transforms of tiles of four pay.
+  """
+  is_fine = jnp.finfo(images.dtype).bits > 16
+  if is_fine and 4 < side <= largest:
+    return winograd.TWO_TAPS_OF_FOUR
+  return winograd.TWO_TAPS
 
 
 def _num_parts(images, side, most) -> int:
@@ -50,40 +75,58 @@ def _in_parts(function, images, side):
   return mapped.reshape(len(images), *mapped.shape[2:])
 
 
+def _patches(x):
+  """Lays what each output of a halving sees in a row, [n h w, 16 c]."""
+  n, height, width, c = x.shape
+  h, w = height // 2, width // 2
+  grid = winograd.to_grid(x)
+  places = [
+    grid[:, a : a + h, b : b + w].reshape(n * h * w, 4 * c)
+    for a in range(2)
+    for b in range(2)
+  ]
+  return jnp.concatenate(places, axis=-1)
+
+
+def _from_patches(patches, n, h, w):
+  """Applies the adjoint of `_patches`."""
+  c = patches.shape[1] // 16
+  places = patches.reshape(n, h, w, 2, 2, 4 * c)
+  padded = [
+    jnp.pad(places[:, :, :, a, b], ((0, 0), (a, 1 - a), (b, 1 - b), (0, 0)))
+    for a in range(2)
+    for b in range(2)
+  ]
+  grid = functools.reduce(operator.add, padded)
+  return winograd.from_grid(grid.reshape(n, h + 1, w + 1, 2, 2, c))
+
+
 def convolution(x, kernel, *, stride, padding):
   size, c, o = x.shape[1:3], *kernel.shape[2:]
   if winograd.is_same(kernel.shape[:2], stride, padding) and c > _FEW_CHANNELS:
     return _three_tap_convolution(
-      x, winograd.kernel_factors(winograd.THREE_TAPS.kernel, kernel)
+      x, winograd.kernel_factors(winograd.THREE_TAPS, kernel)
     )
   if not winograd.is_halving(kernel.shape[:2], stride, padding, size):
     return _xla.convolution(x, kernel, stride=stride, padding=padding)
   h, w = size[0] // 2, size[1] // 2
+  taps = winograd.to_taps(kernel)
   if c <= _FEW_CHANNELS:
-    grid, taps = winograd.to_grid(x), winograd.to_taps(kernel)
-    patches = jnp.concatenate(
-      [
-        grid[:, a : a + h, b : b + w].reshape(len(x), h, w, 4 * c)
-        for a in range(2)
-        for b in range(2)
-      ],
-      axis=-1,
-    )
-    return patches @ taps.reshape(16 * c, o)
-  kernel_factors = winograd.kernel_factors(
-    winograd.TWO_TAPS.kernel, winograd.to_taps(kernel)
-  )
+    return (_patches(x) @ taps.reshape(16 * c, o)).reshape(len(x), h, w, o)
+  form = _two_taps(x, max(h, w), _LARGEST_TRANSFORMED)
+  kernel_factors = winograd.kernel_factors(form, taps)
 
   def convolve(own):
     products = [
       x_factor @ kernel_factor
       for x_factor, kernel_factor in zip(
-        winograd.grid_factors(own), kernel_factors, strict=True
+        winograd.grid_factors(form, own), kernel_factors, strict=True
       )
     ]
-    return winograd.from_output_factors(winograd.TWO_TAPS.outputs, products)
+    return winograd.from_output_factors(form, products)
 
-  return _in_parts(convolve, _evened(x, 4), 4)[:, :h, :w]
+  side = 2 * form.tile
+  return _in_parts(convolve, _evened(x, side), side)[:, :h, :w]
 
 
 def _three_tap_convolution(x, kernel_factors):
@@ -94,14 +137,12 @@ def _three_tap_convolution(x, kernel_factors):
     products = [
       x_factor @ kernel_factor
       for x_factor, kernel_factor in zip(
-        winograd.image_factors(
-          winograd.THREE_TAPS.image, winograd.padded(own, 1)
-        ),
+        winograd.image_factors(winograd.THREE_TAPS, winograd.padded(own, 1)),
         kernel_factors,
         strict=True,
       )
     ]
-    return winograd.from_output_factors(winograd.THREE_TAPS.outputs, products)
+    return winograd.from_output_factors(winograd.THREE_TAPS, products)
 
   return _in_parts(convolve, _evened(x, 2), 2)[:, :h, :w]
 
@@ -112,7 +153,7 @@ def transposed_convolution(y, kernel, *, stride, padding, size):
     # ten times slower within a loop.
     turned = kernel[::-1, ::-1]
     if kernel.shape[3] > _FEW_CHANNELS:
-      factors = winograd.kernel_factors(winograd.THREE_TAPS.kernel, turned)
+      factors = winograd.kernel_factors(winograd.THREE_TAPS, turned)
       return _three_tap_convolution(y, [factor.T for factor in factors])
     return _xla.convolution(
       y, turned.swapaxes(2, 3), stride=stride, padding=padding
@@ -121,9 +162,13 @@ def transposed_convolution(y, kernel, *, stride, padding, size):
     return _xla.transposed_convolution(
       y, kernel, stride=stride, padding=padding, size=size
     )
-  c = kernel.shape[2]
+  c, o = kernel.shape[2:]
+  h, w = y.shape[1:3]
   taps = winograd.to_taps(kernel)
   if c <= _FEW_CHANNELS:
+    if len(y) * h * w * taps[..., 0].size <= _FEW_PRODUCTS:
+      patches = y.reshape(-1, o) @ taps.reshape(16 * c, o).T
+      return _from_patches(patches, len(y), h, w)
     # Two by two convolutions to the four pixels of a place at once.
     grid = lax.conv_general_dilated(
       y,
@@ -133,48 +178,51 @@ def transposed_convolution(y, kernel, *, stride, padding, size):
       dimension_numbers=_xla.LAYOUT,
     )
     return winograd.from_grid(grid.reshape(*grid.shape[:3], 2, 2, c))
-  kernel_factors = winograd.kernel_factors(winograd.TWO_TAPS.kernel, taps)
+  form = _two_taps(y, max(h, w))
+  kernel_factors = winograd.kernel_factors(form, taps)
 
   def spread(own):
     products = [
       (y_factor @ kernel_factor.T).reshape(*y_factor.shape[:3], 2, 2, c)
       for y_factor, kernel_factor in zip(
-        winograd.output_factors(winograd.TWO_TAPS.outputs, own),
-        kernel_factors,
-        strict=True,
+        winograd.output_factors(form, own), kernel_factors, strict=True
       )
     ]
-    return winograd.from_grid(winograd.from_grid_factors(products))
+    return winograd.from_grid(winograd.from_grid_factors(form, products))
 
-  return _in_parts(spread, _evened(y, 2), 2)[:, : size[0], : size[1]]
+  return spread(_evened(y, form.tile))[:, : size[0], : size[1]]
 
 
 def kernel_gradient(x, y, *, stride, padding, kernel_size):
   c, o = x.shape[3], y.shape[3]
-  is_deep = c > _FEW_CHANNELS
-  if is_deep and winograd.is_halving(
-    kernel_size, stride, padding, x.shape[1:3]
-  ):
-    products = _summed_products(
-      _evened(x, 4),
-      _evened(y, 2),
-      winograd.grid_factors,
-      lambda y: winograd.output_factors(winograd.TWO_TAPS.outputs, y),
-    )
-    return winograd.from_taps(
-      winograd.from_kernel_factors(winograd.TWO_TAPS.kernel, products)
-    )
-  if is_deep and winograd.is_same(kernel_size, stride, padding):
-    products = _summed_products(
-      _evened(x, 2),
-      _evened(y, 2),
-      lambda x: winograd.image_factors(
-        winograd.THREE_TAPS.image, winograd.padded(x, 1)
-      ),
-      lambda y: winograd.output_factors(winograd.THREE_TAPS.outputs, y),
-    )
-    return winograd.from_kernel_factors(winograd.THREE_TAPS.kernel, products)
   h, w = y.shape[1:3]
+  is_few = c <= _FEW_CHANNELS
+  is_halving = winograd.is_halving(kernel_size, stride, padding, x.shape[1:3])
+  if is_few and is_halving:
+    product = y.reshape(-1, o).T @ _patches(x)
+    return winograd.from_taps(product.T.reshape(2, 2, 4 * c, o))
+  if is_halving:
+    form = _two_taps(x, max(h, w), _LARGEST_TRANSFORMED)
+    images = _evened(x, 2 * form.tile)
+    products = _summed_products(
+      images,
+      _evened(y, form.tile),
+      functools.partial(winograd.grid_factors, form),
+      functools.partial(winograd.output_factors, form),
+      _num_summed_parts(images, o, 2 * form.tile),
+    )
+    return winograd.from_taps(winograd.from_kernel_factors(form, products))
+  if not is_few and winograd.is_same(kernel_size, stride, padding):
+    form = winograd.THREE_TAPS
+    images = _evened(x, form.tile)
+    products = _summed_products(
+      images,
+      _evened(y, form.tile),
+      lambda x: winograd.image_factors(form, winograd.padded(x, 1)),
+      functools.partial(winograd.output_factors, form),
+      _num_summed_parts(images, o, form.tile),
+    )
+    return winograd.from_kernel_factors(form, products)
 
   def patches(x):
     padded = winograd.padded(x, padding)
@@ -185,8 +233,26 @@ def kernel_gradient(x, y, *, stride, padding, kernel_size):
     ]
     return [jnp.concatenate(shifted, axis=-1)]
 
-  (product,) = _summed_products(x, y, patches, lambda y: [y])
+  (product,) = _summed_products(
+    x, y, patches, lambda y: [y], _num_parts(y, 2, _SUMMED_ROWS)
+  )
   return product.reshape(*kernel_size, c, o)
+
+
+def _num_summed_parts(images, num_outputs, side) -> int:
+  """Returns into how many parts a minibatch falls whose products are summed.
+
+  Args:
+    images: [n, h, w, c].
+    num_outputs: o of the sums [c, o] of a tap.
+    side: of the square of places that a row of a product stands for.
+  """
+  # A convolution that takes its images whole has made the same factors of
+  # them, and XLA makes them once.
+  is_whole = _num_parts(images, side, _ROWS) == 1
+  if is_whole or images.shape[3] * num_outputs >= _LARGE_SUM:
+    return 1
+  return _num_parts(images, side, _SUMMED_ROWS)
 
 
 def _summed_products(
@@ -194,6 +260,7 @@ def _summed_products(
   y: Array,
   x_factors: Callable[[Array], list[Array]],
   y_factors: Callable[[Array], list[Array]],
+  parts: int,
 ) -> list[Array]:
   """Sums x_factor^T y_factor over a part of the images after another.
 
@@ -202,12 +269,11 @@ def _summed_products(
     y: [n, h, w, o].
     x_factors: of images of x, a list of m arrays of as many rows as y's has.
     y_factors: of images of y, a list of m arrays [..., o].
+    parts: into which the images fall, of equal size.
 
   Returns:
     A list of m products [any, o].
   """
-  is_large = x.shape[3] * y.shape[3] >= _LARGE_SUM
-  parts = 1 if is_large else _num_parts(y, 2, _SUMMED_ROWS)
   size = len(y) // parts
 
   def products(index):

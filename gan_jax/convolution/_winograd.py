@@ -64,8 +64,8 @@ def from_taps(taps):
 
 
 # Winograd's transforms, along one axis after another: of neighbours of a
-# place, of taps and of two outputs, to factors, and their adjoints. The factors
-# of two axes are one list.
+# place, of taps and of a tile of outputs, to factors, and their adjoints. The
+# factors of two axes are one list.
 
 
 class Winograd(NamedTuple):
@@ -74,12 +74,17 @@ class Winograd(NamedTuple):
   Attributes:
     image: a row for each factor, a column for each of the neighbours x.
     kernel: the same for each of the taps w.
-    outputs: the same for y0 and y1.
+    outputs: the same for each of the outputs y of a tile.
   """
 
-  image: Sequence[Sequence[int]]
+  image: Sequence[Sequence[float]]
   kernel: Sequence[Sequence[float]]
-  outputs: Sequence[Sequence[int]]
+  outputs: Sequence[Sequence[float]]
+
+  @property
+  def tile(self) -> int:
+    """Outputs along one axis that the form has at once."""
+    return len(self.outputs[0])
 
 
 TWO_TAPS = Winograd(
@@ -91,6 +96,34 @@ THREE_TAPS = Winograd(
   image=((1, 0, -1, 0), (0, 1, 1, 0), (0, -1, 1, 0), (0, -1, 0, 1)),
   kernel=((1, 0, 0), (0.5, 0.5, 0.5), (0.5, -0.5, 0.5), (0, 0, 1)),
   outputs=((1, 0), (1, 1), (1, -1), (0, 1)),
+)
+
+
+# The values of w(t) y(t) at t = 1/2, -1/2, 3/2 and -3/2 and its leading
+# coefficient, which the image's matrix interpolates. At 0, 1, -1 and 2 the
+# numbers would be smaller and the rounding twice as coarse.
+TWO_TAPS_OF_FOUR = Winograd(
+  image=(
+    (9 / 8, 9 / 4, -1 / 2, -1, 0),
+    (9 / 8, -9 / 4, -1 / 2, 1, 0),
+    (-3 / 8, -1 / 4, 3 / 2, 1, 0),
+    (-3 / 8, 1 / 4, 3 / 2, -1, 0),
+    (9 / 16, 0, -5 / 2, 0, 1),
+  ),
+  kernel=(
+    (1 / 2, 1 / 4),
+    (1 / 2, -1 / 4),
+    (1 / 6, 1 / 4),
+    (1 / 6, -1 / 4),
+    (0, 1),
+  ),
+  outputs=(
+    (1, 1 / 2, 1 / 4, 1 / 8),
+    (1, -1 / 2, 1 / 4, -1 / 8),
+    (1, 3 / 2, 9 / 4, 27 / 8),
+    (1, -3 / 2, 9 / 4, -27 / 8),
+    (0, 0, 0, 1),
+  ),
 )
 
 
@@ -112,104 +145,117 @@ def adjoint(matrix):
   return list(zip(*matrix, strict=True))
 
 
-def along(x, axis, start, stop):
-  """Takes every second element of an axis."""
-  return lax.slice_in_dim(x, start, stop, stride=2, axis=axis)
-
-
-def transformed(matrix, x, axis):
-  """Transforms each two places of an axis and those after them, l in all."""
-  stop = x.shape[axis] - len(matrix[0]) + 1
-  places = [along(x, axis, i, stop + i) for i in range(len(matrix[0]))]
+def transformed(matrix, tile, x, axis):
+  """Transforms the neighbours of each tile, which begin `tile` places apart."""
+  last = x.shape[axis] - len(matrix[0])
+  places = [
+    lax.slice_in_dim(x, i, last + i + 1, stride=tile, axis=axis)
+    for i in range(len(matrix[0]))
+  ]
   return product(matrix, places)
 
 
-def image_factors(matrix, x):
-  """Transforms h + l - 2 by w + l - 2 places to h/2 by w/2, of l neighbours."""
+def image_factors(form, x):
+  """Transforms h + l - m by w + l - m places to h/m by w/m tiles.
+
+  Args:
+    form: of m outputs and l neighbours.
+    x: [n, h + l - m, w + l - m, c].
+
+  Returns:
+    Factors [n, h/m, w/m, c].
+  """
   return [
     factor
-    for rows in transformed(matrix, x, 1)
-    for factor in transformed(matrix, rows, 2)
+    for rows in transformed(form.image, form.tile, x, 1)
+    for factor in transformed(form.image, form.tile, rows, 2)
   ]
 
 
-def grid_factors(x):
-  """Transforms the grid of images [n, 2 h, 2 w, c] for two taps.
+def grid_factors(form, x):
+  """Transforms the grid of images for two taps.
 
   Args:
-    x: with even h and w.
+    form: of m outputs and two taps.
+    x: [n, 2 h, 2 w, c] with h and w multiples of m.
 
   Returns:
-    Factors [n, h/2, w/2, 4 c].
+    Factors [n, h/m, w/m, 4 c].
   """
   n, height, width, c = x.shape
+  h, w = (length // 2 // form.tile for length in (height, width))
   # As pixels and not as a grid: a factor is then made of whole rows of pixels,
   # which are neighbours in memory.
   pairs = padded(x, 1).reshape(n, height // 2 + 1, 2, width + 2, c)
   factors = []
-  for rows in transformed(TWO_TAPS.image, pairs, 1):
-    pairs = rows.reshape(n, height // 4, 2, width // 2 + 1, 2 * c)
+  for rows in transformed(form.image, form.tile, pairs, 1):
+    pairs = rows.reshape(n, h, 2, width // 2 + 1, 2 * c)
     factors += [
-      factor.transpose(0, 1, 3, 2, 4).reshape(n, height // 4, width // 4, 4 * c)
-      for factor in transformed(TWO_TAPS.image, pairs, 3)
+      factor.transpose(0, 1, 3, 2, 4).reshape(n, h, w, 4 * c)
+      for factor in transformed(form.image, form.tile, pairs, 3)
     ]
   return factors
 
 
-def from_grid_factors(factors):
+def from_grid_factors(form, factors):
   """Applies the adjoint of `image_factors` with two taps."""
 
   def merge(factors, axis):
-    x0, x1, x2 = product(adjoint(TWO_TAPS.image), factors)
-    # Places 2 i begin one pair of outputs and end another, 2 i + 1 are between.
-    after, before = [(0, 0)] * x0.ndim, [(0, 0)] * x0.ndim
+    first, *others, last = product(adjoint(form.image), factors)
+    # The last neighbour of a tile is the first of the next one.
+    after, before = [(0, 0)] * first.ndim, [(0, 0)] * first.ndim
     after[axis], before[axis] = (0, 1), (1, 0)
-    even = jnp.pad(x0, after) + jnp.pad(x2, before)
-    odd = jnp.pad(x1, after)
-    shape = list(even.shape)
-    shape[axis] *= 2
-    both = jnp.stack([even, odd], axis + 1).reshape(shape)
-    return lax.slice_in_dim(both, 0, shape[axis] - 1, axis=axis)
+    places = [jnp.pad(first, after) + jnp.pad(last, before)]
+    places += [jnp.pad(place, after) for place in others]
+    return _interleaved(places, axis, form.tile * first.shape[axis] + 1)
 
-  return merge([merge(factors[i : i + 3], 2) for i in (0, 3, 6)], 1)
+  m = len(form.image)
+  return merge([merge(factors[i : i + m], 2) for i in range(0, m * m, m)], 1)
 
 
-def kernel_factors(matrix, kernel):
+def _interleaved(arrays, axis, length):
+  """Takes a place of each array in turn, `length` places in all."""
+  shape = list(arrays[0].shape)
+  shape[axis] *= len(arrays)
+  places = jnp.stack(arrays, axis + 1).reshape(shape)
+  return lax.slice_in_dim(places, 0, length, axis=axis)
+
+
+def kernel_factors(form, kernel):
   """Transforms a kernel [k, k, c, o] to factors [c, o]."""
   return [
     q
-    for rows in product(matrix, list(kernel))
-    for q in product(matrix, list(rows))
+    for rows in product(form.kernel, list(kernel))
+    for q in product(form.kernel, list(rows))
   ]
 
 
-def from_kernel_factors(matrix, factors):
+def from_kernel_factors(form, factors):
   """Applies the adjoint of `kernel_factors`."""
 
   def merge(factors):
-    return jnp.stack(product(adjoint(matrix), factors))
+    return jnp.stack(product(adjoint(form.kernel), factors))
 
-  m = len(matrix)
+  m = len(form.kernel)
   return merge([merge(factors[i : i + m]) for i in range(0, m * m, m)])
 
 
-def output_factors(matrix, y):
-  """Transforms outputs with even h and w to factors [n, h/2, w/2, o]."""
+def output_factors(form, y):
+  """Transforms outputs [n, h, w, o] to factors [n, h/m, w/m, o]."""
+  return [
+    q
+    for rows in transformed(form.outputs, form.tile, y, 1)
+    for q in transformed(form.outputs, form.tile, rows, 2)
+  ]
 
-  def transform(y, axis):
-    return product(matrix, [along(y, axis, i, y.shape[axis]) for i in range(2)])
 
-  return [q for rows in transform(y, 1) for q in transform(rows, 2)]
-
-
-def from_output_factors(matrix, factors):
+def from_output_factors(form, factors):
   """Applies the adjoint of `output_factors`."""
 
   def merge(factors, axis):
-    both = jnp.stack(product(adjoint(matrix), factors), axis + 1)
-    shape = list(factors[0].shape)
-    shape[axis] *= 2
-    return both.reshape(shape)
+    places = product(adjoint(form.outputs), factors)
+    length = form.tile * factors[0].shape[axis]
+    return _interleaved(places, axis, length)
 
-  m = len(matrix)
+  m = len(form.outputs)
   return merge([merge(factors[i : i + m], 2) for i in range(0, m * m, m)], 1)

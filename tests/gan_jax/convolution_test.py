@@ -16,6 +16,7 @@ from gan_jax import convolution as c
 # many channels, parts of a sum, and what has no form of its own.
 SHAPES = (
   ("first", (2, 8, 12, 3), (4, 4, 3, 5), 2, 1),
+  ("first_of_many", (16, 64, 64, 16), (4, 4, 16, 2), 2, 1),
   ("middle", (2, 8, 8, 20), (4, 4, 20, 8), 2, 1),
   ("deep", (2, 8, 4, 100), (4, 4, 100, 8), 2, 1),
   ("odd_half", (3, 14, 6, 100), (4, 4, 100, 8), 2, 1),
@@ -110,7 +111,7 @@ class ConvolutionTest(parameterized.TestCase):
 
     chex.assert_trees_all_close(*both(x, kernel, ct))
 
-  @parameterized.parameters("first", "odd_half_middle", "three_taps")
+  @parameterized.parameters("first", "middle", "odd_half_middle", "three_taps")
   def test_every_derivative_to_second_order_in_both_modes(self, name):
     (shapes,) = (s[1:] for s in SHAPES if s[0] == name)
     x, kernel, stride, padding = shapes
@@ -183,7 +184,7 @@ class ConvolutionTest(parameterized.TestCase):
     self.assertIn("kernel_gradient", str(jax.make_jaxpr(gradient)(xs, kernels)))
 
   def test_bfloat16(self):
-    x, kernel = normal(0, (2, 8, 8, 20)), normal(1, (4, 4, 20, 4))
+    x, kernel = normal(0, (2, 16, 16, 20)), normal(1, (4, 4, 20, 4))
     out = c.convolution(
       x.astype(jnp.bfloat16), kernel.astype(jnp.bfloat16), 2, 1
     )
