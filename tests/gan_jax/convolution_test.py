@@ -11,6 +11,7 @@ from jax import lax
 from jax.test_util import check_grads
 
 from gan_jax import convolution as c
+from gan_jax.convolution import _winograd as winograd
 
 # (images, kernel, stride, padding): every form, even and odd halves, few and
 # many channels, parts of a sum, and what has no form of its own.
@@ -93,6 +94,16 @@ class ConvolutionTest(parameterized.TestCase):
     actual = trio(x, kernel, y)
     jax.tree.map(assert_close, actual, of_xla(x, kernel, y))
     assert_close(actual[0], expected)
+
+  @parameterized.parameters("TWO_TAPS", "TWO_TAPS_OF_FOUR", "THREE_TAPS")
+  def test_the_matrices_of_a_form_make_a_convolution(self, name):
+    form = getattr(winograd, name)
+    image, kernel, outputs = (np.array(matrix, float) for matrix in form)
+    actual = np.einsum("fi,fa,fo->iao", image, kernel, outputs)
+    # y_o is the sum over taps a of x_{o + a} w_a.
+    i, a, o = np.indices(actual.shape)
+    np.testing.assert_allclose(actual, i == o + a, atol=1e-15)
+    self.assertEqual(form.tile, outputs.shape[1])
 
   @parameterized.named_parameters(*SHAPES)
   def test_gradients_are_the_other_two(self, x, kernel, stride, padding):
