@@ -14,16 +14,17 @@ from PIL import Image
 
 from experiments import console, dcgan, image_data
 from experiments.fields import SettingError
+from experiments.image_settings import ImageSettings
 from experiments.settings import with_values
 from gan_jax.data import images
 from gan_jax.metrics import classifier, inception
 from tests.experiments import tiny_images
 
 
-def settings_of(name: str) -> dcgan.ImageSettings:
+def settings_of(name: str) -> ImageSettings:
   """Returns the defaults of an experiment."""
   (settings,) = (e.settings for e in dcgan.EXPERIMENTS if e.name == name)
-  assert isinstance(settings, dcgan.ImageSettings)
+  assert isinstance(settings, ImageSettings)
   return settings
 
 

@@ -12,7 +12,7 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
 from experiments import driver, results
-from experiments.dcgan import ImageSettings
+from experiments.image_settings import ImageSettings
 from experiments.pace import Pace
 from experiments.registry import BY_NAME, EXPERIMENTS
 from gan_jax.data import faces, images

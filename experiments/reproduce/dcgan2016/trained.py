@@ -8,6 +8,7 @@ import numpy as np
 from flax import linen as nn
 
 from experiments import dcgan, finished, image_data
+from experiments.image_settings import ImageSettings, read_split
 from experiments.reproduce.reproduction import Training
 from experiments.results import Results
 from gan_jax.data import images
@@ -78,17 +79,8 @@ def load(results: Results, seed: int | None = None) -> Trained:
   assert results.workdir is not None
   member = finished.load(results.workdir, seed, jax.devices()[0])
   settings = member.settings
-  assert isinstance(settings, dcgan.ImageSettings)
-  train, test = (
-    image_data.read(
-      settings.dataset,
-      settings.data_dir,
-      split,
-      settings.image_size,
-      settings.image_channels,
-    )
-    for split in ("train", "test")
-  )
+  assert isinstance(settings, ImageSettings)
+  train, test = (read_split(settings, split) for split in ("train", "test"))
   conditional = settings.condition != "none"
   return Trained(
     dcgan.networks(settings, len(train.class_names) if conditional else 0),
