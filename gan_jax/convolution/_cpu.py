@@ -37,21 +37,28 @@ def _evened(image, by):
   return jnp.pad(image, ((0, 0), (0, rows), (0, columns), (0, 0)))
 
 
-def _two_taps(images, side, largest: float = math.inf) -> winograd.Winograd:
-  """Returns the form of two taps for outputs of a side.
+def _two_taps(images, h, w, largest: float = math.inf) -> winograd.Winograd:
+  """Returns the form of two taps for outputs of a size.
 
-  Tiles of four need fewer products and more of the transforms, and one that is
-  larger than the image wastes some. They round too coarsely for 16 bits.
+  Tiles of four need more of the transforms, which is too much for a single
+  tile, and round too coarsely for 16 bits.
 
   Args:
     images: an array of the type that the form is for.
-    side: of the outputs.
+    h: height of the outputs.
+    w: width of the outputs.
     largest: side up to which the transforms of tiles of four pay.
   """
+
+  def num_products(form):
+    tiles = math.ceil(h / form.tile) * math.ceil(w / form.tile)
+    return len(form.image) ** 2 * tiles
+
+  small, large = winograd.TWO_TAPS, winograd.TWO_TAPS_OF_FOUR
+  # Tiles that the outputs do not fill may take back what they save.
+  saves = num_products(large) <= 0.75 * num_products(small)
   is_fine = jnp.finfo(images.dtype).bits > 16
-  if is_fine and 4 < side <= largest:
-    return winograd.TWO_TAPS_OF_FOUR
-  return winograd.TWO_TAPS
+  return large if saves and is_fine and 4 < max(h, w) <= largest else small
 
 
 def _num_parts(images, side, most) -> int:
@@ -113,7 +120,7 @@ def convolution(x, kernel, *, stride, padding):
   taps = winograd.to_taps(kernel)
   if c <= _FEW_CHANNELS:
     return (_patches(x) @ taps.reshape(16 * c, o)).reshape(len(x), h, w, o)
-  form = _two_taps(x, max(h, w), _LARGEST_TRANSFORMED)
+  form = _two_taps(x, h, w, _LARGEST_TRANSFORMED)
   kernel_factors = winograd.kernel_factors(form, taps)
 
   def convolve(own):
@@ -178,7 +185,7 @@ def transposed_convolution(y, kernel, *, stride, padding, size):
       dimension_numbers=_xla.LAYOUT,
     )
     return winograd.from_grid(grid.reshape(*grid.shape[:3], 2, 2, c))
-  form = _two_taps(y, max(h, w))
+  form = _two_taps(y, h, w)
   kernel_factors = winograd.kernel_factors(form, taps)
 
   def spread(own):
@@ -202,7 +209,7 @@ def kernel_gradient(x, y, *, stride, padding, kernel_size):
     product = y.reshape(-1, o).T @ _patches(x)
     return winograd.from_taps(product.T.reshape(2, 2, 4 * c, o))
   if is_halving:
-    form = _two_taps(x, max(h, w), _LARGEST_TRANSFORMED)
+    form = _two_taps(x, h, w, _LARGEST_TRANSFORMED)
     images = _evened(x, 2 * form.tile)
     products = _summed_products(
       images,
