@@ -18,7 +18,7 @@ PERFECT_COVERAGE = 1 - 2.0**-NEIGHBOURS
 in the limit of many: Naeem et al., "Reliable Fidelity and Diversity Metrics for
 Generative Models", arXiv 2002.09797, equation 8."""
 
-MEASURED = ("frechet_distance", "precision", "recall", "coverage")
+_SHOWN = ("frechet_distance", "precision", "recall", "coverage")
 """Metrics that pictures and the score take."""
 
 
@@ -57,7 +57,7 @@ def measurement_of(
       f"{settings.dataset} has {len(train.pixels)} images to learn from, too "
       f"few to measure samples by: that takes {classifier.BATCH_SIZE}"
     )
-    unknown = {name: jnp.array(jnp.nan) for name in MEASURED}
+    unknown = {name: jnp.array(jnp.nan) for name in _SHOWN}
     return Measurement({}, lambda samples, labels, data: unknown, {})
   net = (
     image_data.inception_net(settings.inception_weights)

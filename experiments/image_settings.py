@@ -1,4 +1,4 @@
-"""The flags of games on images."""
+"""The flags of games on images, and the images that they name."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ from gan_jax.data.image_files import FOLDER
 from gan_jax.data.images import Images
 
 NEIGHBOURS = 5
-"""Of an image, that samples are measured by."""
+"""Of an image, by which the manifold of images is estimated."""
 RESNET = "resnet"
 LARGE = 64
 """Side from which residual networks are those of SN-GAN for 64 pixels, which

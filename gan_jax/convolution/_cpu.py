@@ -23,9 +23,9 @@ _SUMMED_ROWS = 256
 _LARGE_SUM = 2**17
 """Kernel entries per tap from which such sums do not fit the caches themselves,
 so that parts of them only add to the traffic."""
-_FEW_PRODUCTS = 2**21
-"""Products of places with a kernel up to which adding them up in place is
-faster than a convolution."""
+_FEW_PATCH_ENTRIES = 2**21
+"""Entries of all patches up to which adding them up where they belong is faster
+than a convolution to the pixels."""
 _LARGEST_TRANSFORMED = 8
 """Side of the outputs up to which tiles of four pay where the images are
 transformed, which have twice the side."""
@@ -41,7 +41,7 @@ def _two_taps(images, h, w, largest: float = math.inf) -> winograd.Winograd:
   """Returns the form of two taps for outputs of a size.
 
   Tiles of four need more of the transforms, which is too much for a single
-  tile, and round too coarsely for 16 bits.
+  tile, and fractions, which are too coarse in 16 bits.
 
   Args:
     images: an array of the type that the form is for.
@@ -57,7 +57,10 @@ def _two_taps(images, h, w, largest: float = math.inf) -> winograd.Winograd:
   small, large = winograd.TWO_TAPS, winograd.TWO_TAPS_OF_FOUR
   # Tiles that the outputs do not fill may take back what they save.
   saves = num_products(large) <= 0.75 * num_products(small)
-  is_fine = jnp.finfo(images.dtype).bits > 16
+  is_fine = (
+    jnp.issubdtype(images.dtype, jnp.inexact)
+    and jnp.finfo(images.dtype).bits > 16
+  )
   return large if saves and is_fine and 4 < max(h, w) <= largest else small
 
 
@@ -173,7 +176,7 @@ def transposed_convolution(y, kernel, *, stride, padding, size):
   h, w = y.shape[1:3]
   taps = winograd.to_taps(kernel)
   if c <= _FEW_CHANNELS:
-    if len(y) * h * w * taps[..., 0].size <= _FEW_PRODUCTS:
+    if len(y) * h * w * 16 * c <= _FEW_PATCH_ENTRIES:
       patches = y.reshape(-1, o) @ taps.reshape(16 * c, o).T
       return _from_patches(patches, len(y), h, w)
     # Two by two convolutions to the four pixels of a place at once.
@@ -188,16 +191,18 @@ def transposed_convolution(y, kernel, *, stride, padding, size):
   form = _two_taps(y, h, w)
   kernel_factors = winograd.kernel_factors(form, taps)
 
-  def spread(own):
-    products = [
-      (y_factor @ kernel_factor.T).reshape(*y_factor.shape[:3], 2, 2, c)
-      for y_factor, kernel_factor in zip(
-        winograd.output_factors(form, own), kernel_factors, strict=True
-      )
-    ]
-    return winograd.from_grid(winograd.from_grid_factors(form, products))
-
-  return spread(_evened(y, form.tile))[:, : size[0], : size[1]]
+  # All images at once: these transforms are of fewer channels and many outputs,
+  # and parts were slower.
+  products = [
+    (y_factor @ kernel_factor.T).reshape(*y_factor.shape[:3], 2, 2, c)
+    for y_factor, kernel_factor in zip(
+      winograd.output_factors(form, _evened(y, form.tile)),
+      kernel_factors,
+      strict=True,
+    )
+  ]
+  spread = winograd.from_grid(winograd.from_grid_factors(form, products))
+  return spread[:, : size[0], : size[1]]
 
 
 def kernel_gradient(x, y, *, stride, padding, kernel_size):
@@ -210,24 +215,24 @@ def kernel_gradient(x, y, *, stride, padding, kernel_size):
     return winograd.from_taps(product.T.reshape(2, 2, 4 * c, o))
   if is_halving:
     form = _two_taps(x, h, w, _LARGEST_TRANSFORMED)
-    images = _evened(x, 2 * form.tile)
+    outputs = _evened(y, form.tile)
     products = _summed_products(
-      images,
-      _evened(y, form.tile),
+      _evened(x, 2 * form.tile),
+      outputs,
       functools.partial(winograd.grid_factors, form),
       functools.partial(winograd.output_factors, form),
-      _num_summed_parts(images, o, 2 * form.tile),
+      _num_summed_parts(outputs, form.tile),
     )
     return winograd.from_taps(winograd.from_kernel_factors(form, products))
   if not is_few and winograd.is_same(kernel_size, stride, padding):
     form = winograd.THREE_TAPS
-    images = _evened(x, form.tile)
+    outputs = _evened(y, form.tile)
     products = _summed_products(
-      images,
-      _evened(y, form.tile),
+      _evened(x, form.tile),
+      outputs,
       lambda x: winograd.image_factors(form, winograd.padded(x, 1)),
       functools.partial(winograd.output_factors, form),
-      _num_summed_parts(images, o, form.tile),
+      _num_summed_parts(outputs, form.tile),
     )
     return winograd.from_kernel_factors(form, products)
 
@@ -241,25 +246,23 @@ def kernel_gradient(x, y, *, stride, padding, kernel_size):
     return [jnp.concatenate(shifted, axis=-1)]
 
   (product,) = _summed_products(
-    x, y, patches, lambda y: [y], _num_parts(y, 2, _SUMMED_ROWS)
+    x, y, patches, lambda y: [y], _num_parts(y, 1, _ROWS)
   )
   return product.reshape(*kernel_size, c, o)
 
 
-def _num_summed_parts(images, num_outputs, side) -> int:
+def _num_summed_parts(y, tile) -> int:
   """Returns into how many parts a minibatch falls whose products are summed.
 
   Args:
-    images: [n, h, w, c].
-    num_outputs: o of the sums [c, o] of a tap.
-    side: of the square of places that a row of a product stands for.
+    y: [n, h, w, o], the outputs.
+    tile: side of the square of outputs that a row of a product stands for.
   """
   # A convolution that takes its images whole has made the same factors of
   # them, and XLA makes them once.
-  is_whole = _num_parts(images, side, _ROWS) == 1
-  if is_whole or images.shape[3] * num_outputs >= _LARGE_SUM:
+  if _num_parts(y, tile, _ROWS) == 1:
     return 1
-  return _num_parts(images, side, _SUMMED_ROWS)
+  return _num_parts(y, tile, _SUMMED_ROWS)
 
 
 def _summed_products(
@@ -276,11 +279,14 @@ def _summed_products(
     y: [n, h, w, o].
     x_factors: of images of x, a list of m arrays of as many rows as y's has.
     y_factors: of images of y, a list of m arrays [..., o].
-    parts: into which the images fall, of equal size.
+    parts: of equal size into which the images fall, where the sums are not so
+      large that they fall into none.
 
   Returns:
     A list of m products [any, o].
   """
+  if x.shape[3] * y.shape[3] >= _LARGE_SUM:
+    parts = 1
   size = len(y) // parts
 
   def products(index):

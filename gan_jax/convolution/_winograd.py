@@ -99,24 +99,18 @@ THREE_TAPS = Winograd(
 )
 
 
-# The values of w(t) y(t) at t = 1/2, -1/2, 3/2 and -3/2 and its leading
-# coefficient, which the image's matrix interpolates. At 0, 1, -1 and 2 the
-# numbers would be smaller and the rounding twice as coarse.
+# The values of w(t) and y(t) at t = 1/2, -1/2, 3/2 and -3/2 and their leading
+# coefficients; the image's matrix interpolates the products. The points 0, 1,
+# -1 and 2 would have simpler numbers and round twice as coarsely.
 TWO_TAPS_OF_FOUR = Winograd(
   image=(
-    (9 / 8, 9 / 4, -1 / 2, -1, 0),
-    (9 / 8, -9 / 4, -1 / 2, 1, 0),
-    (-3 / 8, -1 / 4, 3 / 2, 1, 0),
-    (-3 / 8, 1 / 4, 3 / 2, -1, 0),
+    (9 / 16, 9 / 8, -1 / 4, -1 / 2, 0),
+    (9 / 16, -9 / 8, -1 / 4, 1 / 2, 0),
+    (-1 / 16, -1 / 24, 1 / 4, 1 / 6, 0),
+    (-1 / 16, 1 / 24, 1 / 4, -1 / 6, 0),
     (9 / 16, 0, -5 / 2, 0, 1),
   ),
-  kernel=(
-    (1 / 2, 1 / 4),
-    (1 / 2, -1 / 4),
-    (1 / 6, 1 / 4),
-    (1 / 6, -1 / 4),
-    (0, 1),
-  ),
+  kernel=((1, 1 / 2), (1, -1 / 2), (1, 3 / 2), (1, -3 / 2), (0, 1)),
   outputs=(
     (1, 1 / 2, 1 / 4, 1 / 8),
     (1, -1 / 2, 1 / 4, -1 / 8),
@@ -155,6 +149,15 @@ def transformed(matrix, tile, x, axis):
   return product(matrix, places)
 
 
+def _in_both_axes(matrix, tile, x):
+  """Transforms rows of places, and then those in each row."""
+  return [
+    factor
+    for rows in transformed(matrix, tile, x, 1)
+    for factor in transformed(matrix, tile, rows, 2)
+  ]
+
+
 def image_factors(form, x):
   """Transforms h + l - m by w + l - m places to h/m by w/m tiles.
 
@@ -165,11 +168,7 @@ def image_factors(form, x):
   Returns:
     Factors [n, h/m, w/m, c].
   """
-  return [
-    factor
-    for rows in transformed(form.image, form.tile, x, 1)
-    for factor in transformed(form.image, form.tile, rows, 2)
-  ]
+  return _in_both_axes(form.image, form.tile, x)
 
 
 def grid_factors(form, x):
@@ -242,11 +241,7 @@ def from_kernel_factors(form, factors):
 
 def output_factors(form, y):
   """Transforms outputs [n, h, w, o] to factors [n, h/m, w/m, o]."""
-  return [
-    q
-    for rows in transformed(form.outputs, form.tile, y, 1)
-    for q in transformed(form.outputs, form.tile, rows, 2)
-  ]
+  return _in_both_axes(form.outputs, form.tile, y)
 
 
 def from_output_factors(form, factors):

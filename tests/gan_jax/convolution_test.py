@@ -11,6 +11,7 @@ from jax import lax
 from jax.test_util import check_grads
 
 from gan_jax import convolution as c
+from gan_jax.convolution import _cpu as cpu
 from gan_jax.convolution import _winograd as winograd
 
 # (images, kernel, stride, padding): every form, even and odd halves, few and
@@ -22,14 +23,15 @@ SHAPES = (
   ("deep", (2, 8, 4, 100), (4, 4, 100, 8), 2, 1),
   ("odd_half", (3, 14, 6, 100), (4, 4, 100, 8), 2, 1),
   ("odd_half_middle", (3, 6, 14, 20), (4, 4, 20, 8), 2, 1),
-  ("tiles_of_four", (2, 32, 16, 20), (4, 4, 20, 8), 2, 1),
+  ("tiles_of_four", (2, 16, 14, 20), (4, 4, 20, 8), 2, 1),
+  ("tiles_of_four_in_parts", (512, 16, 16, 17), (4, 4, 17, 2), 2, 1),
   ("unfilled_tiles", (2, 12, 10, 20), (4, 4, 20, 8), 2, 1),
-  ("in_parts", (8, 32, 32, 17), (4, 4, 17, 2), 2, 1),
+  ("in_parts", (8, 64, 64, 17), (4, 4, 17, 2), 2, 1),
   ("odd_image", (2, 9, 7, 20), (4, 4, 20, 8), 2, 1),
   ("whole", (2, 4, 4, 6), (4, 4, 6, 2), 1, 0),
   ("three_taps", (2, 5, 6, 20), (3, 3, 20, 18), 1, 1),
   ("three_taps_first", (4, 32, 32, 3), (3, 3, 3, 18), 1, 1),
-  ("three_taps_in_parts", (4, 32, 32, 18), (3, 3, 18, 3), 1, 1),
+  ("three_taps_in_parts", (8, 32, 32, 18), (3, 3, 18, 3), 1, 1),
   ("three_taps_unpadded", (2, 6, 5, 20), (3, 3, 20, 18), 1, 0),
   ("stride_3", (2, 11, 8, 4), (5, 2, 4, 3), 3, 2),
 )
@@ -203,10 +205,44 @@ class ConvolutionTest(parameterized.TestCase):
     )
     self.assertEqual(out.dtype, jnp.bfloat16)
     exact = xla(x, kernel, 2, 1)
-    # bfloat16 keeps 8 bits: products of sums of a few are good to percents.
+    # bfloat16 keeps 8 bits, and tiles of two sum three pixels in each axis.
     np.testing.assert_allclose(
-      out.astype(jnp.float32), exact, atol=0.05 * np.abs(exact).max()
+      out.astype(jnp.float32), exact, atol=0.013 * np.abs(exact).max()
     )
+
+  def test_whole_numbers_are_exact(self):
+    x = jnp.arange(2 * 16 * 16 * 20, dtype=jnp.int32).reshape(2, 16, 16, 20) % 7
+    kernel = jnp.arange(16 * 20 * 4, dtype=jnp.int32).reshape(4, 4, 20, 4) % 5
+    np.testing.assert_array_equal(
+      c.convolution(x, kernel, 2, 1), by_sums(x, kernel, 2, 1)
+    )
+
+  @parameterized.parameters(
+    ((4, 4), 2), ((6, 5), 2), ((7, 7), 4), ((8, 8), 4), ((7, 3), 4)
+  )
+  def test_tiles_of_four_where_outputs_fill_them(self, size, tile):
+    form = cpu._two_taps(jnp.zeros(1), *size)
+    self.assertEqual(form.tile, tile)
+
+  def test_tiles_of_four_by_what_they_cost(self):
+    outputs = (jnp.zeros(1), 16, 16)
+    self.assertEqual(cpu._two_taps(*outputs).tile, 4)
+    self.assertEqual(cpu._two_taps(*outputs, largest=8).tile, 2)
+    self.assertEqual(cpu._two_taps(jnp.zeros(1, jnp.bfloat16), 8, 8).tile, 2)
+
+  @parameterized.parameters(
+    "tiles_of_four_in_parts", "in_parts", "three_taps_in_parts"
+  )
+  def test_large_minibatches_fall_into_parts(self, name):
+    (shapes,) = (s[1:] for s in SHAPES if s[0] == name)
+    x, kernel, stride, padding = shapes
+    kw = {"stride": stride, "padding": padding}
+    x, kernel = normal(0, x), normal(1, kernel)
+    y = jax.eval_shape(lambda x, k: c.convolution(x, k, **kw), x, kernel)
+    lowered = jax.jit(
+      functools.partial(c.kernel_gradient, kernel_size=kernel.shape[:2], **kw)
+    ).lower(x, y)
+    self.assertIn("while", lowered.as_text())
 
   def test_the_least_size_that_fits(self):
     y, kernel = normal(0, (2, 1, 1, 5)), normal(1, (4, 4, 3, 5))
