@@ -64,10 +64,11 @@ def source(split: str, size: int) -> Source:
   num_images = NUM_IMAGES[split]
 
   def examples(start, stop):
-    faces = [draw(f"{split} {number}") for number in range(start, stop)]
+    names = [f"{split} {number}" for number in range(start, stop)]
+    faces = [draw(name) for name in names]
     return [
-      Example(functools.partial(render, svg, size), label)
-      for svg, label in faces
+      Example(name, functools.partial(render, svg, size), label)
+      for name, (svg, label) in zip(names, faces, strict=True)
     ]
 
   return Source(

@@ -51,10 +51,12 @@ class Example(NamedTuple):
   """One image that is still to be decoded.
 
   Attributes:
+    name: what a person finds it by.
     read: gives the bytes of its file, or its pixels, uint8 [h, w] or [h, w, 3].
     label: its class, or NO_LABEL.
   """
 
+  name: str
   read: Callable[[], bytes | np.ndarray]
   label: int
 
@@ -205,7 +207,9 @@ def _idx_source(dataset: str, folder: Path, split: str) -> Source:
 
     def examples(start, stop):
       return [
-        Example(functools.partial(pixels.__getitem__, i), int(labels[i]))
+        Example(
+          f"image {i}", functools.partial(pixels.__getitem__, i), int(labels[i])
+        )
         for i in range(start, stop)
       ]
 
@@ -254,10 +258,11 @@ def _prepared_source(folder: Path, split: str) -> Source:
       return [
         # An argument's default is the value at this turn of the loop.
         Example(
+          f"image {i}",
           lambda content=record["image"]: content,
           int(record.get("label", NO_LABEL)),
         )
-        for record in chosen
+        for i, record in enumerate(chosen, start)
       ]
 
     yield Contents(len(records), examples, tuple(class_names))
@@ -317,7 +322,7 @@ def _folder_source(folder: Path, split: str) -> Source:
   def open_files():
     def examples(start, stop):
       return [
-        Example((folder / names[i]).read_bytes, labels[i])
+        Example(names[i], (folder / names[i]).read_bytes, labels[i])
         for i in range(start, stop)
       ]
 
@@ -342,7 +347,9 @@ def _zip_source(path: Path, split: str) -> Source:
 
       def examples(start, stop):
         return [
-          Example(functools.partial(archive.read, names[i]), labels[i])
+          Example(
+            names[i], functools.partial(archive.read, names[i]), labels[i]
+          )
           for i in range(start, stop)
         ]
 

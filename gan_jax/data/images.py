@@ -243,6 +243,7 @@ def _decode_into(
       stop = min(start + _IMAGES_PER_TASK, total)
       return [
         (
+          example.name,
           example.label,
           *image_decoding.try_decode(example.read, size, channels),
         )
@@ -254,9 +255,9 @@ def _decode_into(
     # An error, or Ctrl-C, is not to wait for all other images.
     stack.callback(pool.shutdown, cancel_futures=True)
     for task in pool.map(decode, range(0, total, _IMAGES_PER_TASK)):
-      for label, pixels, reason in task:
+      for name, label, pixels, reason in task:
         if pixels is None:
-          reasons.append(reason)
+          reasons.append(f"{name}: {reason}")
         else:
           file.write(pixels.tobytes())
           labels.append(label)
