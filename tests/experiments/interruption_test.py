@@ -71,6 +71,10 @@ class InterruptionTest(parameterized.TestCase):
 
   @parameterized.parameters("experiments", "numpy", "jax", "flax")
   def test_while_a_command_imports(self, module):
+    # A shell lets what it runs in the background ignore Ctrl-C, and children
+    # inherit that.
+    previous = signal.signal(signal.SIGINT, signal.default_int_handler)
+    self.addCleanup(signal.signal, signal.SIGINT, previous)
     process = subprocess.Popen(
       [
         sys.executable,
