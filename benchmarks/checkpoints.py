@@ -18,10 +18,11 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from experiments import checkpoints, driver, environment
-from experiments.pace import Pace
-from experiments.registry import BY_NAME
-from experiments.run_settings import RunSettings
+from experiments.configs.registry import BY_NAME
+from experiments.devices import environment
+from experiments.training import checkpoints, trainer
+from experiments.training.pace import Pace
+from experiments.training.run_config import RunSettings
 from gan_jax import training
 from gan_jax.types import Device
 
@@ -89,12 +90,12 @@ def seconds(
       every or run.settings.steps + 1,
     )
     with checkpoints.Writer(Path(folder), checkpoints.Keeping(), {}) as writer:
-      driver.train(
+      trainer.train(
         problem,
         run.seeds,
         pace,
         devices,
-        driver.Listener(
+        trainer.Listener(
           on_log=lambda log: began.append(time.perf_counter()),
           on_checkpoint=lambda own: writer.save(own, 0, 0.0) if every else None,
         ),

@@ -13,7 +13,8 @@ import numpy as np
 
 from benchmarks import fresh, timing
 from benchmarks.report import Bound, Missing, Row, ratios
-from experiments import console, environment
+from experiments.cli import console
+from experiments.devices import environment
 from gan_jax.types import Device
 
 Start = Callable[[int], timing.Training]

@@ -25,7 +25,8 @@ from benchmarks.dcgan_game import Setting
 from benchmarks.dcgan_torch import Arrangement
 from benchmarks.report import Bound, Row, bound
 from benchmarks.report import print_report as print_report
-from experiments import console, environment
+from experiments.cli import console
+from experiments.devices import environment
 
 FLAX = "flax_textbook"
 """The contestant that ratios are taken to beside the best PyTorch."""

@@ -6,8 +6,9 @@ import importlib.util
 import os
 from pathlib import Path
 
-from experiments import command_line, results
-from experiments.fields import setting, unknown
+from experiments.cli import flags
+from experiments.configs.fields import setting, unknown
+from experiments.run_folder import results
 
 USAGE = """\
 python -m benchmarks.run --suite=NAME [--out=FILE.json]
@@ -38,14 +39,14 @@ class BenchmarkOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = command_line.read(argv, BenchmarkOptions, (), USAGE).options
+  options = flags.read(argv, BenchmarkOptions, (), USAGE).options
   if options.suite not in SUITES:
-    raise command_line.UsageError(unknown("suite", options.suite, SUITES))
+    raise flags.UsageError(unknown("suite", options.suite, SUITES))
   out = Path(options.out) if options.out else None
   if out is not None:
     _check_writable(out, options.overwrite)
   if importlib.util.find_spec("torch") is None:
-    raise command_line.UsageError(
+    raise flags.UsageError(
       "PyTorch, which this compares with, is not installed: "
       "pip install -e '.[bench]'"
     )
@@ -61,17 +62,17 @@ def run(argv: list[str]) -> int:
 def _check_writable(out: Path, overwrite: bool) -> None:
   """Refuses a file that could not be written when all has been measured."""
   if not os.access(out.parent, os.W_OK):
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"--out={out} cannot be written: {out.parent} is no folder that is there "
       "and can be written to"
     )
   if out.is_dir():
-    raise command_line.UsageError(f"--out={out} is a folder, not a file")
+    raise flags.UsageError(f"--out={out} is a folder, not a file")
   if out.exists() and not overwrite:
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"--out={out} is there already; --overwrite replaces it"
     )
 
 
 if __name__ == "__main__":
-  command_line.main(run)
+  flags.main(run)

@@ -15,7 +15,7 @@ import jax
 from benchmarks import dcgan_game, dcgan_gan_jax, toy_game, toy_gan_jax
 from benchmarks.dcgan_game import Setting
 from benchmarks.timing import Training
-from experiments import environment
+from experiments.devices import environment
 from gan_jax.types import Array
 
 BATCH_SIZE = 64

@@ -21,8 +21,9 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks import contest, fresh, toy_torch
-from experiments import console, environment
-from experiments.registry import BY_NAME
+from experiments.cli import console
+from experiments.configs.registry import BY_NAME
+from experiments.devices import environment
 from gan_jax.types import Device
 
 RATES = tuple(2e-3 * 2 ** (index / 4) for index in range(8))

@@ -19,7 +19,8 @@ from benchmarks import (
 from benchmarks.contest import Contestant
 from benchmarks.report import Bound, Row, bound
 from benchmarks.report import print_report as print_report
-from experiments import console, environment
+from experiments.cli import console
+from experiments.devices import environment
 
 EAGER = "pytorch_eager"
 """The textbook loop, which ratios are taken to beside the best PyTorch."""

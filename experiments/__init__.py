@@ -2,9 +2,9 @@
 
 import sys
 
-from experiments import interruption
+from experiments.cli import signals
 
 # So Python names a module that it is about to find and run: a command, whose
 # imports come next.
 if sys.argv[:1] == ["-m"]:
-  interruption.end_at_once()
+  signals.end_at_once()

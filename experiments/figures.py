@@ -10,21 +10,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments import (
-  command_line,
-  console,
-  environment,
-  results,
-  runner,
-  workdirs,
-)
-from experiments.fields import fields_of, setting
-from experiments.registry import BY_NAME
+from experiments.cli import console, flags
+from experiments.configs.fields import fields_of, setting
+from experiments.configs.registry import BY_NAME
+from experiments.configs.settings import with_values
+from experiments.devices import environment
+from experiments.reproduce.common.figure import Reproduction, Training
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
-from experiments.reproduce.reproduction import Reproduction, Training
-from experiments.results import Results
-from experiments.run_settings import RunSettings
-from experiments.settings import with_values
+from experiments.run_folder import results, workdirs
+from experiments.run_folder.results import Results
+from experiments.training import run_training
+from experiments.training.run_config import RunSettings
 from gan_jax.types import Device
 
 USAGE = """\
@@ -65,7 +61,7 @@ class FiguresOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = command_line.read(argv, FiguresOptions, (), USAGE).options
+  options = flags.read(argv, FiguresOptions, (), USAGE).options
   if options.list:
     console.print_reproductions(REPRODUCTIONS)
     return 0
@@ -93,7 +89,7 @@ def run(argv: list[str]) -> int:
       records.append((record, time.perf_counter() - started))
   except KeyboardInterrupt:
     console.say(f"interrupted; go on with {_rest(options, len(records))}")
-    return command_line.INTERRUPTED_EXIT_CODE
+    return flags.INTERRUPTED_EXIT_CODE
   console.print_records(records)
   print(f"written to {out}")
   failed = any(not record["passed"] for record, _ in records)
@@ -104,14 +100,14 @@ def _choose(ids: str) -> list[Reproduction]:
   """Returns the reproductions that `--figure` names, each once."""
   names = [name.strip() for name in ids.split(",") if name.strip()]
   if not names:
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"--figure is missing; give ids, or {ALL}; --list shows them"
     )
   for name in names:
     if name not in BY_ID and name != ALL:
       near = difflib.get_close_matches(name, (*BY_ID, ALL))
       hint = f"did you mean {' or '.join(near)}? " if near else ""
-      raise command_line.UsageError(
+      raise flags.UsageError(
         f"unknown figure {name!r}; {hint}--list shows them all"
       )
   # What takes no training comes first: its pictures are there in seconds.
@@ -131,7 +127,7 @@ def _full(reproduction: Reproduction) -> Reproduction:
   """Returns a reproduction that trains as long as its publication."""
   if not reproduction.full_trainings:
     able = ", ".join(each.id for each in REPRODUCTIONS if each.full_trainings)
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"--full means nothing to {reproduction.id}; it is for {able}"
     )
   return reproduction._replace(trainings=reproduction.full_trainings)
@@ -150,7 +146,7 @@ def _check_writable(flag: str, folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder):
       pass
   except OSError as error:
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"--{flag}={folder} cannot be written to: {error.strerror or error}"
     ) from error
 
@@ -162,11 +158,9 @@ def _check_free(
   for reproduction in reproductions:
     for path in _files(reproduction, out):
       if path.is_dir():
-        raise command_line.UsageError(
-          f"{path} is a folder; choose another --out"
-        )
+        raise flags.UsageError(f"{path} is a folder; choose another --out")
       if (path.exists() or path.is_symlink()) and not overwrite:
-        raise command_line.UsageError(
+        raise flags.UsageError(
           f"{path} exists; choose another --out or pass --overwrite"
         )
 
@@ -194,16 +188,16 @@ def _run(
     with_values(experiment.settings, training.settings),
     tuple(range(training.num_seeds)),
   )
-  found = runner.find(parent, run)
+  found = run_training.find(parent, run)
   if found is not None:
     workdir, run_results = found
     console.say(f"  reads {workdir}")
     return run_results, workdir
   devices = devices[: training.num_seeds]
-  problem = runner.prepare(run, devices)
+  problem = run_training.prepare(run, devices)
   with workdirs.create_numbered(parent, experiment.name) as workdir:
     console.say(f"  trains {workdir}, as {parent} has no such finished run")
-    trained = runner.train(run, problem, devices, workdir)
+    trained = run_training.train(run, problem, devices, workdir)
     assert trained is not None  # Nobody could tell it to stop.
     return trained.results, workdir
 
@@ -249,4 +243,4 @@ def _provenance(workdir: Path) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-  command_line.main(run)
+  flags.main(run)

@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments import command_line, console
-from experiments.fields import setting
+from experiments.cli import console, flags
+from experiments.configs.fields import setting
 from gan_jax.data import image_decoding, image_files, images
 
 USAGE = f"""\
@@ -49,40 +49,40 @@ class PrepareOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = command_line.read(argv, PrepareOptions, (), USAGE).options
+  options = flags.read(argv, PrepareOptions, (), USAGE).options
   if not options.dataset:
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"--dataset is missing; it must be one of {', '.join(images.PREPARED)}"
     )
   if options.dataset == images.FACES:
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"dataset {images.FACES} needs no preparation: it is drawn when it is "
       "first used"
     )
   # Its import takes longer than all that can be wrong with the flags.
-  from experiments import tfds_builders
+  from experiments.datasets import tfds
 
   dataset = options.dataset
   data_dir = images.default_data_dir()
   if options.data_dir:
     data_dir = Path(options.data_dir).expanduser()
-  official = tfds_builders.official(dataset)
+  official = tfds.official(dataset)
   target = data_dir / dataset / str(official.VERSION)
   _check_free(target, options.overwrite)
   source = Path(options.source).expanduser() if options.source else None
   try:
     splits, skipped = _prepare(dataset, source, data_dir, target)
   except image_files.ImagesError as error:
-    raise command_line.UsageError(str(error)) from error
-  except tfds_builders.DownloadError as error:
-    raise command_line.UsageError(
+    raise flags.UsageError(str(error)) from error
+  except tfds.DownloadError as error:
+    raise flags.UsageError(
       f"{error}; files that are whole are kept: try again, or pass --source"
     ) from error
   except KeyboardInterrupt:
     console.say("interrupted; files that are whole are kept")
     sys.stdout.flush()
     # The thread that downloads would otherwise go on to the end of its file.
-    os._exit(command_line.INTERRUPTED_EXIT_CODE)
+    os._exit(flags.INTERRUPTED_EXIT_CODE)
   for split, reasons in skipped.items():
     if reasons:
       console.say(
@@ -100,11 +100,11 @@ def _check_free(target: Path, overwrite: bool) -> None:
   if not target.exists():
     return
   if not overwrite:
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"{target} exists; choose another --data_dir or pass --overwrite"
     )
   if not (target / "dataset_info.json").is_file():
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"{target} is no prepared dataset, so --overwrite leaves it alone; "
       "choose another --data_dir"
     )
@@ -139,7 +139,7 @@ def _alone(data_dir: Path) -> Iterator[None]:
     try:
       fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-      raise command_line.UsageError(
+      raise flags.UsageError(
         f"another process prepares a dataset in {data_dir}; wait for it"
       ) from None
     yield
@@ -161,9 +161,9 @@ def _prepare(
   Returns:
     What TFDS says of each split, and why images of each were skipped, by name.
   """
-  from experiments import tfds_builders
+  from experiments.datasets import tfds
 
-  archives = source and _official_files(tfds_builders.official(dataset), source)
+  archives = source and _official_files(tfds.official(dataset), source)
   with contextlib.ExitStack() as stack:
     if source and not archives:
       contents = {
@@ -171,10 +171,10 @@ def _prepare(
         for split in ("train", "test")
       }
       stack.enter_context(image_decoding.decoding())
-      builder, skipped = tfds_builders.reading(dataset, contents, source)
+      builder, skipped = tfds.reading(dataset, contents, source)
       console.say(f"preparing {dataset} from {source}")
     else:
-      builder, skipped = tfds_builders.downloading(dataset), {}
+      builder, skipped = tfds.downloading(dataset), {}
       where = archives or data_dir / DOWNLOADS
       console.say(f"preparing {dataset} from the official files in {where}")
     stack.enter_context(_alone(data_dir))
@@ -230,4 +230,4 @@ def _remove_partial(staging: Path, downloads: Path) -> None:
 
 
 if __name__ == "__main__":
-  command_line.main(run)
+  flags.main(run)

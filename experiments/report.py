@@ -3,9 +3,11 @@
 import dataclasses
 from pathlib import Path
 
-from experiments import command_line, report_page, results
-from experiments.command_line import UsageError
-from experiments.fields import setting
+from experiments.cli import flags
+from experiments.cli.flags import UsageError
+from experiments.configs.fields import setting
+from experiments.reports import run_report
+from experiments.run_folder import results
 
 USAGE = """\
 python -m experiments.report DIR [DIR ...] [--out=FILE.html]
@@ -31,7 +33,7 @@ class ReportOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  line = command_line.read(argv, ReportOptions, (), USAGE, takes_arguments=True)
+  line = flags.read(argv, ReportOptions, (), USAGE, takes_arguments=True)
   options = line.options
   if not line.arguments:
     raise UsageError("name a run folder, or several to compare")
@@ -48,10 +50,10 @@ def run(argv: list[str]) -> int:
     raise UsageError(f"{out} exists; pass --overwrite or another --out")
   if not own_page and not out.parent.is_dir():
     raise UsageError(f"--out={out}: there is no folder {out.parent}")
-  report_page.write(workdirs, out)
+  run_report.write(workdirs, out)
   print(f"written to {out}")
   return 0
 
 
 if __name__ == "__main__":
-  command_line.main(run)
+  flags.main(run)

@@ -6,31 +6,27 @@ from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import (
+from experiments.cli import console, signals
+from experiments.cli import flags as command_line
+from experiments.cli.flags import CommandLine, UsageError
+from experiments.configs.fields import setting, unknown
+from experiments.configs.registry import BY_NAME, EXPERIMENTS
+from experiments.configs.settings import Settings, with_values
+from experiments.devices import crew, environment, multihost
+from experiments.devices import mesh as layouts
+from experiments.devices.crew import Crew, Joining
+from experiments.devices.mesh import Layout
+from experiments.run_folder import results, workdirs
+from experiments.training import (
   checkpoints,
-  command_line,
-  console,
-  crew,
-  environment,
-  guard,
-  hosts,
-  interruption,
-  layouts,
-  results,
-  resumption,
-  run_settings,
-  runner,
-  workdirs,
+  monitor,
+  run_config,
+  run_training,
 )
-from experiments.command_line import CommandLine, UsageError
-from experiments.crew import Crew, Joining
-from experiments.driver import Failure
-from experiments.fields import setting, unknown
-from experiments.layouts import Layout
-from experiments.recorder import Recording
-from experiments.registry import BY_NAME, EXPERIMENTS
-from experiments.run_settings import RunSettings
-from experiments.settings import Settings, with_values
+from experiments.training import resume as resumption
+from experiments.training.callbacks import Recording
+from experiments.training.run_config import RunSettings
+from experiments.training.trainer import Failure
 from gan_jax import training
 
 USAGE = """\
@@ -141,8 +137,8 @@ def run(argv: list[str]) -> int:
       for name, value in dataclasses.asdict(options).items()
       if name not in _OWN_OF_A_PROCESS
     }
-    hosts.refuse_others("flags", sorted(told.items()), line.settings)
-    hosts.refuse_others("versions", hosts.versions())
+    multihost.refuse_others("flags", sorted(told.items()), line.settings)
+    multihost.refuse_others("versions", multihost.versions())
     all_processes.exit_code = _run(line, wanted, all_processes)
   return all_processes.exit_code
 
@@ -181,22 +177,24 @@ def _run(
   Every process calls this; what it returns counts in the first alone.
   """
   options = line.options
-  resumes, name, settings, seeds = hosts.from_first(lambda: _asked_for(line))
+  resumes, name, settings, seeds = multihost.from_first(
+    lambda: _asked_for(line)
+  )
   chosen = RunSettings(BY_NAME[name], settings, seeds)
-  layout = hosts.in_all(
+  layout = multihost.in_all(
     lambda: layouts.choose(options.platform, wanted, settings, len(seeds))
   )
-  problem = runner.prepare(chosen, layout.devices, layout.axis)
+  problem = run_training.prepare(chosen, layout.devices, layout.axis)
   with contextlib.ExitStack() as stack:
-    workdir = hosts.from_first(
+    workdir = multihost.from_first(
       lambda: stack.enter_context(
         _claimed(options, resumes, chosen.experiment.name)
       )
     )
     all_processes.advise(f"go on with: {_resume_command(options, workdir)}")
-    if hosts.from_first(lambda: resumes and _is_finished(workdir, chosen)):
-      if hosts.is_first():
-        runner.complete(workdir)
+    if multihost.from_first(lambda: resumes and _is_finished(workdir, chosen)):
+      if multihost.is_first():
+        run_training.complete(workdir)
         print(f"{workdir} has finished; --steps trains it for longer")
       return 0
     return _trained(options, chosen, layout, problem, workdir, resumes)
@@ -226,7 +224,7 @@ def _resume_command(options: RunOptions, workdir: Path) -> str:
     flags.append("--distributed")
   if options.num_processes:
     flags.append(f"--process_id={options.process_id}")
-  return " ".join([run_settings.resume_command(workdir), *flags])
+  return " ".join([run_config.resume_command(workdir), *flags])
 
 
 def _trained(
@@ -238,10 +236,10 @@ def _trained(
   resumes: bool,
 ) -> int:
   """Trains into a claimed run folder; returns the exit code."""
-  with interruption.caught(
+  with signals.caught(
     "stopping when this is saved; once more stops at once"
   ) as told:
-    trained = runner.train(
+    trained = run_training.train(
       chosen,
       problem,
       layout.devices,
@@ -259,8 +257,8 @@ def _trained(
       layout.axis,
     )
     # The others wait here for the pictures of the first.
-    told.signal = int(hosts.of_all([told.signal]).max())
-  if not hosts.is_first():
+    told.signal = int(multihost.of_all([told.signal]).max())
+  if not multihost.is_first():
     return 0
   if trained is None:
     step = checkpoints.steps(workdir)[0]
@@ -281,7 +279,7 @@ def _chosen(line: CommandLine[RunOptions]) -> RunSettings:
   command_line.refuse_foreign(line.settings, experiment)
   settings = with_values(experiment.settings, line.settings)
   return RunSettings(
-    experiment, settings, run_settings.seeds(options.seed, options.num_seeds)
+    experiment, settings, run_config.seeds(options.seed, options.num_seeds)
   )
 
 
@@ -315,9 +313,9 @@ def _resumes(options: RunOptions, named: Collection[str]) -> bool:
 def _resumed(line: CommandLine[RunOptions]) -> RunSettings:
   """Returns the run of a folder, with what a command line may change."""
   options, named = line.options, line.named
-  found = run_settings.read(Path(options.workdir))
+  found = run_config.read(Path(options.workdir))
   command_line.refuse_foreign(line.settings, found.experiment)
-  seeds = run_settings.seeds(
+  seeds = run_config.seeds(
     options.seed if "seed" in named else found.seeds[0],
     options.num_seeds if "num_seeds" in named else len(found.seeds),
   )
@@ -343,7 +341,7 @@ def _claimed(options: RunOptions, resumes: bool, name: str) -> Iterator[Path]:
 
 def _is_finished(workdir: Path, chosen: RunSettings) -> bool:
   """Tells whether a run has taken all of its steps."""
-  if not runner.is_finished(workdir):
+  if not run_training.is_finished(workdir):
     return False
   summary = results.read_json(workdir / results.SUMMARY)
   all_failed = len(summary.get("failures", ())) == len(chosen.seeds)
@@ -363,8 +361,8 @@ def _report(
   if len(summary["failures"]) == len(seeds):
     first = Failure(**summary["failures"][0])
     console.say(
-      f"error: seed {first.seed}: {guard.describe(first)}; what was logged is "
-      f"kept in {workdir}"
+      f"error: seed {first.seed}: {monitor.describe(first)}; what was logged "
+      f"is kept in {workdir}"
     )
     return FAILED_EXIT_CODE
   if summary["steps"] < summary["settings"]["steps"]:

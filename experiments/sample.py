@@ -9,15 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from PIL import Image
 
-from experiments import (
-  command_line,
-  environment,
-  finished,
-  plots_images,
-  results,
-)
-from experiments.fields import setting, unknown
-from experiments.finished import Finished
+from experiments.cli import flags
+from experiments.configs.fields import setting, unknown
+from experiments.devices import environment
+from experiments.plots import images as image_plots
+from experiments.run_folder import results
+from experiments.training import load_run
+from experiments.training.load_run import Finished
 from gan_jax.data import images
 from gan_jax.types import Array
 
@@ -61,19 +59,19 @@ class SampleOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = command_line.read(argv, SampleOptions, (), USAGE).options
+  options = flags.read(argv, SampleOptions, (), USAGE).options
   for name in ("workdir", "out"):
     if not getattr(options, name):
-      raise command_line.UsageError(f"--{name} is missing")
+      raise flags.UsageError(f"--{name} is missing")
   out = Path(options.out)
   if out.suffix not in (".png", ".npz"):
-    raise command_line.UsageError(f"--out={out} must end in .png or .npz")
+    raise flags.UsageError(f"--out={out} must end in .png or .npz")
   if out.exists() and not options.overwrite:
-    raise command_line.UsageError(f"{out} exists; pass --overwrite")
+    raise flags.UsageError(f"{out} exists; pass --overwrite")
   if not out.parent.is_dir():
-    raise command_line.UsageError(f"--out={out}: there is no {out.parent}")
+    raise flags.UsageError(f"--out={out}: there is no {out.parent}")
   (device,) = environment.choose_devices(options.platform, 1)
-  member = finished.load(
+  member = load_run.load(
     Path(options.workdir), None if options.seed < 0 else options.seed, device
   )
   labels = _labels(member, options)
@@ -85,15 +83,15 @@ def run(argv: list[str]) -> int:
         partial, allow_pickle=False, samples=samples, **of_classes
       )
     elif samples.ndim != 4:
-      raise command_line.UsageError(
+      raise flags.UsageError(
         f"samples of {member.experiment.name} are no images; --out takes .npz"
       )
     else:
       columns = None
       if labels is not None and not options.label:
         columns = len(member.problem.class_names)
-      page = plots_images.mosaic(samples, columns)
-      Image.fromarray(plots_images.coloured(page)).save(partial)
+      page = image_plots.mosaic(samples, columns)
+      Image.fromarray(image_plots.coloured(page)).save(partial)
   print(
     f"{len(samples):,} samples of seed {member.seed} after "
     f"{int(member.state.step):,} steps are in {out}"
@@ -138,7 +136,7 @@ def _labels(member: Finished, options: SampleOptions) -> Array | None:
   """Returns the label of every sample, None where there are no classes."""
   names = member.problem.class_names
   if not names and options.label:
-    raise command_line.UsageError(
+    raise flags.UsageError(
       f"--label={options.label}: {member.experiment.name} has no classes to "
       "ask for; a run with --condition has"
     )
@@ -149,9 +147,9 @@ def _labels(member: Finished, options: SampleOptions) -> Array | None:
   numbers = {str(index): index for index in range(len(names))}
   numbers |= {name: index for index, name in enumerate(names)}
   if options.label not in numbers:
-    raise command_line.UsageError(unknown("label", options.label, names))
+    raise flags.UsageError(unknown("label", options.label, names))
   return jnp.full(options.num_samples, numbers[options.label])
 
 
 if __name__ == "__main__":
-  command_line.main(run)
+  flags.main(run)

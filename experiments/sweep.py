@@ -4,23 +4,25 @@ import dataclasses
 import math
 from pathlib import Path
 
-from experiments import (
-  command_line,
-  console,
-  environment,
-  interruption,
-  run_settings,
+from experiments.cli import console, flags, signals
+from experiments.cli.flags import CommandLine, UsageError
+from experiments.configs.fields import SettingError, setting, unknown
+from experiments.configs.registry import BY_NAME, EXPERIMENTS
+from experiments.configs.settings import with_values
+from experiments.devices import environment
+from experiments.sweeps import (
+  conclude,
+  display,
+  folders,
+  search_space,
+  worker_process,
 )
-from experiments.command_line import CommandLine, UsageError
-from experiments.fields import SettingError, setting, unknown
-from experiments.registry import BY_NAME, EXPERIMENTS
-from experiments.run_settings import RunSettings
-from experiments.settings import with_values
-from experiments.sweeps import display, folders, grids, outcome, workers
 from experiments.sweeps import plan as plans
 from experiments.sweeps.engines import ENGINES
 from experiments.sweeps.engines.engine import EngineOptions
 from experiments.sweeps.plan import MANY_TRIALS, Plan, Told
+from experiments.training import run_config
+from experiments.training.run_config import RunSettings
 
 USAGE = """\
 python -m experiments.sweep --experiment=NAME --grid='SETTING=VALUE,...;...'
@@ -111,7 +113,7 @@ class SweepOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  line = command_line.read(argv, SweepOptions, EXPERIMENTS, USAGE)
+  line = flags.read(argv, SweepOptions, EXPERIMENTS, USAGE)
   options = line.options
   if options.program >= 0:
     return _train_program(line)
@@ -133,7 +135,7 @@ def run(argv: list[str]) -> int:
     folders.claimed(
       options.workdir, plan.base.experiment.name, resumes, options.overwrite
     ) as folder,
-    interruption.caught(
+    signals.caught(
       "stopping when this is saved; once more stops at once"
     ) as told,
     display.progress(plan, folder) as watched,
@@ -159,7 +161,7 @@ def run(argv: list[str]) -> int:
       f"python -m experiments.sweep --workdir={folder}"
     )
     return FAILED_EXIT_CODE if lost else 0
-  return outcome.conclude(plan, folder)
+  return conclude.conclude(plan, folder)
 
 
 def _train_program(line: CommandLine[SweepOptions]) -> int:
@@ -169,7 +171,7 @@ def _train_program(line: CommandLine[SweepOptions]) -> int:
     raise UsageError("--program needs --workdir, the folder of its sweep")
   if line.settings or "grid" in line.named or "random" in line.named:
     raise UsageError("--program trains what is planned; name no settings")
-  return workers.train(
+  return worker_process.train(
     Path(options.workdir),
     options.program,
     options.platform,
@@ -232,11 +234,11 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
   if options.experiment not in BY_NAME:
     raise UsageError(unknown("experiment", options.experiment, BY_NAME))
   experiment = BY_NAME[options.experiment]
-  command_line.refuse_foreign(line.settings, experiment)
+  flags.refuse_foreign(line.settings, experiment)
   if bool(options.random) != bool(options.trials):
     raise UsageError("--random and --trials go together: what, and how often")
   base = with_values(experiment.settings, line.settings)
-  axes = grids.read_grid(options.grid, base) if options.grid else ()
+  axes = search_space.read_grid(options.grid, base) if options.grid else ()
   count = math.prod(len(axis.values) for axis in axes) * (options.trials or 1)
   if count > MANY_TRIALS and not options.yes:
     raise UsageError(
@@ -244,7 +246,9 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     )
   drawn = ()
   if options.random:
-    drawn = grids.draw(options.random, options.trials, options.seed, base)
+    drawn = search_space.draw(
+      options.random, options.trials, options.seed, base
+    )
   varied = {axis.name for axis in axes} | set(drawn[0] if drawn else ())
   for name in varied & set(line.settings):
     raise UsageError(f"--{name} is both given and varied; choose one")
@@ -254,14 +258,14 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     RunSettings(
       experiment,
       base,
-      run_settings.seeds(options.seed, options.num_seeds),
+      run_config.seeds(options.seed, options.num_seeds),
     ),
     axes,
-    grids.crossed(axes, drawn),
+    search_space.crossed(axes, drawn),
     Told(options.random, options.trials, options.max_members),
     options.skip_invalid,
   )
 
 
 if __name__ == "__main__":
-  command_line.main(run)
+  flags.main(run)

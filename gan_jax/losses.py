@@ -18,8 +18,8 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax import f_divergences
-from gan_jax.f_divergences import limit_exponent
+from gan_jax.divergences import f_divergences
+from gan_jax.divergences.f_divergences import limit_exponent
 from gan_jax.types import Array
 
 Cost = Callable[[Array, Array], Array]

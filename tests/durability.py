@@ -17,7 +17,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import checkpoints, results
+from experiments.run_folder import results
+from experiments.training import checkpoints
 from tests.experiments import commands, tiny_images
 
 POLL_SECONDS = 0.002

@@ -4,10 +4,10 @@ from pathlib import Path
 
 from absl.testing import absltest
 
-from experiments import choices
-from experiments.fields import fields_of
+from experiments.configs import choices
+from experiments.configs.fields import fields_of
+from experiments.configs.registry import EXPERIMENTS
 from experiments.figures import FiguresOptions
-from experiments.registry import EXPERIMENTS
 from experiments.run import RunOptions
 
 README = (Path(__file__).parents[1] / "README.md").read_text()

@@ -32,14 +32,14 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from experiments.reproduce import rings
-from experiments.reproduce.reproduction import (
+from experiments.reproduce.common import rings
+from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 UPDATES = ("simultaneous", "consensus")
 PLAIN, CONSENSUS = UPDATES

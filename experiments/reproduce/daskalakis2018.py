@@ -30,11 +30,12 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce import trajectories
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
-from gan_jax import closed_form_games, penalties, steps
+from experiments.plots import curves
+from experiments.reproduce.common import trajectories
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
+from gan_jax import penalties, steps
+from gan_jax.games import closed_form
 from gan_jax.types import Players
 
 MEAN = (3.0, 4.0)
@@ -49,14 +50,14 @@ CYCLE = 200
 """Last steps, in which a cycle of some 65 is complete."""
 
 DESCENT, OPTIMISTIC = "gradient descent, clipped", "optimistic"
-_COLORS = (plots.GENERATED, trajectories.SKY)
+_COLORS = (curves.GENERATED, trajectories.SKY)
 """Of the two coordinates."""
 
 
 def _play(optimizers: steps.Optimizers) -> Players[np.ndarray]:
   """Returns theta and w, [1001, 2] each."""
   start = Players(*(jnp.full(len(MEAN), own) for own in START))
-  game = closed_form_games.learn_a_mean(start, jnp.array(MEAN))
+  game = closed_form.learn_a_mean(start, jnp.array(MEAN))
   state = steps.init_state(game, optimizers, jax.random.key(0))
   points = jax.jit(
     functools.partial(
@@ -115,7 +116,7 @@ def _least(axis: int) -> str:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws theta against the step, and each coordinate in its plane."""
-  figure, panels = plots.grid(4, 2, (10.5, 6.8), width_ratios=(2, 1))
+  figure, panels = curves.grid(4, 2, (10.5, 6.8), width_ratios=(2, 1))
   figure.suptitle(
     "learning the mean (3, 4) of a normal: descent cycles around it, optimism "
     "closes in",
@@ -130,7 +131,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       theta, w = path.generator[:, axis], path.discriminator[:, axis]
       over_time.plot(theta, color=color, lw=1.3, label=label)
       over_time.axhline(
-        mean, color=plots.DATA, **plots.REFERENCE, label="mean of the data"
+        mean, color=curves.DATA, **curves.REFERENCE, label="mean of the data"
       )
       if axis == 0:
         trajectories.draw_path(plane, Players(theta - mean, w), color, label)
@@ -150,7 +151,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       xlim=(-2.2, 2.2),
       ylim=(-2.2, 2.2),
     )
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _optimistic(axis: int, num_steps: int) -> float:

@@ -31,12 +31,12 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce import trajectories
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
-from gan_jax import closed_form_games, penalties, steps
-from gan_jax.games import Game
+from experiments.plots import curves
+from experiments.reproduce.common import trajectories
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
+from gan_jax import penalties, steps
+from gan_jax.games import Game, closed_form
 from gan_jax.types import Players, Step
 
 START = (2.0, 0.5)
@@ -187,7 +187,7 @@ RULES = {
       "without the start": lambda: _simultaneous(_decaying)[1:].mean(axis=0),
       "without the last": lambda: _simultaneous(_decaying)[:-1].mean(axis=0),
     },
-    plots.AVERAGE,
+    curves.AVERAGE,
     averages=True,
   ),
   "past extragradient": Rule(
@@ -231,7 +231,7 @@ PANELS = {
 
 def _play(rule: Rule) -> Players[np.ndarray]:
   """Returns the points of a rule."""
-  game = closed_form_games.bilinear(Players(*map(jnp.array, START)))
+  game = closed_form.bilinear(Players(*map(jnp.array, START)))
   state = steps.init_state(
     game, rule.optimizers, jax.random.key(0), average_both=True
   )
@@ -265,7 +265,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the paths in the plane, and the distances against the step."""
-  figure, (*planes, right) = plots.grid(3, 3, (12, 4.7))
+  figure, (*planes, right) = curves.grid(3, 3, (12, 4.7))
   figure.suptitle(
     "the bilinear game x y, |y| <= 1: rules that look ahead reach its solution"
     f"\nbelow the paths: distance after {NUM_STEPS} steps (published distance)",
@@ -275,7 +275,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   )
   for axes, (title, names) in zip(planes, PANELS.items(), strict=True):
     for y in (-LIMIT, LIMIT):
-      axes.axhline(y, color=plots.FRAME, **plots.REFERENCE)
+      axes.axhline(y, color=curves.FRAME, **curves.REFERENCE)
     for row, name in enumerate(names):
       rule, distance = RULES[name], drawn["distances"][name][-1]
       published = f" ({rule.published})" if rule.published else ""

@@ -43,12 +43,13 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce import trajectories
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
-from gan_jax import closed_form_games, stability, steps
-from gan_jax.games import Game
+from experiments.plots import curves
+from experiments.reproduce.common import trajectories
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
+from gan_jax import steps
+from gan_jax.dynamics import stability
+from gan_jax.games import Game, closed_form
 from gan_jax.types import Array, Players
 
 BEND, CURVATURE = 1.0, 0.5
@@ -74,7 +75,7 @@ _COLORS = {
 
 def _game() -> Game:
   """Makes the game, from (1, 0)."""
-  game = closed_form_games.bilinear(Players(jnp.array(1.0), jnp.array(0.0)))
+  game = closed_form.bilinear(Players(jnp.array(1.0), jnp.array(0.0)))
 
   def costs(params, variables, batch, key):
     values, measured = game.costs(params, variables, batch, key)
@@ -156,7 +157,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the paths, the distances, and the spectral radius over the ratio."""
-  figure, (plane, over_time, over_ratio) = plots.grid(3, 3, (12, 4.6))
+  figure, (plane, over_time, over_ratio) = curves.grid(3, 3, (12, 4.6))
   figure.suptitle(
     "two time scales: no single rate converges here, a discriminator fast "
     "enough does",
@@ -169,9 +170,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   plane.plot(
     ends,
     ends / CURVATURE,
-    color=plots.DATA,
+    color=curves.DATA,
     label="best discriminator",
-    **plots.REFERENCE,
+    **curves.REFERENCE,
   )
   for name, path in drawn["paths"].items():
     trajectories.draw_path(plane, path, _COLORS[name], name)
@@ -187,10 +188,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   )
   over_time.set_title("distance from the equilibrium", fontsize=10)
   over_time.set(xlabel="step", ylabel="distance", xlim=(0, NUM_STEPS))
-  over_ratio.axhline(1, color=plots.FRAME, **plots.REFERENCE)
-  over_ratio.axvline(THRESHOLD, color=plots.FRAME, **plots.REFERENCE)
+  over_ratio.axhline(1, color=curves.FRAME, **curves.REFERENCE)
+  over_ratio.axvline(THRESHOLD, color=curves.FRAME, **curves.REFERENCE)
   over_ratio.semilogx(
-    RATIOS, drawn["expected"], color=plots.DATA, lw=1, label="closed form"
+    RATIOS, drawn["expected"], color=curves.DATA, lw=1, label="closed form"
   )
   over_ratio.semilogx(
     RATIOS,
@@ -206,7 +207,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     xlabel=f"rate of D, {RATE}, over that of G",
     ylabel="spectral radius of a step",
   )
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _radius(a: float, b: float) -> float:

@@ -56,11 +56,18 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import console, mixtures_2d, plots, results
-from experiments.choices import LOSSES
-from experiments.mixtures_2d import GridSettings, MixtureSettings, RingSettings
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.cli import console
+from experiments.configs import toy_2d
+from experiments.configs.choices import LOSSES
+from experiments.configs.toy_2d import (
+  GridSettings,
+  MixtureSettings,
+  RingSettings,
+)
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder import results
+from experiments.run_folder.results import Results
 from gan_jax import losses, training
 from gan_jax.losses import AdversarialLoss
 from gan_jax.training import Problem
@@ -106,11 +113,11 @@ class Data(NamedTuple):
 
 
 DATA: Mapping[str, Data] = {
-  "ring": Data(8, RingSettings(steps=2500, **_SHARED), mixtures_2d.build_ring),
+  "ring": Data(8, RingSettings(steps=2500, **_SHARED), toy_2d.build_ring),
   "grid": Data(
     25,
     GridSettings(steps=8000, spacing=0.5, mode_stddev=0.025, **_SHARED),
-    mixtures_2d.build_grid,
+    toy_2d.build_grid,
   ),
 }
 
@@ -258,7 +265,7 @@ def measure(cells: Mapping[str, Cells]) -> dict[str, float | np.floating]:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws modes and quality on each data, a cell for each training setting."""
-  figure, panels = plots.grid(2 * len(DATA), 2, (12, 14.5))
+  figure, panels = curves.grid(2 * len(DATA), 2, (12, 14.5))
   num_seeds = drawn["cells"]["ring"].modes.shape[-1]
   figure.suptitle(
     f"every loss, update rule and penalty: mean of {num_seeds} seeds and its "

@@ -27,9 +27,9 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
 from gan_jax import games, losses, steps
 from gan_jax.data import densities, latents
 from gan_jax.metrics import slopes
@@ -125,7 +125,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the singular values of each layer, of all seeds."""
-  figure, panels = plots.grid(
+  figure, panels = curves.grid(
     LAYERS, LAYERS, (11, 4.4), sharey=True, width_ratios=(1, 3, 3, 1)
   )
   figure.suptitle(
@@ -135,21 +135,21 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     ha="left",
     fontsize=11,
   )
-  colours = {NORMALISED: plots.DISCRIMINATOR, PLAIN: plots.GENERATED}
+  colours = {NORMALISED: curves.DISCRIMINATOR, PLAIN: curves.GENERATED}
   for layer, axes in enumerate(panels):
     for name, layers in drawn.items():
       values = layers[layer]
       index = np.arange(1, values.shape[1] + 1)
       for own in values:
         axes.plot(index, own, ".-", color=colours[name], lw=1, ms=4, label=name)
-    axes.axhline(1, color=plots.DATA, label="1", **plots.REFERENCE)
+    axes.axhline(1, color=curves.DATA, label="1", **curves.REFERENCE)
     axes.set_title(f"layer {layer + 1}", fontsize=10)
     axes.set_xlabel("index")
     axes.set_yscale("log")
   panels[0].set(ylabel="singular value", ylim=(0.01, 30))
   for axes, ticks in ((panels[0], (1, 2)), (panels[-1], (1,))):
     axes.set(xticks=ticks, xlim=(0.5, ticks[-1] + 0.5))
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 CHECKS = (

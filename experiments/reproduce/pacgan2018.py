@@ -39,14 +39,14 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce.reproduction import (
+from experiments.plots import curves
+from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax.metrics import modes
 
 NUM_SEEDS = 20
@@ -80,9 +80,9 @@ PUBLISHED = {
 }
 PLAIN, *PACKED = PUBLISHED
 COLOURS = {
-  PLAIN: plots.GENERATED,
+  PLAIN: curves.GENERATED,
   "PacGAN2": "#56B4E9",
-  "PacGAN3": plots.DISCRIMINATOR,
+  "PacGAN3": curves.DISCRIMINATOR,
   "PacGAN4": "#00324F",
 }
 
@@ -151,7 +151,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws samples of a seed, the columns of the table, and modes over steps."""
-  figure, panels = plots.grid(8, 4, (12, 6.8))
+  figure, panels = curves.grid(8, 4, (12, 6.8))
   figure.suptitle(
     "a discriminator of several samples keeps the modes: "
     f"{drawn['settings']}, {drawn['seeds']} seeds\n"
@@ -165,7 +165,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       *drawn["modes"].T,
       "o",
       mfc="none",
-      mec=plots.DATA,
+      mec=curves.DATA,
       mew=0.8,
       ms=9,
       label="data modes",
@@ -198,9 +198,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     )
   over_steps.set_title("modes covered, mean of seeds", fontsize=10)
   over_steps.set(xlabel="step", ylabel="modes covered", ylim=(0, 8.4))
-  plots.step_axis(over_steps)
+  curves.step_axis(over_steps)
   over_steps.locator_params(axis="x", nbins=4)
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _column(
@@ -222,7 +222,7 @@ def _column(
     perfect: what the data itself would measure.
   """
   axes.axhline(
-    perfect, color=plots.FRAME, label="perfect sampler", **plots.REFERENCE
+    perfect, color=curves.FRAME, label="perfect sampler", **curves.REFERENCE
   )
   ticks = []
   for index, (name, row) in enumerate(PUBLISHED.items()):
@@ -245,7 +245,7 @@ def _column(
       published,
       published_error,
       fmt="D",
-      color=plots.DATA,
+      color=curves.DATA,
       mfc="white",
       ms=5,
       capsize=3,

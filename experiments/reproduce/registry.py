@@ -11,6 +11,7 @@ from experiments.reproduce import (
   rosca2021,
   unrolled2016,
 )
+from experiments.reproduce.common.figure import Reproduction
 from experiments.reproduce.dcgan2016 import (
   augmentation,
   filters,
@@ -19,18 +20,18 @@ from experiments.reproduce.dcgan2016 import (
   window_drop,
 )
 from experiments.reproduce.fgan2016 import conjugates, table
-from experiments.reproduce.gan2014 import fig1
+from experiments.reproduce.gan2014 import density_and_discriminator
 from experiments.reproduce.goodfellow2016 import (
+  batch_statistics,
+  dcgan_samples,
   density_ratio,
-  fig14,
-  fig15,
-  fig16,
-  fig17,
-  fig18,
-  fig19,
-  fig20,
+  divergence_and_modes,
+  generator_costs,
+  kl_directions,
+  latent_arithmetic,
   local_nash,
   ml_gradient,
+  shared_value_function,
   support_rank,
 )
 from experiments.reproduce.habr2018 import (
@@ -50,11 +51,10 @@ from experiments.reproduce.mathematics_of_gans import (
   theory_identities,
 )
 from experiments.reproduce.mescheder2018 import dirac_gan, r1_eigenvalues
-from experiments.reproduce.reproduction import Reproduction
 from experiments.reproduce.wgan2017 import (
   disjoint_lines,
-  fig2,
   lipschitz_needed,
+  saturation_and_critic,
 )
 from experiments.reproduce.wgangp2017 import (
   gradient_norms,
@@ -73,20 +73,20 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   theory_identities.REPRODUCTION,
   best_of_three.REPRODUCTION,
   steps_ratio.REPRODUCTION,
-  fig1.REPRODUCTION,
+  density_and_discriminator.REPRODUCTION,
   disjoint_lines.REPRODUCTION,
   moving_plan.REPRODUCTION,
   few_samples_separable.REPRODUCTION,
-  fig14.REPRODUCTION,
-  fig15.REPRODUCTION,
-  fig16.REPRODUCTION,
-  fig20.REPRODUCTION,
+  kl_directions.REPRODUCTION,
+  divergence_and_modes.REPRODUCTION,
+  generator_costs.REPRODUCTION,
+  shared_value_function.REPRODUCTION,
   ml_gradient.REPRODUCTION,
   density_ratio.REPRODUCTION,
   support_rank.REPRODUCTION,
   conjugates.REPRODUCTION,
   table.REPRODUCTION,
-  fig2.REPRODUCTION,
+  saturation_and_critic.REPRODUCTION,
   lipschitz_needed.REPRODUCTION,
   ppca.REPRODUCTION,
   dirac_gan.REPRODUCTION,
@@ -106,9 +106,9 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   pacgan2018.REPRODUCTION,
   loss_zoo.REPRODUCTION,
   # These look into one run, which is trained once.
-  fig17.REPRODUCTION,
-  fig18.REPRODUCTION,
-  fig19.REPRODUCTION,
+  batch_statistics.REPRODUCTION,
+  dcgan_samples.REPRODUCTION,
+  latent_arithmetic.REPRODUCTION,
   interpolation.REPRODUCTION,
   filters.REPRODUCTION,
   window_drop.REPRODUCTION,

@@ -26,11 +26,13 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce import trajectories
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
-from gan_jax import closed_form_games, stability, steps
+from experiments.plots import curves
+from experiments.reproduce.common import trajectories
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
+from gan_jax import steps
+from gan_jax.dynamics import stability
+from gan_jax.games import closed_form
 from gan_jax.types import Players
 
 CURVATURE = 0.09
@@ -52,7 +54,7 @@ _COLORS = {
 def _play(rule: str) -> tuple[np.ndarray, Players[np.ndarray]]:
   """Returns the Jacobian of a step and the path from (1, 1)."""
   start = Players(jnp.array(1.0), jnp.array(1.0))
-  game = closed_form_games.quadratic(start, CURVATURE)
+  game = closed_form.quadratic(start, CURVATURE)
   optimizers = Players(optax.sgd(RATE), optax.sgd(RATE))
   step = RULES[rule](game, optimizers)
 
@@ -102,7 +104,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the paths, the distances and the eigenvalues."""
-  figure, (plane, over_time, complex_plane) = plots.grid(3, 3, (12, 4.6))
+  figure, (plane, over_time, complex_plane) = curves.grid(3, 3, (12, 4.6))
   figure.suptitle(
     "the quadratic game: simultaneous steps leave the equilibrium that its "
     "flow spirals into",
@@ -115,9 +117,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   complex_plane.plot(
     np.cos(turn),
     np.sin(turn),
-    color=plots.FRAME,
+    color=curves.FRAME,
     label="unit circle",
-    **plots.REFERENCE,
+    **curves.REFERENCE,
   )
   for row, (rule, path) in enumerate(drawn["paths"].items()):
     color, values = _COLORS[rule], drawn["eigenvalues"][rule]
@@ -141,7 +143,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   over_time.set(xlabel="step", ylabel="distance", xlim=(0, NUM_STEPS))
   complex_plane.set_title("eigenvalues of a step", fontsize=10)
   complex_plane.set(xlabel="real part", ylabel="imaginary part")
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _matrix(rule: str) -> np.ndarray:

@@ -39,14 +39,14 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.reproduce import rings
-from experiments.reproduce.reproduction import (
+from experiments.reproduce.common import rings
+from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 UNROLLED_STEPS = {f"K = {steps}": steps for steps in (0, 1, 5, 10)}
 FEW, ENOUGH = ("K = 0", "K = 1"), ("K = 5", "K = 10")

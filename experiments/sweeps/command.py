@@ -3,7 +3,7 @@
 import math
 import shlex
 
-from experiments.fields import fields_of
+from experiments.configs.fields import fields_of
 from experiments.sweeps.plan import MANY_TRIALS, Plan
 
 

@@ -16,9 +16,10 @@ from rich.progress import (
 )
 from rich.table import Table
 
-from experiments import console, results
+from experiments.cli import console
+from experiments.run_folder import results
+from experiments.sweeps import labels, worker_process
 from experiments.sweeps import progress as progress_files
-from experiments.sweeps import words, workers
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.ranking import Place
 
@@ -64,8 +65,8 @@ def print_ranking(plan: Plan, places: Sequence[Place]) -> None:
   """
   several = len(plan.base.seeds) > 1
   table = Table(
-    title=f"{plan.base.experiment.name}, {words.extent(plan)}",
-    caption=None if several else words.ONE_SEED,
+    title=f"{plan.base.experiment.name}, {labels.extent(plan)}",
+    caption=None if several else labels.ONE_SEED,
     box=box.SIMPLE_HEAD,
     padding=(0, 1, 0, 0),
     pad_edge=False,
@@ -85,7 +86,7 @@ def print_ranking(plan: Plan, places: Sequence[Place]) -> None:
       str(own.rank),
       _lines(plan, own),
       console.number(own.score),
-      "tie" if own.difference and own.difference.tie else words.verdict(own),
+      "tie" if own.difference and own.difference.tie else labels.verdict(own),
       *([failed] if lost else []),
     )
   Console().print(table)
@@ -95,7 +96,7 @@ def print_ranking(plan: Plan, places: Sequence[Place]) -> None:
 
 def _lines(plan: Plan, place: Place) -> str:
   """Writes the values of a trial, one below another."""
-  values = words.texts(plan.base.settings, place.trial.values)
+  values = labels.texts(plan.base.settings, place.trial.values)
   return "\n".join(f"{name}={text}" for name, text in values.items())
 
 
@@ -131,7 +132,7 @@ class _Watch:
         self._unfinished.discard(index)
         self._note(index)
     for index in self._steps:
-      scratch = workers.scratch(self._folder, index)
+      scratch = worker_process.scratch(self._folder, index)
       # A program whose folder is removed has finished.
       self._steps[index] = max(
         self._steps[index], progress_files.member_steps(scratch)

@@ -12,14 +12,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments import results
-from experiments.experiment import Experiment
-from experiments.fields import SettingError, fields_of, is_on
-from experiments.registry import BY_NAME
-from experiments.results import RunFolderError
-from experiments.run_settings import RunSettings
-from experiments.settings import Settings, with_values
-from experiments.sweeps.grids import Axis
+from experiments.configs.experiment import Experiment
+from experiments.configs.fields import SettingError, fields_of, is_on
+from experiments.configs.registry import BY_NAME
+from experiments.configs.settings import Settings, with_values
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
+from experiments.sweeps.search_space import Axis
+from experiments.training.run_config import RunSettings
 
 PLAN, TRIALS, PROGRAMS = results.PLAN, results.TRIALS, "programs"
 """What is in the folder of a sweep, from the beginning."""

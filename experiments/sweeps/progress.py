@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from experiments import results
-from experiments.run_settings import RunSettings
+from experiments.run_folder import results
+from experiments.training.run_config import RunSettings
 
 PROGRESS = "progress.json"
 _SECONDS = 1.0

@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import results
-from experiments.results import RunFolderError
-from experiments.sweeps import welch
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
 from experiments.sweeps.plan import Plan, Trial
-from experiments.sweeps.welch import Difference
+from gan_jax import statistics
+from gan_jax.statistics import Difference
 
 SCORE = "score"
 """Stands among the metrics, before them."""
@@ -179,7 +179,7 @@ def ranked(measured: Sequence[Measured]) -> list[Place]:
     equal = index and height(score) == height(places[-1].score)
     difference = None
     if index:
-      difference = welch.difference(own.final[SCORE], best.final[SCORE])
+      difference = statistics.difference(own.final[SCORE], best.final[SCORE])
       if len(own.failures) == len(own.trial.run.seeds):
         # However wide the interval is: it learnt nothing.
         difference = difference._replace(tie=False)

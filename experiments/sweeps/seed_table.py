@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from experiments import results
-from experiments.fields import fields_of
+from experiments.configs.fields import fields_of
+from experiments.run_folder import results
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.ranking import Measured
 

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments import results
-from experiments.sweeps import command, rounds, workers
+from experiments.run_folder import results
+from experiments.sweeps import batches, command, worker_process
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.ranking import SCORE, Measured, Place
 
@@ -108,8 +108,8 @@ def program_seconds(
   """
   total = 0.0
   for index, trials in enumerate(plan.programs):
-    scratch = workers.scratch(folder, index)
-    path = scratch / rounds.ROUNDS
+    scratch = worker_process.scratch(folder, index)
+    path = scratch / batches.ROUNDS
     if not path.exists():
       return None
     with results.reading(scratch):

@@ -14,9 +14,8 @@ import chex
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax import f_divergences
-from gan_jax.divergences import _terms
-from gan_jax.f_divergences import F_DIVERGENCES, FDivergence
+from gan_jax.divergences import _terms, f_divergences
+from gan_jax.divergences.f_divergences import F_DIVERGENCES, FDivergence
 
 
 def _sum(terms: Array, weights: Array | None) -> Array:

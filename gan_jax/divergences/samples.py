@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax import f_divergences
+from gan_jax.divergences import f_divergences
 
 # Coordinate differences held at once: 32 MiB in float32.
 _CHUNK = 2**23

@@ -7,14 +7,14 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from gan_jax import replay as replays
 from gan_jax import sharding
 from gan_jax.augmentations import Augment
 from gan_jax.games import _networks
+from gan_jax.games import replay as replays
 from gan_jax.games.game import Game, pullbacks
+from gan_jax.games.replay import Replay
 from gan_jax.losses import AdversarialLoss
 from gan_jax.penalties import Penalty
-from gan_jax.replay import Replay
 from gan_jax.types import Array, Batch, Labelled, Players, PRNGKey
 
 MIN_SLOPE = 1e-18

@@ -14,7 +14,7 @@ from unittest import mock
 from absl.testing import absltest
 
 from benchmarks import run
-from experiments.command_line import UsageError
+from experiments.cli.flags import UsageError
 
 ROOT = Path(__file__).parents[2]
 

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments import assembly, choices
-from experiments.settings import Settings
+from experiments.configs import builders, choices
+from experiments.configs.settings import Settings
 from gan_jax import games, losses, penalties, steps
 from gan_jax.networks.mlp import MLP
 from gan_jax.types import Players
@@ -42,7 +42,7 @@ def train(settings, loss, weights):
       )
     ),
   )
-  optimizers = assembly.optimizers(settings)
+  optimizers = builders.optimizers(settings)
   step = choices.UPDATES[settings.update].make(game, optimizers, settings)
   start = steps.init_state(game, optimizers, jax.random.key(1))
   batch = 2.0 + latents(None, BATCH)

@@ -7,7 +7,7 @@ from matplotlib.colors import to_rgb
 from PIL import Image
 from scipy import special, stats
 
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 NORMAL = ((15.0, 7.0),)
 

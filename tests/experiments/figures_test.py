@@ -79,12 +79,13 @@ class FiguresTest(parameterized.TestCase):
     # A figure whose check is told a wrong number, through the command's main.
     script = (
       "import sys\n"
-      "from experiments import command_line, figures\n"
+      "from experiments import figures\n"
+      "from experiments.cli import flags\n"
       "from experiments.reproduce import registry\n"
       "good = registry.BY_ID['disjoint_lines']\n"
       "checks = tuple(c._replace(expected=0.25) for c in good.checks)\n"
       "figures.BY_ID['disjoint_lines'] = good._replace(checks=checks)\n"
-      "command_line.main(figures.run)\n"
+      "flags.main(figures.run)\n"
     )
     done = subprocess.run(
       [sys.executable, "-c", script, "--figure=disjoint_lines"],
@@ -109,11 +110,12 @@ class FiguresTest(parameterized.TestCase):
     out.mkdir()
     script = (
       "import pathlib\n"
-      "from experiments import command_line, figures, results\n"
+      "from experiments import figures\n"
+      "from experiments.cli import flags\n"
       "def full(self, *args, **kwargs):\n"
       "  with open('/dev/full', 'w') as file: file.write('x'); file.flush()\n"
       "pathlib.Path.write_text = full\n"
-      "command_line.main(figures.run)\n"
+      "flags.main(figures.run)\n"
     )
     done = subprocess.run(
       [sys.executable, "-c", script, "--figure=disjoint_lines", "--out=out"],

@@ -8,9 +8,11 @@ from pathlib import Path
 
 from absl.testing import absltest, parameterized
 
-from experiments import journal, report, results
-from experiments.command_line import UsageError
-from experiments.results import RunFolderError
+from experiments import report
+from experiments.cli.flags import UsageError
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
+from experiments.training import run_logs
 from tests.experiments import shown_pages, trained_runs
 from tests.experiments.shown_pages import Reader
 
@@ -102,8 +104,8 @@ class ReportTest(parameterized.TestCase):
       (workdir / name).unlink()
     shutil.rmtree(workdir / results.FIGURES)
     (workdir / results.ANIMATION).unlink()
-    journal.cut(workdir, 3)
-    journal.append_event(workdir, "collapsed", 2, "<b>bad</b> & sad", seed=4)
+    run_logs.cut(workdir, 3)
+    run_logs.append_event(workdir, "collapsed", 2, "<b>bad</b> & sad", seed=4)
     _, text = self.read(self.report(workdir))
     self.assertIn("It has logged 2 of 6 steps, and not finished.", text)
     self.assertIn("Step 2, seed 4: <b>bad</b> & sad.", text)

@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments import results
-from experiments.registry import EXPERIMENTS
+from experiments.configs.registry import EXPERIMENTS
+from experiments.run_folder import results
 from tests.experiments import commands
 
 SMALL = ("--steps=20", "--log_every=10", "--evaluation_samples=64")

@@ -11,14 +11,12 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from experiments import (
-  command_line,
-  environment,
-  finished,
-  results,
-  sample,
-)
-from experiments.results import RunFolderError
+from experiments import sample
+from experiments.cli import flags as command_line
+from experiments.devices import environment
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
+from experiments.training import load_run
 from gan_jax import training
 from tests.experiments import tiny_images, trained_runs
 
@@ -80,7 +78,7 @@ class SampleTest(parameterized.TestCase):
 
   def test_it_is_what_the_run_evaluated(self):
     # The average of the generator, which ring keeps, under its own key.
-    member = finished.load(self.runs["ring"], 6, jax.devices()[0])
+    member = load_run.load(self.runs["ring"], 6, jax.devices()[0])
     self.assertEqual(int(member.state.step), 2)
     read = results.read(self.runs["ring"])
     evaluation = member.problem.evaluate(

@@ -14,11 +14,13 @@ from pathlib import Path
 
 from absl.testing import absltest, parameterized
 
-from experiments import results, run_settings, sweep
-from experiments.command_line import UsageError
-from experiments.fields import SettingError
-from experiments.results import RunFolderError
+from experiments import sweep
+from experiments.cli.flags import UsageError
+from experiments.configs.fields import SettingError
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans
+from experiments.training import run_config
 from tests.experiments import commands
 
 SMALL = (
@@ -161,7 +163,7 @@ class SweepTest(absltest.TestCase):
     self.assertTrue((workdir / results.REPORT).exists())
 
     with self.assertRaisesRegex(RunFolderError, "is the folder of a sweep"):
-      run_settings.read(workdir)
+      run_config.read(workdir)
     with self.assertRaisesRegex(UsageError, "has a sweep, which cannot change"):
       sweep.run(["sweep", f"--workdir={workdir}", "--num_seeds=4"])
 

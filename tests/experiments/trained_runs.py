@@ -8,9 +8,10 @@ from unittest import mock
 
 import jax
 
-from experiments import results, runner, workdirs
-from experiments.registry import BY_NAME
-from experiments.run_settings import RunSettings
+from experiments.configs.registry import BY_NAME
+from experiments.run_folder import results, workdirs
+from experiments.training import run_training
+from experiments.training.run_config import RunSettings
 from gan_jax import training
 
 
@@ -22,7 +23,7 @@ def settings_of(name: str, seeds: Any, **values: Any) -> RunSettings:
   )
 
 
-def train(parent: Path, run: RunSettings) -> tuple[Path, runner.Run]:
+def train(parent: Path, run: RunSettings) -> tuple[Path, run_training.Run]:
   """Trains into the next free folder of a parent.
 
   Args:
@@ -33,9 +34,9 @@ def train(parent: Path, run: RunSettings) -> tuple[Path, runner.Run]:
     The run folder, and the run.
   """
   devices = jax.devices()[:1]
-  problem = runner.prepare(run, devices)
+  problem = run_training.prepare(run, devices)
   with workdirs.create_numbered(parent, run.experiment.name) as workdir:
-    trained = runner.train(run, problem, devices, workdir)
+    trained = run_training.train(run, problem, devices, workdir)
   assert trained is not None
   return workdir, trained
 
@@ -52,7 +53,7 @@ def undrawn() -> contextlib.AbstractContextManager:
 @contextlib.contextmanager
 def traced_once() -> Iterator[None]:
   """Has runs of equal settings share their programs: tracing is dear too."""
-  prepare, population = runner.prepare, training.population
+  prepare, population = run_training.prepare, training.population
   # Problems are told apart by their identity, so they must be kept.
   problems, populations = {}, {}
 
@@ -74,7 +75,7 @@ def traced_once() -> Iterator[None]:
     return populations[key]
 
   with (
-    mock.patch.object(runner, "prepare", prepare_once),
+    mock.patch.object(run_training, "prepare", prepare_once),
     mock.patch.object(training, "population", population_once),
   ):
     yield

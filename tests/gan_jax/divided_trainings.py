@@ -17,8 +17,9 @@ import optax
 from flax import linen as nn
 from jax.sharding import NamedSharding, PartitionSpec
 
-from gan_jax import games, losses, packing, penalties, sharding, steps, training
+from gan_jax import games, losses, penalties, sharding, steps, training
 from gan_jax.data import densities, latents
+from gan_jax.games import packing
 from gan_jax.networks import dcgan, minibatch, mlp
 from gan_jax.types import Players
 

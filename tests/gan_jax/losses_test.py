@@ -15,7 +15,8 @@ import numpy.typing as npt
 import scipy.special
 from absl.testing import absltest, parameterized
 
-from gan_jax import f_divergences, losses
+from gan_jax import losses
+from gan_jax.divergences import f_divergences
 from gan_jax.types import Players
 
 REAL = np.array([2.0, -1.0, 0.5, 0.25])

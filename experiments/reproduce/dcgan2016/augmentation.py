@@ -26,15 +26,16 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments import plots, plots_images
-from experiments.reproduce.dcgan2016 import trained
-from experiments.reproduce.reproduction import (
+from experiments.plots import curves
+from experiments.plots import images as image_plots
+from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.results import Results
+from experiments.reproduce.dcgan2016 import trained
+from experiments.run_folder.results import Results
 from gan_jax.metrics import classifier
 from gan_jax.types import Array
 
@@ -131,7 +132,7 @@ def _in_columns(
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws real and generated images, and the accuracies."""
-  figure, panels = plots.grid(3, 3, (12, 4.6))
+  figure, panels = curves.grid(3, 3, (12, 4.6))
   accuracies, gains = drawn["accuracies"], drawn["gains"]
   half = (
     stats.t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / len(gains) ** 0.5
@@ -149,11 +150,11 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   for axes, images, title in zip(
     panels, (real, made), ("real", "the GAN's"), strict=False
   ):
-    plots_images.show(axes, plots_images.mosaic(images, num_classes))
+    image_plots.show(axes, image_plots.mosaic(images, num_classes))
     axes.set_title(title, fontsize=10)
   axes = panels[2]
   for index, own in enumerate(accuracies.values()):
-    colour = (plots.DATA, plots.GENERATED, plots.GENERATED)[index]
+    colour = (curves.DATA, curves.GENERATED, curves.GENERATED)[index]
     axes.plot(np.full(len(own), index), own, "o", alpha=0.6, color=colour)
     axes.plot(index, np.mean(own), "_", markersize=30, color=colour)
   axes.set_xticks(

@@ -22,11 +22,12 @@ import jax
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import plots, plots_images
+from experiments.plots import curves
+from experiments.plots import images as image_plots
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.dcgan2016 import trained
 from experiments.reproduce.dcgan2016.trained import Trained
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax.data.images import Images
 from gan_jax.networks import dcgan
 
@@ -161,7 +162,7 @@ def _first_pass(before: Any, updated: Any) -> dict[str, Any]:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the strongest patches of trained and of random channels."""
-  figure, panels = plots.grid(2, 2, (9, 4.9))
+  figure, panels = curves.grid(2, 2, (9, 4.9))
   figure.suptitle(
     "what channels of the discriminator respond to most, one in each row",
     x=0.01,
@@ -169,7 +170,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     fontsize=11,
   )
   for axes, (name, patches) in zip(panels, drawn.items(), strict=True):
-    plots_images.show(axes, plots_images.mosaic(patches, NUM_PATCHES))
+    image_plots.show(axes, image_plots.mosaic(patches, NUM_PATCHES))
     axes.set_title(name, fontsize=10)
   return figure
 

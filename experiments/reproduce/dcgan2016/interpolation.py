@@ -25,10 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import plots, plots_images
+from experiments.plots import curves, images
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.dcgan2016 import trained
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax.metrics import neighbours
 from gan_jax.types import Array
 
@@ -105,14 +105,14 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws a walk in each row."""
-  figure, (axes,) = plots.grid(1, 1, (9, 6.6))
+  figure, (axes,) = curves.grid(1, 1, (9, 6.6))
   figure.suptitle(
     "walks between two latents, one in each row",
     x=0.01,
     ha="left",
     fontsize=11,
   )
-  plots_images.show(axes, plots_images.mosaic(drawn["walks"], NUM_STEPS))
+  images.show(axes, images.mosaic(drawn["walks"], NUM_STEPS))
   return figure
 
 

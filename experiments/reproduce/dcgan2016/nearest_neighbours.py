@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import plots, plots_images
+from experiments.plots import curves, images
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.dcgan2016 import trained
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax.metrics import neighbours
 
 NUM_SAMPLES = 1000
@@ -78,7 +78,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws samples with their neighbours, and how far these are."""
-  figure, panels = plots.grid(
+  figure, panels = curves.grid(
     3, 3, (12, 4.6), gridspec_kw={"width_ratios": [1, 1.1, 1.1]}
   )
   figure.suptitle(
@@ -88,16 +88,16 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     fontsize=11,
   )
   rows = drawn["rows"]
-  plots_images.show(
+  images.show(
     panels[0],
-    plots_images.mosaic(rows.reshape(-1, *rows.shape[2:]), NUM_NEIGHBOURS + 1),
+    images.mosaic(rows.reshape(-1, *rows.shape[2:]), NUM_NEIGHBOURS + 1),
   )
   for axes, (space, nearest) in zip(
     panels[1:], drawn["histograms"].items(), strict=True
   ):
     reach = max(np.quantile(own, 0.995) for own in nearest.values())
     for (name, own), colour in zip(
-      nearest.items(), (plots.GENERATED, plots.DATA), strict=True
+      nearest.items(), (curves.GENERATED, curves.DATA), strict=True
     ):
       axes.hist(
         own,
@@ -110,7 +110,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       xlabel=f"distance to the nearest training image, {space}",
       ylabel="images",
     )
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 CHECKS = tuple(

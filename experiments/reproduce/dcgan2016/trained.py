@@ -7,10 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from experiments import dcgan, finished, image_data
-from experiments.image_settings import ImageSettings, read_split
-from experiments.reproduce.reproduction import Training
-from experiments.results import Results
+from experiments.configs import images as dcgan
+from experiments.configs.image_settings import ImageSettings, read_split
+from experiments.datasets import image_datasets
+from experiments.reproduce.common.figure import Training
+from experiments.run_folder.results import Results
+from experiments.training import load_run
 from gan_jax.data import images
 from gan_jax.data.images import Images
 from gan_jax.metrics.classifier import Features
@@ -77,7 +79,7 @@ class Trained(NamedTuple):
 def load(results: Results, seed: int | None = None) -> Trained:
   """Reads what a seed of a run on images learnt, the first if None."""
   assert results.workdir is not None
-  member = finished.load(results.workdir, seed, jax.devices()[0])
+  member = load_run.load(results.workdir, seed, jax.devices()[0])
   settings = member.settings
   assert isinstance(settings, ImageSettings)
   train, test = (read_split(settings, split) for split in ("train", "test"))
@@ -88,8 +90,8 @@ def load(results: Results, seed: int | None = None) -> Trained:
     settings.latent_dim,
     train,
     test,
-    image_data.feature_net(settings.dataset, train, test).features,
-    image_data.limited(train, settings.training_images),
+    image_datasets.feature_net(settings.dataset, train, test).features,
+    image_datasets.limited(train, settings.training_images),
   )
 
 

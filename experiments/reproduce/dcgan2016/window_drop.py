@@ -26,11 +26,12 @@ from flax import linen as nn
 from matplotlib.figure import Figure
 from scipy import optimize, special
 
-from experiments import plots, plots_images
+from experiments.plots import curves
+from experiments.plots import images as image_plots
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.dcgan2016 import trained
 from experiments.reproduce.dcgan2016.trained import Trained
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax.data import faces
 from gan_jax.types import Array
 
@@ -185,7 +186,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the same latents' samples with and without maps."""
-  figure, panels = plots.grid(len(drawn), len(drawn), (11, 4.3))
+  figure, panels = curves.grid(len(drawn), len(drawn), (11, 4.3))
   figure.suptitle(
     "the same latents, without the maps that tell glasses and without others",
     x=0.01,
@@ -193,7 +194,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     fontsize=11,
   )
   for axes, (name, images) in zip(panels, drawn.items(), strict=True):
-    plots_images.show(axes, plots_images.mosaic(images))
+    image_plots.show(axes, image_plots.mosaic(images))
     axes.set_title(name, fontsize=10)
   return figure
 

@@ -26,11 +26,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import integrate, optimize
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
 from gan_jax import divergences
-from gan_jax.f_divergences import F_DIVERGENCES
+from gan_jax.divergences.f_divergences import F_DIVERGENCES
 
 Function = Callable[[Any], Any]
 
@@ -127,11 +127,11 @@ TIGHT, MISJUDGED = 20, 30
 """Which offsets s are 0 and log 2."""
 FAR = 1e5
 """An output of the critic that is as good as infinite."""
-TANGENT: dict[str, Any] = {"color": plots.GENERATED, **plots.REFERENCE}
-LEVEL: dict[str, Any] = {"color": plots.DATA, **plots.REFERENCE}
+TANGENT: dict[str, Any] = {"color": curves.GENERATED, **curves.REFERENCE}
+LEVEL: dict[str, Any] = {"color": curves.DATA, **curves.REFERENCE}
 POINT: dict[str, Any] = {
   "marker": "o",
-  "color": plots.GENERATED,
+  "color": curves.GENERATED,
   "ms": 5,
   "ls": "",
 }
@@ -207,7 +207,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws a row of four panels for every divergence."""
-  figure, panels = plots.grid(4 * len(drawn), 4, (12, 16))
+  figure, panels = curves.grid(4 * len(drawn), 4, (12, 16))
   figure.suptitle(
     "f-divergences, their conjugates, and the bound that is tight at "
     "T = f'(p/q)",
@@ -221,7 +221,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     for panel, key in zip(
       axes, ("f", "conjugate", "activation", "bound"), strict=True
     ):
-      color = plots.DATA if key == "f" else plots.DISCRIMINATOR
+      color = curves.DATA if key == "f" else curves.DISCRIMINATOR
       panel.plot(*row[key], color=color)
     # f(u) = u f'(u) - f*(f'(u)), and f*(t) = t f*'(t) - f(f*'(t)).
     ends = np.array([0.0, 4.0])
@@ -256,7 +256,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     panels[column].set_title(title, fontsize=10)
     panels[column - 4].set_xlabel(x)
   figure.align_ylabels(panels[::4])
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _supremum(f: Function, t: float) -> float:

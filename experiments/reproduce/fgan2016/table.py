@@ -24,16 +24,16 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import optimize
 
-from experiments import plots
-from experiments.one_dimensional import OneDimensionalSettings
-from experiments.registry import BY_NAME
-from experiments.reproduce.reproduction import (
+from experiments.configs.registry import BY_NAME
+from experiments.configs.toy_1d import OneDimensionalSettings
+from experiments.plots import curves
+from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax import divergences
 from gan_jax.data import densities
 
@@ -148,7 +148,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws a panel for each divergence, above its column of the table."""
   count = len(drawn)
-  figure, panels = plots.grid(
+  figure, panels = curves.grid(
     2 * count, count, (12, 5.2), sharey="row", height_ratios=(3, 1)
   )
   figure.suptitle(
@@ -163,14 +163,14 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   ):
     x = fit["x"]
     axes.fill_between(
-      x, fit["data"], color=plots.DATA, alpha=0.2, lw=0, label="data p"
+      x, fit["data"], color=curves.DATA, alpha=0.2, lw=0, label="data p"
     )
     for density in fit["generated"]:
       axes.plot(
-        x, density, color=plots.GENERATED, alpha=0.5, label="trained q, a seed"
+        x, density, color=curves.GENERATED, alpha=0.5, label="trained q, a seed"
       )
     axes.plot(
-      x, fit["density"], color=plots.DATA, label="best q*", **plots.REFERENCE
+      x, fit["density"], color=curves.DATA, label="best q*", **curves.REFERENCE
     )
     axes.set_title(TABLE[name].title, fontsize=10)
     axes.set(xlim=(-4, 7), xlabel="x")
@@ -186,7 +186,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     va="top",
     fontsize=8,
   )
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _write(
@@ -215,7 +215,7 @@ def _write(
         ha="right",
         va="center",
         fontsize=9,
-        color=plots.FRAME if row == 0 else plots.DATA,
+        color=curves.FRAME if row == 0 else curves.DATA,
       )
 
 

@@ -17,7 +17,8 @@ import optax
 from flax import linen as nn
 from scipy import optimize, special
 
-from gan_jax import games, losses, stability, steps
+from gan_jax import games, losses, steps
+from gan_jax.dynamics import stability
 from gan_jax.networks.affine import Affine
 from gan_jax.types import Array, Players
 

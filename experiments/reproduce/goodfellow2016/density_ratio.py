@@ -36,9 +36,9 @@ from flax import linen as nn
 from matplotlib.figure import Figure
 from scipy import integrate
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
 from gan_jax.data import densities
 from gan_jax.networks.affine import Affine
@@ -187,7 +187,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws each discriminator's logit beside log p/q."""
-  figure, panels = plots.grid(3, 3, (12, 4.4), sharey=True)
+  figure, panels = curves.grid(3, 3, (12, 4.4), sharey=True)
   figure.suptitle(
     "the logit of D estimates log p(x)/q(x): as well as it is fitted",
     x=0.01,
@@ -206,16 +206,18 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       axes.plot(
         x,
         logits,
-        color=plots.DISCRIMINATOR,
+        color=curves.DISCRIMINATOR,
         linewidth=1.8 if seed == 0 else 0.9,
         alpha=1 if seed == 0 else 0.5,
         label="logit of D, four seeds",
       )
-    axes.plot(x, fit["ratio"][0], "--", color=plots.DATA, label="log p(x)/q(x)")
+    axes.plot(
+      x, fit["ratio"][0], "--", color=curves.DATA, label="log p(x)/q(x)"
+    )
     if name == "overfitted":
       for samples, height, colour, label in (
-        (fit["few_real"][0], 6.2, plots.DATA, "its real samples, first seed"),
-        (fit["few_fake"][0], -6.2, plots.GENERATED, "its generated samples"),
+        (fit["few_real"][0], 6.2, curves.DATA, "its real samples, first seed"),
+        (fit["few_fake"][0], -6.2, curves.GENERATED, "its generated samples"),
       ):
         axes.plot(
           samples[:, 0],
@@ -232,7 +234,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       fontsize=10,
     )
   panels[0].set_ylabel("logit (nats)")
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _densities(x: float) -> tuple[float, float]:

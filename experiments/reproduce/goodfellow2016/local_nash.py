@@ -45,11 +45,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import plots
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.goodfellow2016 import bump_game
 from experiments.reproduce.goodfellow2016.bump_game import NUM_SEEDS, Mode
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 DATA = {
   "one normal": (Mode(1.0, 1.0, 0.6),),
@@ -57,7 +57,7 @@ DATA = {
 }
 FITTED = slice(1000, 2000)
 """The steps that the fall of the gradients is fitted to."""
-COLORS = {"generator": plots.GENERATED, "discriminator": plots.DISCRIMINATOR}
+COLORS = {"generator": curves.GENERATED, "discriminator": curves.DISCRIMINATOR}
 TITLES = {
   "one normal": (
     "one normal: the generator is the data",
@@ -136,7 +136,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the end of each game, the way there, and the spectra."""
-  figure, panels = plots.grid(8, 4, (12, 6.8), width_ratios=(5, 5, 6, 5))
+  figure, panels = curves.grid(8, 4, (12, 6.8), width_ratios=(5, 5, 6, 5))
   figure.suptitle(
     "both games converge to a stable point, but only one of them to a Nash "
     f"equilibrium ({NUM_SEEDS} seeds each)",
@@ -152,20 +152,20 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     _draw_plane(of_row[3], played["spectra"])
     for axes, title in zip(of_row, TITLES[name], strict=True):
       axes.set_title(title, fontsize=10)
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _draw_end(axes: Axes, name: str, played: Mapping[str, Any]) -> None:
   """Draws both densities and the discriminator, of the first seed."""
   x = bump_game.POINTS
   lines = {
-    "data": (bump_game.density(x, DATA[name]), plots.DATA, "-"),
+    "data": (bump_game.density(x, DATA[name]), curves.DATA, "-"),
     "generator": (
       bump_game.normal(x, played["mean"][0], played["deviation"][0]),
-      plots.GENERATED,
+      curves.GENERATED,
       "--",
     ),
-    "discriminator": (played["probability"][0], plots.DISCRIMINATOR, "-"),
+    "discriminator": (played["probability"][0], curves.DISCRIMINATOR, "-"),
   }
   for label, (y, color, style) in lines.items():
     axes.plot(x, y, style, color=color, label=label, linewidth=2)
@@ -179,7 +179,7 @@ def _draw_norms(axes: Axes, played: Mapping[str, Any]) -> None:
     axes.semilogy(
       shown, played[player][:, shown].T, color=color, lw=0.8, alpha=0.8
     )
-  plots.step_axis(axes)
+  curves.step_axis(axes)
   axes.set(
     ylabel="norm of the own gradient",
     ylim=(1e-17, 10),
@@ -201,7 +201,7 @@ def _draw_blocks(axes: Axes, spectra: Mapping[str, np.ndarray]) -> None:
       markersize=6,
     )
   axes.axvspan(-2, 0, color="#EEEEEE", zorder=0)
-  axes.axvline(0, color=plots.FRAME, linewidth=1)
+  axes.axvline(0, color=curves.FRAME, linewidth=1)
   axes.set_xscale("symlog", linthresh=0.01, linscale=0.4)
   axes.set_yticks(
     -np.arange(len(rows)), [f"{player}\n{when}" for player, when in rows]
@@ -218,19 +218,19 @@ def _draw_blocks(axes: Axes, spectra: Mapping[str, np.ndarray]) -> None:
 
 def _draw_plane(axes: Axes, spectra: Mapping[str, np.ndarray]) -> None:
   """Draws the eigenvalues of the Jacobian before and after training."""
-  for when, face in {"start": "white", "end": plots.AVERAGE}.items():
+  for when, face in {"start": "white", "end": curves.AVERAGE}.items():
     values = spectra[f"J, {when}"].ravel()
     axes.plot(
       np.real(values),
       np.imag(values),
       "o",
-      color=plots.AVERAGE,
+      color=curves.AVERAGE,
       markerfacecolor=face,
       markersize=6,
       label=f"Jacobian, {when}",
     )
   axes.axvspan(-0.4, 0, color="#EEEEEE", zorder=0)
-  axes.axvline(0, color=plots.FRAME, linewidth=1)
+  axes.axvline(0, color=curves.FRAME, linewidth=1)
   axes.set(
     xlabel="real part of J's eigenvalues",
     ylabel="imaginary part",

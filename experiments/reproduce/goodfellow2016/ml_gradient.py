@@ -30,10 +30,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import integrate
 
-from experiments import plots
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.goodfellow2016 import normal_game
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 DATA = (1.0, 1.0)
 WIDTH = 1.5
@@ -45,9 +45,9 @@ OFFSET = 1.5
 STDDEVS = np.linspace(1, 3, 25)
 NUM_LATENTS = 100_000
 STYLES: Mapping[str, Mapping[str, Any]] = {
-  "minimax": {"color": plots.DISCRIMINATOR, "linestyle": "-."},
-  "non-saturating": {"color": plots.AVERAGE, "linestyle": ":"},
-  "maximum likelihood": {"color": plots.GENERATED, "linewidth": 3.5},
+  "minimax": {"color": curves.DISCRIMINATOR, "linestyle": "-."},
+  "non-saturating": {"color": curves.AVERAGE, "linestyle": ":"},
+  "maximum likelihood": {"color": curves.GENERATED, "linewidth": 3.5},
 }
 
 
@@ -98,7 +98,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the gradients of the three games and that of KL."""
-  figure, panels = plots.grid(2, 2, (11, 4.6))
+  figure, panels = curves.grid(2, 2, (11, 4.6))
   figure.suptitle(
     "gradients against the best discriminator: that of the maximum-likelihood "
     "game is that of KL(p || q)",
@@ -121,9 +121,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     for loss, style in STYLES.items():
       axes.plot(x, drawn["slopes"][loss][name], label=f"J_G, {loss}", **style)
     axes.plot(
-      x, drawn["of_kl"][name], "--", color=plots.DATA, label="KL(p || q)"
+      x, drawn["of_kl"][name], "--", color=curves.DATA, label="KL(p || q)"
     )
-    axes.axhline(0, color=plots.FRAME, linewidth=0.8)
+    axes.axhline(0, color=curves.FRAME, linewidth=0.8)
     axes.set_title(
       f"slope in the {label}\n{where}, data N({DATA[0]:g}, {DATA[1] ** 2:g})",
       fontsize=10,
@@ -132,7 +132,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       xlabel=f"generator's {label}",
       ylabel=f"slope in {symbols[name]} (nats per unit)",
     )
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _log_normal(x: float, mean: float, stddev: float) -> float:

@@ -27,9 +27,9 @@ from flax import linen as nn
 from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
 from gan_jax.metrics import support
 from gan_jax.networks.mlp import MLP
 from gan_jax.types import Array
@@ -100,7 +100,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the samples of one network for each number of latents."""
-  figure, panels = plots.grid(
+  figure, panels = curves.grid(
     len(DRAWN), len(DRAWN), (12, 4.3), subplot_kw={"projection": "3d"}
   )
   figure.suptitle(
@@ -113,7 +113,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     assert isinstance(axes, Axes3D)
     values = drawn["networks"][latent_dim]
     samples = values["samples"][0]
-    axes.scatter(*samples.T, s=3, color=plots.GENERATED, linewidths=0)
+    axes.scatter(*samples.T, s=3, color=curves.GENERATED, linewidths=0)
     axes.set_title(
       f"dim z = {latent_dim}: {shape}\n"
       f"rank of dG/dz: {values['ranks'].max()}, dimension of the samples: "

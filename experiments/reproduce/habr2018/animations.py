@@ -18,8 +18,14 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 from scipy import stats
 
-from experiments import plots_1d
-from experiments.habr import FAR_JSD, NEAR_JSD
+from experiments.configs.habr import FAR_JSD, NEAR_JSD
+from experiments.plots import toy_1d
+from experiments.reproduce.common.figure import (
+  Check,
+  Computed,
+  Reproduction,
+  Training,
+)
 from experiments.reproduce.habr2018 import (
   best_normals,
   discriminators,
@@ -28,13 +34,7 @@ from experiments.reproduce.habr2018 import (
 )
 from experiments.reproduce.habr2018.discriminators import settings_of
 from experiments.reproduce.habr2018.measures import Measure
-from experiments.reproduce.reproduction import (
-  Check,
-  Computed,
-  Reproduction,
-  Training,
-)
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 NORMAL = settings_of("normal")
 NEAR = settings_of("mixture_near").input_mean
@@ -107,9 +107,9 @@ def _animation(
     summary=summary,
     compute=compute,
     checks=(*(check for check, _ in numbers), *best),
-    draw=lambda drawn: plots_1d.frames_1d(drawn["run"]),
+    draw=lambda drawn: toy_1d.frames_1d(drawn["run"]),
     trainings={"plain": Training(experiment)},
-    animate=lambda drawn: plots_1d.animation_1d(drawn["run"]),
+    animate=lambda drawn: toy_1d.animation_1d(drawn["run"]),
   )
 
 

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.reproduce.common.figure import Check
 from experiments.reproduce.mathematics_of_gans import densities
-from experiments.reproduce.reproduction import Check
 from gan_jax import divergences
 
 SPREAD, COLLAPSED = (0.1, 1.1), (-3.2, 0.1)

@@ -5,15 +5,15 @@ from typing import Any, NamedTuple
 
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce.habr2018 import discriminators, measures
-from experiments.reproduce.reproduction import (
+from experiments.plots import curves
+from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   evaluate,
 )
-from experiments.results import Results
+from experiments.reproduce.habr2018 import discriminators, measures
+from experiments.run_folder.results import Results
 
 
 class Curve(NamedTuple):
@@ -88,8 +88,8 @@ def four_panels(
 def _draw(drawn: Mapping[str, Any], curve: Curve) -> Figure:
   """Draws a panel for each run: its seeds and their mean."""
   runs = drawn["runs"]
-  figure, panels = plots.grid(len(runs), 2, (10.5, 6))
-  plots.title(figure, runs["plain"], curve.title)
+  figure, panels = curves.grid(len(runs), 2, (10.5, 6))
+  curves.title(figure, runs["plain"], curve.title)
   for axes, (name, run) in zip(panels, runs.items(), strict=True):
     values = run.metrics[curve.metric]
     for seed in values:
@@ -117,6 +117,6 @@ def _draw(drawn: Mapping[str, Any], curve: Curve) -> Figure:
       )
     axes.set_title(f"discriminator: {name}", fontsize=10)
     axes.set(xlim=(run.steps[0], run.steps[-1]), ylim=curve.limits)
-    plots.step_axis(axes)
-  plots.label_outer(panels, 2, "step", curve.label)
-  return plots.legend(figure)
+    curves.step_axis(axes)
+  curves.label_outer(panels, 2, "step", curve.label)
+  return curves.legend(figure)

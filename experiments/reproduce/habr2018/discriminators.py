@@ -5,9 +5,9 @@ Figures that ask for the same training read the same run.
 
 from collections.abc import Mapping
 
-from experiments.one_dimensional import OneDimensionalSettings
-from experiments.registry import BY_NAME
-from experiments.reproduce.reproduction import Training
+from experiments.configs.registry import BY_NAME
+from experiments.configs.toy_1d import OneDimensionalSettings
+from experiments.reproduce.common.figure import Training
 
 DISCRIMINATORS: Mapping[str, Mapping[str, float]] = {
   "plain": {},

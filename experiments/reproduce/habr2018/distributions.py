@@ -23,14 +23,15 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments import plots
-from experiments.habr import FAR_JSD, NEAR_JSD
-from experiments.one_dimensional import (
+from experiments.configs.habr import FAR_JSD, NEAR_JSD
+from experiments.configs.toy_1d import (
   NUM_DRAWN_SAMPLES,
   OneDimensionalSettings,
   data_density,
   drawn_points,
 )
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.habr2018 import (
   discriminators,
   equilibrium,
@@ -39,8 +40,7 @@ from experiments.reproduce.habr2018 import (
 )
 from experiments.reproduce.habr2018.discriminators import settings_of
 from experiments.reproduce.habr2018.measures import BETWEEN, Measure
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 NUM_RIDGES = 13
 
@@ -98,9 +98,9 @@ def _real(
     )
 
   def draw(drawn: Mapping[str, Any]) -> Figure:
-    picture, (axes,) = plots.grid(1, 1, (8, 5))
+    picture, (axes,) = curves.grid(1, 1, (8, 5))
     steps = np.linspace(0, settings.steps, NUM_RIDGES)
-    ridges.draw(axes, steps, drawn["samples"], drawn, plots.DATA)
+    ridges.draw(axes, steps, drawn["samples"], drawn, curves.DATA)
     axes.set(xlabel="x", ylabel="step")
     axes.invert_yaxis()
     picture.suptitle(
@@ -141,32 +141,32 @@ def _generated(
     )
 
   def draw(drawn: Mapping[str, Any]) -> Figure:
-    picture, panels = plots.grid(4, 4, (12, 5.6), sharex=True, sharey=True)
-    plots.title(
+    picture, panels = curves.grid(4, 4, (12, 5.6), sharex=True, sharey=True)
+    curves.title(
       picture,
       drawn["runs"]["plain"],
       "generated samples of seed 0, for four discriminators",
     )
     for axes, (name, run) in zip(panels, drawn["runs"].items(), strict=True):
       steps = run.snapshots["step"]
-      frames = plots.choose_frames(len(steps), NUM_RIDGES)
+      frames = curves.choose_frames(len(steps), NUM_RIDGES)
       samples = run.snapshots["samples"][0, frames, :, 0]
-      ridges.draw(axes, steps[frames], samples, drawn, plots.GENERATED)
+      ridges.draw(axes, steps[frames], samples, drawn, curves.GENERATED)
       # The data's density over the last histogram, in the same units.
       x, density = run.snapshots["x"], run.snapshots["data_density"]
       height = ridges.height_of_one(steps[frames], drawn["peak"])
       axes.plot(
         x,
         steps[-1] - height * density,
-        color=plots.DATA,
+        color=curves.DATA,
         lw=1.2,
         label="data density",
         zorder=NUM_RIDGES + 3,
       )
       axes.set_title(f"discriminator: {name}", fontsize=10)
     panels[0].invert_yaxis()
-    plots.label_outer(panels, 4, "x", "step")
-    return plots.legend(picture)
+    curves.label_outer(panels, 4, "x", "step")
+    return curves.legend(picture)
 
   return Reproduction(
     id=f"habr_fig{figure:02d}",

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 Measure = Callable[[Results], float]
 """run -> its number."""

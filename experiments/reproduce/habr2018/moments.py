@@ -12,11 +12,11 @@ Every tolerance is a tenth of the data's deviation.
 
 import math
 
-from experiments import plots
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check
 from experiments.reproduce.habr2018 import equilibrium
 from experiments.reproduce.habr2018.curves import Curve, four_panels
 from experiments.reproduce.habr2018.discriminators import settings_of
-from experiments.reproduce.reproduction import Check
 
 MEAN, STDDEV = "generated_mean", "generated_stddev"
 _NORMAL = settings_of("normal")
@@ -37,9 +37,9 @@ def _mean(limits: tuple[float, float], data: float) -> Curve:
     MEAN,
     "mean of the generated samples, for four discriminators",
     "mean (units of x)",
-    plots.GENERATED,
+    curves.GENERATED,
     limits,
-    plots.DATA,
+    curves.DATA,
     {"data": data},
   )
 
@@ -50,9 +50,9 @@ def _stddev(limits: tuple[float, float], data: float) -> Curve:
     STDDEV,
     "deviation of the generated samples, for four discriminators",
     "standard deviation (units of x)",
-    plots.GENERATED,
+    curves.GENERATED,
     limits,
-    plots.DATA,
+    curves.DATA,
     {"data": data},
   )
 

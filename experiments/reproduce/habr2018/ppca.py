@@ -27,10 +27,10 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from scipy import stats
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
-from gan_jax import ppca
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
+from gan_jax.estimation import ppca
 from gan_jax.types import Array
 
 NUM_POINTS = 1000
@@ -114,7 +114,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the plane with what was fitted, and EM on its way."""
-  figure, (plane, em) = plots.grid(2, 2, (11, 5))
+  figure, (plane, em) = curves.grid(2, 2, (11, 5))
   figure.suptitle(
     "probabilistic PCA: the linear generator before GANs, of known likelihood",
     x=0.01,
@@ -122,7 +122,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     fontsize=11,
   )
   data, fit = drawn["2-D"]["data"], drawn["2-D"]["fit"]
-  plane.plot(*data.T, ".", color=plots.DATA, ms=3, alpha=0.35, label="data")
+  plane.plot(*data.T, ".", color=curves.DATA, ms=3, alpha=0.35, label="data")
   covariance = fit.weights @ fit.weights.T + fit.noise_variance * np.eye(2)
   variances, directions = np.linalg.eigh(covariance)
   for deviations in (1, 2):
@@ -133,7 +133,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
         2 * deviations * math.sqrt(variances[0]),
         angle=math.degrees(math.atan2(directions[1, 1], directions[0, 1])),
         fill=False,
-        color=plots.GENERATED,
+        color=curves.GENERATED,
         lw=1.5,
         zorder=3,
         label="fitted, 1 and 2 deviations" if deviations == 1 else None,
@@ -141,8 +141,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     )
   true_weights, true_mean, _ = PLANE
   for centre, weights, color, label, style in (
-    (fit.mean, fit.weights, plots.GENERATED, "fitted W", "-"),
-    (true_mean, true_weights, plots.DISCRIMINATOR, "true W", "--"),
+    (fit.mean, fit.weights, curves.GENERATED, "fitted W", "-"),
+    (true_mean, true_weights, curves.DISCRIMINATOR, "true W", "--"),
   ):
     ends = centre + np.sign(weights[0]) * np.array([[-2], [2]]) * weights.T
     plane.plot(*ends.T, color=color, ls=style, lw=2, label=label, zorder=4)
@@ -151,7 +151,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   plane.set_title(f"{NUM_POINTS:,} points of a line with noise", fontsize=10)
   plane.legend(fontsize=9, loc="upper left", markerscale=3)
   for (name, values), color, marker in zip(
-    drawn.items(), (plots.GENERATED, plots.AVERAGE), ("o", "s"), strict=True
+    drawn.items(), (curves.GENERATED, curves.AVERAGE), ("o", "s"), strict=True
   ):
     below = np.maximum(values["likelihood"] - values["curve"], 1e-15)
     em.semilogy(

@@ -11,16 +11,16 @@ little. It gives no number but 1/2: those of figures 8 and 9 are the best
 discriminator's against a generator at rest (`equilibrium`).
 """
 
-from experiments import plots
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Reproduction
 from experiments.reproduce.habr2018 import equilibrium
 from experiments.reproduce.habr2018.curves import Curve, four_panels
 from experiments.reproduce.habr2018.discriminators import settings_of
-from experiments.reproduce.reproduction import Check, Reproduction
 
 REAL, GENERATED = "discriminator_real", "discriminator_fake"
 NEAR = settings_of("mixture_near").input_mean
 WORDS = {REAL: "real", GENERATED: "generated"}
-COLORS = {REAL: plots.DATA, GENERATED: plots.GENERATED}
+COLORS = {REAL: curves.DATA, GENERATED: curves.GENERATED}
 
 
 def _at_rest(metric: str) -> float:
@@ -37,7 +37,7 @@ def _curve(metric: str) -> Curve:
     "D (probability)",
     COLORS[metric],
     (-0.02, 1.02),
-    plots.DISCRIMINATOR,
+    curves.DISCRIMINATOR,
     {"1/2": 0.5},
   )
 

@@ -26,9 +26,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import integrate, stats
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
 from gan_jax.data import densities
 from gan_jax.networks.affine import Affine
@@ -145,7 +145,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws what D learns from three sizes, and its accuracy over all."""
-  figure, panels = plots.grid(4, 2, (9.6, 9))
+  figure, panels = curves.grid(4, 2, (9.6, 9))
   figure.suptitle(
     "the fewer samples, the surer D tells two overlapping distributions apart",
     x=0.01,
@@ -169,19 +169,24 @@ def _draw_plane(axes: Axes, drawn: Mapping[str, Any], index: int) -> None:
     LINE,
     logits,
     levels=[-np.inf, 0, np.inf],
-    colors=[plots.GENERATED, plots.DATA],
+    colors=[curves.GENERATED, curves.DATA],
     alpha=0.12,
   )
   axes.contour(
-    LINE, LINE, logits, levels=[0], colors=[plots.DISCRIMINATOR], linewidths=1.5
+    LINE,
+    LINE,
+    logits,
+    levels=[0],
+    colors=[curves.DISCRIMINATOR],
+    linewidths=1.5,
   )
-  axes.plot([], [], color=plots.DISCRIMINATOR, label="D = 1/2")
+  axes.plot([], [], color=curves.DISCRIMINATOR, label="D = 1/2")
   axes.axvline(
-    0, color=plots.DISCRIMINATOR, label="D* = 1/2", **plots.REFERENCE
+    0, color=curves.DISCRIMINATOR, label="D* = 1/2", **curves.REFERENCE
   )
   for name, color, label in (
-    ("real", plots.DATA, "data"),
-    ("fake", plots.GENERATED, "generated samples"),
+    ("real", curves.DATA, "data"),
+    ("fake", curves.GENERATED, "generated samples"),
   ):
     axes.plot(
       *drawn[name][0, index, :size].T, ".", color=color, ms=4, label=label
@@ -204,8 +209,8 @@ def _draw_plane(axes: Axes, drawn: Mapping[str, Any], index: int) -> None:
 def _draw_accuracies(axes: Axes, drawn: Mapping[str, Any]) -> None:
   """Draws both accuracies over n, each seed a dot."""
   for name, color, marker, label in (
-    ("training", plots.DISCRIMINATOR, "o", "on the training samples"),
-    ("held_out", plots.AVERAGE, "s", "on other samples"),
+    ("training", curves.DISCRIMINATOR, "o", "on the training samples"),
+    ("held_out", curves.AVERAGE, "s", "on other samples"),
   ):
     axes.plot(
       SIZES, drawn[name].mean(axis=0), color=color, marker=marker, label=label
@@ -213,9 +218,9 @@ def _draw_accuracies(axes: Axes, drawn: Mapping[str, Any]) -> None:
     axes.plot(SIZES, drawn[name].T, marker, color=color, ms=3, alpha=0.5)
   axes.axhline(
     _bayes(),
-    color=plots.DATA,
+    color=curves.DATA,
     label="the best there is (Bayes)",
-    **plots.REFERENCE,
+    **curves.REFERENCE,
   )
   axes.set_xscale("log")
   axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])

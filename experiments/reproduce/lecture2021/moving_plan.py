@@ -25,9 +25,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
 from gan_jax import divergences
 
 # Grains in each place, 40 in all on either side.
@@ -100,7 +100,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws each plan: the heap, the plan as a matrix, and the moved heap."""
-  figure, panels = plots.grid(6, 3, (11, 7.4), width_ratios=(1, 0.92, 1))
+  figure, panels = curves.grid(6, 3, (11, 7.4), width_ratios=(1, 0.92, 1))
   figure.suptitle(
     "two plans that move the heap P onto Q: the cheapest costs W(P, Q)\n"
     "earth keeps the colour of the place it came from",
@@ -141,8 +141,8 @@ def _draw_matrix(figure: Figure, axes: Axes, plan: np.ndarray) -> None:
   image = axes.imshow(
     plan, cmap="Oranges", vmin=0, vmax=0.23, origin="lower", aspect="equal"
   )
-  axes.plot(PLACES, PLACES, color=plots.FRAME, lw=0.8)
-  axes.text(3.3, 4.2, "unmoved", rotation=45, color=plots.FRAME, fontsize=9)
+  axes.plot(PLACES, PLACES, color=curves.FRAME, lw=0.8)
+  axes.text(3.3, 4.2, "unmoved", rotation=45, color=curves.FRAME, fontsize=9)
   axes.set(xlabel="to place", ylabel="from place", xticks=PLACES, yticks=PLACES)
   axes.grid(False)
   figure.colorbar(image, ax=axes, label="share of the earth", shrink=0.8)

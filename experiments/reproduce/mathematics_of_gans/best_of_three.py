@@ -26,11 +26,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import integrate, special, stats
 
-from experiments import plots
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.mathematics_of_gans import densities
 from experiments.reproduce.mathematics_of_gans.game import normals_jsd
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax import divergences
 
 MEANS = {"G1": 2.0, "G2": -2.6, "G3": 0.8}
@@ -83,7 +83,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the three generators above their values over D."""
-  figure, panels = plots.grid(6, 3, (11, 6.2))
+  figure, panels = curves.grid(6, 3, (11, 6.2))
   figure.suptitle(
     "of three generators the best is the one whose highest V(G, D) is lowest",
     x=0.01,
@@ -96,8 +96,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     above, below = panels[index], panels[3 + index]
     x = drawn["x"]
     for density, label, color in (
-      (drawn["p"], "data p", plots.DATA),
-      (drawn["q"][index], "generated q", plots.GENERATED),
+      (drawn["p"], "data p", curves.DATA),
+      (drawn["q"][index], "generated q", curves.GENERATED),
     ):
       above.fill_between(x, density, color=color, alpha=0.15, lw=0)
       above.plot(x, density, color=color, label=label)
@@ -107,22 +107,22 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       fontsize=10,
     )
     below.plot(
-      T, drawn["values"][index], color=plots.DISCRIMINATOR, label="V(G, D_t)"
+      T, drawn["values"][index], color=curves.DISCRIMINATOR, label="V(G, D_t)"
     )
     below.plot(
-      [mean], [largest[index]], "o", color=plots.GENERATED, label="max over D"
+      [mean], [largest[index]], "o", color=curves.GENERATED, label="max over D"
     )
     below.vlines(
-      mean, -4, largest[index], color=plots.GENERATED, **plots.REFERENCE
+      mean, -4, largest[index], color=curves.GENERATED, **curves.REFERENCE
     )
     below.axhline(
-      -math.log(4), color=plots.DATA, label="-log 4: q = p", **plots.REFERENCE
+      -math.log(4), color=curves.DATA, label="-log 4: q = p", **curves.REFERENCE
     )
     below.set(xlabel="t, the discriminator D_t", ylim=(-4, 0.2))
     below.set_title(f"max V = {largest[index]:.3f} nats", fontsize=10)
   panels[0].set_ylabel("density")
   panels[3].set_ylabel("V(G, D_t) (nats)")
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _held_value(mean: float) -> float:

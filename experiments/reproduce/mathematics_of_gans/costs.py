@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.reproduce.reproduction import Check
+from experiments.reproduce.common.figure import Check
 from gan_jax import losses
 
 BATCH = 256

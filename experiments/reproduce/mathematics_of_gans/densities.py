@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import integrate, optimize, stats
 
-from experiments.reproduce.reproduction import Check
+from experiments.reproduce.common.figure import Check
 from gan_jax import divergences
 from gan_jax.data import densities
-from gan_jax.f_divergences import F_DIVERGENCES
+from gan_jax.divergences.f_divergences import F_DIVERGENCES
 
 MEAN_P, STDDEV_P = 0.0, 1.0
 MEAN_Q, STDDEV_Q = 1.0, 1.2

@@ -20,9 +20,9 @@ import numpy as np
 from scipy import optimize, stats
 from scipy.spatial import distance
 
+from experiments.reproduce.common.figure import Check
 from experiments.reproduce.mathematics_of_gans import densities
 from experiments.reproduce.mathematics_of_gans.densities import normal
-from experiments.reproduce.reproduction import Check
 from gan_jax import divergences
 
 # N(0, 1) against N(1, 1), at two points.

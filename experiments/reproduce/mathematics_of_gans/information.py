@@ -19,7 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import optimize, special, stats
 
-from experiments.reproduce.reproduction import Check
+from experiments.reproduce.common.figure import Check
 from gan_jax import divergences
 
 P, Q = np.array([0.5, 0.25, 0.25]), np.full(3, 1 / 3)

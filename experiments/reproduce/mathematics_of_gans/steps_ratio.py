@@ -33,15 +33,15 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.mixtures_2d import RING_MODES
-from experiments.reproduce.reproduction import (
+from experiments.configs.toy_2d import RING_MODES
+from experiments.plots import curves
+from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 COUNTS = (1, 5, 25)
 ROUNDS = 500
@@ -124,7 +124,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the samples of each cell, and what it scores above them."""
-  figure, panels = plots.grid(
+  figure, panels = curves.grid(
     len(CELLS), len(COUNTS), (9, 10.6), sharex=True, sharey=True
   )
   figure.suptitle(
@@ -142,7 +142,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     axes.plot(
       *drawn["samples"][name][:NUM_DRAWN].T,
       ".",
-      color=plots.GENERATED,
+      color=curves.GENERATED,
       markersize=3,
       label="generated samples",
     )
@@ -159,7 +159,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       ylabel=f"{k} step{'s' if k > 1 else ''} of D" if j == COUNTS[0] else "",
     )
     axes.locator_params(nbins=5)
-  return plots.legend(figure, markerscale=3)
+  return curves.legend(figure, markerscale=3)
 
 
 CHECKS = (

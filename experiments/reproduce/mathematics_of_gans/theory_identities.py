@@ -21,15 +21,15 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments import plots
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Computed, Reproduction
 from experiments.reproduce.mathematics_of_gans import (
   costs,
   densities,
   game,
   information,
 )
-from experiments.reproduce.reproduction import Computed, Reproduction
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax import divergences
 
 SHIFT = 2.0
@@ -104,7 +104,7 @@ def _curves(
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the six panels."""
-  figure, panels = plots.grid(6, 3, (12, 7.2))
+  figure, panels = curves.grid(6, 3, (12, 7.2))
   figure.suptitle(
     "the identities behind the game of generator and discriminator",
     x=0.01,
@@ -129,15 +129,15 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 def _draw_discriminator(axes: Axes, drawn: Mapping[str, Any]) -> None:
   x = drawn["x"]
   for name, label, color in (
-    ("p", "data p", plots.DATA),
-    ("q", "generated q", plots.GENERATED),
+    ("p", "data p", curves.DATA),
+    ("q", "generated q", curves.GENERATED),
   ):
     axes.fill_between(x, drawn[name], color=color, alpha=0.15, lw=0)
     axes.plot(x, drawn[name], color=color, label=label)
   axes.plot(
-    x, drawn["best"], color=plots.DISCRIMINATOR, label="D* = p / (p + q)"
+    x, drawn["best"], color=curves.DISCRIMINATOR, label="D* = p / (p + q)"
   )
-  axes.axhline(0.5, color=plots.DISCRIMINATOR, **plots.REFERENCE)
+  axes.axhline(0.5, color=curves.DISCRIMINATOR, **curves.REFERENCE)
   axes.set(
     title="the best discriminator is 1/2 where p = q",
     xlabel="x",
@@ -160,12 +160,12 @@ def _draw_pointwise(axes: Axes, drawn: Mapping[str, Any]) -> None:
     axes.plot(
       drawn["probabilities"],
       values,
-      color=plots.DISCRIMINATOR,
+      color=curves.DISCRIMINATOR,
       ls=style,
       label=f"a = {a:g}, b = {b:g}",
     )
   axes.plot(
-    best, top, "o", color=plots.GENERATED, label="D = a / (a + b)", zorder=3
+    best, top, "o", color=curves.GENERATED, label="D = a / (a + b)", zorder=3
   )
   axes.set(
     title="a log D + b log(1 - D) has one maximum",
@@ -179,19 +179,19 @@ def _draw_values(axes: Axes, drawn: Mapping[str, Any]) -> None:
   axes.plot(
     drawn["distances"],
     -math.log(4) + 2 * drawn["jsd"],
-    color=plots.DATA,
+    color=curves.DATA,
     label="-log 4 + 2 JSD",
   )
   axes.plot(
     game.DISTANCES,
     drawn["largest"],
     "o",
-    color=plots.DISCRIMINATOR,
+    color=curves.DISCRIMINATOR,
     ms=4,
     label="max over D of V(G, D)",
   )
   for level, label in ((0, "0: no overlap"), (-math.log(4), "-log 4: p = q")):
-    axes.axhline(level, color=plots.FRAME, **plots.REFERENCE)
+    axes.axhline(level, color=curves.FRAME, **curves.REFERENCE)
     axes.text(6, level + 0.03, label, ha="right", fontsize=8)
   axes.set(
     title="the value at D* measures the divergence",
@@ -206,12 +206,12 @@ def _draw_code(axes: Axes, drawn: Mapping[str, Any]) -> None:
   axes.bar(
     symbols,
     drawn["lengths"],
-    color=plots.GENERATED,
+    color=curves.GENERATED,
     alpha=0.5,
     label="length of Huffman's word",
   )
   axes.plot(
-    symbols, drawn["bits"], color=plots.DATA, label="self-information -log2 P"
+    symbols, drawn["bits"], color=curves.DATA, label="self-information -log2 P"
   )
   axes.set(
     title=f"a code of {drawn['length']:.3f} bits for "
@@ -224,10 +224,10 @@ def _draw_code(axes: Axes, drawn: Mapping[str, Any]) -> None:
 
 def _draw_fit(axes: Axes, drawn: Mapping[str, Any]) -> None:
   x = drawn["fit_x"]
-  axes.fill_between(x, drawn["mixture"], color=plots.DATA, alpha=0.15, lw=0)
-  axes.plot(x, drawn["mixture"], color=plots.DATA, lw=1, label="data p")
+  axes.fill_between(x, drawn["mixture"], color=curves.DATA, alpha=0.15, lw=0)
+  axes.plot(x, drawn["mixture"], color=curves.DATA, lw=1, label="data p")
   axes.plot(
-    x, drawn["fit"], color=plots.GENERATED, label="normal of least KL(p || q)"
+    x, drawn["fit"], color=curves.GENERATED, label="normal of least KL(p || q)"
   )
   axes.set(
     title="the most likely normal has the data's moments",
@@ -241,7 +241,7 @@ def _draw_fit(axes: Axes, drawn: Mapping[str, Any]) -> None:
 def _draw_slopes(axes: Axes, drawn: Mapping[str, Any]) -> None:
   for (name, slopes), color, style in zip(
     drawn["slopes"].items(),
-    (plots.DATA, plots.GENERATED, plots.AVERAGE),
+    (curves.DATA, curves.GENERATED, curves.AVERAGE),
     ("-", "--", "-."),
     strict=True,
   ):

@@ -42,11 +42,12 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce import trajectories
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
-from gan_jax import closed_form_games, losses, penalties, steps
+from experiments.plots import curves
+from experiments.reproduce.common import trajectories
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
+from gan_jax import losses, penalties, steps
+from gan_jax.games import closed_form
 from gan_jax.losses import AdversarialLoss
 from gan_jax.penalties import Penalty
 from gan_jax.types import Array, Players
@@ -201,7 +202,7 @@ def _every_other(turn: int | Array) -> optax.GradientTransformation:
 def _play(method: Method) -> Mapping[str, Players[np.ndarray]]:
   """Returns the path of each order, in the paper's sign of psi."""
   start = Players(jnp.array(1.0), jnp.array(-1.0))
-  game = closed_form_games.dirac_gan(start, method.loss, method.penalty)
+  game = closed_form.dirac_gan(start, method.loss, method.penalty)
 
   def play(turn: Array) -> Players[Array]:
     optimizers = Players(
@@ -260,7 +261,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws both paths of each method in the plane of the players."""
-  figure, panels = plots.grid(len(METHODS), 4, (12, 7.8))
+  figure, panels = curves.grid(len(METHODS), 4, (12, 7.8))
   figure.suptitle(
     "Dirac-GAN from (1, 1), 500 steps of rate 0.2: the upper row does not "
     "arrive, the lower does\nin each panel: last radius (published radius)",
@@ -293,7 +294,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     axes.set_xlabel("theta (generator)")
     if index % 4 == 0:
       axes.set_ylabel("psi (discriminator)")
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _last_radius(method: Method, order: tuple[str, ...]) -> Callable[[], float]:

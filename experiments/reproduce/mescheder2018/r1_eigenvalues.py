@@ -32,11 +32,13 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce import trajectories
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
-from gan_jax import closed_form_games, losses, penalties, stability, steps
+from experiments.plots import curves
+from experiments.reproduce.common import trajectories
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
+from gan_jax import losses, penalties, steps
+from gan_jax.dynamics import stability
+from gan_jax.games import closed_form
 from gan_jax.types import Array, Players
 
 GAMMAS = np.linspace(0.0, 2.0, 81)
@@ -52,7 +54,7 @@ _MAPS = {
 def _jacobians(gamma: Array) -> dict[str, Array]:
   """Differentiates the flow and the update rules at the equilibrium."""
   batch, key = jnp.zeros((1, 1)), jax.random.key(0)
-  game = closed_form_games.dirac_gan(
+  game = closed_form.dirac_gan(
     Players(jnp.zeros(()), jnp.zeros(())),
     losses.minimax(),
     penalties.r1(gamma),
@@ -137,7 +139,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws eigenvalues over gamma, and those of two rules in their plane."""
-  figure, (real, imaginary, plane) = plots.grid(3, 3, (12, 4.4))
+  figure, (real, imaginary, plane) = curves.grid(3, 3, (12, 4.4))
   figure.suptitle(
     "Dirac-GAN with R1 at its equilibrium: it turns below gamma = 1, and is "
     "drawn in straight above",
@@ -157,18 +159,18 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       axes.plot(
         GAMMAS,
         part(drawn["expected"]["flow"][:, which]),
-        color=plots.DATA,
+        color=curves.DATA,
         lw=1,
         label="closed form",
       )
-    axes.axvline(1, color=plots.FRAME, **plots.REFERENCE)
+    axes.axvline(1, color=curves.FRAME, **curves.REFERENCE)
     axes.set_xlabel("gamma, weight of R1")
   real.set_title("rate of approach", fontsize=10)
   real.set_ylabel("real part of the eigenvalues")
   imaginary.set_title("rate of turning", fontsize=10)
   imaginary.set_ylabel("imaginary part of the eigenvalues")
   turn = np.linspace(0, 2 * np.pi, 200)
-  plane.plot(np.cos(turn), np.sin(turn), color=plots.FRAME, **plots.REFERENCE)
+  plane.plot(np.cos(turn), np.sin(turn), color=curves.FRAME, **curves.REFERENCE)
   # The two lie on one circle around 1.
   for name, size in (("simultaneous", 9), ("alternating", 4)):
     values = drawn["eigenvalues"][name]
@@ -189,7 +191,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     xlabel="real part of the eigenvalues",
     ylabel="imaginary part of the eigenvalues",
   )
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _error(name: str, slope: float) -> Callable[[], float]:

@@ -14,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
-from experiments.results import Results
+from experiments.plots import curves as plots
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
+from experiments.run_folder.results import Results
 from gan_jax import divergences
 
 NUM_POINTS = 20

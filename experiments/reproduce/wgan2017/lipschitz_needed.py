@@ -24,10 +24,10 @@ import numpy as np
 import optax
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.wgan2017 import critics
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax import losses, penalties
 from gan_jax.data import densities
 from gan_jax.networks.mlp import MLP
@@ -98,7 +98,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the objectives over the steps, and the slopes at the end."""
-  figure, (axes, right) = plots.grid(2, 2, (11, 4.6))
+  figure, (axes, right) = curves.grid(2, 2, (11, 4.6))
   figure.suptitle(
     "the critic of two distributions at rest diverges unless its slope is "
     f"bounded ({len(SEEDS)} seeds)",
@@ -106,7 +106,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     ha="left",
     fontsize=11,
   )
-  colors = (plots.GENERATED, plots.AVERAGE, plots.DISCRIMINATOR)
+  colors = (curves.GENERATED, curves.AVERAGE, curves.DISCRIMINATOR)
   for name, color in zip(WAYS, colors, strict=True):
     for objective in drawn["objectives"][name]:
       # An untrained critic may be wrong about the sign.
@@ -118,13 +118,13 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       )
     for slope in drawn["slopes"][name]:
       right.plot(X, slope, color=color, lw=1)
-  axes.axhline(DISTANCE, color=plots.DATA, label="W1", **plots.REFERENCE)
+  axes.axhline(DISTANCE, color=curves.DATA, label="W1", **curves.REFERENCE)
   axes.set_yscale("log")
   axes.set_ylabel("E_p D - E_q D")
   axes.set_title("objective of the critic", fontsize=10)
-  plots.step_axis(axes)
-  right.axhline(1, color=plots.DATA, **plots.REFERENCE)
-  for mean, color in ((REAL, plots.DATA), (FAKE, plots.GENERATED)):
+  curves.step_axis(axes)
+  right.axhline(1, color=curves.DATA, **curves.REFERENCE)
+  for mean, color in ((REAL, curves.DATA), (FAKE, curves.GENERATED)):
     right.axvspan(
       mean - 2 * STDDEV, mean + 2 * STDDEV, color=color, alpha=0.15, lw=0
     )
@@ -134,7 +134,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     "slope of the trained critic; shaded: real (left), fake (right)",
     fontsize=10,
   )
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 _STEEPEST = WIDTH**2 * LIMIT**3

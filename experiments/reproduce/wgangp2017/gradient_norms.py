@@ -27,11 +27,11 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.wgan2017 import critics
 from experiments.reproduce.wgangp2017 import toys
-from experiments.results import Results
+from experiments.run_folder.results import Results
 from gan_jax import losses, penalties
 from gan_jax.metrics import slopes
 from gan_jax.networks.mlp import MLP
@@ -133,7 +133,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the norms of all seeds over the layers, from the last back."""
-  figure, (axes,) = plots.grid(1, 1, (9, 5.4))
+  figure, (axes,) = curves.grid(1, 1, (9, 5.4))
   figure.suptitle(
     "the gradient on its way back through a critic of 12 layers explodes or "
     "vanishes if weights\nare clipped, and stays level with a gradient penalty "
@@ -143,10 +143,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     fontsize=11,
   )
   colours = (
-    plots.GENERATED,
-    plots.AVERAGE,
-    plots.FRAME,
-    plots.DISCRIMINATOR,
+    curves.GENERATED,
+    curves.AVERAGE,
+    curves.FRAME,
+    curves.DISCRIMINATOR,
   )
   layers = np.arange(1, LAYERS + 1)
   for (name, norms), colour in zip(drawn.items(), colours, strict=True):
@@ -157,9 +157,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     axes.plot(
       layers,
       last * 10 ** (BACK * _random(limit)),
-      color=plots.DATA,
+      color=curves.DATA,
       label="c sqrt(w / 2) a layer",
-      **plots.REFERENCE,
+      **curves.REFERENCE,
     )
   axes.set_yscale("log")
   axes.set(
@@ -168,7 +168,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     xlim=(LAYERS + 0.3, 0.7),
     xticks=layers,
   )
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _random(limit: float) -> float:

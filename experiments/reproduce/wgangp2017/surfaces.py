@@ -31,10 +31,10 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from scipy import interpolate
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.wgangp2017 import toys
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 CLIPPED, PENALISED = toys.WAYS
 RING = "8 Gaussians"
@@ -129,7 +129,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the level sets of the critics of the first seed."""
-  figure, panels = plots.grid(9, 3, (10, 10.4))
+  figure, panels = curves.grid(9, 3, (10, 10.4))
   figure.suptitle(
     "a clipped critic is a box, a penalised one has hills on the data (dots: "
     "real samples)\nthe generator is held at data + N(0, I); levels are 1/4 "
@@ -139,7 +139,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     fontsize=11,
   )
   colours = LinearSegmentedColormap.from_list(
-    "critic", ["#FFFFFF", plots.DISCRIMINATOR]
+    "critic", ["#FFFFFF", curves.DISCRIMINATOR]
   )
   for axes, ((way, data), (values, steepest)) in zip(
     panels, drawn["surfaces"].items(), strict=True
@@ -151,14 +151,14 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     axes.contourf(*plane, cmap=colours, alpha=0.8)
     axes.contour(
       *plane,
-      colors=plots.DISCRIMINATOR,
+      colors=curves.DISCRIMINATOR,
       linestyles="solid",
       linewidths=0.7,
     )
-    axes.plot(*drawn["real"][data].T, ".", color=plots.DATA, ms=2)
+    axes.plot(*drawn["real"][data].T, ".", color=curves.DATA, ms=2)
     axes.set_title(f"{data}: {way}", fontsize=10)
     axes.set(aspect="equal", xticks=range(-3, 4), yticks=range(-3, 4))
-  plots.label_outer(panels, 3, "x", "y")
+  curves.label_outer(panels, 3, "x", "y")
   return figure
 
 

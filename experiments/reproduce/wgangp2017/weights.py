@@ -19,10 +19,10 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments import plots
-from experiments.reproduce.reproduction import Check, Computed, Reproduction
+from experiments.plots import curves
+from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.wgangp2017 import toys
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 CLIPPED, PENALISED = toys.WAYS
 DATA = "Swiss roll"
@@ -63,7 +63,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws a histogram for each of the two, of all seeds."""
-  figure, panels = plots.grid(2, 2, (10, 4.2))
+  figure, panels = curves.grid(2, 2, (10, 4.2))
   figure.suptitle(
     "weights of the Swiss roll's critics: at the limits if clipped, a bell if "
     f"penalised (dashed: +-{toys.LIMIT}, the limits)",
@@ -78,10 +78,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       weights.ravel(),
       bins.tolist(),
       weights=np.full(weights.size, 100 / weights.size),
-      color=plots.DISCRIMINATOR,
+      color=curves.DISCRIMINATOR,
     )
     for limit in (-toys.LIMIT, toys.LIMIT):
-      axes.axvline(limit, color=plots.DATA, zorder=0.5, **plots.REFERENCE)
+      axes.axvline(limit, color=curves.DATA, zorder=0.5, **curves.REFERENCE)
     axes.set_title(way, fontsize=10)
     axes.set(xlabel="weight", ylabel="weights (% per bin)")
   return figure

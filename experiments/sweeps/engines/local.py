@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import console
-from experiments.command_line import UsageError
-from experiments.sweeps import estimate, workers
+from experiments.cli import console
+from experiments.cli.flags import UsageError
+from experiments.sweeps import time_estimate, worker_process
 from experiments.sweeps.engines.engine import Engine, EngineOptions, Lost
 from experiments.sweeps.plan import Plan
 
@@ -135,11 +135,13 @@ def train(
         if code == 0 or told:
           continue
         if code < 0 and starts[program] < MAX_STARTS:
-          reason = workers.last_line(folder, program, code)
+          reason = worker_process.last_line(folder, program, code)
           console.say(f"program {program}: {reason}; it is started again")
           waiting.insert(0, program)
         else:
-          lost.append(Lost(program, workers.last_line(folder, program, code)))
+          lost.append(
+            Lost(program, worker_process.last_line(folder, program, code))
+          )
   finally:
     for worker in running:
       worker.process.kill()
@@ -151,11 +153,11 @@ def _start(
   folder: Path, program: int, options: EngineOptions, slot: Slot
 ) -> _Worker:
   """Starts the process of a program; what it says goes to a file."""
-  log = workers.log_path(folder, program)
+  log = worker_process.log_path(folder, program)
   log.parent.mkdir(parents=True, exist_ok=True)
   with log.open("ab") as output:
     process = subprocess.Popen(
-      workers.command(folder, program, os.getpid(), options.flags()),
+      worker_process.command(folder, program, os.getpid(), options.flags()),
       stdin=subprocess.DEVNULL,
       stdout=output,
       stderr=output,
@@ -176,7 +178,7 @@ def _preview(plan: Plan, folder: Path, options: EngineOptions) -> None:
   """Prints about how long the sweep would take."""
   del folder
   on_slots = slots(options.platform, options.max_parallel, len(plan.programs))
-  estimate.print_time(plan, options.platform, len(on_slots))
+  time_estimate.print_time(plan, options.platform, len(on_slots))
 
 
 ENGINE = Engine(_check, _preview, train)

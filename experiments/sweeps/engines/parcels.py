@@ -4,9 +4,10 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from experiments import checkpoints, results, workdirs
-from experiments.sweeps import progress, workers
+from experiments.run_folder import results, workdirs
+from experiments.sweeps import progress, worker_process
 from experiments.sweeps.plan import Plan
+from experiments.training import checkpoints
 
 _OF_FINISHED = (results.METRICS, results.SUMMARY)
 """What trials that train together need of one that has finished."""
@@ -34,7 +35,7 @@ def outward(plan: Plan, index: int, folder: Path) -> Parcel:
     index: of the program.
     folder: of the sweep.
   """
-  files = _read(workers.scratch(folder, index), folder)
+  files = _read(worker_process.scratch(folder, index), folder)
   for trial in plan.programs[index]:
     workdir = plan.workdir(folder, trial)
     if plan.is_done(folder, trial):
@@ -53,7 +54,7 @@ def steps(index: int, folder: Path) -> Parcel:
     index: of the program.
     folder: of the sweep.
   """
-  path = workers.scratch(folder, index) / progress.PROGRESS
+  path = worker_process.scratch(folder, index) / progress.PROGRESS
   if not path.exists():
     return Parcel({})
   return Parcel({str(path.relative_to(folder)): path.read_bytes()})
@@ -67,7 +68,7 @@ def landmarks(plan: Plan, index: int, folder: Path) -> frozenset[Path]:
     index: of the program.
     folder: of the sweep.
   """
-  scratch = workers.scratch(folder, index)
+  scratch = worker_process.scratch(folder, index)
   return frozenset(
     [
       *(
@@ -102,7 +103,7 @@ def homeward(
     The parcel; None if a file went away meanwhile, as it does where a
     checkpoint takes the place of another.
   """
-  scratch = workers.scratch(folder, index)
+  scratch = worker_process.scratch(folder, index)
   try:
     of_program = _read(scratch, folder)
     rows: dict[str, bytes] = {}

@@ -20,11 +20,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments import interruption
-from experiments.command_line import UsageError
-from experiments.results import RunFolderError
-from experiments.sweeps import estimate, workers
+from experiments.cli import signals
+from experiments.cli.flags import UsageError
+from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans
+from experiments.sweeps import time_estimate, worker_process
 from experiments.sweeps.engines import parcels, ray_task
 from experiments.sweeps.engines.engine import Engine, EngineOptions, Lost
 from experiments.sweeps.plan import Plan
@@ -115,7 +115,7 @@ def _connected(address: str) -> Iterator[str | None]:
   """
   import ray
 
-  handlers = {own: signal.getsignal(own) for own in interruption.SIGNALS}
+  handlers = {own: signal.getsignal(own) for own in signals.SIGNALS}
   with contextlib.ExitStack() as stack:
     # What goes wrong with a task is said by the sweep.
     logging.getLogger("ray").setLevel(logging.ERROR)
@@ -209,11 +209,11 @@ class _Tasks:
   def start(self, program: int) -> None:
     """Begins to train a program, or says why that cannot be."""
     self._starts[program] = self._starts.get(program, 0) + 1
-    scratch = workers.scratch(self._folder, program)
+    scratch = worker_process.scratch(self._folder, program)
     scratch.mkdir(parents=True, exist_ok=True)
     with contextlib.ExitStack() as stack:
       try:
-        stack.enter_context(workers.claimed(scratch, self._should_stop))
+        stack.enter_context(worker_process.claimed(scratch, self._should_stop))
       except RunFolderError as error:
         self.lost.append(Lost(program, str(error)))
         return
@@ -262,7 +262,7 @@ class _Tasks:
     self._end(own)
     if parcel.code == 0:
       return
-    reason = workers.last_line(self._folder, own.program, parcel.code)
+    reason = worker_process.last_line(self._folder, own.program, parcel.code)
     if parcel.code < 0:
       self._retry(own.program, reason)
     else:
@@ -407,7 +407,7 @@ def _preview(plan: Plan, folder: Path, options: EngineOptions) -> None:
     return
   cores = len(os.sched_getaffinity(0))
   count = min(options.max_parallel or cores, len(plan.programs), cores)
-  estimate.print_time(plan, options.platform, count)
+  time_estimate.print_time(plan, options.platform, count)
 
 
 ENGINE = Engine(_check, _preview, train)

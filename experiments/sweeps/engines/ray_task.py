@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import experiments
-from experiments import results
+from experiments.run_folder import results
 from experiments.sweeps import plan as plans
-from experiments.sweeps import workers
+from experiments.sweeps import worker_process
 from experiments.sweeps.engines import parcels
 from experiments.sweeps.engines.parcels import Parcel
 
@@ -99,7 +99,7 @@ def _start(
   folder: Path, index: int, flags: list[str], num_cores: int
 ) -> subprocess.Popen:
   """Starts the process; what it says goes to a file."""
-  log = workers.log_path(folder, index)
+  log = worker_process.log_path(folder, index)
   log.parent.mkdir(parents=True, exist_ok=True)
   code = str(Path(experiments.__file__).parents[1])
   environment = {
@@ -112,7 +112,7 @@ def _start(
     environment["NPROC"] = str(num_cores)
   with log.open("ab") as output:
     return subprocess.Popen(
-      workers.command(folder, index, os.getpid(), flags),
+      worker_process.command(folder, index, os.getpid(), flags),
       stdin=subprocess.DEVNULL,
       stdout=output,
       stderr=output,

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import jinja2
 
-from experiments import console, results
-from experiments.command_line import UsageError
-from experiments.results import RunFolderError
-from experiments.sweeps import folders, workers
+from experiments.cli import console
+from experiments.cli.flags import UsageError
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
+from experiments.sweeps import folders, worker_process
 from experiments.sweeps import plan as plans
 from experiments.sweeps.engines.engine import Engine, EngineOptions, Lost
 from experiments.sweeps.plan import Plan
@@ -99,7 +100,7 @@ def script(
   )
   path = os.environ.get("PYTHONPATH", "")
   # A folder of three digits, as those of programs are.
-  log = f"{_literal(str(folder / plans.PROGRAMS))}/%3a/{workers.LOG}"
+  log = f"{_literal(str(folder / plans.PROGRAMS))}/%3a/{worker_process.LOG}"
   environment = jinja2.Environment(
     undefined=jinja2.StrictUndefined,
     trim_blocks=True,
@@ -116,7 +117,7 @@ def script(
     log=shlex.quote(log),
     path=shlex.quote(path) if path else "",
     command=f'{sweep} --program="$SLURM_ARRAY_TASK_ID" {flags}',
-    stopped=workers.STOPPED_EXIT_CODE,
+    stopped=worker_process.STOPPED_EXIT_CODE,
     ranks=sweep,
   )
 
@@ -177,7 +178,7 @@ def train(
     return []
   for own in programs:
     # Slurm makes no folder for what a task says.
-    workers.scratch(folder, own).mkdir(parents=True, exist_ok=True)
+    worker_process.scratch(folder, own).mkdir(parents=True, exist_ok=True)
   path = folder / folders.SLURM_SCRIPT
   with results.replacing(path) as partial:
     partial.write_text(script(plan, folder, programs, options))

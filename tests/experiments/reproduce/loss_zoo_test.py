@@ -8,9 +8,9 @@ import numpy as np
 from absl.testing import absltest
 from matplotlib.figure import Figure
 
-from experiments import mixtures_2d
-from experiments.choices import LOSSES
-from experiments.mixtures_2d import RingSettings
+from experiments.configs import toy_2d
+from experiments.configs.choices import LOSSES
+from experiments.configs.toy_2d import RingSettings
 from experiments.reproduce import loss_zoo
 from gan_jax import losses, training
 
@@ -49,13 +49,13 @@ class LossZooTest(absltest.TestCase):
     zoo = {name: LOSSES[name] for name in ("least_squares", "wasserstein")}
     with mock.patch.object(loss_zoo, "LOSSES", {"broken": broken, **zoo}):
       trained = loss_zoo.train(
-        mixtures_2d.build_ring, SETTINGS, 3, jax.devices()[:2]
+        toy_2d.build_ring, SETTINGS, 3, jax.devices()[:2]
       )
     np.testing.assert_array_equal(trained.failed, [[1] * 3, [0] * 3, [0] * 3])
     np.testing.assert_array_equal(trained.modes[0], 0)
     np.testing.assert_array_equal(trained.quality[0], 0)
     alone = training.population(
-      mixtures_2d.build_ring(SETTINGS.replace(loss="wasserstein")),
+      toy_2d.build_ring(SETTINGS.replace(loss="wasserstein")),
       3,
       jax.devices()[:1],
       num_drawn=1,

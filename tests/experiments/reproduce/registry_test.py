@@ -6,10 +6,10 @@ import jax
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
-from experiments.registry import BY_NAME
+from experiments.configs.registry import BY_NAME
+from experiments.configs.settings import with_values
+from experiments.reproduce.common.figure import RELATIONS, evaluate
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
-from experiments.reproduce.reproduction import RELATIONS, evaluate
-from experiments.settings import with_values
 
 CLOSED_FORMS = [each for each in REPRODUCTIONS if not each.trained]
 

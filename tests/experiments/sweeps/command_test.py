@@ -6,8 +6,8 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 
 from experiments import sweep
-from experiments.command_line import UsageError, read
-from experiments.registry import EXPERIMENTS
+from experiments.cli.flags import UsageError, read
+from experiments.configs.registry import EXPERIMENTS
 from experiments.sweeps import command
 from experiments.sweeps import plan as plans
 

@@ -8,16 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from experiments import results, runner
-from experiments.driver import Failure
-from experiments.habr import NORMAL_JSD
-from experiments.one_dimensional import DISJOINT_JSD
-from experiments.registry import BY_NAME
-from experiments.run_settings import RunSettings
-from experiments.settings import with_values
-from experiments.sweeps import grids, rounds, workers
+from experiments.configs.habr import NORMAL_JSD
+from experiments.configs.registry import BY_NAME
+from experiments.configs.settings import with_values
+from experiments.configs.toy_1d import DISJOINT_JSD
+from experiments.run_folder import results
+from experiments.sweeps import batches, search_space, worker_process
 from experiments.sweeps import plan as plans
 from experiments.sweeps.plan import Plan, Told
+from experiments.training import run_training
+from experiments.training.run_config import RunSettings
+from experiments.training.trainer import Failure
 
 STEPS = (0, 50, 100)
 SECONDS = 2.5
@@ -40,12 +41,12 @@ def plan(
   """Plans a sweep of `normal`, as the command would."""
   experiment = BY_NAME["normal"]
   base = with_values(experiment.settings, {"steps": STEPS[-1], **values})
-  axes = grids.read_grid(grid, base) if grid else ()
-  drawn = grids.draw(random, draws, 5, base) if random else ()
+  axes = search_space.read_grid(grid, base) if grid else ()
+  drawn = search_space.draw(random, draws, 5, base) if random else ()
   return plans.make(
     RunSettings(experiment, base, tuple(range(5, 5 + num_seeds))),
     axes,
-    grids.crossed(axes, drawn),
+    search_space.crossed(axes, drawn),
     Told(random, draws, max_members),
     skips_invalid,
   )
@@ -77,9 +78,9 @@ def finish(
         score[row, np.asarray(STEPS) >= lost[seed]] = np.nan
     write_run(made.workdir(folder, index), trial.run, score, lost)
   for index, trials in enumerate(made.programs):
-    scratch = workers.scratch(folder, index)
+    scratch = worker_process.scratch(folder, index)
     scratch.mkdir(parents=True)
-    results.write_json(scratch / rounds.ROUNDS, {"trials": [len(trials)]})
+    results.write_json(scratch / batches.ROUNDS, {"trials": [len(trials)]})
 
 
 def write_run(
@@ -140,4 +141,4 @@ def write_run(
     ],
   }
   results.write_json(workdir / results.SUMMARY, summary)
-  assert runner.is_finished(workdir)
+  assert run_training.is_finished(workdir)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 from absl.testing import absltest, parameterized
 
-from experiments.fields import SettingError
-from experiments.registry import BY_NAME
-from experiments.results import RunFolderError
-from experiments.run_settings import RunSettings
-from experiments.settings import with_values
-from experiments.sweeps import grids
+from experiments.configs.fields import SettingError
+from experiments.configs.registry import BY_NAME
+from experiments.configs.settings import with_values
+from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans
+from experiments.sweeps import search_space
+from experiments.training.run_config import RunSettings
 
 
 def make(
@@ -20,11 +20,11 @@ def make(
 ):
   experiment = BY_NAME[name]
   settings = with_values(experiment.settings, values)
-  axes = grids.read_grid(text, settings)
+  axes = search_space.read_grid(text, settings)
   return plans.make(
     RunSettings(experiment, settings, tuple(seeds)),
     axes,
-    grids.crossed(axes, ()),
+    search_space.crossed(axes, ()),
     plans.Told(max_members=max_members),
     skips_invalid,
   )

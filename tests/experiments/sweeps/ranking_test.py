@@ -8,12 +8,12 @@ import numpy as np
 from absl.testing import absltest
 from scipy import stats
 
-from experiments import results
-from experiments.habr import NORMAL_JSD
-from experiments.one_dimensional import DISJOINT_JSD
-from experiments.results import RunFolderError
-from experiments.sweeps import ranking, seed_table, summary, words
-from experiments.sweeps.welch import Difference
+from experiments.configs.habr import NORMAL_JSD
+from experiments.configs.toy_1d import DISJOINT_JSD
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
+from experiments.sweeps import labels, ranking, seed_table, summary
+from gan_jax.statistics import Difference
 from tests.experiments.sweeps import finished_sweeps
 
 SCORES = {
@@ -64,9 +64,11 @@ class RankingTest(absltest.TestCase):
       self.assertEqual(difference.tie, tie)
       self.assertEqual(low <= 0 <= high, tie)
     self.assertEqual([own.leads for own in self.places], 3 * [True] + [False])
-    self.assertEqual(words.verdict(self.places[0]), "best")
-    self.assertRegex(words.verdict(self.places[1]), r"^tie \(-0\.2 ± 0\.\d\d\)")
-    self.assertRegex(words.verdict(self.places[3]), r"^-0\.6 ± 0\.23$")
+    self.assertEqual(labels.verdict(self.places[0]), "best")
+    self.assertRegex(
+      labels.verdict(self.places[1]), r"^tie \(-0\.2 ± 0\.\d\d\)"
+    )
+    self.assertRegex(labels.verdict(self.places[3]), r"^-0\.6 ± 0\.23$")
 
   def test_a_table_of_seeds(self):
     path = self.folder / "table.csv"
@@ -148,7 +150,7 @@ class RankingTest(absltest.TestCase):
       self.assertEqual((own.difference or NOTHING)[1:], (None, None))
       self.assertIsNotNone((own.difference or NOTHING).mean)
       self.assertFalse(own.leads)
-    self.assertEqual(words.verdict(places[1]), "-0.1")
+    self.assertEqual(labels.verdict(places[1]), "-0.1")
 
   def test_equals_share_a_rank(self):
     plan = finished_sweeps.plan(GRID)
@@ -183,8 +185,8 @@ class RankingTest(absltest.TestCase):
     self.assertLess(abs(mean or np.inf), ci95 or 0)
     self.assertFalse(tie)
     self.assertFalse(failed.leads)
-    self.assertEqual(words.verdict(failed), "failed")
-    self.assertEqual(words.verdict(best), "best")
+    self.assertEqual(labels.verdict(failed), "failed")
+    self.assertEqual(labels.verdict(best), "best")
 
 
 class DamagedTest(absltest.TestCase):

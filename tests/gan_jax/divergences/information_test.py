@@ -10,7 +10,7 @@ from absl.testing import absltest, parameterized
 from scipy import integrate, stats
 
 from gan_jax import divergences
-from gan_jax.f_divergences import F_DIVERGENCES
+from gan_jax.divergences.f_divergences import F_DIVERGENCES
 
 INF = np.inf
 LOG_2 = np.log(2)

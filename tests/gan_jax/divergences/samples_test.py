@@ -11,7 +11,7 @@ from scipy import spatial, special, stats
 
 from gan_jax import divergences
 from gan_jax.divergences import samples
-from gan_jax.f_divergences import F_DIVERGENCES
+from gan_jax.divergences.f_divergences import F_DIVERGENCES
 
 LOG_2 = np.log(2)
 N = 2000

@@ -7,11 +7,12 @@ import numpy as np
 import optax
 from absl.testing import absltest, parameterized
 
-from gan_jax import games, losses, penalties, replay, steps
+from gan_jax import games, losses, penalties, steps
 from gan_jax.data import latents
+from gan_jax.games import replay
+from gan_jax.games.replay import Replay
 from gan_jax.networks.affine import Affine
 from gan_jax.networks.mlp import MLP
-from gan_jax.replay import Replay
 from gan_jax.types import Players
 from tests.gan_jax.games.affine_games import (
   KEY,

@@ -6,7 +6,8 @@ import numpy as np
 import optax
 from absl.testing import absltest, parameterized
 
-from gan_jax import closed_form_games, games, steps
+from gan_jax import games, steps
+from gan_jax.games import closed_form
 from gan_jax.types import Players
 
 KEY = jax.random.key(0)
@@ -14,7 +15,7 @@ BATCH = jnp.zeros((4, 1))
 
 
 def bilinear_game():
-  return closed_form_games.bilinear(Players(jnp.float32(1), jnp.float32(2)))
+  return closed_form.bilinear(Players(jnp.float32(1), jnp.float32(2)))
 
 
 def quadratic_game():

@@ -9,7 +9,8 @@ import numpy as np
 import optax
 from absl.testing import absltest, parameterized
 
-from gan_jax import closed_form_games, steps
+from gan_jax import steps
+from gan_jax.games import closed_form
 from gan_jax.types import Players
 
 KEY = jax.random.key(0)
@@ -17,7 +18,7 @@ BATCH = jnp.zeros((4, 1))
 
 
 def bilinear_game():
-  return closed_form_games.bilinear(Players(jnp.float32(1), jnp.float32(2)))
+  return closed_form.bilinear(Players(jnp.float32(1), jnp.float32(2)))
 
 
 class StateTest(parameterized.TestCase):

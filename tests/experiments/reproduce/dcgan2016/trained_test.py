@@ -13,7 +13,6 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 from scipy import optimize
 
-from experiments import finished
 from experiments.reproduce.dcgan2016 import (
   augmentation,
   filters,
@@ -22,7 +21,12 @@ from experiments.reproduce.dcgan2016 import (
   trained,
   window_drop,
 )
-from experiments.reproduce.goodfellow2016 import fig17, fig18, fig19
+from experiments.reproduce.goodfellow2016 import (
+  batch_statistics,
+  dcgan_samples,
+  latent_arithmetic,
+)
+from experiments.training import load_run
 from gan_jax import training
 from tests.experiments import tiny_images, trained_runs
 
@@ -52,7 +56,7 @@ class TrainedTest(parameterized.TestCase):
       trained.GARMENTS: run,
       # Noise of ten kinds is as good as faces of four.
       trained.FACES: run,
-      fig18.EARLY: run,
+      dcgan_samples.EARLY: run,
       augmentation.FEW: train(
         "conditional_mnist", training_images=NUM_LEARNT_FROM
       ),
@@ -61,9 +65,9 @@ class TrainedTest(parameterized.TestCase):
   @parameterized.named_parameters(
     (module.REPRODUCTION.id, module)
     for module in (
-      fig17,
-      fig18,
-      fig19,
+      batch_statistics,
+      dcgan_samples,
+      latent_arithmetic,
       filters,
       interpolation,
       nearest_neighbours,
@@ -96,7 +100,7 @@ class TrainedTest(parameterized.TestCase):
     network = trained.load(run)
     self.assertEqual(int(network.state.step), 2)
     assert run.workdir is not None
-    member = finished.load(run.workdir, 0, jax.devices()[0])
+    member = load_run.load(run.workdir, 0, jax.devices()[0])
     # What was read draws the pictures that the run drew.
     key = training.member_keys(0).evaluation
     np.testing.assert_array_equal(

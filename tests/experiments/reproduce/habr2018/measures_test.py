@@ -4,7 +4,7 @@ import numpy as np
 from absl.testing import absltest
 
 from experiments.reproduce.habr2018 import measures
-from experiments.results import Results
+from experiments.run_folder.results import Results
 
 
 def make(snapshots=None, metrics=None):

@@ -14,8 +14,8 @@ from unittest import mock
 import psutil
 from absl.testing import absltest, parameterized
 
-from experiments import results
-from experiments.command_line import UsageError
+from experiments.cli.flags import UsageError
+from experiments.run_folder import results
 from experiments.sweeps.engines import ENGINES, ray
 from experiments.sweeps.engines.engine import EngineOptions
 from experiments.sweeps.engines.ray import Share

@@ -12,14 +12,14 @@ from pathlib import Path
 
 from absl.testing import absltest, parameterized
 
-from experiments import results
-from experiments.registry import BY_NAME
-from experiments.results import RunFolderError
-from experiments.run_settings import RunSettings
-from experiments.sweeps import grids
+from experiments.configs.registry import BY_NAME
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans
+from experiments.sweeps import search_space
 from experiments.sweeps.engines import slurm
 from experiments.sweeps.engines.engine import EngineOptions
+from experiments.training.run_config import RunSettings
 from tests.experiments import commands
 
 FLAGS = (
@@ -35,12 +35,12 @@ FLAGS = (
 
 def make_plan(text, max_members=0):
   experiment = BY_NAME["normal"]
-  axes = grids.read_grid(text, experiment.settings)
+  axes = search_space.read_grid(text, experiment.settings)
   base = RunSettings(experiment, experiment.settings, (0,))
   return plans.make(
     base,
     axes,
-    grids.crossed(axes, ()),
+    search_space.crossed(axes, ()),
     plans.Told(max_members=max_members),
     False,
   )

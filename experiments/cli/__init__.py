@@ -1,0 +1,1 @@
+"""Command lines: flags, what the terminal shows, and signals."""

@@ -1,0 +1,253 @@
+"""One-dimensional games: data on the line against a generator of numbers."""
+
+import dataclasses
+import functools
+import math
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from experiments.configs import builders
+from experiments.configs.fields import SettingError, setting
+from experiments.configs.settings import (
+  MLPDiscriminatorSettings,
+  MLPGeneratorSettings,
+)
+from experiments.plots import curves, toy_1d
+from experiments.run_folder.results import Results
+from gan_jax.data import densities
+from gan_jax.metrics import one_dimensional
+from gan_jax.networks.affine import Affine
+from gan_jax.training import Problem
+from gan_jax.types import Array, TrainState
+
+DISJOINT_JSD = math.log(2)
+"""JSD of two distributions that do not overlap, the largest there is."""
+NUM_DRAWN_SAMPLES = 1000
+NUM_POINTS = 300
+NUM_POINTS_OF_MODE = 101
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class OneDimensionalSettings(MLPDiscriminatorSettings):
+  """Adds data on the line: a normal distribution, or a mixture of them."""
+
+  input_mean: tuple[float, ...] = setting(
+    (0.0,),
+    "mean of each mode of the data",
+    varies=True,
+  )
+  input_stddev: tuple[float, ...] = setting(
+    (1.0,),
+    "standard deviation of each mode, or one for all",
+    above=0,
+    varies=True,
+  )
+  input_weight: tuple[float, ...] = setting(
+    (1.0,),
+    "relative weight of each mode, or one for all: they weigh the same",
+    above=0,
+    varies=True,
+  )
+  published_networks: bool = setting(
+    False,
+    "let the second hidden layer read the input again, as the published code "
+    "does by a slip: the last hidden layer alone acts",
+  )
+
+  def check(self, given=()) -> None:
+    super().check(given)
+    num_modes = len(self.input_mean)
+    for name in ("input_stddev", "input_weight"):
+      count = len(getattr(self, name))
+      if count not in (1, num_modes):
+        raise SettingError(
+          f"--{name} has {count} numbers for the {num_modes} of --input_mean; "
+          "give one for each, or one for all"
+        )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PerceptronSettings(OneDimensionalSettings, MLPGeneratorSettings):
+  """Adds an MLP generator to data on the line."""
+
+  def check(self, given=()) -> None:
+    super().check(given)
+    if self.published_networks and self.latent_join != "none":
+      raise SettingError(
+        f"--latent_join={self.latent_join} makes no sense with "
+        "--published_networks, whose first hidden layers do not act"
+      )
+
+
+def data_density(settings: OneDimensionalSettings) -> densities.Density:
+  """Makes the density of the data."""
+  num_modes = len(settings.input_mean)
+
+  def for_each_mode(values):
+    return values * num_modes if len(values) == 1 else values
+
+  weights = for_each_mode(settings.input_weight)
+  return densities.normal_mixture(
+    settings.input_mean,
+    for_each_mode(settings.input_stddev),
+    [weight / sum(weights) for weight in weights],
+  )
+
+
+def drawn_points(density: densities.Density) -> Array:
+  """Returns the points of x that pictures of a density are drawn at.
+
+  They are evenly spaced over the data and N(0, 1), which the linear generator
+  starts as, and again over each mode, which may be far narrower than that.
+
+  Args:
+    density: of data on the line, with m modes.
+
+  Returns:
+    [NUM_POINTS + m * NUM_POINTS_OF_MODE], increasing, with a repeated value
+    where two of these meet.
+  """
+  scaled = jnp.linspace(-5.0, 5.0, NUM_POINTS_OF_MODE)
+  about_modes = density.modes + density.mode_stddev[:, None] * scaled[None]
+  low = jnp.minimum(-3.0, jnp.min(about_modes))
+  high = jnp.maximum(3.0, jnp.max(about_modes))
+  # A mode at the end, narrow as it may be, is not drawn on the frame.
+  margin = 0.05 * (high - low)
+  whole = jnp.linspace(low - margin, high + margin, NUM_POINTS)
+  return jnp.sort(jnp.concatenate([whole, about_modes.ravel()]))
+
+
+def _problem(
+  settings: OneDimensionalSettings,
+  generator: nn.Module,
+  latent_dim: int,
+  generated_log_prob: Callable[[TrainState], Callable[[Array], Array] | None],
+) -> Problem:
+  """Makes the problem of a generator of numbers.
+
+  Args:
+    settings: of the experiment.
+    generator: of samples [n, 1].
+    latent_dim: of its latents.
+    generated_log_prob: state -> the generator's exact log-density
+      [k, 1] -> [k], or None where only its samples are known.
+
+  Returns:
+    The problem.
+  """
+  density = data_density(settings)
+  depth = settings.discriminator_depth
+  make_game = functools.partial(
+    builders.game,
+    generator=generator,
+    discriminator=builders.mlp_discriminator(
+      settings.replace(discriminator_depth=_acting(settings, depth))
+    ),
+    latent_dim=latent_dim,
+  )
+  game = make_game(settings, step=jnp.int32(0))
+
+  def measure(state, key, data):
+    del data
+    samples_key, data_key = jax.random.split(key)
+    count = settings.evaluation_samples
+    return one_dimensional.measure(
+      game.sample(state.params, state.variables, samples_key, count),
+      density.sample(data_key, count),
+      density.log_prob,
+      generated_log_prob(state),
+    )
+
+  x = drawn_points(density)
+  data_log_density = density.log_prob(x[:, None])
+
+  def snapshot(state, key):
+    samples = game.sample(
+      state.params, state.variables, key, settings.evaluation_samples
+    )
+    log_prob = generated_log_prob(state)
+    log_density = (
+      jnp.log(one_dimensional.kernel_density(samples[:, 0], x))
+      if log_prob is None
+      else log_prob(x[:, None])
+    )
+    return {
+      "samples": samples[:NUM_DRAWN_SAMPLES],
+      "generated_density": jnp.exp(log_density),
+      "discriminator": builders.discriminator_output(
+        settings, game, state, x[:, None]
+      ),
+      # D* = (1 - s) p / (p + q) = (1 - s) sigmoid(log p - log q), where data is
+      # labelled 1 - s: Goodfellow 2016, arXiv 1701.00160, section 4.2.
+      "optimal_discriminator": (1 - settings.label_smoothing)
+      * jax.nn.sigmoid(data_log_density - log_density),
+    }
+
+  return builders.problem(
+    settings,
+    lambda settings, step: make_game(settings, step=step),
+    builders.from_density(density),
+    measure,
+    snapshot,
+    reference={"x": x, "data_density": jnp.exp(data_log_density)},
+  )
+
+
+def _acting(settings: OneDimensionalSettings, depth: int) -> int:
+  """Counts the hidden layers that act."""
+  return min(depth, 1) if settings.published_networks else depth
+
+
+def build_affine(settings: OneDimensionalSettings) -> Problem:
+  """Builds the game of the linear generator G(z) = |stddev| z + mean."""
+
+  def generated_log_prob(state):
+    if settings.latent_prior != "normal":
+      return None
+    params = state.params.generator
+    return densities.normal(
+      params["mean"][0], jnp.abs(params["stddev"][0])
+    ).log_prob
+
+  return _problem(settings, Affine(), 1, generated_log_prob)
+
+
+def build_perceptron(settings: PerceptronSettings) -> Problem:
+  """Builds the game of a perceptron as the generator."""
+  depth = _acting(settings, settings.generator_depth)
+  generator = builders.mlp_generator(
+    settings.replace(generator_depth=depth), features=1
+  )
+  return _problem(
+    settings, generator, builders.mlp_latents(settings), lambda state: None
+  )
+
+
+def score(results: Results, best_jsd: float) -> np.ndarray:
+  """Scores how near the JSD is to the best that the generator can reach.
+
+  Args:
+    results: with `jensen_shannon`.
+    best_jsd: of the best generator of the family, in nats.
+
+  Returns:
+    [num_seeds, num_logs]: 1 at the best (or, by the luck of an estimate, below
+    it), 0 where data and samples do not overlap.
+  """
+  jsd = results.sampled("jensen_shannon")
+  return np.clip((DISJOINT_JSD - jsd) / (DISJOINT_JSD - best_jsd), 0, 1)
+
+
+FIGURES = {
+  "costs.png": curves.costs,
+  "discriminator.png": curves.discriminator,
+  "moments.png": curves.moments,
+  "distances.png": curves.distances,
+  "densities.png": toy_1d.densities_over_time,
+  "final.png": toy_1d.final_1d,
+  "training.gif": toy_1d.animation_1d,
+}

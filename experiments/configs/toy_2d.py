@@ -1,0 +1,232 @@
+"""Two-dimensional mixtures: the testbed of mode collapse."""
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from typing import TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from experiments.configs import builders
+from experiments.configs.experiment import Experiment
+from experiments.configs.fields import setting
+from experiments.configs.settings import MLPGeneratorSettings
+from experiments.plots import curves, toy_2d
+from experiments.run_folder.results import Results
+from gan_jax.data import densities
+from gan_jax.losses import AdversarialLoss
+from gan_jax.metrics import modes
+from gan_jax.training import Problem
+
+RING_MODES = 8
+GRID_MODES = 25
+SWISS_ROLL_STATIONS = 100
+PERFECT_HIGH_QUALITY = modes.PERFECT_HIGH_QUALITY
+"""Of a perfect sampler of Gaussians, by the rule of 3 standard deviations."""
+
+NUM_DRAWN_SAMPLES = 1000
+NUM_POINTS = 64
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MixtureSettings(MLPGeneratorSettings):
+  """Adds the noise of the data's modes."""
+
+  mode_stddev: float = setting(
+    0.05, "standard deviation of the data about its modes", above=0, varies=True
+  )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RingSettings(MixtureSettings):
+  """Adds the shape of the ring."""
+
+  num_modes: int = setting(
+    RING_MODES, "modes on the ring", minimum=1, maximum=1000
+  )
+  radius: float = setting(1.0, "radius of the ring", above=0, varies=True)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class GridSettings(MixtureSettings):
+  """Adds the shape of the grid."""
+
+  grid_side: int = setting(
+    5, "modes along a side of the grid", minimum=1, maximum=50
+  )
+  spacing: float = setting(
+    2.0, "distance between neighbouring modes", above=0, varies=True
+  )
+
+
+T = TypeVar("T", bound=MixtureSettings)
+
+
+def problem(
+  settings: MixtureSettings,
+  density: densities.Density,
+  loss: AdversarialLoss | None = None,
+) -> Problem:
+  """Makes the problem of two perceptrons and data in the plane.
+
+  Args:
+    settings: of the experiment.
+    density: of the data.
+    loss: what to play for; None, for the settings' loss.
+
+  Returns:
+    The problem.
+  """
+  make_game = functools.partial(
+    builders.game,
+    generator=builders.mlp_generator(settings, features=2),
+    discriminator=builders.mlp_discriminator(settings),
+    latent_dim=builders.mlp_latents(settings),
+    own_loss=loss,
+  )
+  game = make_game(settings, step=jnp.int32(0))
+
+  def measure(state, key, data):
+    del data
+    samples = game.sample(
+      state.params, state.variables, key, settings.evaluation_samples
+    )
+    return modes.measure(samples, density)
+
+  reach = 1.25 * jnp.max(jnp.abs(density.modes)) + 3 * jnp.max(
+    density.mode_stddev
+  )
+  line = jnp.linspace(-reach, reach, NUM_POINTS)
+  plane = jnp.stack(jnp.meshgrid(line, line), axis=-1)
+
+  def snapshot(state, key):
+    return {
+      "samples": game.sample(
+        state.params, state.variables, key, NUM_DRAWN_SAMPLES
+      ),
+      "discriminator": builders.discriminator_output(
+        settings, game, state, plane.reshape(-1, 2)
+      ).reshape(NUM_POINTS, NUM_POINTS),
+    }
+
+  return builders.problem(
+    settings,
+    lambda settings, step: make_game(settings, step=step),
+    builders.from_density(density),
+    measure,
+    snapshot,
+    reference={
+      "x": line,
+      "y": line,
+      "data_samples": density.sample(jax.random.key(0), NUM_DRAWN_SAMPLES),
+      "modes": density.modes,
+      "mode_stddev": density.mode_stddev[0],
+    },
+  )
+
+
+def build_ring(
+  settings: RingSettings, loss: AdversarialLoss | None = None
+) -> Problem:
+  """Builds the game on a ring of Gaussians; a loss replaces the settings'."""
+  return problem(
+    settings,
+    densities.ring(settings.num_modes, settings.radius, settings.mode_stddev),
+    loss,
+  )
+
+
+def build_grid(
+  settings: GridSettings, loss: AdversarialLoss | None = None
+) -> Problem:
+  """Builds the game on a grid of Gaussians; a loss replaces the settings'."""
+  return problem(
+    settings,
+    densities.grid(settings.grid_side, settings.spacing, settings.mode_stddev),
+    loss,
+  )
+
+
+def build_swiss_roll(settings: MixtureSettings) -> Problem:
+  """Builds the game on the Swiss roll."""
+  return problem(
+    settings,
+    densities.swiss_roll(SWISS_ROLL_STATIONS, settings.mode_stddev),
+  )
+
+
+def score(results: Results, num_modes: Callable[[dict], int]) -> np.ndarray:
+  """Scores coverage times quality: modes / all modes * HQ / perfect HQ.
+
+  Args:
+    results: with `modes_covered` and `high_quality_fraction`.
+    num_modes: settings -> how many modes the data has.
+
+  Returns:
+    [num_seeds, num_logs]: 1 for a perfect sampler, 0 for one that hits nothing.
+  """
+  covered = results.sampled("modes_covered") / num_modes(results.settings)
+  quality = results.sampled("high_quality_fraction") / PERFECT_HIGH_QUALITY
+  return np.clip(covered * quality, 0, 1)
+
+
+FIGURES = {
+  "costs.png": curves.costs,
+  "discriminator.png": curves.discriminator,
+  "modes.png": curves.modes,
+  "samples.png": toy_2d.samples_over_time,
+  "final.png": toy_2d.final_2d,
+  "training.gif": toy_2d.animation_2d,
+}
+
+
+def _defaults(settings_class: type[T]) -> T:
+  """Makes the settings that all of these experiments start from."""
+  return settings_class(
+    generator_learning_rate=4e-3,
+    discriminator_learning_rate=4e-3,
+    learning_rate_decay="cosine",
+    generator_beta1=0.5,
+    discriminator_beta1=0.5,
+    generator_average=0.99,
+    steps=8000,
+  )
+
+
+EXPERIMENTS = (
+  Experiment(
+    name="ring",
+    source="Unrolled GAN 2016, figure 2",
+    summary="perceptrons on a ring of eight Gaussians",
+    settings=_defaults(RingSettings),
+    build=build_ring,
+    score=functools.partial(score, num_modes=lambda s: s["num_modes"]),
+    figures=FIGURES,
+  ),
+  Experiment(
+    name="grid",
+    source="VEEGAN 2017, table 1",
+    summary="perceptrons on a five by five grid of Gaussians",
+    settings=_defaults(GridSettings).replace(
+      generator_learning_rate=2e-3,
+      discriminator_learning_rate=2e-3,
+      generator_depth=3,
+      discriminator_depth=3,
+      batch_size=128,
+    ),
+    build=build_grid,
+    score=functools.partial(score, num_modes=lambda s: s["grid_side"] ** 2),
+    figures=FIGURES,
+  ),
+  Experiment(
+    name="swiss_roll",
+    source="WGAN-GP 2017, figure 1",
+    summary="perceptrons on a noisy spiral",
+    settings=_defaults(MixtureSettings),
+    build=build_swiss_roll,
+    score=functools.partial(score, num_modes=lambda s: SWISS_ROLL_STATIONS),
+    figures=FIGURES,
+  ),
+)

@@ -1,0 +1,1 @@
+"""Image datasets, and the weights of the Inception network."""

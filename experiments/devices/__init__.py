@@ -1,0 +1,1 @@
+"""Devices, meshes, and runs of several processes."""

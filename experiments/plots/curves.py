@@ -1,0 +1,420 @@
+"""Curves of a run against the step, and what every picture shares.
+
+Results in, figures out: no training, no files and no global matplotlib state.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib import ticker
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
+from PIL import Image
+
+from experiments.run_folder.results import Results, mean_and_interval
+
+# The palette of Okabe and Ito, told apart under every common colour blindness:
+# a thing has the same colour in every picture.
+DATA = "#000000"
+GENERATED = "#D55E00"
+DISCRIMINATOR = "#0072B2"
+AVERAGE = "#CC79A7"
+REFERENCE: dict[str, Any] = {"linestyle": "--", "linewidth": 1.2}
+"""How a line to compare with is drawn, whatever its colour."""
+
+FRAME = "#808080"
+"""The colour of axes and their ticks."""
+
+MAX_PANELS = 8
+MAX_FRAMES = 80
+
+
+def costs(results: Results) -> Figure:
+  """Draws what each player pays against the step.
+
+  Args:
+    results: a run with the metrics `generator_cost` and `discriminator_cost`.
+
+  Returns:
+    The mean over seeds and its 95 % confidence interval.
+  """
+  # A probability is paid for by its logarithm; a critic in its own units.
+  label = "cost (nats)" if is_probability(results) else "cost"
+  figure, (axes,) = _curves(results, "cost of each player", [label])
+  curve(axes, results, "generator_cost", GENERATED, "generator")
+  curve(axes, results, "discriminator_cost", DISCRIMINATOR, "discriminator")
+  return legend(figure)
+
+
+def discriminator(results: Results) -> Figure:
+  """Draws the discriminator's means over real and over generated samples.
+
+  Args:
+    results: a run with the metrics `discriminator_real` and
+      `discriminator_fake`, or else `critic_real` and `critic_fake`.
+
+  Returns:
+    The mean over seeds and its 95 % confidence interval. A probability is drawn
+    between 0 and 1, with a line at 1/2, or half the label of data, where the
+    best discriminator cannot tell the two apart.
+  """
+  probability = is_probability(results)
+  name = "discriminator" if probability else "critic"
+  figure, (axes,) = _curves(
+    results,
+    f"{name} on real and on generated samples",
+    ["mean of D (probability)" if probability else "mean of the critic"],
+  )
+  curve(axes, results, f"{name}_real", DATA, "real")
+  curve(axes, results, f"{name}_fake", GENERATED, "generated")
+  if probability:
+    axes.axhline(
+      undecided(results),
+      color=DISCRIMINATOR,
+      label=f"{label_of_data(results)}1/2",
+      **REFERENCE,
+    )
+    axes.set_ylim(-0.02, 1.02)
+  return legend(figure)
+
+
+def moments(results: Results) -> Figure:
+  """Draws the mean and the standard deviation of the generated samples.
+
+  Args:
+    results: a one-dimensional run with the metrics `generated_mean` and
+      `generated_stddev`.
+
+  Returns:
+    Two panels, each a mean over seeds with its 95 % confidence interval, and
+    the data's value, integrated from its density on the grid.
+  """
+  x = results.snapshots["x"]
+  density = results.snapshots["data_density"]
+  mass = np.trapezoid(density, x)
+  mean = np.trapezoid(x * density, x) / mass
+  stddev = np.sqrt(np.trapezoid((x - mean) ** 2 * density, x) / mass)
+  figure, panels = _curves(
+    results,
+    "moments of the generated samples",
+    ["mean\n(units of x)", "standard deviation\n(units of x)"],
+  )
+  for axes, name, value in zip(
+    panels, ("generated_mean", "generated_stddev"), (mean, stddev), strict=True
+  ):
+    _generated(axes, results, name)
+    axes.axhline(float(value), color=DATA, label="data", **REFERENCE)
+  # The interval is symmetric, and may reach below what a deviation can be.
+  panels[1].set_ylim(bottom=0)
+  return legend(figure)
+
+
+def distances(results: Results) -> Figure:
+  """Draws how far the generated distribution is from the data's.
+
+  Args:
+    results: a run with the metrics `wasserstein_1` and `jensen_shannon`.
+
+  Returns:
+    Two panels, each a mean over seeds with its 95 % confidence interval. The
+    Jensen-Shannon divergence of two that do not overlap is log 2.
+  """
+  figure, panels = _curves(
+    results,
+    "distance from the data",
+    ["Wasserstein-1\n(units of x)", "Jensen-Shannon\ndivergence (nats)"],
+  )
+  _generated(panels[0], results, "wasserstein_1")
+  _generated(panels[1], results, "jensen_shannon")
+  panels[1].axhline(
+    np.log(2), color=DATA, label="log 2: no overlap", **REFERENCE
+  )
+  panels[0].set_ylim(bottom=0)
+  panels[1].set_ylim(0, 0.75)
+  return legend(figure)
+
+
+def modes(results: Results) -> Figure:
+  """Draws how well the generated samples cover the modes of a mixture.
+
+  Args:
+    results: a run with the metrics `modes_covered`, `high_quality_fraction` and
+      `reverse_kl`; where the snapshots have `modes`, their number is drawn.
+
+  Returns:
+    Three panels, each a mean over seeds with its 95 % confidence interval.
+  """
+  figure, panels = _curves(
+    results,
+    "modes of the data",
+    [
+      "modes covered\n(count)",
+      "high quality\n(fraction of samples)",
+      "reverse KL\n(nats)",
+    ],
+  )
+  for axes, name in zip(
+    panels,
+    ("modes_covered", "high_quality_fraction", "reverse_kl"),
+    strict=True,
+  ):
+    _generated(axes, results, name)
+    axes.set_ylim(bottom=0)
+  if "modes" in results.snapshots:
+    num_modes = len(results.snapshots["modes"])
+    panels[0].axhline(num_modes, color=DATA, label="all modes", **REFERENCE)
+    panels[0].set_ylim(0, 1.08 * num_modes)
+  panels[1].set_ylim(0, 1.04)
+  return legend(figure)
+
+
+def image_quality(results: Results) -> Figure:
+  """Draws how far generated images are from the data, and why.
+
+  Args:
+    results: a run on images.
+
+  Returns:
+    Three panels, each a mean over seeds with its 95 % confidence interval.
+  """
+  figure, panels = _curves(
+    results,
+    "generated images against the data",
+    ["Frechet distance\nof features", "precision", "recall"],
+  )
+  for axes, name in zip(
+    panels, ("frechet_distance", "precision", "recall"), strict=True
+  ):
+    _generated(axes, results, name)
+    axes.set_ylim(0, None if name == "frechet_distance" else 1.02)
+    if np.isnan(results.metrics[name]).all():
+      axes.annotate(
+        "not measured", (0.5, 0.5), xycoords="axes fraction", ha="center"
+      )
+  return legend(figure)
+
+
+def undecided(results: Results) -> float:
+  """Returns the best D(x) where real and generated samples are alike."""
+  return (1 - results.settings.get("label_smoothing", 0.0)) / 2
+
+
+def label_of_data(results: Results) -> str:
+  """Writes the label of data as a factor; nothing for 1."""
+  smoothing = results.settings.get("label_smoothing", 0.0)
+  return f"{1 - smoothing:g} · " if smoothing else ""
+
+
+def is_probability(results: Results) -> bool:
+  """Tells whether the discriminator's value is a probability."""
+  return "discriminator_real" in results.metrics
+
+
+def discriminator_label(results: Results) -> str:
+  """Says what the discriminator's value at a point is."""
+  if np.isnan(results.snapshots["discriminator"]).all():
+    return "D judges no lone sample"
+  return "D(x) (probability)" if is_probability(results) else "critic D(x)"
+
+
+def value_range(results: Results, values: np.ndarray) -> tuple[float, float]:
+  """Returns the range to draw a discriminator's `values` in, of any shape."""
+  if is_probability(results):
+    return 0.0, 1.0
+  finite = values[np.isfinite(values)]
+  low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+  return (low, high) if low < high else (low - 1, high + 1)
+
+
+def choose_frames(num_frames: int, limit: int) -> np.ndarray:
+  """Chooses at most `limit` frames evenly, the first and the last included."""
+  count = min(num_frames, limit)
+  return np.arange(count) * (num_frames - 1) // max(count - 1, 1)
+
+
+def edges(centres: np.ndarray) -> np.ndarray:
+  """Returns the [n + 1] edges of cells around n increasing centres."""
+  if len(centres) == 1:
+    return centres[0] + np.array([-1, 1])
+  middles = (centres[1:] + centres[:-1]) / 2
+  first, last = 2 * centres[0] - middles[0], 2 * centres[-1] - middles[-1]
+  return np.concatenate([[first], middles, [last]])
+
+
+def grid(
+  num_panels: int, columns: int, size: tuple[float, float], **kwargs: Any
+) -> tuple[Figure, list[Axes]]:
+  """Returns a figure and its axes, row by row.
+
+  Args:
+    num_panels: number of axes; the last row may have fewer than the others.
+    columns: number of axes in a row.
+    size: width and height in inches, of 100 pixels each.
+    **kwargs: passed on to `Figure.subplots`.
+  """
+  layout = ConstrainedLayoutEngine(compress=True, h_pad=0.06)
+  figure = Figure(figsize=size, dpi=100, layout=layout)
+  rows = -(-num_panels // columns)
+  panels = figure.subplots(rows, columns, squeeze=False, **kwargs).ravel()
+  for axes in panels[num_panels:]:
+    axes.remove()
+  for axes in panels[:num_panels]:
+    axes.grid(color="#E4E4E4", linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.spines[["left", "bottom"]].set_color(FRAME)
+    axes.tick_params(color=FRAME, labelsize=9)
+  return figure, list(panels[:num_panels])
+
+
+def failed(results: Results) -> np.ndarray:
+  """Tells which members have failed, [num_seeds]."""
+  last = [values[:, -1] for values in results.metrics.values()]
+  return np.logical_and.reduce(np.isnan(last))
+
+
+def title(figure: Figure, results: Results, subject: str) -> None:
+  """Writes above all panels what they show, and of which run."""
+  num_seeds, num_failed = len(results.seeds), failed(results).sum()
+  members = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
+  run = [f"{members} ({num_failed} failed)" if num_failed else members]
+  for name in ("loss", "update"):
+    if name in results.settings:
+      run.append(f"{name}={results.settings[name]}")
+  figure.suptitle(
+    f"{results.experiment}: {subject}\n{' · '.join(run)}",
+    x=0.01,
+    ha="left",
+    fontsize=11,
+  )
+
+
+def label_outer(panels: Sequence[Axes], columns: int, x: str, y: str) -> None:
+  """Labels the left column and the lowest panel of each column."""
+  for index, axes in enumerate(panels):
+    lowest = index + columns >= len(panels)
+    leftmost = index % columns == 0
+    axes.tick_params(labelbottom=lowest, labelleft=leftmost)
+    axes.set(xlabel=x if lowest else "", ylabel=y if leftmost else "")
+
+
+def step_axis(axes: Axes) -> None:
+  """Labels a horizontal axis of steps."""
+  axes.set_xlabel("step")
+  axes.xaxis.set_major_locator(
+    ticker.MaxNLocator(8, steps=[1, 2, 5, 10], integer=True)
+  )
+  axes.xaxis.set_major_formatter("{x:,.0f}")
+
+
+def legend(figure: Figure, markerscale: float = 1) -> Figure:
+  """Adds one legend below all panels, each label once."""
+  entries = {
+    label: handle
+    for axes in figure.axes
+    for handle, label in zip(*axes.get_legend_handles_labels(), strict=True)
+  }
+  if len(entries) > 1:
+    figure.legend(
+      entries.values(),
+      entries.keys(),
+      loc="outside lower center",
+      ncols=len(entries),
+      frameon=False,
+      fontsize=9,
+      markerscale=markerscale,
+    )
+  return figure
+
+
+def animate(
+  figure: Figure,
+  results: Results,
+  artists: Sequence[Artist],
+  update: Callable[[int], None],
+) -> Iterator[Image.Image]:
+  """Renders the frames of an animation, redrawing only what moves.
+
+  Args:
+    figure: the figure; the step is written above its first axes.
+    results: the run.
+    artists: what moves, from the lowest to the topmost.
+    update: moves the artists to a frame of the snapshots.
+
+  Yields:
+    At most `MAX_FRAMES` RGB images, evenly chosen, the last frame included.
+  """
+  clock = figure.axes[0].set_title(" ", loc="right", fontsize=10)
+  moving = [*artists, clock]
+  for artist in moving:
+    artist.set_animated(True)
+  canvas = FigureCanvasAgg(figure)
+  canvas.draw()
+  background = canvas.copy_from_bbox(figure.bbox)
+  steps = results.snapshots["step"]
+  for frame in choose_frames(len(steps), MAX_FRAMES):
+    canvas.restore_region(background)
+    update(frame)
+    clock.set_text(f"step {steps[frame]:,}")
+    for artist in moving:
+      figure.draw_artist(artist)
+    yield Image.fromarray(np.asarray(canvas.buffer_rgba())[..., :3])
+
+
+def _curves(
+  results: Results, subject: str, labels: Sequence[str]
+) -> tuple[Figure, list[Axes]]:
+  """Returns a figure with one panel above another, all against the step."""
+  if len(results.seeds) > 1:
+    subject += ", mean and 95 % interval"
+  num_panels = len(labels)
+  height = (5.0, 5.6, 6.6)[num_panels - 1]
+  figure, panels = grid(num_panels, 1, (8, height), sharex=True)
+  title(figure, results, subject)
+  first, last = results.steps[0], results.steps[-1]
+  pad = 0.01 * (last - first) or 1
+  for axes, label in zip(panels, labels, strict=True):
+    axes.set_ylabel(label)
+    axes.set_xlim(first - pad, last + pad)
+  step_axis(panels[-1])
+  figure.align_ylabels()
+  return figure, panels
+
+
+def curve(
+  axes: Axes, results: Results, name: str, color: str, label: str
+) -> None:
+  """Draws a metric's mean over seeds and the band of its 95 % interval.
+
+  Args:
+    axes: where.
+    results: a run.
+    name: of the metric.
+    color: of both.
+    label: in the legend.
+  """
+  columns = [mean_and_interval(column) for column in results.metrics[name].T]
+  # None, where too few members are left, turns into NaN.
+  mean = np.array([column["mean"] for column in columns], float)
+  half = np.array([column["ci95"] for column in columns], float)
+  # Dear metrics are not measured at every step.
+  known = np.isfinite(mean)
+  steps, mean, half = results.steps[known], mean[known], half[known]
+  # A line needs two points to be seen.
+  marker = "o" if len(steps) == 1 else ""
+  axes.plot(steps, mean, color=color, label=label, marker=marker)
+  if len(results.seeds) > 1:
+    axes.fill_between(
+      steps, mean - half, mean + half, color=color, alpha=0.2, lw=0
+    )
+
+
+def _generated(axes: Axes, results: Results, name: str) -> None:
+  """Draws a metric of the generator, and of its average where there is one."""
+  curve(axes, results, name, GENERATED, "generator")
+  if f"average_{name}" in results.metrics:
+    curve(axes, results, f"average_{name}", AVERAGE, "generator average")

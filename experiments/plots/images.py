@@ -1,0 +1,110 @@
+"""Images of a run: through time, at the end beside real ones, and moving.
+
+The latents are the same at every step, so that a place of a grid shows one
+sample as it changes.
+"""
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+from PIL import Image
+
+from experiments.plots import curves
+from experiments.run_folder.results import Results
+
+
+def mosaic(images: np.ndarray, columns: int | None = None) -> np.ndarray:
+  """Lays images out in rows, a pixel of white between.
+
+  Args:
+    images: uint8 [n, h, w, c].
+    columns: images in a row; None, for as many as there are rows.
+
+  Returns:
+    uint8 [rows, columns, c]; places without an image are white.
+  """
+  n, h, w, c = images.shape
+  columns = columns or math.ceil(math.sqrt(n))
+  rows = -(-n // columns)
+  page = np.full((rows * columns, h + 1, w + 1, c), 255, np.uint8)
+  page[:n, :h, :w] = images
+  page = page.reshape(rows, columns, h + 1, w + 1, c).swapaxes(1, 2)
+  return page.reshape(rows * (h + 1), columns * (w + 1), c)[:-1, :-1]
+
+
+def samples_over_time(results: Results) -> Figure:
+  """Draws the same latents' samples of the first member at six steps."""
+  steps = results.snapshots["step"]
+  frames = curves.choose_frames(len(steps), 6)
+  columns = min(3, len(frames))
+  rows = -(-len(frames) // columns)
+  height = 0.2 + 2.9 * _page_height(results)
+  figure, panels = curves.grid(len(frames), columns, (9, height * rows + 0.7))
+  curves.title(figure, results, f"generated samples, seed {results.seeds[0]}")
+  for axes, frame in zip(panels, frames, strict=True):
+    show(axes, _page(results, results.snapshots["samples"][0, frame]))
+    axes.set_title(f"step {steps[frame]:,}", fontsize=9)
+  return figure
+
+
+def real_beside_generated(results: Results) -> Figure:
+  """Draws real images and the first member's last samples, side by side."""
+  step = results.snapshots["step"][-1]
+  height = 4.4 * _page_height(results)
+  figure, panels = curves.grid(2, 2, (9, height + 1.0))
+  curves.title(figure, results, "real and generated images")
+  for axes, images, name in zip(
+    panels,
+    (results.snapshots["data_samples"], results.snapshots["samples"][0, -1]),
+    ("real", f"generated, seed {results.seeds[0]}, step {step:,}"),
+    strict=True,
+  ):
+    show(axes, _page(results, images))
+    axes.set_title(name, fontsize=9)
+  return figure
+
+
+def animation(results: Results) -> Iterator[Image.Image]:
+  """Draws the first member's samples changing.
+
+  Args:
+    results: a run on images.
+
+  Yields:
+    RGB images of 480 by 540 pixels.
+  """
+  samples = results.snapshots["samples"][0]
+  figure, (axes,) = curves.grid(1, 1, (4.8, 5.4))
+  curves.title(figure, results, f"training of seed {results.seeds[0]}")
+  shown = show(axes, _page(results, samples[0]))
+
+  def update(frame: int) -> None:
+    shown.set_data(coloured(_page(results, samples[frame])))
+
+  yield from curves.animate(figure, results, [shown], update)
+
+
+def _page(results: Results, images: np.ndarray) -> np.ndarray:
+  """Lays out a run's images, a class in each column where it has classes."""
+  return mosaic(images, int(results.snapshots["columns"]))
+
+
+def _page_height(results: Results) -> float:
+  """Returns the height of a run's page of images over its width."""
+  page = _page(results, results.snapshots["data_samples"])
+  return page.shape[0] / page.shape[1]
+
+
+def show(axes: Axes, image: np.ndarray) -> AxesImage:
+  """Shows an image without axes."""
+  axes.set_axis_off()
+  return axes.imshow(coloured(image), interpolation="nearest")
+
+
+def coloured(image: np.ndarray) -> np.ndarray:
+  """Gives a grey image [h, w, 1] three equal channels; [h, w, 3] is itself."""
+  return np.broadcast_to(image, (*image.shape[:2], 3))

@@ -1,0 +1,65 @@
+"""What every page of HTML is made of: templates, and pictures inside of it."""
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from matplotlib.figure import Figure
+
+from experiments.configs.fields import fields_of
+from experiments.training.run_config import RunSettings
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_TYPES = {".png": "image/png", ".gif": "image/gif"}
+
+
+def render(template: str, **values: Any) -> str:
+  """Fills in a template.
+
+  Args:
+    template: its file name.
+    **values: what it reads; all of it is escaped.
+
+  Returns:
+    HTML.
+  """
+  environment = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(_TEMPLATES),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=True,
+  )
+  return environment.get_template(template).render(**values)
+
+
+def settings_rows(run: RunSettings) -> list[tuple[str, str, bool, str]]:
+  """Lists settings: name, value, whether it was changed, and help."""
+  return [
+    (
+      field.name,
+      field.format(getattr(run.settings, field.name)),
+      getattr(run.settings, field.name)
+      != getattr(run.experiment.settings, field.name),
+      field.metadata["help"],
+    )
+    for field in fields_of(type(run.settings))
+  ]
+
+
+def source_of_file(path: Path) -> str:
+  """Reads a picture as the source of an image."""
+  return _source(path.read_bytes(), path.suffix)
+
+
+def source_of_figure(figure: Figure) -> str:
+  """Draws a figure as the source of an image."""
+  buffer = io.BytesIO()
+  figure.savefig(buffer, format="png")
+  return _source(buffer.getvalue(), ".png")
+
+
+def _source(content: bytes, suffix: str) -> str:
+  encoded = base64.b64encode(content).decode()
+  return f"data:{_TYPES[suffix]};base64,{encoded}"

@@ -1,0 +1,1 @@
+"""Run folders: file names, results, and claims by one process."""

@@ -1,0 +1,192 @@
+"""Run folders are made, claimed by one process at a time, and cleared."""
+
+import contextlib
+import errno
+import fcntl
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
+
+DEFAULT_PARENT = Path("runs")
+"""Where runs go that nobody named a folder for."""
+LOCK = ".lock"
+"""Held by the process that writes to a run folder; whatever ends the process
+releases it."""
+
+
+def _is_run_folder(workdir: Path) -> bool:
+  """Tells whether a folder has the settings file that a run writes."""
+  try:
+    content = results.read_json(workdir / results.SETTINGS)
+  except RunFolderError:
+    return False
+  return {"experiment", "seeds"} <= set(content)
+
+
+def is_empty(workdir: Path) -> bool:
+  """Tells whether no run has begun in a folder, and nothing else is there.
+
+  Args:
+    workdir: need not be there. What a process leaves that is killed before its
+      run begins does not count.
+
+  Returns:
+    Whether a new run may be written to it.
+
+  Raises:
+    RunFolderError: if it cannot be told.
+  """
+  try:
+    return not workdir.is_dir() or all(
+      path.name == LOCK or path.name.startswith(results.PARTIAL)
+      for path in workdir.iterdir()
+    )
+  except OSError as error:
+    raise _cannot_be_made(workdir, error) from error
+
+
+def _cannot_be_made(workdir: Path, error: OSError) -> RunFolderError:
+  return RunFolderError(
+    f"workdir {workdir} cannot be made: {error.strerror or error}"
+  )
+
+
+def refuse(workdir: Path, overwrite: bool) -> None:
+  """Raises RunFolderError if a new run may not be written to a folder.
+
+  Args:
+    workdir: where; need not exist.
+    overwrite: whether a run folder that is there already may be removed.
+
+  Raises:
+    RunFolderError: if something is there that may not be overwritten.
+  """
+  if is_empty(workdir):
+    return
+  if not overwrite:
+    raise RunFolderError(
+      f"workdir {workdir} exists; choose another, or pass --resume to go on "
+      "with its run or --overwrite to replace it"
+    )
+  if not _is_run_folder(workdir):
+    raise RunFolderError(
+      f"workdir {workdir} is not a run folder (no run's {results.SETTINGS} is "
+      "in it), so --overwrite leaves it alone; choose another"
+    )
+
+
+@contextlib.contextmanager
+def create(workdir: Path, overwrite: bool) -> Iterator[None]:
+  """Makes an empty run folder and claims it while the context lasts.
+
+  Args:
+    workdir: where; its parents are made too.
+    overwrite: whether a run folder that is there already may be removed.
+
+  Raises:
+    RunFolderError: if something is there that may not be overwritten, the
+      folder cannot be made, or another process writes to it.
+  """
+  refuse(workdir, overwrite)
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise _cannot_be_made(workdir, error) from error
+  with claim(workdir):
+    # Another process may have written a whole run since.
+    refuse(workdir, overwrite)
+    try:
+      clear(workdir)
+    except OSError as error:
+      raise _cannot_be_made(workdir, error) from error
+    yield
+
+
+@contextlib.contextmanager
+def create_numbered(parent: Path, name: str) -> Iterator[Path]:
+  """Makes the first free run folder parent/name-001, parent/name-002, ...
+
+  Args:
+    parent: of run folders.
+    name: of the experiment.
+
+  Yields:
+    The folder, claimed while the context lasts.
+
+  Raises:
+    RunFolderError: if it cannot be made.
+  """
+  workdir = _next_free(parent, name)
+  with create(workdir, overwrite=False):
+    yield workdir
+
+
+def _next_free(parent: Path, name: str) -> Path:
+  """Makes the first folder of a name and number that is not there."""
+  for number in range(1, 10**6):
+    workdir = parent / f"{name}-{number:03d}"
+    if workdir.exists():
+      continue
+    try:
+      parent.mkdir(parents=True, exist_ok=True)
+      # Fails where another process was faster, which then has this number.
+      workdir.mkdir()
+    except FileExistsError:
+      if not workdir.exists():
+        raise RunFolderError(f"{parent} is not a folder") from None
+      continue
+    except OSError as error:
+      raise _cannot_be_made(workdir, error) from error
+    return workdir
+  raise RunFolderError(f"{parent} has a million runs of {name}; clear some")
+
+
+@contextlib.contextmanager
+def claim(workdir: Path) -> Iterator[None]:
+  """Keeps other processes from writing to a run folder.
+
+  Args:
+    workdir: a folder.
+
+  Raises:
+    RunFolderError: if another process writes to it, or nobody may.
+  """
+  try:
+    file = os.open(workdir / LOCK, os.O_RDWR | os.O_CREAT, 0o644)
+  except OSError as error:
+    raise RunFolderError(
+      f"workdir {workdir} cannot be written to: {error.strerror}"
+    ) from error
+  try:
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+  except OSError as error:
+    holder = os.read(file, 100).decode(errors="replace").strip()
+    os.close(file)
+    if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+      raise RunFolderError(
+        f"workdir {workdir} cannot be locked: {error.strerror}"
+      ) from error
+    raise RunFolderError(
+      f"workdir {workdir} is being written to by {holder or 'another process'}"
+    ) from error
+  try:
+    os.ftruncate(file, 0)
+    os.write(file, f"process {os.getpid()} on {os.uname().nodename}".encode())
+    yield
+  finally:
+    os.close(file)
+
+
+def clear(workdir: Path) -> None:
+  """Removes what a run writes; a user's notes beside it stay."""
+  for path in workdir.glob(f"{results.PARTIAL}*"):
+    path.unlink()
+  for name in results.FILES:
+    (workdir / name).unlink(missing_ok=True)
+  for name in results.FOLDERS:
+    if (workdir / name).is_dir():
+      shutil.rmtree(workdir / name)

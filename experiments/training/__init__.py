@@ -1,0 +1,1 @@
+"""Trains an experiment into a run folder."""

@@ -1,0 +1,120 @@
+"""What run a folder is of: its experiment, settings and seeds."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from experiments.configs.experiment import Experiment
+from experiments.configs.fields import SettingError, fields_of
+from experiments.configs.registry import BY_NAME
+from experiments.configs.settings import Settings
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
+
+
+class RunSettings(NamedTuple):
+  """What is trained, and for which seeds."""
+
+  experiment: Experiment
+  settings: Settings
+  seeds: tuple[int, ...]
+
+  def command(self) -> str:
+    """Writes the command that trains it again."""
+    flags = [f"--experiment={self.experiment.name}"]
+    flags += [
+      f"--{field.name}={field.format(getattr(self.settings, field.name))}"
+      for field in fields_of(type(self.settings))
+      if getattr(self.settings, field.name)
+      != getattr(self.experiment.settings, field.name)
+    ]
+    if self.seeds[0]:
+      flags.append(f"--seed={self.seeds[0]}")
+    if len(self.seeds) > 1:
+      flags.append(f"--num_seeds={len(self.seeds)}")
+    return " ".join(["python -m experiments.run", *map(shlex.quote, flags)])
+
+
+def seeds(first: int, count: int) -> tuple[int, ...]:
+  """Lists the seeds first, first + 1, ...; raises SettingError beyond 2^32."""
+  if first + count > 2**32:
+    raise SettingError(
+      f"--seed={first} with --num_seeds={count} leaves the range of seeds, 0 "
+      f"to {2**32 - 1}"
+    )
+  return tuple(range(first, first + count))
+
+
+def resume_command(workdir: Path) -> str:
+  """Writes the command that goes on with a run."""
+  folder = shlex.quote(str(workdir))
+  return f"python -m experiments.run --resume --workdir={folder}"
+
+
+def write(workdir: Path, run: RunSettings, machine: Mapping[str, Any]) -> None:
+  """Writes what run a folder is of.
+
+  Args:
+    workdir: the run folder.
+    run: its experiment, settings and seeds.
+    machine: what `environment.describe` says.
+  """
+  results.write_json(
+    workdir / results.SETTINGS,
+    {
+      "experiment": run.experiment.name,
+      "settings": dataclasses.asdict(run.settings),
+      "seeds": list(run.seeds),
+      **machine,
+    },
+  )
+
+
+def read(workdir: Path) -> RunSettings:
+  """Reads what run a folder is of.
+
+  Args:
+    workdir: the run folder.
+
+  Returns:
+    Its experiment, settings and seeds.
+
+  Raises:
+    RunFolderError: if that is nothing this version knows.
+  """
+  if not workdir.is_dir():
+    raise RunFolderError(f"there is no run folder {workdir}")
+  if (workdir / results.PLAN).exists():
+    raise RunFolderError(
+      f"{workdir} is the folder of a sweep; name one of its trials, which are "
+      f"in {workdir / results.TRIALS}"
+    )
+  content = results.read_json(workdir / results.SETTINGS)
+  name, seeds = content.get("experiment"), content.get("seeds")
+  values = content.get("settings")
+  if not isinstance(name, str) or name not in BY_NAME:
+    raise RunFolderError(f"{workdir} is not the run of a known experiment")
+  if (
+    not isinstance(seeds, list)
+    or not seeds
+    or not all(isinstance(seed, int) for seed in seeds)
+    or not isinstance(values, dict)
+  ):
+    raise RunFolderError(f"{workdir}, whose {results.SETTINGS} is damaged")
+  experiment = BY_NAME[name]
+  # JSON has no tuples.
+  read_back: dict[str, Any] = {
+    key: tuple(value) if isinstance(value, list) else value
+    for key, value in values.items()
+  }
+  try:
+    settings = type(experiment.settings)(**read_back)
+    settings.check()
+  except (TypeError, SettingError) as error:
+    raise RunFolderError(
+      f"{workdir}, whose {results.SETTINGS} is damaged or of another version "
+      f"of {name}: {error}"
+    ) from error
+  return RunSettings(experiment, settings, tuple(seeds))

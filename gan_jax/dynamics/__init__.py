@@ -1,0 +1,1 @@
+"""The dynamics of a game near a point."""

@@ -1,0 +1,1 @@
+"""Baselines that are not games: noise-contrastive estimation and PPCA."""

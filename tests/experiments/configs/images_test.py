@@ -1,0 +1,259 @@
+"""Games on images: what is refused, what is measured, what is drawn."""
+
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from absl.testing import absltest, parameterized
+from PIL import Image
+
+from experiments.cli import console
+from experiments.configs import images as dcgan
+from experiments.configs.fields import SettingError
+from experiments.configs.image_settings import ImageSettings
+from experiments.configs.settings import with_values
+from experiments.datasets import image_datasets
+from gan_jax.data import images
+from gan_jax.metrics import classifier, inception
+from tests.experiments import tiny_images
+
+
+def settings_of(name: str) -> ImageSettings:
+  """Returns the defaults of an experiment."""
+  (settings,) = (e.settings for e in dcgan.EXPERIMENTS if e.name == name)
+  assert isinstance(settings, ImageSettings)
+  return settings
+
+
+class DCGANTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    self.folder = Path(folder.name)
+    (self.folder / "data").mkdir()
+    tiny_images.write(self.folder / "data")
+    cache = {"XDG_CACHE_HOME": str(self.folder / "cache")}
+    self.enterContext(mock.patch.dict(os.environ, cache))
+
+  @parameterized.parameters(
+    ({"image_channels": "2"}, "must be 1 or 3"),
+    ({"depth": "3"}, "cannot halve --image_size=28"),
+    ({"architecture": "resnet", "depth": "1"}, "28 pixels 0 times"),
+    (
+      {"architecture": "resnet", "image_size": "72", "depth": "3"},
+      "72 pixels 4 times",
+    ),
+    ({"condition": "projection", "packing": "2"}, "lose their classes"),
+    ({"dataset": "folder"}, "needs --data_dir, a folder or zip"),
+  )
+  def test_what_makes_no_sense_is_refused(self, values, message):
+    with self.assertRaisesRegex(SettingError, message):
+      dcgan.build(with_values(settings_of("dcgan_mnist"), values))
+
+  @parameterized.parameters(
+    # The published pair: blocks from 4 x 4 places, and two that keep the side.
+    (32, 3, 128, (4, 4, 128), 4, 128),
+    # From 64 pixels widths double on the way down to 2 x 2 places.
+    (64, 4, 64, (4, 4, 1024), 5, 1024),
+  )
+  def test_residual_networks_are_those_of_their_size(
+    self, size, depth, filters, base, num_blocks, width
+  ):
+    settings = settings_of("dcgan_cifar10").replace(
+      architecture="resnet",
+      image_size=size,
+      depth=depth,
+      generator_filters=filters,
+      discriminator_filters=filters,
+      discriminator_normalization="spectral",
+    )
+    settings.check()
+    generator, discriminator = dcgan.networks(settings, num_classes=0)
+    key = jax.random.key(0)
+    params = jax.eval_shape(generator.init, key, jnp.zeros((1, 100)))["params"]
+    self.assertEqual(params["Dense_0"]["kernel"].shape, (100, np.prod(base)))
+    images = jnp.zeros((1, size, size, 3))
+    params = jax.eval_shape(discriminator.init, key, images)["params"]
+    blocks = [name for name in params if name.startswith("DiscriminatorBlock")]
+    self.assertLen(blocks, num_blocks)
+    self.assertEqual(params["Dense_0"]["kernel"].shape, (width, 1))
+
+  def test_data_that_is_not_prepared_says_the_command(self):
+    settings = settings_of("dcgan_fashion_mnist").replace(
+      data_dir=str(self.folder / "nothing")
+    )
+    with self.assertRaisesRegex(
+      SettingError,
+      "python -m experiments.prepare_data --dataset=fashion_mnist "
+      f"--data_dir={self.folder / 'nothing'}",
+    ):
+      dcgan.build(settings)
+
+  def test_classes_are_needed_to_condition_on_them(self):
+    flat = self.folder / "flat"
+    flat.mkdir()
+    for index in range(20):
+      Image.new("L", (8, 8), index).save(flat / f"{index}.png")
+    settings = settings_of("conditional_mnist").replace(
+      dataset="folder", data_dir=str(flat)
+    )
+    with self.assertRaisesRegex(SettingError, "needs classes"):
+      dcgan.build(settings)
+
+  def test_few_images_are_drawn_once_from_all_of_a_split(self):
+    pixels = np.arange(50, dtype=np.uint8).reshape(50, 1, 1, 1)
+    train = images.Images(pixels, np.arange(50, dtype=np.int32), (), 0)
+    few = image_datasets.limited(train, 10)
+    np.testing.assert_array_equal(few.pixels.ravel(), few.labels)
+    self.assertLen(set(few.pixels.ravel()), 10)
+    # Not the first ones, which may all be of one class.
+    self.assertGreater(few.pixels.max(), 30)
+    again = image_datasets.limited(train, 10)
+    np.testing.assert_array_equal(few.pixels, again.pixels)
+    self.assertIs(image_datasets.limited(train, 0), train)
+    with self.assertRaisesRegex(SettingError, "51 are more than the 50"):
+      image_datasets.limited(train, 51)
+
+  def test_few_images_are_learnt_from_and_not_measured(self):
+    folder = self.folder / "odd"
+    folder.mkdir()
+    (folder / "damaged.jpg").write_bytes(b"\xff\xd8\xff\xe0 and no more")
+    Image.new("L", (20, 30), 128).save(folder / "grey.png")
+    Image.new("RGB", (4000, 3000), "red").save(folder / "large.jpg")
+    settings = settings_of("dcgan_cifar10").replace(
+      **tiny_images.SETTINGS, dataset="folder", data_dir=str(folder)
+    )
+    settings = settings.replace(image_channels=3)
+    said = self.enterContext(mock.patch.object(console, "say"))
+    problem = dcgan.build(settings)
+    self.assertIn("too few to measure", said.call_args.args[0])
+    self.assertEqual(problem.protocol, {})
+    drawn = problem.sample_batch(jax.random.key(0), problem.data)
+    self.assertEqual(drawn.shape, (8, 16, 16, 3))
+    # One of the two whole images may have been kept for the test split.
+    colours = np.unique(np.asarray(drawn).round(1).reshape(-1, 3), axis=0)
+    whole = {(0, 0, 0), (1, -1, -1)}
+    self.assertLessEqual({tuple(colour) for colour in colours.tolist()}, whole)
+
+  def test_a_class_of_few_images_has_them_repeated(self):
+    places = dcgan._of_each_class(np.array([1, 0, 0, 1, 2, 0, 0]), 3)
+    rows = places.reshape(-1, 3)
+    np.testing.assert_array_equal(
+      rows[:5], [[1, 0, 4], [2, 3, 4], [5, 0, 4], [6, 3, 4], [1, 0, 4]]
+    )
+
+  def test_too_few_samples_to_measure_are_refused(self):
+    with self.assertRaisesRegex(SettingError, "at least 6"):
+      settings_of("dcgan_mnist").replace(evaluation_samples=5).check()
+
+  def test_packs_train_and_are_measured(self):
+    settings = settings_of("dcgan_mnist").replace(
+      **tiny_images.SETTINGS, data_dir=str(self.folder / "data"), packing=2
+    )
+    problem = dcgan.build(settings)
+    keys = jax.random.split(jax.random.key(0), 3)
+    state = jax.jit(problem.init)(keys[0])
+    batch = problem.sample_batch(keys[1], problem.data)
+    self.assertEqual(batch.shape, (2 * settings.batch_size, 16, 16, 1))
+    state, _ = jax.jit(problem.step)(state, batch, keys[1])
+    assert problem.measure
+    measured = jax.jit(problem.measure)(state, keys[2], problem.data)
+    self.assertTrue(np.isfinite(measured["frechet_distance"]))
+    drawn = jax.eval_shape(problem.snapshot, state, keys[2])["samples"]
+    self.assertEqual(drawn.shape[1:], (16, 16, 1))
+
+  def test_the_classifier_is_trained_once_and_says_how_well(self):
+    train, test = (
+      image_datasets.read("mnist", str(self.folder / "data"), split, 16, 1)
+      for split in ("train", "test")
+    )
+    first = image_datasets.feature_net("mnist", train, test)
+    with mock.patch.object(
+      image_datasets.classifier, "train", side_effect=AssertionError
+    ):
+      again = image_datasets.feature_net("mnist", train, test)
+    self.assertEqual(first.protocol, again.protocol)
+    self.assertBetween(first.protocol["features_accuracy"], 0, 1)
+    batch = images.to_unit(jnp.asarray(test.pixels))
+    jax.tree.map(
+      np.testing.assert_array_equal,
+      first.features.apply(batch),
+      again.features.apply(batch),
+    )
+
+  def test_images_without_classes_are_told_apart_by_their_turns(self):
+    train, test = (
+      image_datasets.read(
+        "mnist", str(self.folder / "data"), split, 16, 1
+      )._replace(labels=None, class_names=())
+      for split in ("train", "test")
+    )
+    net = image_datasets.feature_net("mnist", train, test)
+    self.assertIn("rotations", net.features.name)
+    _, logits = net.features.apply(images.to_unit(jnp.asarray(test.pixels)))
+    self.assertEqual(logits.shape, (tiny_images.NUM_TEST, 4))
+
+  @parameterized.parameters("", "weights.npz")
+  def test_weights_choose_the_features(self, weights):
+    apply = jax.tree_util.Partial(
+      lambda images: (images[:, :4, 0, 0], images[:, :7, 1, 0])
+    )
+    net = image_datasets.FeatureNet(
+      classifier.Features("others", apply), {"features": "others"}
+    )
+    read = self.enterContext(
+      mock.patch.object(image_datasets, "inception_net", return_value=net)
+    )
+    settings = settings_of("conditional_mnist").replace(
+      **tiny_images.SETTINGS,
+      data_dir=str(self.folder / "data"),
+      inception_weights=weights,
+    )
+    problem = dcgan.build(settings)
+    key = jax.random.key(0)
+    state = jax.eval_shape(problem.init, key)
+    assert problem.measure is not None
+    metrics = jax.eval_shape(problem.measure, state, key, problem.data)
+    self.assertEqual(problem.protocol["features"] == "others", bool(weights))
+    self.assertEqual("features_accuracy" in problem.protocol, not weights)
+    self.assertIn("frechet_distance", metrics)
+    for name in ("classes_covered", "label_accuracy"):
+      self.assertEqual(name in metrics, not weights)
+    self.assertEqual(read.call_args_list, [mock.call(weights)] * bool(weights))
+
+  def test_inception_is_named_by_its_weights(self):
+    path = self.folder / "weights.npz"
+    arrays = {
+      name: np.zeros(shape, np.float32)
+      for name, shape in inception.weight_shapes().items()
+    }
+    np.savez_compressed(path, allow_pickle=False, **arrays)
+    net = image_datasets.inception_net(str(path))
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    name = f"Inception v3, sha256 {digest}"
+    self.assertEqual(net.features.name, name)
+    self.assertEqual(net.protocol, {"features": name})
+
+  @parameterized.parameters(
+    ("nothing", None, " cannot be read: No such file"),
+    ("data", None, " cannot be read: Is a directory"),
+    ("some.pth", b"<html>", ": no whole file of PyTorch or NumPy$"),
+  )
+  def test_no_weights(self, name, content, message):
+    path = self.folder / name
+    if content is not None:
+      path.write_bytes(content)
+    with self.assertRaisesRegex(
+      SettingError, f"^--inception_weights={path}{message}"
+    ):
+      image_datasets.inception_net(str(path))
+
+
+if __name__ == "__main__":
+  absltest.main()

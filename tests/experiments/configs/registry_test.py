@@ -1,0 +1,97 @@
+"""Every registered experiment trains, is scored and is drawn."""
+
+import dataclasses
+import os
+import tempfile
+from pathlib import Path
+from unittest import mock
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+from matplotlib.figure import Figure
+
+from experiments.configs.image_settings import ImageSettings
+from experiments.configs.registry import BY_NAME, EXPERIMENTS
+from experiments.run_folder import results
+from experiments.training import trainer
+from experiments.training.pace import Pace
+from gan_jax.data import faces, images
+from tests.experiments import tiny_images
+
+# Small enough for a test, structure unchanged.
+SMALL = {
+  "steps": 2,
+  "log_every": 1,
+  "evaluation_samples": 64,
+  "discriminator_width": 8,
+}
+
+
+class RegistryTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = cls.enterClassContext(tempfile.TemporaryDirectory())
+    tiny_images.write(Path(cls.folder))
+    cls.enterClassContext(
+      mock.patch.dict(os.environ, {"XDG_CACHE_HOME": cls.folder})
+    )
+    cls.enterClassContext(mock.patch.dict(faces.NUM_IMAGES, train=160, test=20))
+
+  def small(self, settings):
+    if isinstance(settings, ImageSettings):
+      drawn = settings.dataset == images.FACES
+      return settings.replace(
+        **tiny_images.SETTINGS, data_dir="" if drawn else self.folder
+      )
+    return settings.replace(**SMALL)
+
+  @parameterized.named_parameters(
+    (experiment.name, experiment) for experiment in EXPERIMENTS
+  )
+  def test_two_steps(self, experiment):
+    settings = self.small(experiment.settings)
+    logs = []
+    outcome = trainer.train(
+      experiment.build(settings),
+      seeds=[3, 4],
+      pace=Pace(
+        settings.steps, settings.log_interval(), settings.evaluation_interval()
+      ),
+      devices=jax.devices()[:1],
+      listener=trainer.Listener(on_log=logs.append),
+    )
+    self.assertEqual([log.step for log in logs], [0, 1, 2])
+    np.testing.assert_array_equal(outcome.steps, [0, 1, 2])
+    self.assertEmpty(outcome.failures)
+    for name, values in outcome.metrics.items():
+      self.assertEqual(values.shape, (2, 3), name)
+      self.assertTrue(np.isfinite(values).all(), name)
+      # Both steps changed what is measured.
+      if name.endswith("cost"):
+        self.assertTrue((np.diff(values, axis=1) != 0).all(), name)
+    run = results.Results(
+      experiment.name,
+      dataclasses.asdict(settings),
+      np.array([3, 4]),
+      outcome.steps,
+      outcome.metrics,
+      outcome.snapshots,
+    )
+    score = experiment.score(run)
+    self.assertEqual(score.shape, (2, 3))
+    self.assertTrue(((score >= 0) & (score <= 1)).all())
+    for name, draw in experiment.figures.items():
+      figure = draw(run)
+      if name.endswith(".gif"):
+        self.assertLen(list(figure), 3)
+      else:
+        self.assertIsInstance(figure, Figure)
+
+  def test_names_are_unique(self):
+    self.assertLen(BY_NAME, len(EXPERIMENTS))
+
+
+if __name__ == "__main__":
+  absltest.main()

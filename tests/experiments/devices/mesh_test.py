@@ -1,0 +1,69 @@
+"""Which devices a run trains on: what is allowed, and what is refused."""
+
+from unittest import mock
+
+import jax
+from absl.testing import absltest, parameterized
+
+from experiments.configs.fields import SettingError
+from experiments.configs.registry import BY_NAME
+from experiments.devices import environment, mesh
+from experiments.devices.environment import PlatformError
+from experiments.devices.mesh import Wanted
+from gan_jax import sharding
+
+SETTINGS = BY_NAME["ring"].settings.replace(batch_size=12)
+
+
+class LayoutsTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    # JAX has started, with two devices.
+    self.configure = self.enter_context(
+      mock.patch.object(environment, "configure")
+    )
+
+  @parameterized.parameters(
+    ("auto", Wanted(sharding.MEMBERS, 0)),
+    ("members:3", Wanted(sharding.MEMBERS, 3)),
+    ("data:8", Wanted(sharding.DATA, 8)),
+  )
+  def test_what_is_read_is_written_again(self, text, wanted):
+    self.assertEqual(mesh.read(text), wanted)
+    self.assertEqual(str(wanted), text)
+
+  @parameterized.parameters(
+    "", "data", "data:", "data:0", "data:-1", "data:all", "model:2", "data:1e9"
+  )
+  def test_what_is_none_is_refused(self, text):
+    with self.assertRaisesRegex(SettingError, "auto, members:N or data:N"):
+      mesh.read(text)
+
+  @parameterized.parameters(
+    ("data:5", "cannot divide --batch_size=12 among 5 devices"),
+    ("members:4", "more devices than there are seeds, 3; --mesh=data:4"),
+  )
+  def test_devices_must_divide(self, text, message):
+    with self.assertRaisesRegex(SettingError, message):
+      mesh.choose("cpu", mesh.read(text), SETTINGS, 3)
+    self.configure.assert_not_called()
+
+  def test_packs_are_divided_and_not_their_samples(self):
+    packed = SETTINGS.replace(packing=2)
+    with self.assertRaisesRegex(SettingError, "=12 packs among 8 devices"):
+      mesh.choose("cpu", mesh.read("data:8"), packed, 3)
+
+  def test_a_cpu_has_as_many_devices_as_are_named(self):
+    layout = mesh.choose("cpu", mesh.read("data:2"), SETTINGS, 1)
+    self.configure.assert_called_once_with(2)
+    self.assertEqual(layout, (jax.devices()[:2], sharding.DATA))
+
+  def test_too_few_devices_are_told(self):
+    with self.assertRaisesRegex(
+      PlatformError, "--mesh=data:4 needs 4 devices, and there are 2 of cpu"
+    ):
+      mesh.choose("cpu", mesh.read("data:4"), SETTINGS, 1)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,115 @@
+"""The run folder and the statistics in its summary."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import scipy.stats
+from absl.testing import absltest, parameterized
+from matplotlib.figure import Figure
+from PIL import Image, ImageSequence
+
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
+from experiments.training import run_logs
+from experiments.training.trainer import Log
+
+
+class StatisticsTest(parameterized.TestCase):
+  def test_interval_is_students(self):
+    values = np.array([1.0, 2.0, 4.0, 7.0])
+    summary = results.mean_and_interval(values)
+    low, high = scipy.stats.t.interval(
+      0.95, 3, loc=values.mean(), scale=scipy.stats.sem(values)
+    )
+    self.assertAlmostEqual(summary["mean"], 3.5)
+    self.assertAlmostEqual(summary["mean"] - summary["ci95"], low)
+    self.assertAlmostEqual(summary["mean"] + summary["ci95"], high)
+    self.assertEqual(summary["per_seed"], [1.0, 2.0, 4.0, 7.0])
+
+  def test_failed_seeds_are_left_out_and_one_seed_has_no_interval(self):
+    summary = results.mean_and_interval(np.array([np.nan, 3.0]))
+    self.assertEqual(
+      summary, {"mean": 3.0, "ci95": None, "per_seed": [None, 3.0]}
+    )
+    summary = results.mean_and_interval(np.array([np.nan]))
+    self.assertEqual(summary, {"mean": None, "ci95": None, "per_seed": [None]})
+
+  def test_best_is_where_the_score_is_highest(self):
+    score = np.array([[0.1, 0.9, 0.2], [0.3, 0.3, 0.1]])
+    metrics = {"distance": np.array([[5.0, 6.0, 7.0], [1.0, 2.0, 3.0]])}
+    summary = results.final_and_best(metrics, score)
+    self.assertEqual(summary["score"]["final"]["per_seed"], [0.2, 0.1])
+    self.assertEqual(summary["score"]["best"]["per_seed"], [0.9, 0.3])
+    distance = summary["metrics"]["distance"]
+    self.assertEqual(distance["final"]["per_seed"], [7.0, 3.0])
+    self.assertEqual(distance["best"]["per_seed"], [6.0, 1.0])
+
+
+class RunFolderTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    self.parent = Path(folder.name)
+
+  def test_what_is_written_is_read_back(self):
+    metrics = {"cost": np.array([[1.0, 2.0], [3.0, np.nan]])}
+    snapshots = {"x": np.arange(3.0), "step": np.array([0, 10])}
+    results.write_json(
+      self.parent / results.SETTINGS,
+      {"experiment": "ring", "settings": {"steps": 10}, "seeds": [4, 5]},
+    )
+    for index, step in enumerate((0, 10)):
+      log = Log(step, {"cost": metrics["cost"][:, index]}, (), None)
+      run_logs.append(self.parent, [4, 5], log)
+    np.savez_compressed(
+      self.parent / results.SNAPSHOTS, allow_pickle=False, **snapshots
+    )
+    read = results.read(self.parent)
+    self.assertEqual(read.experiment, "ring")
+    self.assertEqual(read.settings, {"steps": 10})
+    np.testing.assert_array_equal(read.seeds, [4, 5])
+    np.testing.assert_array_equal(read.steps, [0, 10])
+    np.testing.assert_array_equal(read.metrics["cost"], metrics["cost"])
+    np.testing.assert_array_equal(read.snapshots["x"], snapshots["x"])
+    rows = (self.parent / results.METRICS).read_text().splitlines()
+    self.assertEqual(json.loads(rows[3]), {"step": 10, "seed": 5, "cost": None})
+
+  def test_an_unfinished_run_is_refused(self):
+    with self.assertRaisesRegex(RunFolderError, "not a finished run"):
+      results.read(self.parent)
+
+  def test_figures_and_animations(self):
+    frames = [
+      Image.new("RGB", (16, 8), color) for color in ("red", "green", "blue")
+    ]
+    results.write_figures(
+      self.parent, {"final.png": Figure(), "training.gif": iter(frames)}
+    )
+    with Image.open(self.parent / "training.gif") as image:
+      self.assertLen(list(ImageSequence.Iterator(image)), 3)
+    self.assertTrue((self.parent / "figures" / "final.png").exists())
+
+
+class ResultsTest(absltest.TestCase):
+  def test_the_average_generator_is_preferred(self):
+    run = results.Results(
+      "ring",
+      {},
+      np.arange(1),
+      np.arange(1),
+      {
+        "modes_covered": np.array([[3.0]]),
+        "average_modes_covered": np.array([[8.0]]),
+        "reverse_kl": np.array([[0.5]]),
+      },
+      {},
+    )
+    self.assertEqual(run.sampled("modes_covered"), 8.0)
+    self.assertEqual(run.sampled("reverse_kl"), 0.5)
+
+
+if __name__ == "__main__":
+  absltest.main()

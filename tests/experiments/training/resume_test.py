@@ -1,0 +1,541 @@
+"""A run goes on as if it had not been stopped, or says why it cannot."""
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from unittest import mock
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from experiments import run
+from experiments.cli.flags import UsageError
+from experiments.configs.fields import SettingError
+from experiments.devices import environment
+from experiments.run_folder import results, workdirs
+from experiments.run_folder.results import RunFolderError
+from experiments.training import callbacks, checkpoints, run_logs, run_training
+from gan_jax import training
+from tests.experiments import commands, trained_runs
+
+RUN = trained_runs.settings_of(
+  "ring",
+  [4, 5],
+  steps=12,
+  log_every=3,
+  evaluation_samples=64,
+  learning_rate_decay="none",
+  batch_size=16,
+  generator_width=8,
+  discriminator_width=8,
+)
+STOPS = 7
+
+
+def files_of(workdir):
+  """Returns the content of each file but the lock, by path."""
+  return {
+    path.relative_to(workdir): path.read_bytes()
+    for path in workdir.rglob("*")
+    if path.is_file() and path.name != workdirs.LOCK
+  }
+
+
+def content_of(workdir):
+  """Returns all that a finished run must end with."""
+  read = results.read(workdir)
+  (step, *_) = checkpoints.steps(workdir)
+  loaded = checkpoints.load_newest(workdir, structure_of(RUN))
+  return {
+    "metrics": hashlib.sha256(
+      (workdir / results.METRICS).read_bytes()
+    ).hexdigest(),
+    "score": results.read_json(workdir / results.SUMMARY)["score"],
+    "snapshots": {
+      name: hashlib.sha256(bytes(values)).hexdigest()
+      for name, values in read.snapshots.items()
+    },
+    "step": step,
+    "progress": hashlib.sha256(
+      b"".join(map(bytes, jax.tree.leaves(loaded.checkpoint.progress)))
+    ).hexdigest(),
+  }
+
+
+def structure_of(own):
+  problem = own.experiment.build(own.settings)
+  return training.structure(problem, len(own.seeds))
+
+
+class ResumptionTest(parameterized.TestCase):
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+    # The command would set up JAX, which it is by now.
+    cls.enterClassContext(
+      mock.patch.object(
+        environment, "choose_devices", lambda *_: jax.devices()[:1]
+      )
+    )
+    cls.enterClassContext(trained_runs.undrawn())
+    cls.enterClassContext(trained_runs.traced_once())
+    cls.whole, _ = trained_runs.train(cls.folder, RUN)
+    cls.stopped = cls.folder / "stopped"
+    cls.stop_at(cls.stopped, RUN, STOPS)
+
+  @classmethod
+  def stop_at(cls, workdir, own, step, devices=1, keep=9):
+    """Trains until a step, with a checkpoint of every second one."""
+    devices = jax.devices()[:devices]
+    problem = run_training.prepare(own, devices)
+    taken = []
+    with (
+      workdirs.create(workdir, overwrite=False),
+      mock.patch.object(
+        run_training.console.TrainingProgress,
+        "advance",
+        lambda _, s: taken.append(s),
+      ),
+    ):
+      trained = run_training.train(
+        own,
+        problem,
+        devices,
+        workdir,
+        callbacks.Recording(2, checkpoints.Keeping(keep)),
+        should_stop=lambda: bool(taken) and taken[-1] >= step,
+      )
+    assert trained is None
+
+  def setUp(self):
+    super().setUp()
+    parent = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    # Elsewhere than it was written.
+    self.workdir = parent / "copy"
+    shutil.copytree(self.stopped, self.workdir)
+    self.stderr = self.enterContext(contextlib.redirect_stderr(io.StringIO()))
+    self.stdout = self.enterContext(contextlib.redirect_stdout(io.StringIO()))
+
+  def resume(self, *flags):
+    return run.run(["run", "--resume", f"--workdir={self.workdir}", *flags])
+
+  def test_it_stopped_where_it_was_told(self):
+    self.assertGreaterEqual(checkpoints.steps(self.stopped)[0], STOPS)
+    self.assertLess(checkpoints.steps(self.stopped)[0], RUN.settings.steps)
+    self.assertFalse((self.stopped / results.SUMMARY).exists())
+
+  def test_it_ends_as_if_it_had_not_been_stopped(self):
+    self.assertEqual(self.resume(), 0)
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+    rows = run_logs.read_rows(self.workdir / results.EVENTS)
+    self.assertEqual(
+      [row["kind"] for row in rows], ["began", "stopped", "resumed", "ended"]
+    )
+    self.assertFalse((self.workdir / results.FRAMES).exists())
+    before = files_of(self.workdir)
+    self.assertEqual(self.resume(), 0)
+    self.assertIn("has finished", self.stdout.getvalue())
+    self.assertEqual(files_of(self.workdir), before)
+
+  def test_the_same_command_begins_and_resumes(self):
+    flags = [
+      "--experiment=ring",
+      "--seed=4",
+      "--num_seeds=2",
+      *(
+        f"--{name}={getattr(RUN.settings, name)}"
+        for name in (
+          *("steps", "log_every", "evaluation_samples", "batch_size"),
+          *("generator_width", "discriminator_width", "learning_rate_decay"),
+        )
+      ),
+    ]
+    self.assertEqual(self.resume(*flags), 0)
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+    shutil.rmtree(self.workdir)
+    self.assertEqual(self.resume(*flags), 0)
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+
+  def test_told_while_its_figures_are_drawn(self):
+    write_figures = trained_runs.WRITE_FIGURES
+
+    def interrupted(workdir, figures):
+      if not (workdir / results.FIGURES).exists():
+        os.kill(os.getpid(), signal.SIGINT)
+        # A thread hears it.
+        time.sleep(0.5)
+      write_figures(workdir, figures)
+
+    with mock.patch.object(results, "write_figures", interrupted):
+      self.assertEqual(self.resume(), 130)
+    self.assertRegex(
+      self.stderr.getvalue().splitlines()[-1],
+      r"^stopped at step 12; go on with: .* --resume --workdir=\S+$",
+    )
+    self.assertFalse((self.workdir / results.SUMMARY).exists())
+    self.assertLen(list((self.workdir / results.FIGURES).iterdir()), 1)
+    with mock.patch.object(results, "write_figures", write_figures):
+      self.assertEqual(self.resume(), 0)
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+    for figure in RUN.experiment.figures:
+      folder = "" if figure == results.ANIMATION else results.FIGURES
+      self.assertTrue((self.workdir / folder / figure).exists(), figure)
+
+  def test_without_a_checkpoint_it_begins_again(self):
+    shutil.rmtree(self.workdir / results.CHECKPOINTS)
+    self.assertEqual(self.resume(), 0)
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+
+  def test_a_run_is_trained_for_longer(self):
+    self.assertEqual(self.resume(), 0)
+    self.assertEqual(self.resume("--steps=18"), 0)
+    longer = RUN._replace(settings=RUN.settings.replace(steps=18))
+    workdir, _ = trained_runs.train(self.folder, longer)
+    self.assertEqual(content_of(self.workdir), content_of(workdir))
+
+  def test_intervals_may_change(self):
+    self.assertEqual(self.resume("--log_every=1", "--checkpoint_every=1"), 0)
+    read = results.read(self.workdir)
+    (_, stopped, *_) = np.diff(read.steps)
+    self.assertEqual(stopped, 3)
+    self.assertEqual(np.diff(read.steps)[-1], 1)
+    self.assertEqual(
+      content_of(self.workdir)["progress"], content_of(self.whole)["progress"]
+    )
+
+  @parameterized.parameters((2, 1), (1, 2))
+  def test_on_other_devices(self, before, after):
+    workdir = self.workdir.with_name("others")
+    self.stop_at(workdir, RUN, STOPS, devices=before)
+    devices = jax.devices()[:after]
+    with (
+      workdirs.claim(workdir),
+      contextlib.redirect_stderr(io.StringIO()),
+    ):
+      trained = run_training.train(
+        RUN, run_training.prepare(RUN, devices), devices, workdir, resumes=True
+      )
+    assert trained is not None
+    # A device that has one member compiles another loop than for two.
+    read, whole = results.read(workdir), results.read(self.whole)
+    np.testing.assert_array_equal(read.steps, whole.steps)
+    for name, values in read.metrics.items():
+      np.testing.assert_allclose(
+        values, whole.metrics[name], rtol=1e-3, atol=1e-6, err_msg=name
+      )
+
+  def refused(self, error, message, *flags):
+    """Checks that a resumption is refused, and nothing is lost."""
+    before = files_of(self.workdir)
+    with self.assertRaisesRegex(error, message):
+      self.resume(*flags)
+    self.assertEqual(files_of(self.workdir), before)
+
+  @parameterized.parameters(
+    ("--batch_size=32", "--batch_size from 16 to 32"),
+    ("--loss=hinge", "--loss from non_saturating to hinge"),
+    ("--experiment=grid", "--experiment from ring to grid"),
+    ("--seed=5", "they are 4 to 5, not 5 to 6"),
+    ("--num_seeds=3", "they are 4 to 5, not 4 to 6"),
+    ("--steps=3", "--steps=3 is less than the .* steps that .* has taken"),
+  )
+  def test_another_run_is_refused(self, flag, message):
+    self.refused(SettingError, message, flag)
+
+  @parameterized.parameters(
+    (["--overwrite"], "choose one"),
+    (["--workdir="], "needs --workdir"),
+    (
+      ["--checkpoint_every=150", "--keep_checkpoint_every=200"],
+      "no multiple of --checkpoint_every=150",
+    ),
+  )
+  def test_flags_that_make_no_sense(self, flags, message):
+    self.refused(UsageError, message, *flags)
+
+  def test_a_folder_of_something_else_is_refused(self):
+    self.workdir = self.workdir.with_name("notes")
+    self.workdir.mkdir()
+    (self.workdir / "thesis.tex").touch()
+    self.refused(RunFolderError, "settings.json cannot be read")
+
+  def test_a_checkpoint_of_another_run_is_refused(self):
+    path = self.workdir / results.SETTINGS
+    content = json.loads(path.read_text())
+    content["settings"]["batch_size"] = 17
+    path.write_text(json.dumps(content))
+    self.refused(RunFolderError, "another run: its batch_size was 16, not 17")
+    content["seeds"] = [1, 2]
+    path.write_text(json.dumps(content))
+    self.refused(
+      RunFolderError, r"another run: its seeds are \[4, 5\], not \[1, 2\]"
+    )
+
+  def damage(self, step):
+    folder = self.workdir / results.CHECKPOINTS / str(step) / "state"
+    for path in folder.rglob("*"):
+      if path.is_file():
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+  def test_a_truncated_checkpoint_is_passed_over(self):
+    newest, before = checkpoints.steps(self.workdir)[:2]
+    self.damage(newest)
+    self.assertEqual(self.resume(), 0)
+    self.assertIn(
+      f"the checkpoint of step {newest} is damaged", self.stderr.getvalue()
+    )
+    self.assertIn(
+      f"going back to the one of step {before}", self.stderr.getvalue()
+    )
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+
+  def test_none_that_is_whole_is_refused(self):
+    for step in checkpoints.steps(self.workdir):
+      self.damage(step)
+    self.refused(RunFolderError, "no checkpoint of .* can be read")
+
+  def test_lost_rows_are_refused(self):
+    path = self.workdir / results.METRICS
+    rows = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(rows[:-2]))
+    newest = checkpoints.steps(self.workdir)[0]
+    self.refused(
+      RunFolderError, f"2 of the 3 rows of metrics .* until step {newest}"
+    )
+
+  def test_a_run_in_progress_is_refused(self):
+    with workdirs.claim(self.workdir):
+      self.refused(RunFolderError, "is being written to by process")
+
+  def test_lost_frames_are_refused(self):
+    shutil.rmtree(self.workdir / results.FRAMES)
+    self.refused(RunFolderError, "has 0 of the 3 frames .*--overwrite")
+
+  def test_a_damaged_old_checkpoint_does_no_harm(self):
+    *_, oldest = checkpoints.steps(self.workdir)
+    folder = self.workdir / results.CHECKPOINTS / str(oldest)
+    (folder / "_CHECKPOINT_METADATA").write_text("junk")
+    self.assertEqual(self.resume(), 0)
+    self.assertEqual(content_of(self.workdir), content_of(self.whole))
+
+  @parameterized.parameters(
+    ("settings", {"batch_size": "many"}, "damaged or of another version"),
+    ("settings", {"steps": -5}, "damaged or of another version"),
+    ("settings", 3, "settings.json is damaged"),
+    ("seeds", "abc", "settings.json is damaged"),
+    ("experiment", ["ring"], "not the run of a known experiment"),
+  )
+  def test_edited_settings_are_refused(self, name, value, message):
+    path = self.workdir / results.SETTINGS
+    content = json.loads(path.read_text())
+    if isinstance(value, dict):
+      content[name] |= value
+    else:
+      content[name] = value
+    path.write_text(json.dumps(content))
+    self.refused(RunFolderError, message)
+
+  def test_nothing_to_go_on_with_is_refused(self):
+    shutil.rmtree(self.workdir)
+    with self.assertRaisesRegex(UsageError, "no run in .* name its --exp"):
+      self.resume()
+    self.assertFalse(self.workdir.exists())
+
+  def test_a_page_that_was_not_written_is(self):
+    self.assertEqual(self.resume(), 0)
+    page = self.workdir / results.REPORT
+    text = page.read_text()
+    page.unlink()
+    self.assertEqual(self.resume(), 0)
+    self.assertEqual(page.read_text(), text)
+
+  def test_decay_over_more_steps_is_told(self):
+    own = RUN._replace(
+      settings=RUN.settings.replace(learning_rate_decay="cosine")
+    )
+    self.workdir = self.workdir.with_name("falls")
+    self.stop_at(self.workdir, own, STOPS)
+    self.stderr.truncate(0)
+    self.assertEqual(self.resume("--steps=24"), 0)
+    self.assertIn("falls over 24 steps instead of 12", self.stderr.getvalue())
+    self.stderr.truncate(0)
+    self.assertEqual(self.resume("--steps=24"), 0)
+    self.assertNotIn("falls", self.stderr.getvalue())
+
+
+class GuardedTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+
+  def train(self, *flags):
+    return commands.run(
+      "experiments.run",
+      "--experiment=ring",
+      "--log_every=5",
+      "--evaluation_samples=64",
+      "--checkpoint_every=10",
+      "--keep_checkpoints=1",
+      "--workdir=run",
+      *flags,
+      cwd=self.folder,
+      draws=False,
+    )
+
+  def events(self):
+    rows = run_logs.read_rows(self.folder / "run" / results.EVENTS)
+    return [(row["kind"], row["seed"]) for row in rows]
+
+  # A generator that hardly moves, and one that starts at a point.
+  COLLAPSED = (
+    "--steps=100",
+    "--num_seeds=2",
+    "--generator_learning_rate=1e-9",
+    "--initial_scale=1e-6",
+  )
+
+  @parameterized.parameters(("stop", 1, 20), ("continue", 0, 100))
+  def test_a_collapsed_generator(self, on_failure, code, steps):
+    done = self.train(*self.COLLAPSED, f"--on_failure={on_failure}")
+    self.assertEqual(done.returncode, code, done.stderr)
+    self.assertIn("less than 0.001 of the data's variance", done.stderr)
+    collapsed = [("collapsed", 0), ("collapsed", 1)]
+    self.assertContainsSubset(collapsed, self.events())
+    summary = results.read_json(self.folder / "run" / results.SUMMARY)
+    self.assertEqual(summary["steps"], steps)
+    # It has not failed: its numbers count.
+    self.assertEqual(summary["failures"], [])
+    final = summary["metrics"]["modes_covered"]["final"]
+    self.assertEqual(final["per_seed"], [0, 0])
+
+  def test_the_last_healthy_checkpoint_is_kept(self):
+    # Parameters grow until costs overflow, a few steps later.
+    done = self.train(
+      "--steps=100",
+      "--loss=wasserstein",
+      "--optimizer=sgd",
+      "--generator_learning_rate=1e3",
+      "--discriminator_learning_rate=1e3",
+      "--checkpoint_every=1",
+      "--log_every=3",
+    )
+    self.assertEqual(done.returncode, 1, done.stderr)
+    self.assertIn(("failed", 0), self.events())
+    self.assertIn("was not finite", done.stderr)
+    summary = results.read_json(self.folder / "run" / results.SUMMARY)
+    failure = summary["failures"][0]["step"]
+    self.assertGreaterEqual(failure, 1)
+    # The last one, and the one before the step that failed.
+    self.assertEqual(
+      checkpoints.steps(self.folder / "run"), [summary["steps"], failure]
+    )
+
+
+class SignalTest(parameterized.TestCase):
+  @parameterized.parameters((signal.SIGINT, 130), (signal.SIGTERM, 143))
+  def test_a_signal_saves_and_says_how_to_go_on(self, number, code):
+    folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    process = subprocess.Popen(
+      [
+        *(sys.executable, "-m", "experiments.run", "--experiment=ring"),
+        *("--workdir=run", "--steps=100000000", "--log_every=100000000"),
+      ],
+      cwd=folder,
+      env=commands.ENVIRONMENT,
+      stdout=subprocess.DEVNULL,
+      stderr=subprocess.PIPE,
+      text=True,
+    )
+    self.addCleanup(process.kill)
+    rows = folder / "run" / results.METRICS
+    deadline = time.monotonic() + commands.TIMEOUT_SECONDS
+    while not rows.exists() and time.monotonic() < deadline:
+      time.sleep(0.05)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=commands.TIMEOUT_SECONDS)
+    self.assertEqual(process.returncode, code, errors)
+    self.assertNotIn("Traceback", errors)
+    self.assertRegex(
+      errors.splitlines()[-1],
+      r"^stopped at step [\d,]+; go on with: python -m experiments.run "
+      "--resume --workdir=run$",
+    )
+    self.assertLen(checkpoints.steps(folder / "run"), 1)
+
+
+def mounted(folder, size):
+  """Mounts a small filesystem; False where that is not allowed."""
+  done = subprocess.run(
+    ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)],
+    capture_output=True,
+  )
+  return done.returncode == 0
+
+
+class FilesystemTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    if not shutil.which("mount") or not mounted(self.folder, "1000k"):
+      self.skipTest("nothing may be mounted here")
+    self.addCleanup(subprocess.run, ["umount", str(self.folder)], check=True)
+
+  def train(self, *flags):
+    return commands.run(
+      "experiments.run",
+      "--experiment=ring",
+      "--evaluation_samples=64",
+      "--workdir=run",
+      "--checkpoint_every=10",
+      "--steps=2000",
+      "--log_every=10",
+      *flags,
+      cwd=self.folder,
+      draws=False,
+    )
+
+  def test_a_disk_that_fills_up(self):
+    done = self.train("--keep_checkpoints=1")
+    self.assertEqual(done.returncode, 2, done.stderr)
+    self.assertNotIn("Traceback", done.stderr)
+    self.assertIn("No space left on device", done.stderr.splitlines()[-1])
+    workdir = self.folder / "run"
+    self.assertNotEmpty(checkpoints.steps(workdir))
+    # There is room again elsewhere.
+    with tempfile.TemporaryDirectory() as other:
+      copy = Path(other) / "run"
+      shutil.copytree(workdir, copy)
+      done = commands.run(
+        "experiments.run",
+        *("--resume", "--workdir=run", "--steps=200"),
+        cwd=copy.parent,
+        draws=False,
+      )
+    self.assertIn(done.returncode, (0, 2), done.stderr)
+
+  def test_a_read_only_run_folder(self):
+    done = self.train("--steps=10")
+    subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)
+    before = files_of(self.folder / "run")
+    done = self.train("--resume", "--steps=20")
+    self.assertEqual(done.returncode, 2)
+    self.assertEqual(
+      done.stderr.splitlines()[-1],
+      "error: workdir run cannot be written to: Read-only file system",
+    )
+    self.assertEqual(files_of(self.folder / "run"), before)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,155 @@
+"""What was logged is read back, and cut off where a run goes on."""
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from experiments.run_folder import results
+from experiments.run_folder.results import RunFolderError
+from experiments.training import run_logs
+from experiments.training.trainer import Log
+
+SEEDS = (7, 8)
+
+
+def make_logs():
+  """Rows at steps 0, 5 and 10; the dear metric and the frame not in all."""
+  # One third has no short decimal: it is to come back to the last bit.
+  return [
+    Log(0, costs([1 / 3, 2.0]) | {"dear": np.zeros(2)}, (), frame(0)),
+    Log(5, costs([np.nan, np.inf]), (), None),
+    Log(10, costs([5.0, 6.0]) | {"dear": np.ones(2)}, (), frame(10)),
+  ]
+
+
+def costs(values):
+  return {name: np.array(values) for name in sorted(run_logs.COSTS)}
+
+
+def frame(step):
+  return {"samples": np.full((2, 3), step, np.float32), "count": np.ones(2)}
+
+
+class JournalTest(parameterized.TestCase):
+  def setUp(self):
+    super().setUp()
+    self.workdir = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    self.logs = make_logs()
+    for log in self.logs:
+      run_logs.append(self.workdir, SEEDS, log)
+
+  def check(self, found, expected):
+    self.assertEqual(
+      [log.step for log in found], [log.step for log in expected]
+    )
+    for own, other in zip(found, expected, strict=True):
+      self.assertEqual(set(own.metrics), set(other.metrics))
+      for name, values in own.metrics.items():
+        # JSON has no infinity.
+        wanted = np.where(
+          np.isfinite(other.metrics[name]), other.metrics[name], np.nan
+        )
+        np.testing.assert_array_equal(values, wanted)
+      self.assertEqual(own.frame is None, other.frame is None)
+      for name in own.frame or ():
+        np.testing.assert_array_equal(own.frame[name], other.frame[name])
+
+  def test_what_was_logged_is_read_back(self):
+    self.check(run_logs.read(self.workdir, SEEDS), self.logs)
+
+  @parameterized.parameters((-1, 0), (0, 1), (4, 1), (5, 2), (10, 3), (99, 3))
+  def test_what_comes_after_a_step_is_cut_off(self, step, num_left):
+    run_logs.cut(self.workdir, step)
+    self.check(run_logs.read(self.workdir, SEEDS), self.logs[:num_left])
+    for log in self.logs[num_left:]:
+      run_logs.append(self.workdir, SEEDS, log)
+    self.check(run_logs.read(self.workdir, SEEDS), self.logs)
+
+  @parameterized.parameters(b'{"step": 15, "seed": 7, "co', b"{", b"\xc3")
+  def test_a_torn_row_is_cut_off(self, torn):
+    path = self.workdir / results.METRICS
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+    run_logs.cut(self.workdir, 10)
+    self.assertEqual(path.read_bytes(), whole)
+
+  def test_a_row_of_some_seeds_is_cut_off_with_its_step(self):
+    path = self.workdir / results.METRICS
+    whole = path.read_bytes()
+    path.write_bytes(whole + b'{"step": 15, "seed": 7, "cost": 1.0}\n')
+    run_logs.cut(self.workdir, 10)
+    self.assertEqual(path.read_bytes(), whole)
+
+  @parameterized.parameters(
+    ("no row\n", "no row in line 1"),
+    ('{"step": 0, "seed": 7}\n', "one whole row for each seed from line 1"),
+    (
+      '{"step": 0, "seed": 8}\n{"step": 0, "seed": 7}\n',
+      "one whole row for each seed from line 1",
+    ),
+  )
+  def test_what_is_damaged_is_refused(self, text, message):
+    (self.workdir / results.METRICS).write_text(text)
+    with self.assertRaisesRegex(RunFolderError, message):
+      run_logs.read(self.workdir, SEEDS, until=99)
+
+  def test_a_row_without_its_costs_is_refused(self):
+    path = self.workdir / results.METRICS
+    path.write_text(path.read_text().replace("discriminator_cost", "other", 1))
+    with self.assertRaisesRegex(RunFolderError, "one whole row"):
+      run_logs.read(self.workdir, SEEDS)
+
+  def test_rows_until_a_step_are_read(self):
+    path = self.workdir / results.METRICS
+    path.write_text(path.read_text() + '{"step": 15, "seed": 7}\n')
+    self.check(run_logs.read(self.workdir, SEEDS, until=5), self.logs[:2])
+    # Some rows of a last step are those of a run that was killed.
+    self.check(run_logs.read(self.workdir, SEEDS), self.logs)
+
+  def test_a_damaged_frame_is_refused(self):
+    (self.workdir / results.FRAMES / "0.npz").write_text("no arrays")
+    with self.assertRaisesRegex(RunFolderError, "0.npz is a damaged"):
+      run_logs.read(self.workdir, SEEDS)
+
+  def test_troubles_go_with_their_steps_and_other_events_stay(self):
+    for kind, step in (
+      ("began", 0),
+      ("collapsed", 5),
+      ("stopped", 8),
+      ("failed", 10),
+    ):
+      run_logs.append_event(self.workdir, kind, step, "why", seed=7)
+    run_logs.cut(self.workdir, 5)
+    text = (self.workdir / results.EVENTS).read_text()
+    rows = [json.loads(line) for line in text.splitlines()]
+    self.assertEqual(
+      [(row["kind"], row["step"]) for row in rows],
+      [("began", 0), ("collapsed", 5), ("stopped", 8)],
+    )
+    self.assertEqual(rows[1]["seed"], 7)
+    self.assertEqual(rows[1]["message"], "why")
+
+  def test_frames_are_put_back(self):
+    frames = [log.frame for log in self.logs if log.frame]
+    snapshots: dict[str, Any] = {
+      name: np.stack([own[name] for own in frames], axis=1)
+      for name in frames[0]
+    }
+    np.savez(
+      self.workdir / results.SNAPSHOTS,
+      step=np.array([0, 10]),
+      x=np.arange(5),
+      **snapshots,
+    )
+    run_logs.drop_frames(self.workdir)
+    self.assertIsNone(run_logs.read(self.workdir, SEEDS)[0].frame)
+    run_logs.restore_frames(self.workdir, {"x"})
+    self.check(run_logs.read(self.workdir, SEEDS), self.logs)
+
+
+if __name__ == "__main__":
+  absltest.main()

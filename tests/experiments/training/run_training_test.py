@@ -1,0 +1,122 @@
+"""Finished runs are found again by what they were told."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import jax
+import numpy as np
+from absl.testing import absltest, parameterized
+
+from experiments.configs.fields import SettingError
+from experiments.configs.registry import BY_NAME
+from experiments.run_folder import results
+from experiments.training import run_training
+from tests.experiments import trained_runs
+
+RUN = trained_runs.settings_of(
+  "mixture_near",
+  range(2),
+  steps=2,
+  log_every=1,
+  evaluation_samples=64,
+  discriminator_width=8,
+)
+
+
+class RunnerTest(absltest.TestCase):
+  def setUp(self):
+    super().setUp()
+    folder = tempfile.TemporaryDirectory()
+    self.addCleanup(folder.cleanup)
+    self.parent = Path(folder.name)
+    self.enterContext(trained_runs.undrawn())
+
+  def find(self, run=RUN):
+    return run_training.find(self.parent, run)
+
+  def test_a_run_is_found_by_experiment_settings_and_seeds(self):
+    self.assertIsNone(self.find())
+    workdir, run = trained_runs.train(self.parent, RUN)
+    found = self.find()
+    assert found is not None
+    self.assertEqual(found[0], workdir)
+    np.testing.assert_array_equal(
+      found[1].metrics["jensen_shannon"],
+      run.results.metrics["jensen_shannon"],
+    )
+    read = results.read(workdir)
+    np.testing.assert_array_equal(
+      read.metrics["jensen_shannon"], run.results.metrics["jensen_shannon"]
+    )
+    written = json.loads((workdir / results.SUMMARY).read_text())
+    self.assertEqual(written["score"], run.summary["score"])
+
+    for changes in ({"batch_size": 32}, {"input_mean": (-3.0,)}):
+      settings = RUN.settings.replace(**changes)
+      self.assertIsNone(self.find(RUN._replace(settings=settings)))
+    for seeds in (range(3), range(1, 3)):
+      self.assertIsNone(self.find(RUN._replace(seeds=tuple(seeds))))
+    other = RUN._replace(experiment=BY_NAME["mixture_far"])
+    self.assertIsNone(self.find(other))
+
+    # A run that never finished has no summary.
+    (workdir / results.SUMMARY).rename(workdir / "elsewhere")
+    self.assertIsNone(self.find())
+    (workdir / "elsewhere").rename(workdir / results.SUMMARY)
+
+    # What is damaged is passed over, whichever folder it is in.
+    other = self.parent / "other"
+    other.mkdir()
+    for damage in (b"", b"{", b"[]", b"\xff\xfe\x00"):
+      (other / results.SUMMARY).write_bytes(damage)
+      (other / results.SETTINGS).write_bytes(damage)
+      self.assertIsNotNone(self.find())
+    for name in (
+      results.SUMMARY,
+      results.SETTINGS,
+      results.METRICS,
+      results.SNAPSHOTS,
+    ):
+      path = workdir / name
+      whole = path.read_bytes()
+      for damage in (b"", b"{}", whole[: len(whole) // 2]):
+        if (name, damage) == (results.SUMMARY, b"{}"):
+          continue
+        path.write_bytes(damage)
+        self.assertIsNone(self.find(), f"{name}: {damage[:9]}")
+      path.write_bytes(whole)
+    self.assertIsNotNone(self.find())
+
+
+class ScoreTest(parameterized.TestCase):
+  @parameterized.parameters(
+    # Images too few to be measured have no score; who failed has the lowest.
+    ({}, None),
+    ({"discriminator_learning_rate": 1e38}, 0.0),
+  )
+  def test_what_is_not_measured(self, values, expected):
+    experiment = RUN.experiment._replace(
+      score=lambda run: np.full(run.metrics["generator_cost"].shape, np.nan),
+    )
+    settings = RUN.settings.replace(**values)
+    parent = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    self.enterContext(trained_runs.undrawn())
+    _, run = trained_runs.train(
+      parent, RUN._replace(experiment=experiment, settings=settings)
+    )
+    self.assertEqual(run.summary["score"]["final"]["mean"], expected)
+    self.assertLen(run.summary["failures"], 0 if expected is None else 2)
+
+
+class PrepareTest(absltest.TestCase):
+  def test_states_that_do_not_fit_are_refused(self):
+    # A memory of 4 bytes a sample, twice: 8 TB.
+    settings = RUN.settings.replace(replay_size=10**9)
+    run = RUN._replace(settings=settings, seeds=tuple(range(1000)))
+    with self.assertRaisesRegex(SettingError, "1000 seeds take 7,45.* GiB"):
+      run_training.prepare(run, jax.devices()[:1])
+
+
+if __name__ == "__main__":
+  absltest.main()

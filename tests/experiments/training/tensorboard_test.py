@@ -1,0 +1,77 @@
+"""Event files have what was logged, and no step twice."""
+
+import struct
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+from absl.testing import absltest
+from tensorboardX.proto import event_pb2
+
+from experiments.run_folder import results, workdirs
+from experiments.training import run_training
+from experiments.training.callbacks import Recording
+from tests.experiments import trained_runs
+
+# Its classes are made when it is imported, which type checkers do not see.
+PROTO: Any = event_pb2
+
+
+def read(workdir):
+  """Returns (tag, step) -> value of all event files, in order of writing."""
+  found = []
+  for path in sorted((workdir / results.TENSORBOARD).glob("*tfevents*")):
+    content = path.read_bytes()
+    while content:
+      # Its length and a checksum of that, and a checksum at the end.
+      (length,) = struct.unpack("<Q", content[:8])
+      event = PROTO.Event.FromString(content[12 : 12 + length])
+      found += [(own.tag, event.step, own) for own in event.summary.value]
+      content = content[16 + length :]
+  return found
+
+
+class TensorBoardTest(absltest.TestCase):
+  def train(self, own):
+    parent = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    devices = jax.devices()[:1]
+    problem = run_training.prepare(own, devices)
+    with workdirs.create_numbered(parent, "run") as workdir:
+      run_training.train(
+        own, problem, devices, workdir, Recording(tensorboard=True)
+      )
+    return workdir
+
+  def test_scalars_histograms_and_figures(self):
+    own = trained_runs.settings_of(
+      "ring", [3, 4], steps=4, log_every=2, evaluation_samples=64
+    )
+    workdir = self.train(own)
+    written = read(workdir)
+    run = results.read(workdir)
+    scalars = {
+      (tag, step): value.simple_value
+      for tag, step, value in written
+      if value.HasField("simple_value")
+    }
+    for name, values in run.metrics.items():
+      for index, seed in enumerate(run.seeds):
+        for log, step in enumerate(run.steps):
+          np.testing.assert_allclose(
+            scalars[f"{name}/seed_{seed}", step], values[index, log], rtol=1e-6
+          )
+    self.assertLen(scalars, len(run.metrics) * 2 * 3)
+    histograms = [
+      (tag, step) for tag, step, value in written if value.HasField("histo")
+    ]
+    self.assertContainsSubset(
+      [("samples", 0), ("generator/Dense_0/kernel", 4)], histograms
+    )
+    images = {tag for tag, _, value in written if value.HasField("image")}
+    self.assertContainsSubset({"costs", "final"}, images)
+
+
+if __name__ == "__main__":
+  absltest.main()

@@ -1,0 +1,71 @@
+"""Differences of means, beside SciPy's."""
+
+import numpy as np
+from absl.testing import absltest, parameterized
+from scipy import stats
+
+from gan_jax import statistics
+
+
+def known(difference):
+  """Returns the mean, interval and tie of two sides with enough seeds."""
+  mean, ci95, tie = difference
+  assert mean is not None and ci95 is not None and tie is not None
+  return mean, ci95, tie
+
+
+class WelchTest(parameterized.TestCase):
+  @parameterized.parameters((2, 2, 1.0), (3, 3, 0.1), (5, 8, 30.0))
+  def test_the_interval_is_scipys(self, num_values, num_others, spread):
+    rng = np.random.default_rng(num_values)
+    values = rng.normal(size=num_values)
+    others = 0.3 + spread * rng.normal(size=num_others)
+    mean, ci95, _ = known(statistics.difference(values, others))
+    low, high = stats.ttest_ind(
+      values, others, equal_var=False
+    ).confidence_interval(0.95)
+    self.assertAlmostEqual(mean, (low + high) / 2, places=12)
+    self.assertAlmostEqual(ci95 / ((high - low) / 2), 1, places=9)
+
+  def test_a_tie_is_an_interval_with_0(self):
+    # Of equal variances v and n = 3 the interval is t(0.975, 4) sqrt(2 v / 3),
+    # 2.7764 * 0.8165 = 2.267 for v = 1.
+    values = np.array([-1.0, 0, 1])
+    for shift, tie in ((2.26, True), (2.27, False), (-2.26, True)):
+      mean, ci95, found = known(statistics.difference(values, values + shift))
+      self.assertAlmostEqual(mean, -shift)
+      self.assertAlmostEqual(ci95, 2.267, places=3)
+      self.assertEqual(found, tie)
+
+  def test_what_does_not_vary(self):
+    self.assertEqual(
+      statistics.difference(np.zeros(3), np.ones(3)), (-1.0, 0.0, False)
+    )
+    self.assertEqual(
+      statistics.difference(np.ones(3), np.ones(2)), (0.0, 0.0, True)
+    )
+    # One side varies: 0.5 +- t(0.975, 1) * sqrt(0.5 / 2).
+    _, ci95, _ = known(statistics.difference(np.array([0.0, 1.0]), np.zeros(2)))
+    self.assertAlmostEqual(ci95, 12.7062 / 2, places=3)
+    # Variances whose squares are no numbers any more.
+    tiny = np.array([0.0, 1e-120])
+    found = statistics.difference(tiny, tiny)
+    self.assertEqual((found.mean, found.tie), (0.0, True))
+
+  def test_one_seed_has_no_interval(self):
+    self.assertEqual(
+      statistics.difference(np.array([0.25]), np.array([0.5])),
+      (-0.25, None, None),
+    )
+    self.assertEqual(
+      statistics.difference(np.array([0.25, np.nan]), np.array([0.5, 0.5])),
+      (-0.25, None, None),
+    )
+    self.assertEqual(
+      statistics.difference(np.array([np.nan]), np.array([0.5])),
+      (None, None, None),
+    )
+
+
+if __name__ == "__main__":
+  absltest.main()
