@@ -360,7 +360,7 @@ class ResumptionTest(parameterized.TestCase):
     self.assertEqual(self.resume(), 0)
     self.assertEqual(page.read_text(), text)
 
-  def test_decay_over_more_steps_is_told(self):
+  def test_decay_over_more_steps_gives_a_warning(self):
     own = RUN._replace(
       settings=RUN.settings.replace(learning_rate_decay="cosine")
     )
@@ -368,10 +368,10 @@ class ResumptionTest(parameterized.TestCase):
     self.stop_at(self.workdir, own, STOPS)
     self.stderr.truncate(0)
     self.assertEqual(self.resume("--steps=24"), 0)
-    self.assertIn("falls over 24 steps instead of 12", self.stderr.getvalue())
+    self.assertIn("decay over 24 steps instead of 12", self.stderr.getvalue())
     self.stderr.truncate(0)
     self.assertEqual(self.resume("--steps=24"), 0)
-    self.assertNotIn("falls", self.stderr.getvalue())
+    self.assertNotIn("decay", self.stderr.getvalue())
 
 
 class GuardedTest(parameterized.TestCase):
