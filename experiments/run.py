@@ -239,11 +239,11 @@ def _trained(
   with signals.caught(
     "stopping when this is saved; once more stops at once"
   ) as told:
-    trained = trainer.train_run(
-      chosen,
-      problem,
+    finished = trainer.train(
+      [chosen],
+      [workdir],
+      lambda _: problem,
       layout.devices,
-      workdir,
       trainer.Options(
         options.checkpoint_every or options.keep_checkpoint_every,
         checkpoints.Keeping(
@@ -260,7 +260,7 @@ def _trained(
     told.signal = int(multihost.of_all([told.signal]).max())
   if not multihost.is_first():
     return 0
-  if trained is None:
+  if finished is None:
     step = checkpoints.steps(workdir)[0]
     console.say(
       f"stopped at step {step:,}; go on with: "
@@ -268,7 +268,7 @@ def _trained(
     )
     return told.exit_code()
   run_report.write([workdir], workdir / results.REPORT)
-  return _report(trained.summary, chosen.seeds, workdir)
+  return _report(finished[0].summary, chosen.seeds, workdir)
 
 
 def _chosen(line: CommandLine[RunOptions]) -> RunSettings:
