@@ -225,6 +225,7 @@ def train(
     try:
       if result.stopped and interrupted:
         raise StoppedError
+      writer.wait()
       for logger in loggers:
         _check_not_interrupted(should_stop)
         problem = build(logger.run.settings)
@@ -233,7 +234,6 @@ def train(
         run = _conclude(
           problem, result, logger, machine, began, should_stop, options
         )
-        writer.wait()
         if board:
           board.write_figures(result.checkpoint.step)
         # Written last: it marks the run as finished.
