@@ -29,7 +29,7 @@ class LayoutsTest(parameterized.TestCase):
     ("data:8", Wanted(sharding.DATA, 8)),
   )
   def test_what_is_read_is_written_again(self, text, wanted):
-    self.assertEqual(mesh.read(text), wanted)
+    self.assertEqual(mesh.parse_mesh(text), wanted)
     self.assertEqual(str(wanted), text)
 
   @parameterized.parameters(
@@ -37,7 +37,7 @@ class LayoutsTest(parameterized.TestCase):
   )
   def test_what_is_none_is_refused(self, text):
     with self.assertRaisesRegex(SettingError, "auto, members:N or data:N"):
-      mesh.read(text)
+      mesh.parse_mesh(text)
 
   @parameterized.parameters(
     ("data:5", "cannot divide --batch_size=12 among 5 devices"),
@@ -45,16 +45,16 @@ class LayoutsTest(parameterized.TestCase):
   )
   def test_devices_must_divide(self, text, message):
     with self.assertRaisesRegex(SettingError, message):
-      mesh.choose("cpu", mesh.read(text), SETTINGS, 3)
+      mesh.choose_layout("cpu", mesh.parse_mesh(text), SETTINGS, 3)
     self.configure.assert_not_called()
 
   def test_packs_are_divided_and_not_their_samples(self):
     packed = SETTINGS.replace(packing=2)
     with self.assertRaisesRegex(SettingError, "=12 packs among 8 devices"):
-      mesh.choose("cpu", mesh.read("data:8"), packed, 3)
+      mesh.choose_layout("cpu", mesh.parse_mesh("data:8"), packed, 3)
 
   def test_a_cpu_has_as_many_devices_as_are_named(self):
-    layout = mesh.choose("cpu", mesh.read("data:2"), SETTINGS, 1)
+    layout = mesh.choose_layout("cpu", mesh.parse_mesh("data:2"), SETTINGS, 1)
     self.configure.assert_called_once_with(2)
     self.assertEqual(layout, (jax.devices()[:2], sharding.DATA))
 
@@ -62,7 +62,7 @@ class LayoutsTest(parameterized.TestCase):
     with self.assertRaisesRegex(
       PlatformError, "--mesh=data:4 needs 4 devices, and there are 2 of cpu"
     ):
-      mesh.choose("cpu", mesh.read("data:4"), SETTINGS, 1)
+      mesh.choose_layout("cpu", mesh.parse_mesh("data:4"), SETTINGS, 1)
 
 
 if __name__ == "__main__":
