@@ -98,7 +98,7 @@ def render(workdirs: Sequence[Path]) -> str:
   return html.render(
     "report.html",
     title=f"{len(gathered)} runs compared" if compares else gathered[0].name,
-    html=gathered,
+    pages=gathered,
     rows=_side_by_side([own.final for own in gathered]),
     differences=[
       (name, cells)
