@@ -40,7 +40,7 @@ LOST_EXIT_CODE = 75
 
 
 class HostsError(PlatformError):
-  """A mistake in another process; the message is one line."""
+  """An error that involves another process; the message is one line."""
 
 
 class Cluster(NamedTuple):
@@ -62,9 +62,9 @@ class Cluster(NamedTuple):
 def connected(cluster: Cluster) -> Iterator[None]:
   """Connects this process to the others; JAX disconnects it at exit.
 
-  If a process dies or hangs, JAX's coordination service aborts the others
-  within SECONDS_UNTIL_LOST. Often a collective operation fails before that, and
-  the context ends with a HostsError.
+  If a process dies or cannot be reached, JAX's coordination service aborts the
+  others within SECONDS_UNTIL_LOST. A collective operation often fails earlier;
+  then the context ends with a HostsError, and the process with LOST_EXIT_CODE.
 
   Raises:
     HostsError: if the processes cannot connect, or one of them is lost.
@@ -100,6 +100,7 @@ def connected(cluster: Cluster) -> Iterator[None]:
 
 def _redirect_stdout() -> None:
   """Discards standard output, except what Python prints in process 0."""
+  sys.stdout.flush()
   if is_first():
     sys.stdout = os.fdopen(os.dup(1), "w", buffering=1)
   # Gloo writes to the descriptor, without Python.
