@@ -190,7 +190,7 @@ def progress(
 
 
 def number(summary: Mapping[str, Any]) -> str:
-  """Writes what `results.mean_and_interval` returns."""
+  """Writes a mean with its interval; a mapping with `mean` and `ci95`."""
   if summary["mean"] is None:
     return "-"
   if summary["ci95"] is None:

@@ -216,7 +216,7 @@ def _metrics(
       for name, entry in entries.items()
     ]
   return [
-    (name, console.number(results.mean_and_interval(values[:, -1])), ABSENT)
+    (name, console.number(results.seed_summary(values[:, -1])), ABSENT)
     for name, values in measured.metrics.items()
   ]
 

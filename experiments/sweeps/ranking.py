@@ -48,7 +48,7 @@ class Place(NamedTuple):
   Attributes:
     rank: 1 for the best; trials of the same mean share one.
     measured: by the trial.
-    score: the final one, as `results.mean_and_interval` summarises it.
+    score: the final one, as `results.seed_summary` summarises it.
     difference: of its mean final score from the best trial's, which is at most
       0; None for the best trial itself, the first of equals.
   """
@@ -165,9 +165,7 @@ def ranked(measured: Sequence[Measured]) -> list[Place]:
     Their places, the best first; equals stand in the order given, and trials
     without any score at the end.
   """
-  scored = [
-    (own, results.mean_and_interval(own.final[SCORE])) for own in measured
-  ]
+  scored = [(own, results.seed_summary(own.final[SCORE])) for own in measured]
 
   def height(score: dict[str, Any]) -> float:
     return -np.inf if score["mean"] is None else score["mean"]
@@ -179,7 +177,9 @@ def ranked(measured: Sequence[Measured]) -> list[Place]:
     equal = index and height(score) == height(places[-1].score)
     difference = None
     if index:
-      difference = statistics.difference(own.final[SCORE], best.final[SCORE])
+      difference = statistics.welch_difference(
+        own.final[SCORE], best.final[SCORE]
+      )
       if len(own.failures) == len(own.trial.run.seeds):
         # However wide the interval is: it learnt nothing.
         difference = difference._replace(tie=False)

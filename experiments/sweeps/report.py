@@ -233,7 +233,7 @@ def _metric(final: Mapping[str, np.ndarray], name: str) -> str:
   values = final.get(f"{_OF_AVERAGE}{name}", final.get(name))
   if values is None:
     return run_report.ABSENT
-  return console.number(results.mean_and_interval(values))
+  return console.number(results.seed_summary(values))
 
 
 def _environment(places: Sequence[Place]) -> list[tuple[str, Any]]:

@@ -57,10 +57,10 @@ def _trial(place: Place) -> dict[str, Any]:
     "values": place.trial.values,
     "score": {
       "final": place.score,
-      "best": results.mean_and_interval(measured.best[SCORE]),
+      "best": results.seed_summary(measured.best[SCORE]),
     },
     "metrics": {
-      name: results.mean_and_interval(values)
+      name: results.seed_summary(values)
       for name, values in measured.final.items()
       if name != SCORE
     },
