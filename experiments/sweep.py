@@ -20,7 +20,7 @@ from experiments.sweeps import (
 from experiments.sweeps import plan as plans
 from experiments.sweeps.engines import ENGINES
 from experiments.sweeps.engines.engine import EngineOptions
-from experiments.sweeps.plan import MANY_TRIALS, Plan, Told
+from experiments.sweeps.plan import MANY_TRIALS, Plan, PlanOptions
 from experiments.training import run_config
 from experiments.training.run_config import RunSettings
 
@@ -138,12 +138,17 @@ def run(argv: list[str]) -> int:
     signals.caught(
       "stopping when this is saved; once more stops at once"
     ) as told,
-    display.progress(plan, folder) as watched,
+    display.progress_bar(plan, folder) as watched,
   ):
     if not resumes:
-      plans.write(plan, folder)
+      plans.write_plan(plan, folder)
     lost = engine.train(
-      plan, folder, plan.left(folder), engine_options, watched, told.requested
+      plan,
+      folder,
+      plan.unfinished_programs(folder),
+      engine_options,
+      watched,
+      told.requested,
     )
     if told.requested():
       console.say(
@@ -152,7 +157,7 @@ def run(argv: list[str]) -> int:
       return told.exit_code()
   for own in lost:
     console.say(f"error: program {own.program} could not train: {own.reason}")
-  if plan.left(folder):
+  if plan.unfinished_programs(folder):
     num_left = sum(
       not plan.is_done(folder, index) for index in range(len(plan.trials))
     )
@@ -199,7 +204,7 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     "num_seeds",
   } & set(line.named)
   if resumes and not told:
-    return plans.read(folder), True
+    return plans.read_plan(folder), True
   if resumes and not (options.grid or options.random):
     raise UsageError(
       f"{folder} has a sweep, which cannot change: --workdir alone goes on "
@@ -217,8 +222,8 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     )
   plan = _made(line)
   if resumes:
-    found = plans.read(folder)
-    difference = plans.difference(found, plan)
+    found = plans.read_plan(folder)
+    difference = plans.plan_difference(found, plan)
     if difference:
       raise SettingError(
         f"{folder} has another sweep, {difference}; choose another --workdir, "
@@ -246,7 +251,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     )
   drawn = ()
   if options.random:
-    drawn = search_space.draw(
+    drawn = search_space.draw_points(
       options.random, options.trials, options.seed, base
     )
   varied = {axis.name for axis in axes} | set(drawn[0] if drawn else ())
@@ -254,7 +259,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     raise UsageError(f"--{name} is both given and varied; choose one")
   if axes and drawn and not {axis.name for axis in axes}.isdisjoint(drawn[0]):
     raise UsageError("a setting is both in --grid and in --random; choose one")
-  return plans.make(
+  return plans.make_plan(
     RunSettings(
       experiment,
       base,
@@ -262,7 +267,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     ),
     axes,
     search_space.crossed(axes, drawn),
-    Told(options.random, options.trials, options.max_members),
+    PlanOptions(options.random, options.trials, options.max_members),
     options.skip_invalid,
   )
 

@@ -90,7 +90,7 @@ def train(
     SettingError: if its problem cannot be built.
     OSError: if something cannot be written.
   """
-  plan = plans.read(folder)
+  plan = plans.read_plan(folder)
   if index >= len(plan.programs):
     raise RunFolderError(
       f"{folder} has the programs 0 to {len(plan.programs) - 1}, not {index}"

@@ -197,7 +197,7 @@ class _Tasks:
       max_retries=0,
       num_returns="streaming",
     )(ray_task.train)
-    self._content = ray.put(plans.content(plan))
+    self._content = ray.put(plans.plan_json(plan))
     self._running: list[_Running] = []
     self._starts: dict[int, int] = {}
     self.lost: list[Lost] = []

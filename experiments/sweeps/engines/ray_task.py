@@ -55,7 +55,7 @@ def train(
     folder = Path(name)
     results.write_json(folder / plans.PLAN, content)
     parcels.unpack(begun, folder)
-    plan = plans.read(folder)
+    plan = plans.read_plan(folder)
     for trial in plan.programs[index]:
       plan.workdir(folder, trial).mkdir(parents=True, exist_ok=True)
     trials = [

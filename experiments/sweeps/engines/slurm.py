@@ -147,7 +147,7 @@ def _check(options: EngineOptions) -> None:
 
 def _preview(plan: Plan, folder: Path, options: EngineOptions) -> None:
   """Prints the script for what is left."""
-  programs = plan.left(folder)
+  programs = plan.unfinished_programs(folder)
   if programs:
     print(script(plan, folder, programs, options), end="")
 

@@ -37,11 +37,11 @@ def make_plan(text, max_members=0):
   experiment = BY_NAME["normal"]
   axes = search_space.read_grid(text, experiment.settings)
   base = RunSettings(experiment, experiment.settings, (0,))
-  return plans.make(
+  return plans.make_plan(
     base,
     axes,
     search_space.crossed(axes, ()),
-    plans.Told(max_members=max_members),
+    plans.PlanOptions(max_members=max_members),
     False,
   )
 
