@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experiments.cli import console
+from experiments.reports import run_report
 from experiments.run_folder import results
 from experiments.sweeps import (
   batches,
@@ -25,7 +26,6 @@ from experiments.sweeps.plan import Plan
 from experiments.sweeps.plots import overview
 from experiments.sweeps.ranking import SCORE, RankedTrial, TrialResults
 from experiments.sweeps.search_space import format_values
-from experiments.training import run_training
 
 FAILED_EXIT_CODE = 1
 _SHOWN_TRIALS = 10
@@ -47,7 +47,7 @@ def conclude(plan: Plan, folder: Path) -> int:
     workdir = plan.workdir(folder, index)
     # A process may have ended just before it wrote the trial's report.
     if not (workdir / results.REPORT).exists():
-      run_training.complete(workdir)
+      run_report.write([workdir], workdir / results.REPORT)
   trials = ranking.read_trials(plan, folder)
   ranked = ranking.rank_trials(trials)
   seconds = program_seconds(plan, folder, trials)
