@@ -1,7 +1,6 @@
 """What is written once all trials of a sweep have finished."""
 
 import csv
-import dataclasses
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,7 +21,7 @@ from experiments.sweeps import (
   report,
   worker_process,
 )
-from experiments.sweeps.plan import Plan
+from experiments.sweeps.plan import Plan, plan_json
 from experiments.sweeps.plots import overview
 from experiments.sweeps.ranking import SCORE, RankedTrial, TrialResults
 from experiments.sweeps.search_space import format_values
@@ -148,12 +147,10 @@ def summary_json(
     `difference` and `tie` to the best trial, which has None of both; `tie` is
     None also where there is no interval.
   """
+  planned = plan_json(plan)
+  shared = ("experiment", "settings", "seeds", "axes", "drawn")
   return {
-    "experiment": plan.base.experiment.name,
-    "settings": dataclasses.asdict(plan.base.settings),
-    "seeds": list(plan.base.seeds),
-    "axes": {name: list(values) for name, values in plan.axes},
-    "drawn": list(plan.drawn),
+    **{name: planned[name] for name in shared},
     "num_trials": len(plan.trials),
     "num_programs": len(plan.programs),
     "left_out": plan.left_out,

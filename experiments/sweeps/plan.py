@@ -19,7 +19,7 @@ from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import Settings, with_values
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
-from experiments.sweeps.search_space import Axis, format_value, format_values
+from experiments.sweeps.search_space import Axis, format_grid, format_values
 from experiments.training.run_config import RunSettings
 
 PLAN, TRIALS, PROGRAMS = results.PLAN, results.TRIALS, "programs"
@@ -107,10 +107,7 @@ class Plan(NamedTuple):
     random, draws, max_members = self.options
     flags = {"experiment": experiment.name}
     if self.axes:
-      flags["grid"] = ";".join(
-        f"{name}={','.join(_axis_texts(settings, name, values))}"
-        for name, values in self.axes
-      )
+      flags["grid"] = format_grid(self.axes, settings)
     if random:
       flags |= {"random": random, "trials": str(draws)}
     defaults = format_values(experiment.settings)
@@ -136,14 +133,6 @@ class Plan(NamedTuple):
     )
 
 
-def _axis_texts(
-  settings: Settings, name: str, values: Sequence[Any]
-) -> list[str]:
-  """Writes the values of an axis; those with commas in parentheses."""
-  texts = [format_value(settings, name, value) for value in values]
-  return [f"({text})" if "," in text else text for text in texts]
-
-
 def make_plan(
   base: RunSettings,
   axes: Sequence[Axis],
@@ -151,18 +140,11 @@ def make_plan(
   options: PlanOptions,
   skips_invalid: bool,
 ) -> Plan:
-  """Plans a sweep.
-
-  Args:
-    base: the experiment, the settings that all trials share, and their seeds.
-    axes: of the grid.
-    points: the values of each trial by name.
-    options: what the points were drawn from, and the size of programs.
-    skips_invalid: whether invalid combinations of settings are left out instead
-      of being an error.
+  """Plans a sweep of which each point, values by name, is a trial.
 
   Raises:
-    SettingError: for an invalid combination, or if none is valid.
+    SettingError: for an invalid combination of settings, unless `skips_invalid`
+      leaves it out, or if none is valid.
   """
   trials: dict[str, Trial] = {}
   left_out = 0

@@ -43,6 +43,17 @@ def read_grid(text: str, settings: Settings) -> tuple[Axis, ...]:
   return tuple(axes)
 
 
+def format_grid(axes: Sequence[Axis], settings: Settings) -> str:
+  """Writes axes as `--grid` takes them."""
+  fields = fields_by_name(settings)
+  texts = []
+  for name, values in axes:
+    parts = [fields[name].format(value) for value in values]
+    parts = [f"({part})" if "," in part else part for part in parts]
+    texts.append(f"{name}={','.join(parts)}")
+  return ";".join(texts)
+
+
 def draw_points(
   text: str, count: int, seed: int, settings: Settings
 ) -> tuple[dict[str, Any], ...]:
