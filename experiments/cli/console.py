@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -144,20 +144,6 @@ class TrainingProgress:
     if not self._bar.console.is_terminal and log.step >= self._next_line:
       say(f"step {log.step:,} of {self._num_steps:,}  {_costs(log)}")
       self._next_line = log.step + self._num_steps / NUM_PLAIN_LINES
-
-
-def counter(what: str) -> Callable[[int, int], None]:
-  """Returns a callback (done, total) that says every tenth of a long task."""
-  said = 0
-
-  def count(done, total):
-    nonlocal said
-    tenth = 10 * done // total
-    if tenth > said:
-      said = tenth
-      say(f"{what}: {done:,} of {total:,}")
-
-  return count
 
 
 @contextlib.contextmanager
