@@ -402,7 +402,7 @@ def curve(
   # None, where too few members are left, turns into NaN.
   mean = np.array([column.mean for column in columns], float)
   half = np.array([column.ci95 for column in columns], float)
-  # Dear metrics are not measured at every step.
+  # Expensive metrics are not measured at every step.
   known = np.isfinite(mean)
   steps, mean, half = results.steps[known], mean[known], half[known]
   # A line needs two points to be seen.
