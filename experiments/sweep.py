@@ -21,7 +21,7 @@ from experiments.sweeps import (
 )
 from experiments.sweeps import plan as plans
 from experiments.sweeps.engines import EngineOptions, local
-from experiments.sweeps.plan import MANY_TRIALS, Plan, Told
+from experiments.sweeps.plan import MANY_TRIALS, Plan, PlanOptions
 from experiments.training import run_config
 from experiments.training.run_config import RunSettings
 
@@ -144,8 +144,8 @@ def run(argv: list[str]) -> int:
     ) as told,
   ):
     if not resumes:
-      plans.write(plan, folder)
-    programs = plan.left(folder)
+      plans.write_plan(plan, folder)
+    programs = plan.unfinished_programs(folder)
     if options.plan_only and programs:
       _print_programs(plan, folder, programs)
       return 0
@@ -154,7 +154,7 @@ def run(argv: list[str]) -> int:
       f"--checkpoint_every={options.checkpoint_every}",
       f"--pictures={str(options.pictures).lower()}",
     ]
-    with display.progress(plan, folder) as watched:
+    with display.progress_bar(plan, folder) as watched:
       lost = engines.train_programs(
         machines, folder, programs, program_flags, watched, told.requested
       )
@@ -165,7 +165,7 @@ def run(argv: list[str]) -> int:
       return told.exit_code()
   for program, reason in lost.items():
     console.say(f"error: program {program} could not train: {reason}")
-  if plan.left(folder):
+  if plan.unfinished_programs(folder):
     num_left = sum(
       not plan.is_done(folder, index) for index in range(len(plan.trials))
     )
@@ -232,7 +232,7 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     "num_seeds",
   } & set(line.named)
   if resumes and not told:
-    return plans.read(folder), True
+    return plans.read_plan(folder), True
   if resumes and not (options.grid or options.random):
     raise UsageError(
       f"{folder} has a sweep, which cannot change: --workdir alone goes on "
@@ -250,8 +250,8 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     )
   plan = _made(line)
   if resumes:
-    found = plans.read(folder)
-    difference = plans.difference(found, plan)
+    found = plans.read_plan(folder)
+    difference = plans.plan_difference(found, plan)
     if difference:
       raise SettingError(
         f"{folder} has another sweep, {difference}; choose another --workdir, "
@@ -279,7 +279,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     )
   drawn = ()
   if options.random:
-    drawn = search_space.draw(
+    drawn = search_space.draw_points(
       options.random, options.trials, options.seed, base
     )
   varied = {axis.name for axis in axes} | set(drawn[0] if drawn else ())
@@ -287,7 +287,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     raise UsageError(f"--{name} is both given and varied; choose one")
   if axes and drawn and not {axis.name for axis in axes}.isdisjoint(drawn[0]):
     raise UsageError("a setting is both in --grid and in --random; choose one")
-  return plans.make(
+  return plans.make_plan(
     RunSettings(
       experiment,
       base,
@@ -295,7 +295,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     ),
     axes,
     search_space.crossed(axes, drawn),
-    Told(options.random, options.trials, options.max_members),
+    PlanOptions(options.random, options.trials, options.max_members),
     options.skip_invalid,
   )
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -146,20 +146,6 @@ class TrainingProgress:
       self._next_line = log.step + self._num_steps / NUM_PLAIN_LINES
 
 
-def counter(what: str) -> Callable[[int, int], None]:
-  """Returns a callback (done, total) that says every tenth of a long task."""
-  said = 0
-
-  def count(done, total):
-    nonlocal said
-    tenth = 10 * done // total
-    if tenth > said:
-      said = tenth
-      say(f"{what}: {done:,} of {total:,}")
-
-  return count
-
-
 @contextlib.contextmanager
 def progress(
   name: str, num_steps: int, first_step: int
@@ -189,7 +175,7 @@ def progress(
 
 
 def number(summary: Mapping[str, Any]) -> str:
-  """Writes what `results.mean_and_interval` returns."""
+  """Writes a mean with its interval; a mapping with `mean` and `ci95`."""
   if summary["mean"] is None:
     return "-"
   if summary["ci95"] is None:

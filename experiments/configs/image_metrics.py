@@ -68,7 +68,7 @@ def measurement_of(
     image_datasets.inception_net(settings.inception_weights)
     if settings.inception_weights
     else image_datasets.feature_net(
-      settings.dataset, train, read_split(settings, "test")
+      settings.dataset, train, read_split(settings, "test"), console.say
     )
   )
   tells_classes = train.labels is not None and not settings.inception_weights

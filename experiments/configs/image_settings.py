@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Iterable
 
+from experiments.cli import console
 from experiments.configs import choices
 from experiments.configs.fields import SettingError, setting
 from experiments.configs.settings import Settings
@@ -148,10 +149,11 @@ class ImageSettings(Settings):
 
 def read_split(settings: ImageSettings, split: str) -> Images:
   """Reads a split of the settings' images; raises SettingError if it cannot."""
-  return image_datasets.read(
+  return image_datasets.read_images(
     settings.dataset,
     settings.data_dir,
     split,
     settings.image_size,
     settings.image_channels,
+    console.say,
   )

@@ -66,10 +66,10 @@ from experiments.configs.toy_2d import (
 )
 from experiments.plots import curves
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder import results
 from experiments.run_folder.results import Results
 from gan_jax import losses, training
 from gan_jax.losses import AdversarialLoss
+from gan_jax.statistics import mean_and_interval
 from gan_jax.training import Problem
 from gan_jax.types import Device
 
@@ -319,7 +319,7 @@ def _heat_map(
   means = values.mean(axis=-1).T
   axes.imshow(means, cmap="cividis", vmin=0, vmax=highest, aspect="auto")
   for (row, column), mean in np.ndenumerate(means):
-    interval = results.mean_and_interval(values[column, row])["ci95"]
+    interval = mean_and_interval(values[column, row]).ci95
     text = written(mean)
     if interval is not None:
       text += f" ±{written(interval)}"

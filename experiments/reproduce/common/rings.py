@@ -18,7 +18,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves as plots
-from experiments.run_folder.results import Results, mean_and_interval
+from experiments.run_folder.results import Results
+from gan_jax.statistics import mean_and_interval
 
 NUM_FRAMES = 5
 END = 0.9
@@ -94,11 +95,11 @@ def row(results: Results) -> Row:
     ("modes that samples are spread over", spread(results)),
     ("modes covered", results.metrics["modes_covered"]),
   ):
-    columns = [mean_and_interval(column) for column in values.T]
-    # None, where too few members are left, turns into NaN.
-    curves[label] = tuple(
-      np.array([column[name] for column in columns], float)
-      for name in ("mean", "ci95")
+    means = [mean_and_interval(column) for column in values.T]
+    # None, where too few seeds are left, turns into NaN.
+    curves[label] = (
+      np.array([seeds.mean for seeds in means], float),
+      np.array([seeds.ci95 for seeds in means], float),
     )
   return Row(
     results.snapshots["step"][chosen],

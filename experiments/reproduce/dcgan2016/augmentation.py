@@ -24,7 +24,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import stats
 
 from experiments.plots import curves
 from experiments.plots import images as image_plots
@@ -37,6 +36,7 @@ from experiments.reproduce.common.figure import (
 from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 from gan_jax.metrics import classifier
+from gan_jax.statistics import mean_and_interval
 from gan_jax.types import Array
 
 FEW = "a GAN of few images"
@@ -134,14 +134,11 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws real and generated images, and the accuracies."""
   figure, panels = curves.grid(3, 3, (12, 4.6))
   accuracies, gains = drawn["accuracies"], drawn["gains"]
-  half = (
-    stats.t.ppf(0.975, len(gains) - 1) * gains.std(ddof=1) / len(gains) ** 0.5
-    if len(gains) > 1
-    else np.nan
-  )
+  # With one GAN there is no interval: None turns into NaN.
+  mean, half = np.array(mean_and_interval(gains)[:2], float)
   figure.suptitle(
     f"a GAN's images beside {NUM_FEW} real ones: accuracy "
-    f"{gains.mean():+.2f} % (95 % interval +- {half:.2f}, {len(gains)} GANs)",
+    f"{mean:+.2f} % (95 % interval +- {half:.2f}, {len(gains)} GANs)",
     x=0.01,
     ha="left",
     fontsize=11,

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from experiments.cli import console
 from experiments.configs import images as dcgan
 from experiments.configs.image_settings import ImageSettings, read_split
 from experiments.datasets import image_datasets
@@ -90,7 +91,9 @@ def load(results: Results, seed: int | None = None) -> Trained:
     settings.latent_dim,
     train,
     test,
-    image_datasets.feature_net(settings.dataset, train, test).features,
+    image_datasets.feature_net(
+      settings.dataset, train, test, console.say
+    ).features,
     image_datasets.limited(train, settings.training_images),
   )
 
