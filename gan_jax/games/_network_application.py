@@ -1,4 +1,4 @@
-"""How games apply Flax modules, and what they measure of their logits."""
+"""Functions by which games apply Flax networks and average their logits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -26,10 +26,7 @@ def apply(
   key: PRNGKey,
   labels: Array | None = None,
 ) -> tuple[Array, Variables]:
-  """Applies a network in training mode and returns its updated variables.
-
-  Only a conditional network is given labels.
-  """
+  """Applies a network in training mode; returns outputs and new variables."""
   outputs, updated = network.apply(
     {"params": params, **variables},
     inputs,
@@ -48,7 +45,7 @@ def evaluate(
   inputs: Array,
   labels: Array | None = None,
 ) -> Array:
-  """Applies a network as it is used after training."""
+  """Applies a network in evaluation mode."""
   outputs: Any = network.apply(
     {"params": params, **variables}, inputs, **conditions(labels)
   )
@@ -56,7 +53,7 @@ def evaluate(
 
 
 def conditions(labels: Array | None) -> dict[str, Any]:
-  """Names the labels, where there are any, as a network takes them."""
+  """Returns the keyword arguments that pass labels to a network."""
   return {} if labels is None else {"labels": labels}
 
 
@@ -69,7 +66,7 @@ def generate(
   n: int,
   labels: Array | None = None,
 ) -> tuple[Array, Variables]:
-  """Draws n samples in training mode, with the updated variables."""
+  """Draws n samples in training mode; returns them and the new variables."""
   latents_key, dropout_key = jax.random.split(key)
   inputs = sharding.split(latents(latents_key, n))
   return apply(generator, params, variables, inputs, dropout_key, labels)
@@ -78,7 +75,7 @@ def generate(
 def measure(
   loss: AdversarialLoss, real_logits: Array, fake_logits: Array
 ) -> Metrics:
-  """Averages the discriminator's output, as the loss reads it."""
+  """Averages D(x) if the loss makes it a probability, else the logits."""
   if loss.probability:
     return {
       "discriminator_real": jnp.mean(jax.nn.sigmoid(real_logits)),
