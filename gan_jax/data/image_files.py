@@ -1,8 +1,7 @@
-"""Where images lie: IDX files, folders, zips, and what TFDS has prepared.
+"""Image sources: IDX files, folders, zips and datasets prepared by TFDS.
 
-A source names the files of one split before it opens any of them, so that a
-cache can tell whether it has seen them, and then gives its images in an order
-that only their names decide.
+A source lists the files of one split before it opens any of them, so that a
+cache can recognise them. The order of its images depends only on their names.
 """
 
 import contextlib
@@ -19,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 FOLDER = "folder"
-"""The dataset that is whatever images its folder or zip holds."""
+"""Name of the dataset that consists of the images in a folder or zip."""
 
 _SUFFIXES = (
   *(".jpg", ".jpeg", ".jfif", ".png", ".gif", ".bmp", ".webp"),
@@ -44,15 +43,16 @@ NO_LABEL = -1
 
 
 class ImagesError(Exception):
-  """Images that cannot be used; the message is one line."""
+  """Raised for images that cannot be used; the message is one line."""
 
 
 class Example(NamedTuple):
-  """One image that is still to be decoded.
+  """An image that is not decoded yet.
 
   Attributes:
-    name: what a person finds it by.
-    read: gives the bytes of its file, or its pixels, uint8 [h, w] or [h, w, 3].
+    name: identifies the image to the user.
+    read: returns the bytes of its file, or its pixels, uint8 [h, w] or
+      [h, w, 3].
     label: its class, or NO_LABEL.
   """
 
@@ -65,10 +65,9 @@ class Contents(NamedTuple):
   """The images of an open source.
 
   Attributes:
-    num_images: how many.
-    examples: (start, stop) -> the examples of these indices; any thread may
-      call it.
-    class_names: by label; empty where there are no classes.
+    num_images: number of images.
+    examples: (start, stop) -> the examples of these indices; thread-safe.
+    class_names: names by label; empty if there are no classes.
   """
 
   num_images: int
@@ -77,13 +76,14 @@ class Contents(NamedTuple):
 
 
 class Source(NamedTuple):
-  """The images of one split, before any is read.
+  """The images of one split, before any file is opened.
 
   Attributes:
-    path: where they lie.
-    stamp: changes when they do: name, size and modification time of each file,
-      or all that faces are drawn by; JSON can hold it.
-    open: opens them while a context lasts.
+    path: the folder or file of the images.
+    stamp: changes if the images change, and is JSON-serializable: name, size
+      and modification time of each file, or the settings that faces are drawn
+      with.
+    open: returns a context manager that opens the images.
   """
 
   path: Path
@@ -97,17 +97,18 @@ def find(
   """Finds the images of a dataset.
 
   Args:
-    dataset: a name that TFDS knows, or FOLDER.
-    data_dir: a folder of IDX files (or one with such a folder of the dataset's
-      name), a folder that TFDS prepares datasets in, an image folder or a zip.
+    dataset: the name of a TFDS dataset, or FOLDER.
+    data_dir: a folder of IDX files (or one that contains such a folder with the
+      dataset's name), a folder of datasets prepared by TFDS, an image folder or
+      a zip.
     split: `train` or `test`.
-    prepared_only: whether loose images are passed over.
+    prepared_only: whether image folders are ignored.
 
   Returns:
-    The source, or None if nothing is there.
+    The source, or None if there are no images.
 
   Raises:
-    ImagesError: if what is there cannot be used.
+    ImagesError: if the images cannot be used.
   """
   if data_dir.is_file():
     if not zipfile.is_zipfile(data_dir):
@@ -127,20 +128,13 @@ def find(
 
 
 def read_idx(path: Path, num_axes: int) -> np.ndarray:
-  """Reads an IDX file of bytes, gzipped or not.
+  """Reads an IDX file of bytes, gzipped or not, as uint8 with `num_axes` axes.
 
   The file is two zero bytes, the type (8: unsigned byte), the number of axes,
   each length as a big-endian 32-bit number, and the values.
 
-  Args:
-    path: the file.
-    num_axes: how many axes it must have.
-
-  Returns:
-    uint8, of `num_axes` axes.
-
   Raises:
-    ImagesError: if it is no such file, or a part of one.
+    ImagesError: if it is no such file or is incomplete.
   """
   content = path.read_bytes()
   try:
@@ -155,13 +149,14 @@ def read_idx(path: Path, num_axes: int) -> np.ndarray:
   values = np.frombuffer(content, np.uint8, offset=start)
   if values.size != np.prod(shape, dtype=int):
     raise ImagesError(
-      f"{path} is damaged: it has {values.size:,} values, its head says {shape}"
+      f"{path} is damaged: it has {values.size:,} values, and its header says "
+      f"{shape}"
     )
   return values.reshape(shape)
 
 
 def _stamp(path: Path) -> list[Any]:
-  """Names a file and its state; or the state of a link that leads nowhere."""
+  """Returns a file's name, size and time; those of the link if it is broken."""
   try:
     status = path.stat()
   except FileNotFoundError:
@@ -170,19 +165,19 @@ def _stamp(path: Path) -> list[Any]:
 
 
 def _damaged(path: Path, error: Exception) -> ImagesError:
-  """Says in a line that files are damaged, and how it showed."""
+  """Returns the one-line error that files are damaged, with its cause."""
   return ImagesError(f"{path} is damaged: {' '.join(str(error).split())}")
 
 
 def _idx_path(folder: Path, split: str, kind: str) -> Path | None:
-  """Returns an IDX file of a folder, or None."""
+  """Returns the path of an IDX file in a folder, or None."""
   name = f"{_IDX_PREFIX[split]}-{kind}-ubyte"
   paths = (folder / name, folder / f"{name}.gz")
   return next((path for path in paths if path.is_file()), None)
 
 
 def _idx_source(dataset: str, folder: Path, split: str) -> Source:
-  """Returns the IDX files of a split; labels may be missing."""
+  """Returns the source of a split's IDX files; labels may be missing."""
   image_path = _idx_path(folder, split, "images-idx3")
   label_path = _idx_path(folder, split, "labels-idx1")
   if image_path is None:
@@ -220,12 +215,12 @@ def _idx_source(dataset: str, folder: Path, split: str) -> Source:
 
 
 def _version(folder: Path) -> list[int]:
-  """Returns the numbers of a version's folder, to be compared."""
+  """Returns the version numbers in a folder's name, for comparison."""
   return [int(n) if n.isdigit() else -1 for n in folder.name.split(".")]
 
 
 def _prepared_source(folder: Path, split: str) -> Source:
-  """Returns a split that TFDS prepared, in the folder of its version."""
+  """Returns the source of a split in a dataset version prepared by TFDS."""
 
   @contextlib.contextmanager
   def open_records():
@@ -233,7 +228,7 @@ def _prepared_source(folder: Path, split: str) -> Source:
     from google.protobuf import json_format
 
     try:
-      # Its decorators and features are more than type checkers follow.
+      # Any, because type checkers do not understand its features.
       builder: Any = tfds.builder_from_directory(folder)
       if split not in builder.info.splits:
         raise ImagesError(f"{folder} has no {split} split")
@@ -256,7 +251,7 @@ def _prepared_source(folder: Path, split: str) -> Source:
       except RuntimeError as error:
         raise _damaged(folder, error) from error
       return [
-        # An argument's default is the value at this turn of the loop.
+        # The default argument binds the record of this iteration.
         Example(
           f"image {i}",
           lambda content=record["image"]: content,
@@ -273,14 +268,14 @@ def _prepared_source(folder: Path, split: str) -> Source:
 
 
 def _is_image(name: str) -> bool:
-  """Tells whether a file is meant as an image, and not hidden."""
+  """Returns whether a file has an image's suffix and is not hidden."""
   parts = name.split("/")
   hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
   return not hidden and os.path.splitext(name)[1].lower() in _SUFFIXES
 
 
 def _is_image_folder(folder: Path) -> bool:
-  """Tells an image folder from one that TFDS, or anyone, keeps data in."""
+  """Returns whether a folder has images and is not the data folder of TFDS."""
   if (folder / "downloads").is_dir() or any(
     folder.glob("*/*/dataset_info.json")
   ):
@@ -297,16 +292,16 @@ def _fail(error: OSError) -> None:
 
 
 def _walk(folder: Path) -> Iterator[str]:
-  """Yields the names of the images below a folder, which links may lead to."""
+  """Yields the names of the images below a folder, following links."""
   seen = set()
   for path, folders, files in os.walk(folder, onerror=_fail, followlinks=True):
-    # A link to a folder above would be walked for ever.
+    # A link to a parent folder would be followed without end.
     real = os.path.realpath(path)
     if real in seen:
       folders.clear()
       continue
     seen.add(real)
-    # Strings: a Path for each of many files takes longer than the walk.
+    # Strings, because a Path for each file would take longer than the walk.
     inner = os.path.relpath(path, folder)
     for file in files:
       name = file if inner == "." else f"{inner}/{file}"
@@ -315,7 +310,7 @@ def _walk(folder: Path) -> Iterator[str]:
 
 
 def _folder_source(folder: Path, split: str) -> Source:
-  """Returns the images of a split below a folder."""
+  """Returns the source of a split's images below a folder."""
   names, labels, class_names = _choose(folder, _walk(folder), split)
 
   @contextlib.contextmanager
@@ -332,7 +327,7 @@ def _folder_source(folder: Path, split: str) -> Source:
 
 
 def _zip_source(path: Path, split: str) -> Source:
-  """Returns the images of a split in a zip."""
+  """Returns the source of a split's images in a zip."""
 
   @contextlib.contextmanager
   def open_archive():
@@ -341,7 +336,7 @@ def _zip_source(path: Path, split: str) -> Source:
     except zipfile.BadZipFile as error:
       raise _damaged(path, error) from error
     with archive:
-      # Names of folders end with a slash, so they have no suffix.
+      # Names of folders end with a slash and have no suffix.
       inside = filter(_is_image, archive.namelist())
       names, labels, class_names = _choose(path, inside, split)
 
@@ -361,25 +356,27 @@ def _zip_source(path: Path, split: str) -> Source:
 def _choose(
   where: Path, names: Iterable[str], split: str
 ) -> tuple[list[str], list[int], tuple[str, ...]]:
-  """Chooses the images of a split by where they lie.
+  """Chooses the images of a split by the folders they are in.
 
-  Folders `train` and `test` are splits. Without a `test`, a tenth is: the
-  images whose names have the least SHA-256. A folder that holds all the others
-  is passed through. What lies in folders has their sorted names as classes.
+  Folders `train` and `test` are splits. Without a `test` folder, a tenth of the
+  images is the test split: those whose names have the smallest SHA-256. A
+  single outer folder is ignored. The folders within a split are the classes, in
+  sorted order.
 
   Args:
     where: the folder or zip, for messages.
-    names: of all images.
+    names: the names of all images.
     split: `train` or `test`.
 
   Returns:
-    names: of the split's images, sorted.
-    labels: of these; NO_LABEL if some image is in no class folder, or all are
-      in one.
+    names: the split's images, sorted.
+    labels: their labels; NO_LABEL if an image is in no class folder, or all
+      images are in the same one.
     class_names: sorted; empty if there are no classes.
 
   Raises:
-    ImagesError: if the split has no images, or a class none to learn.
+    ImagesError: if the split has no images, or a class has no images in
+      `train`.
   """
   parts = {name: tuple(name.split("/")) for name in sorted(set(names))}
   if not parts:
@@ -403,7 +400,7 @@ def _choose(
     )
     held_out = set(by_hash[: min(max(1, len(rest) // 10), len(rest) - 1)])
     if all(len(p) > 1 for p in rest.values()):
-      # A class of few images is not held out whole.
+      # A class must not have all of its images in the test split.
       learnt = {p[0] for n, p in rest.items() if n not in held_out}
       held_out = {n for n in held_out if rest[n][0] in learnt}
     splits = {
@@ -415,7 +412,7 @@ def _choose(
     raise ImagesError(f"{where} has no images for a {split} split")
   both = [p for each in splits.values() for p in each.values()]
   class_names = tuple(sorted({p[0] for p in both}))
-  # One class says no more than none.
+  # A single class carries no information.
   if any(len(p) == 1 for p in both) or len(class_names) == 1:
     return list(chosen), [NO_LABEL] * len(chosen), ()
   unseen = set(class_names) - {p[0] for p in splits["train"].values()}
