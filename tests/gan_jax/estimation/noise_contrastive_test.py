@@ -57,16 +57,16 @@ def model_sample(params, key, n):
 
 
 def costs_and_gradients(game, discriminator):
-  """Expected costs, metrics, and the gradient of the discriminator's own."""
+  """Expected costs, metrics, and the gradient of the discriminator's cost."""
   params, batch = Players({}, discriminator), quantiles(*P)
 
-  def own_cost(own):
+  def cost(discriminator):
     costs, (_, metrics) = game.costs(
-      params._replace(discriminator=own), Players({}, {}), batch, KEY
+      params._replace(discriminator=discriminator), Players({}, {}), batch, KEY
     )
     return costs.discriminator, (costs, metrics)
 
-  gradient, (costs, metrics) = jax.grad(own_cost, has_aux=True)(discriminator)
+  gradient, (costs, metrics) = jax.grad(cost, has_aux=True)(discriminator)
   return costs, metrics, gradient
 
 

@@ -137,7 +137,7 @@ class ConsensusTest(InFloat64):
 class SymplecticGradientAdjustmentTest(InFloat64):
   @parameterized.parameters((0.1, 1.0), (0.5, 0.3))
   def test_bilinear_is_drawn_to_the_centre(self, rate, weight):
-    # The Jacobian R is its own antisymmetric part and R^T v = w.
+    # The Jacobian R is antisymmetric and R^T v = w.
     rule = steps.symplectic_gradient_adjustment
     state, _ = one_step(rule, game_of(bilinear), rate, weight)
     kept = 1.0 - rate * weight

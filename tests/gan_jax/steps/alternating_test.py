@@ -55,7 +55,7 @@ class AlternatingTest(parameterized.TestCase):
     x = 1.0 - rate * y
     np.testing.assert_allclose(new.params, (x, y))
     self.assertNotAlmostEqual(x**2 + y**2, 5 * (1 + rate**2))
-    # Each player's cost is at the point that its own gradient was taken at.
+    # Each player's cost is at the point where its gradient was taken.
     np.testing.assert_allclose(metrics["generator_cost"], 1.0 * y)
     np.testing.assert_allclose(metrics["discriminator_cost"], -1.0 * 2.0)
     self.assertEqual(new.step, 1)

@@ -116,7 +116,7 @@ class UnrolledTest(parameterized.TestCase):
 
   def test_adam_with_eps_root_passes_a_zero_gradient(self):
     # At y = a x the discriminator's gradient is exactly 0, where the root in
-    # Adam has no derivative of its own.
+    # Adam has no derivative without eps_root.
     optimizers = Players(optax.sgd(0.1), optax.adam(0.1, eps_root=1e-12))
     state, _ = play(game_of(y=SLOPE), optimizers, 2)
     chex.assert_tree_all_finite(state.params)
