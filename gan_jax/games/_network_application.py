@@ -18,7 +18,7 @@ def split_variables(collections: Any) -> tuple[Params, Variables]:
   return variables.pop("params", {}), variables
 
 
-def apply(
+def apply_network(
   network: nn.Module,
   params: Params,
   variables: Variables,
@@ -31,14 +31,14 @@ def apply(
     {"params": params, **variables},
     inputs,
     train=True,
-    **conditions(labels),
+    **label_arguments(labels),
     rngs={"dropout": key},
     mutable=list(variables),
   )
   return outputs, dict(updated)
 
 
-def evaluate(
+def evaluate_network(
   network: nn.Module,
   params: Params,
   variables: Variables,
@@ -47,17 +47,17 @@ def evaluate(
 ) -> Array:
   """Applies a network in evaluation mode."""
   outputs: Any = network.apply(
-    {"params": params, **variables}, inputs, **conditions(labels)
+    {"params": params, **variables}, inputs, **label_arguments(labels)
   )
   return outputs
 
 
-def conditions(labels: Array | None) -> dict[str, Any]:
+def label_arguments(labels: Array | None) -> dict[str, Any]:
   """Returns the keyword arguments that pass labels to a network."""
   return {} if labels is None else {"labels": labels}
 
 
-def generate(
+def generate_samples(
   generator: nn.Module,
   latents: Callable[[PRNGKey, int], Array],
   params: Params,
@@ -69,10 +69,12 @@ def generate(
   """Draws n samples in training mode; returns them and the new variables."""
   latents_key, dropout_key = jax.random.split(key)
   inputs = sharding.split(latents(latents_key, n))
-  return apply(generator, params, variables, inputs, dropout_key, labels)
+  return apply_network(
+    generator, params, variables, inputs, dropout_key, labels
+  )
 
 
-def measure(
+def measure_logits(
   loss: AdversarialLoss, real_logits: Array, fake_logits: Array
 ) -> Metrics:
   """Averages D(x) if the loss makes it a probability, else the logits."""

@@ -9,7 +9,14 @@ from flax import linen as nn
 
 from gan_jax import sharding
 from gan_jax.augmentations import Augment
-from gan_jax.games import _network_application as application
+from gan_jax.games._network_application import (
+  apply_network,
+  evaluate_network,
+  generate_samples,
+  label_arguments,
+  measure_logits,
+  split_variables,
+)
 from gan_jax.games.game import Game, pullbacks
 from gan_jax.games.replay import Replay, empty, mix
 from gan_jax.losses import AdversarialLoss
@@ -84,17 +91,15 @@ def adversarial(
   def init(key):
     generator_key, discriminator_key, latents_key = jax.random.split(key, 3)
     sample_latents = latents(latents_key, 1)
-    labels = application.conditions(
-      jnp.zeros(1, jnp.int32) if num_classes else None
-    )
+    labels = label_arguments(jnp.zeros(1, jnp.int32) if num_classes else None)
     generator_collections = generator.init(
       generator_key, sample_latents, **labels
     )
     sample = generator.apply(generator_collections, sample_latents, **labels)
-    generator_params, generator_variables = application.split_variables(
+    generator_params, generator_variables = split_variables(
       generator_collections
     )
-    discriminator_params, discriminator_variables = application.split_variables(
+    discriminator_params, discriminator_variables = split_variables(
       discriminator.init(discriminator_key, sample, **labels)
     )
     if replay is not None:
@@ -110,7 +115,7 @@ def adversarial(
   def mixes(variables):
     return bool(variables) if mixes_samples is None else mixes_samples
 
-  def judge(params, variables, batches, labels, key):
+  def compute_logits(params, variables, batches, labels, key):
     """Returns the logits [n] of each batch [n, ...], and new variables."""
     chex.assert_equal_shape(batches)
     # The augmentation's keys are folded in, so that a game has the same dropout
@@ -122,12 +127,12 @@ def adversarial(
       keys = jax.random.split(key, len(batches))
       logits = []
       for batch_key, x in zip(keys, batches, strict=True):
-        batch_logits, variables = application.apply(
+        batch_logits, variables = apply_network(
           discriminator, params, variables, x, batch_key, labels
         )
         logits.append(batch_logits)
     else:
-      together, variables = application.apply(
+      together, variables = apply_network(
         discriminator,
         params,
         variables,
@@ -149,7 +154,7 @@ def adversarial(
       penalty_key, dropout_key = jax.random.split(key)
 
       def critic(x):
-        logits, _ = application.apply(
+        logits, _ = apply_network(
           discriminator, params, variables, x, dropout_key, labels
         )
         chex.assert_shape(logits, (len(x), 1))
@@ -165,7 +170,7 @@ def adversarial(
       jax.random.split(key, 4)
     )
     real, labels = _split(batch)
-    fake, generator_variables = application.generate(
+    fake, generator_variables = generate_samples(
       generator,
       latents,
       params.generator,
@@ -183,7 +188,7 @@ def adversarial(
       batches.append(mixed)
     # batches[1] are new samples, for J_G; batches[-1] are those of J_D, which
     # replay mixes with old ones.
-    logits, discriminator_variables = judge(
+    logits, discriminator_variables = compute_logits(
       params.discriminator,
       network_variables,
       batches,
@@ -205,7 +210,7 @@ def adversarial(
       ),
       (
         Players(generator_variables, {**discriminator_variables, **memory}),
-        {**application.measure(loss, logits[0], logits[1]), **extra_metrics},
+        {**measure_logits(loss, logits[0], logits[1]), **extra_metrics},
       ),
     )
 
@@ -215,7 +220,7 @@ def adversarial(
     generator_key, discriminator_key, penalty_key = jax.random.split(key, 3)
     real, labels = _split(batch)
     fake, pull_generator, generator_variables = jax.vjp(
-      lambda generator_params: application.generate(
+      lambda generator_params: generate_samples(
         generator,
         latents,
         generator_params,
@@ -228,7 +233,7 @@ def adversarial(
       has_aux=True,
     )
     logits, pull_discriminator, discriminator_variables = jax.vjp(
-      lambda discriminator_params, fake: judge(
+      lambda discriminator_params, fake: compute_logits(
         discriminator_params,
         variables.discriminator,
         [real, fake],
@@ -276,7 +281,7 @@ def adversarial(
       Players(generator_cost, discriminator_cost + extra_cost),
       (
         Players(generator_variables, discriminator_variables),
-        {**application.measure(loss, *logits), **extra_metrics},
+        {**measure_logits(loss, *logits), **extra_metrics},
       ),
     )
 
@@ -287,7 +292,7 @@ def adversarial(
         labels = jax.random.randint(labels_key, n, 0, num_classes)
     elif labels is not None:
       raise ValueError("a game without classes has no samples of a class")
-    return application.evaluate(
+    return evaluate_network(
       generator,
       params.generator,
       variables.generator,
@@ -298,7 +303,7 @@ def adversarial(
   def discriminate(params, variables, x):
     network_variables = dict(variables.discriminator)
     network_variables.pop(MEMORY, None)
-    logits = application.evaluate(
+    logits = evaluate_network(
       discriminator, params.discriminator, network_variables, x
     )
     chex.assert_shape(logits, (len(x), 1))

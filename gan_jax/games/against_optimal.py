@@ -7,7 +7,12 @@ import jax
 from flax import linen as nn
 
 from gan_jax import sharding
-from gan_jax.games import _network_application as application
+from gan_jax.games._network_application import (
+  evaluate_network,
+  generate_samples,
+  measure_logits,
+  split_variables,
+)
 from gan_jax.games.game import Game
 from gan_jax.losses import AdversarialLoss
 from gan_jax.types import Array, Params, Players, PRNGKey
@@ -51,19 +56,19 @@ def against_optimal(
 
   def init(key):
     generator_key, latents_key = jax.random.split(key)
-    params, variables = application.split_variables(
+    params, variables = split_variables(
       generator.init(generator_key, latents(latents_key, 1))
     )
     return Players(params, {}), Players(variables, {})
 
-  def judge(params, x):
+  def compute_logits(params, x):
     logits = log_density_ratio(params, x)
     chex.assert_shape(logits, (len(x),))
     return logits
 
   def costs(params, variables, batch, key):
     batch = sharding.split(batch)
-    fake, generator_variables = application.generate(
+    fake, generator_variables = generate_samples(
       generator,
       latents,
       params.generator,
@@ -73,19 +78,19 @@ def against_optimal(
     )
     chex.assert_equal_shape((batch, fake))
     fixed = jax.lax.stop_gradient(params.generator)
-    logits = judge(fixed, batch), judge(fixed, fake)
+    logits = compute_logits(fixed, batch), compute_logits(fixed, fake)
     return (
       Players(loss.generator(*logits), loss.discriminator(*logits)),
-      (Players(generator_variables, {}), application.measure(loss, *logits)),
+      (Players(generator_variables, {}), measure_logits(loss, *logits)),
     )
 
   def sample(params, variables, key, n):
-    return application.evaluate(
+    return evaluate_network(
       generator, params.generator, variables.generator, latents(key, n)
     )
 
   def discriminate(params, variables, x):
     del variables
-    return judge(params.generator, x)
+    return compute_logits(params.generator, x)
 
   return Game(init, costs, sample, discriminate=discriminate)

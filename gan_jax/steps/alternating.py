@@ -40,55 +40,36 @@ def alternating(
       f"{discriminator_steps} (discriminator) and {generator_steps} (generator)"
     )
 
-  def discriminator_step(state, batch, key):
-    def cost(discriminator):
-      params = state.params._replace(discriminator=discriminator)
+  def player_step(player, state, batch, key):
+    def cost(player_params):
+      params = state.params._replace(**{player: player_params})
       costs, (variables, metrics) = game.costs(
         params, state.variables, batch, key
       )
-      return costs.discriminator, (variables, with_costs(metrics, costs))
+      return getattr(costs, player), (variables, with_costs(metrics, costs))
 
-    gradient, (variables, metrics) = jax.grad(cost, has_aux=True)(
-      state.params.discriminator
-    )
-    discriminator, optimizer_state = descend(
-      optimizers.discriminator,
+    old_params = getattr(state.params, player)
+    gradient, (variables, metrics) = jax.grad(cost, has_aux=True)(old_params)
+    new_params, optimizer_state = descend(
+      getattr(optimizers, player),
       gradient,
-      state.optimizer_states.discriminator,
-      state.params.discriminator,
+      getattr(state.optimizer_states, player),
+      old_params,
     )
     state = state.replace(
-      params=state.params._replace(discriminator=discriminator),
+      params=state.params._replace(**{player: new_params}),
       variables=variables,
       optimizer_states=state.optimizer_states._replace(
-        discriminator=optimizer_state
+        **{player: optimizer_state}
       ),
     )
     return state, metrics
 
-  def generator_step(state, batch, key):
-    def cost(generator):
-      params = state.params._replace(generator=generator)
-      costs, (variables, _) = game.costs(params, state.variables, batch, key)
-      return costs.generator, (variables, costs.generator)
-
-    gradient, (variables, generator_cost) = jax.grad(cost, has_aux=True)(
-      state.params.generator
-    )
-    generator, optimizer_state = descend(
-      optimizers.generator,
-      gradient,
-      state.optimizer_states.generator,
-      state.params.generator,
-    )
-    state = state.replace(
-      params=state.params._replace(generator=generator),
-      variables=variables,
-      optimizer_states=state.optimizer_states._replace(
-        generator=optimizer_state
-      ),
-    )
-    return state, generator_cost
+  def generator_step(state, inputs):
+    # Returns only the cost, so that XLA removes what it does not depend on: the
+    # discriminator on real samples and the penalty.
+    state, metrics = player_step("generator", state, *inputs)
+    return state, metrics["generator_cost"]
 
   def step(state: TrainState, batch: Batch, key: PRNGKey):
     size = len(jax.tree.leaves(batch)[0])
@@ -102,15 +83,13 @@ def alternating(
     )
     discriminator_key, generator_key = jax.random.split(key)
     state, metrics = jax.lax.scan(
-      lambda state, inputs: discriminator_step(state, *inputs),
+      lambda state, inputs: player_step("discriminator", state, *inputs),
       state,
       (minibatches, jax.random.split(discriminator_key, discriminator_steps)),
     )
     turns = jnp.arange(generator_steps) % discriminator_steps
-    # A generator step returns only its cost, so that XLA removes what the cost
-    # does not need: the discriminator on real samples and the penalty.
     state, generator_costs = jax.lax.scan(
-      lambda state, inputs: generator_step(state, *inputs),
+      generator_step,
       state,
       (
         jax.tree.map(lambda x: x[turns], minibatches),
