@@ -12,7 +12,7 @@ import importlib.resources
 import json
 from pathlib import Path
 
-from gan_jax.data.image_files import Contents, Example, ImagesError, Source
+from gan_jax.data.image_source import Contents, Example, ImagesError, Source
 
 CLASS_NAMES = ("fair", "dark", "fair with glasses", "dark with glasses")
 """Class names by label: the skin's colour and whether the face has glasses."""

@@ -17,7 +17,8 @@ import numpy as np
 from jax import Array
 
 from gan_jax.data import faces, image_decoding, image_files
-from gan_jax.data.image_files import FOLDER, NO_LABEL, ImagesError, Source
+from gan_jax.data.image_files import FOLDER
+from gan_jax.data.image_source import NO_LABEL, ImagesError, Source
 from gan_jax.types import PRNGKey
 
 PREPARED = ("mnist", "fashion_mnist", "cifar10", "celeb_a")
