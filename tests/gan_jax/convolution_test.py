@@ -1,4 +1,4 @@
-"""Convolutions and their derivatives, against XLA's and against sums."""
+"""Tests convolutions and their derivatives against XLA and explicit sums."""
 
 import functools
 

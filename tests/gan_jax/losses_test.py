@@ -417,7 +417,7 @@ class SelectedTest(parameterized.TestCase):
       for cost in (loss.generator, loss.discriminator)
     ]
 
-  def test_members_have_each_its_own(self):
+  def test_members_have_different_losses(self):
     zoo = [factory() for factory in FACTORIES.values()]
     ordinary = jnp.float32(REAL), jnp.float32(FAKE)
     extreme = (

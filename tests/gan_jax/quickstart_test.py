@@ -1,4 +1,4 @@
-"""The simultaneous step made by one call."""
+"""Tests the step that one call makes from a loss."""
 
 import subprocess
 import sys

@@ -1,4 +1,4 @@
-"""Differences of means, beside SciPy's."""
+"""Tests differences of means against SciPy."""
 
 import numpy as np
 from absl.testing import absltest, parameterized

@@ -1,4 +1,4 @@
-"""Images in IDX files, folders and zips, and what is wrong with some."""
+"""Tests images in IDX files, folders and zips, and their errors."""
 
 import gzip
 import hashlib

@@ -1,4 +1,4 @@
-"""Contrastive games against integrals and closed forms of Gaussians."""
+"""Tests contrastive games against integrals and closed forms of Gaussians."""
 
 import math
 
@@ -272,7 +272,7 @@ class MaximumLikelihoodGameTest(parameterized.TestCase):
     of_stddev = 1 / s - (STDDEV**2 + (MEAN - m) ** 2) / s**3
     np.testing.assert_allclose(gradient["mean"], of_mean / 2, atol=2e-3)
     np.testing.assert_allclose(gradient["stddev"], of_stddev / 2, atol=2e-3)
-    # The model cannot be told from its copy.
+    # The model and its copy are equal.
     np.testing.assert_allclose(costs.discriminator, math.log(4), rtol=1e-6)
     np.testing.assert_allclose(costs.generator, -math.log(4), rtol=1e-6)
     np.testing.assert_allclose(metrics["discriminator_real"], 0.5, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Penalties in the adversarial game: by hand, as gradients, in training."""
+"""Tests penalties in the adversarial game: values, gradients, training."""
 
 import chex
 import jax

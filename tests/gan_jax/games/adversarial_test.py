@@ -1,4 +1,4 @@
-"""The adversarial game against the same costs written out in NumPy."""
+"""Tests the adversarial game against the same costs in NumPy."""
 
 import chex
 import jax
@@ -228,7 +228,7 @@ class AugmentTest(absltest.TestCase):
       slopes, _, _ = gradients(params, variables, real, KEY)
       np.testing.assert_allclose(slopes.generator["mean"], [-1.4], rtol=1e-5)
 
-  def test_real_and_fake_samples_have_keys_of_their_own(self):
+  def test_real_and_fake_samples_have_different_keys(self):
     seen = []
 
     def augment(key, x):

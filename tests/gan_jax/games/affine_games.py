@@ -1,4 +1,4 @@
-"""Games small enough to be written out, and what tests do with any."""
+"""Small games with known costs, and functions to train any game in tests."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The game against the best discriminator descends its divergence."""
+"""Tests that the game against the optimal D descends its divergence."""
 
 import chex
 import jax

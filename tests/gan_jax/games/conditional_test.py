@@ -1,4 +1,4 @@
-"""Class-conditional games."""
+"""Tests class-conditional games."""
 
 import chex
 import jax.numpy as jnp

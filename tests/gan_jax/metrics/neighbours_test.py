@@ -1,4 +1,4 @@
-"""Scores against the authors' package and by hand; exact neighbours."""
+"""Tests neighbours' scores against the authors' package and by hand."""
 
 import contextlib
 import io

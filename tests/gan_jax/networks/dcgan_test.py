@@ -1,4 +1,4 @@
-"""The networks of DCGAN: sizes, rules, classes."""
+"""Tests the networks of DCGAN: sizes, layers, classes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The residual networks of SN-GAN: sizes, rules, classes, derivatives."""
+"""Tests SN-GAN's residual networks: sizes, layers, classes, derivatives."""
 
 import itertools
 import zlib

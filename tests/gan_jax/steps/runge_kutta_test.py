@@ -1,4 +1,4 @@
-"""Runge-Kutta steps against flows that are known."""
+"""Tests Runge-Kutta steps against known flows."""
 
 import jax
 import jax.numpy as jnp
