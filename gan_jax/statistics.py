@@ -1,4 +1,4 @@
-"""Welch's test: whether two means over seeds differ significantly."""
+"""Whether two means differ by more than the noise of their seeds."""
 
 import math
 from typing import NamedTuple
@@ -7,13 +7,12 @@ import numpy as np
 
 
 class Difference(NamedTuple):
-  """The difference of two means.
+  """How far a mean is from another one.
 
   Attributes:
-    mean: the difference; None if one side has no finite values.
-    ci95: half the width of its 95 % confidence interval; None if one side has
-      fewer than two finite values.
-    tie: whether the interval contains 0; None if there is no interval.
+    mean: their difference; None where one of them is not known.
+    ci95: half of its 95 % confidence interval; None below two values each.
+    tie: whether the interval contains 0; None where there is none.
   """
 
   mean: float | None
@@ -22,21 +21,23 @@ class Difference(NamedTuple):
 
 
 def difference(values: np.ndarray, others: np.ndarray) -> Difference:
-  """Subtracts the mean of `others` from that of `values`, with an interval.
+  """Subtracts the mean of `others` from that of `values`, of unlike variances.
 
-  With means m, variances s^2 (divisor n - 1) and counts n of the finite numbers
-  in a = `values` and b = `others`, which may have different variances, the 95 %
-  confidence interval is m_a - m_b +- ci95,
+  With means m, variances s^2 (divisor n - 1) and counts n of the finite values,
+  a and b their two sides, the 95 % confidence interval is m_a - m_b +- ci95,
 
     ci95 = t(0.975, d) * sqrt(v_a + v_b),    v = s^2 / n,
     d = (v_a + v_b)^2 / (v_a^2 / (n_a - 1) + v_b^2 / (n_b - 1)).
 
-  If both variances are 0 the interval is a point, and it is a tie if the means
-  are equal.
+  Where both variances are 0 the interval is a point, and the difference itself
+  decides whether it is a tie.
 
   Args:
-    values: [num_seeds]; NaN for a seed without a value.
-    others: [num_others], the same for the other group.
+    values: one for each seed, [num_seeds]; NaN where a seed has none.
+    others: the same of what it is compared with, [num_others].
+
+  Returns:
+    The difference.
 
   References:
     B. L. Welch, The generalization of "Student's" problem when several
@@ -44,23 +45,23 @@ def difference(values: np.ndarray, others: np.ndarray) -> Difference:
     d after F. E. Satterthwaite, An approximate distribution of estimates of
     variance components, Biometrics Bulletin 2 (1946) 110-114.
   """
-  sides = [side[np.isfinite(side)] for side in (values, others)]
-  if not all(len(side) for side in sides):
+  sides = [own[np.isfinite(own)] for own in (values, others)]
+  if not all(len(own) for own in sides):
     return Difference(None, None, None)
   mean = float(np.mean(sides[0]) - np.mean(sides[1]))
-  if any(len(side) < 2 for side in sides):
+  if any(len(own) < 2 for own in sides):
     return Difference(mean, None, None)
-  squares = [float(np.var(side, ddof=1)) / len(side) for side in sides]
+  squares = [float(np.var(own, ddof=1)) / len(own) for own in sides]
   total = sum(squares)
   if total == 0:
     return Difference(mean, 0.0, mean == 0)
-  # Imported here because it would double the time that commands take to start.
+  # Imported late: it takes longer than the rest of a command's start.
   from scipy.special import stdtrit
 
-  # Dividing by the total first avoids underflow in squares of tiny variances.
+  # Shares of the total, whose squares do not vanish as those of tiny variances.
   freedom = 1 / sum(
-    (square / total) ** 2 / (len(side) - 1)
-    for square, side in zip(squares, sides, strict=True)
+    (square / total) ** 2 / (len(own) - 1)
+    for square, own in zip(squares, sides, strict=True)
   )
   ci95 = float(stdtrit(freedom, 0.975)) * math.sqrt(total)
   return Difference(mean, ci95, abs(mean) <= ci95)

@@ -52,8 +52,12 @@ def empty(size: int, sample: Array) -> Memory:
   """
   if size < 1:
     raise ValueError(f"a memory holds 1 sample or more, not {size}")
-  zero = jnp.zeros((), jnp.int32)
-  return Memory(jnp.zeros((size, *sample.shape), sample.dtype), zero, zero)
+  # Two arrays of zero, because a compiled step donates each of them.
+  return Memory(
+    jnp.zeros((size, *sample.shape), sample.dtype),
+    position=jnp.zeros((), jnp.int32),
+    num_stored=jnp.zeros((), jnp.int32),
+  )
 
 
 def store(memory: Memory, samples: Array) -> Memory:

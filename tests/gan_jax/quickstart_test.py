@@ -105,6 +105,18 @@ class SimultaneousTest(absltest.TestCase):
       old, (state, _) = state, step(state, batch, key)
       self.assertTrue(all(x.is_deleted() for x in jax.tree.leaves(old)))
 
+  def test_replay_memory_is_donated_and_filled(self):
+    init, step = gan_jax.simultaneous(
+      losses.hinge(), *NETWORKS, PRIOR, OPTIMIZERS, replay=games.Replay(20)
+    )
+    state = init(KEY)
+    stored = []
+    for batch, key in batches(3):
+      state, _ = step(state, batch, key)
+      stored.append(int(state.variables.discriminator["memory"].num_stored))
+    # Half of each batch of 16 is stored, up to the size.
+    self.assertEqual(stored, [8, 16, 20])
+
   def test_imports_only_what_a_step_needs(self):
     heavy = {"matplotlib", "orbax", "PIL", "tensorflow_datasets"}
     program = (

@@ -1,4 +1,4 @@
-"""Tests differences of means against SciPy."""
+"""Differences of means, beside SciPy's."""
 
 import numpy as np
 from absl.testing import absltest, parameterized

@@ -47,7 +47,7 @@ class NormsTest(parameterized.TestCase):
       )
       norms = jax.jit(health.norms)(state.replace(**{name: Players(*trees)}))
       finite = [
-        bool(np.isfinite(norms[f"{player}_norm"])) for player in Players._fields
+        bool(np.isfinite(norms[f"{own}_norm"])) for own in Players._fields
       ]
       self.assertEqual(finite, [player != 0, player != 1], name)
 
