@@ -1,4 +1,4 @@
-"""How games apply Flax modules, and what they measure of their logits."""
+"""Functions by which games apply Flax networks and average their logits."""
 
 from collections.abc import Callable
 from typing import Any
@@ -18,7 +18,7 @@ def split_variables(collections: Any) -> tuple[Params, Variables]:
   return variables.pop("params", {}), variables
 
 
-def apply(
+def apply_network(
   network: nn.Module,
   params: Params,
   variables: Variables,
@@ -26,41 +26,38 @@ def apply(
   key: PRNGKey,
   labels: Array | None = None,
 ) -> tuple[Array, Variables]:
-  """Applies a network in training mode and returns its updated variables.
-
-  Only a conditional network is given labels.
-  """
+  """Applies a network in training mode; returns outputs and new variables."""
   outputs, updated = network.apply(
     {"params": params, **variables},
     inputs,
     train=True,
-    **conditions(labels),
+    **label_arguments(labels),
     rngs={"dropout": key},
     mutable=list(variables),
   )
   return outputs, dict(updated)
 
 
-def evaluate(
+def evaluate_network(
   network: nn.Module,
   params: Params,
   variables: Variables,
   inputs: Array,
   labels: Array | None = None,
 ) -> Array:
-  """Applies a network as it is used after training."""
+  """Applies a network in evaluation mode."""
   outputs: Any = network.apply(
-    {"params": params, **variables}, inputs, **conditions(labels)
+    {"params": params, **variables}, inputs, **label_arguments(labels)
   )
   return outputs
 
 
-def conditions(labels: Array | None) -> dict[str, Any]:
-  """Names the labels, where there are any, as a network takes them."""
+def label_arguments(labels: Array | None) -> dict[str, Any]:
+  """Returns the keyword arguments that pass labels to a network."""
   return {} if labels is None else {"labels": labels}
 
 
-def generate(
+def generate_samples(
   generator: nn.Module,
   latents: Callable[[PRNGKey, int], Array],
   params: Params,
@@ -69,16 +66,18 @@ def generate(
   n: int,
   labels: Array | None = None,
 ) -> tuple[Array, Variables]:
-  """Draws n samples in training mode, with the updated variables."""
+  """Draws n samples in training mode; returns them and the new variables."""
   latents_key, dropout_key = jax.random.split(key)
   inputs = sharding.split(latents(latents_key, n))
-  return apply(generator, params, variables, inputs, dropout_key, labels)
+  return apply_network(
+    generator, params, variables, inputs, dropout_key, labels
+  )
 
 
-def measure(
+def measure_logits(
   loss: AdversarialLoss, real_logits: Array, fake_logits: Array
 ) -> Metrics:
-  """Averages the discriminator's output, as the loss reads it."""
+  """Averages D(x) if the loss makes it a probability, else the logits."""
   if loss.probability:
     return {
       "discriminator_real": jnp.mean(jax.nn.sigmoid(real_logits)),

@@ -1,4 +1,4 @@
-"""What every rule is made of: gradients, and steps of the optimizers."""
+"""Functions that all update rules share: gradients and optimizer steps."""
 
 import optax
 
@@ -9,8 +9,8 @@ from gan_jax.types import Array, Metrics, Params, Players
 Optimizers = Players[optax.GradientTransformation]
 
 
-def own_gradients(game: Game) -> Gradients:
-  """Returns a game's gradients, each player's in its own parameters."""
+def player_gradients(game: Game) -> Gradients:
+  """Returns the function that computes dJ_G/dg and dJ_D/dd of a game."""
   return game.gradients or games.pullbacks(game.costs)
 
 
@@ -33,8 +33,10 @@ def descend_both(
 ) -> tuple[Players[Params], Players[optax.OptState]]:
   """Takes one step of each player's optimizer."""
   generator, discriminator = (
-    descend(*own)
-    for own in zip(optimizers, gradients, optimizer_states, params, strict=True)
+    descend(*player)
+    for player in zip(
+      optimizers, gradients, optimizer_states, params, strict=True
+    )
   )
   return (
     Players(generator[0], discriminator[0]),
@@ -43,7 +45,7 @@ def descend_both(
 
 
 def with_costs(metrics: Metrics, costs: Players[Array]) -> Metrics:
-  """Adds both costs to what a game measures."""
+  """Adds both costs to a game's metrics."""
   return {
     "generator_cost": costs.generator,
     "discriminator_cost": costs.discriminator,
