@@ -18,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves as plots
+from experiments.reproduce.common import pictures
 from experiments.run_folder.results import Results, mean_and_interval
 
 NUM_FRAMES = 5
@@ -129,7 +130,7 @@ def draw(
     (12, height),
     width_ratios=(*(1,) * NUM_FRAMES, 1.35),
   )
-  figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+  pictures.headline(figure, title)
   for index, (name, drawn) in enumerate(rows.items()):
     *snapshots, curves = panels[index * columns : (index + 1) * columns]
     for axes, step, samples in zip(

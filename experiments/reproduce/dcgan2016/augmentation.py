@@ -28,13 +28,13 @@ from scipy import stats
 
 from experiments.plots import curves
 from experiments.plots import images as image_plots
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 from gan_jax.metrics import classifier
 from gan_jax.types import Array
@@ -55,14 +55,14 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   accuracies: dict[str, list[float]] = {way: [] for way in WAYS}
   shown = None
   for seed in results.seeds:
-    network = trained.load(results, int(seed))
+    network = image_runs.load_networks(results, int(seed))
     real_labels = network.learnt.labels
     test_labels = network.test.labels
     assert real_labels is not None and test_labels is not None
     num_classes = len(network.train.class_names)
     labels = jnp.arange(NUM_IMAGES) % num_classes
-    made = trained.pixels(
-      network.generate(trained.latents(network, int(seed), NUM_IMAGES), labels)
+    made = image_runs.to_pixels(
+      network.generate(network.sample_latents(int(seed), NUM_IMAGES), labels)
     )
     repeats = -(-NUM_IMAGES // len(real_labels))
     real = np.tile(network.learnt.pixels, (repeats, 1, 1, 1))[:NUM_IMAGES]
@@ -139,12 +139,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     if len(gains) > 1
     else np.nan
   )
-  figure.suptitle(
+  pictures.headline(
+    figure,
     f"a GAN's images beside {NUM_FEW} real ones: accuracy "
     f"{gains.mean():+.2f} % (95 % interval +- {half:.2f}, {len(gains)} GANs)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   real, made, num_classes = drawn["shown"]
   for axes, images, title in zip(

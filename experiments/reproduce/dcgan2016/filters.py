@@ -24,9 +24,9 @@ from matplotlib.figure import Figure
 
 from experiments.plots import curves
 from experiments.plots import images as image_plots
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
-from experiments.reproduce.dcgan2016.trained import Trained
+from experiments.reproduce.common.image_runs import TrainedNetworks
 from experiments.run_folder.results import Results
 from gan_jax.data.images import Images
 from gan_jax.networks import dcgan
@@ -40,7 +40,9 @@ _OFFSET = -3
 _RIDGE = 1e-3
 
 
-def _responses(network: Trained, collections: Any, images: Images, n: int):
+def _responses(
+  network: TrainedNetworks, collections: Any, images: Images, n: int
+):
   """Returns the last hidden maps of the first n images, [n, 7, 7, channels]."""
   discriminator = network.networks.discriminator
 
@@ -54,7 +56,7 @@ def _responses(network: Trained, collections: Any, images: Images, n: int):
     return jax.nn.leaky_relu(maps, dcgan.SLOPE)
 
   parts = [
-    apply(trained.units(images.pixels[start : start + 500]))
+    apply(image_runs.to_units(images.pixels[start : start + 500]))
     for start in range(0, n, 500)
   ]
   return np.concatenate(parts)[:n]
@@ -111,9 +113,9 @@ def _best_patches(maps: np.ndarray, images: Images) -> np.ndarray:
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Compares the trained discriminator with one that was just drawn."""
-  network = trained.load(runs[trained.GARMENTS])
+  network = image_runs.load_networks(runs[image_runs.GARMENTS])
   drawn_anew = network.networks.discriminator.init(
-    jax.random.key(0), trained.units(network.train.pixels[:1])
+    jax.random.key(0), image_runs.to_units(network.train.pixels[:1])
   )
   measured, patches = {}, {}
   of_training, of_test = network.train.labels, network.test.labels
@@ -126,7 +128,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       # Its normalisation has seen nothing yet: one pass tells it the scale.
       _, updated = network.networks.discriminator.apply(
         collections,
-        trained.units(network.train.pixels[:1000]),
+        image_runs.to_units(network.train.pixels[:1000]),
         train=True,
         mutable=["batch_stats"],
       )
@@ -163,11 +165,9 @@ def _first_pass(before: Any, updated: Any) -> dict[str, Any]:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the strongest patches of trained and of random channels."""
   figure, panels = curves.grid(2, 2, (9, 4.9))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "what channels of the discriminator respond to most, one in each row",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (name, patches) in zip(panels, drawn.items(), strict=True):
     image_plots.show(axes, image_plots.mosaic(patches, NUM_PATCHES))
@@ -209,6 +209,6 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_GARMENTS,
+  trainings=image_runs.OF_GARMENTS,
   long=True,
 )

@@ -26,8 +26,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves, images
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 from gan_jax.metrics import neighbours
 from gan_jax.types import Array
@@ -64,8 +64,8 @@ def great_circle(start: Array, end: Array, num_points: int) -> Array:
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Walks, and measures the steps and how far from the data they are."""
-  network = trained.load(runs[trained.GARMENTS])
-  start, end = (trained.latents(network, seed, NUM_WALKS) for seed in (0, 1))
+  network = image_runs.load_networks(runs[image_runs.GARMENTS])
+  start, end = (network.sample_latents(seed, NUM_WALKS) for seed in (0, 1))
   points = great_circle(start, end, NUM_STEPS)
   walks = network.generate(points.reshape(-1, network.latent_dim))
   shape = (NUM_STEPS, NUM_WALKS)
@@ -74,7 +74,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   features = features.reshape(*shape, -1)
   steps = np.linalg.norm(np.diff(features, axis=0), axis=-1)
   data, _ = network.features.apply(
-    trained.units(network.train.pixels[:_NUM_DATA])
+    image_runs.to_units(network.train.pixels[:_NUM_DATA])
   )
   blends, _ = network.features.apply((walks[0] + walks[-1]) / 2)
 
@@ -96,7 +96,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       ),
     },
     {
-      "walks": trained.pixels(
+      "walks": image_runs.to_pixels(
         jnp.swapaxes(walks, 0, 1)[:NUM_SHOWN].reshape(-1, *walks.shape[2:])
       )
     },
@@ -106,12 +106,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws a walk in each row."""
   figure, (axes,) = curves.grid(1, 1, (9, 6.6))
-  figure.suptitle(
-    "walks between two latents, one in each row",
-    x=0.01,
-    ha="left",
-    fontsize=11,
-  )
+  pictures.headline(figure, "walks between two latents, one in each row")
   images.show(axes, images.mosaic(drawn["walks"], NUM_STEPS))
   return figure
 
@@ -159,6 +154,6 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_GARMENTS,
+  trainings=image_runs.OF_GARMENTS,
   long=True,
 )

@@ -17,8 +17,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves, images
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 from gan_jax.metrics import neighbours
 
@@ -29,12 +29,12 @@ NUM_NEIGHBOURS = 5
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Finds the nearest training images of samples and of unseen images."""
-  network = trained.load(runs[trained.GARMENTS])
-  samples = network.generate(trained.latents(network, 0, NUM_SAMPLES))
+  network = image_runs.load_networks(runs[image_runs.GARMENTS])
+  samples = network.generate(network.sample_latents(0, NUM_SAMPLES))
   sets = {
     "samples": samples,
-    "unseen images": trained.units(network.test.pixels[:NUM_SAMPLES]),
-    "training images": trained.units(network.train.pixels),
+    "unseen images": image_runs.to_units(network.test.pixels[:NUM_SAMPLES]),
+    "training images": image_runs.to_units(network.train.pixels),
   }
   spaces = {
     # [-1, 1] is twice as wide as the range from black to white.
@@ -65,7 +65,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     NUM_SHOWN, NUM_NEIGHBOURS, *network.train.pixels.shape[1:]
   )
   rows = np.concatenate(
-    [trained.pixels(samples[:NUM_SHOWN])[:, None], beside], axis=1
+    [image_runs.to_pixels(samples[:NUM_SHOWN])[:, None], beside], axis=1
   )
   return Computed(
     measured,
@@ -81,11 +81,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   figure, panels = curves.grid(
     3, 3, (12, 4.6), gridspec_kw={"width_ratios": [1, 1.1, 1.1]}
   )
-  figure.suptitle(
-    "samples (first in each row) and the nearest training images",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, "samples (first in each row) and the nearest training images"
   )
   rows = drawn["rows"]
   images.show(
@@ -143,6 +140,6 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_GARMENTS,
+  trainings=image_runs.OF_GARMENTS,
   long=True,
 )

@@ -28,9 +28,9 @@ from scipy import optimize, special
 
 from experiments.plots import curves
 from experiments.plots import images as image_plots
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
-from experiments.reproduce.dcgan2016.trained import Trained
+from experiments.reproduce.common.image_runs import TrainedNetworks
 from experiments.run_folder.results import Results
 from gan_jax.data import faces
 from gan_jax.types import Array
@@ -52,7 +52,7 @@ WITH_GLASSES = [
 
 
 def generate_without(
-  network: Trained, latents: Array, kept: Array
+  network: TrainedNetworks, latents: Array, kept: Array
 ) -> tuple[Array, Array]:
   """Generates images without some maps of the layer before the last two.
 
@@ -82,13 +82,13 @@ def generate_without(
   return images, collected["intermediates"][layer]["maps"][0]
 
 
-def _has_glasses(network: Trained, images: Array) -> np.ndarray:
+def _has_glasses(network: TrainedNetworks, images: Array) -> np.ndarray:
   """Tells for each image whether a classifier finds glasses, bool [n]."""
   _, logits = network.features.apply(images)
   return np.isin(np.argmax(logits, axis=1), WITH_GLASSES)
 
 
-def glasses_places(network: Trained, side: int) -> np.ndarray:
+def glasses_places(network: TrainedNetworks, side: int) -> np.ndarray:
   """Finds where glasses are drawn, bool [side, side], from drawn faces."""
   labels = network.train.labels
   assert labels is not None
@@ -135,26 +135,26 @@ def logistic_regression(inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Finds the maps of glasses, and drops them and random ones."""
-  network = trained.load(runs[trained.FACES])
+  network = image_runs.load_networks(runs[image_runs.FACES])
   generate = jax.jit(
     lambda latents, kept: generate_without(network, latents, kept)
   )
   channels = jax.eval_shape(
     lambda z: generate_without(network, z, jnp.float32(1)),
-    trained.latents(network, 0, 1),
+    network.sample_latents(0, 1),
   )[1].shape[-1]
   everything = jnp.ones(channels)
 
   inputs, worn = [], []
   for index in range(-(-NUM_LEARNT // _CHUNK)):
-    images, maps = generate(trained.latents(network, index, _CHUNK), everything)
+    images, maps = generate(network.sample_latents(index, _CHUNK), everything)
     places = glasses_places(network, maps.shape[1])
     inputs.append(np.asarray(maps)[:, places].mean(axis=1))
     worn.append(_has_glasses(network, images))
   weights = logistic_regression(np.concatenate(inputs), np.concatenate(worn))
   dropped = weights > 0
 
-  latents = trained.latents(network, NUM_LEARNT, NUM_TESTED)
+  latents = network.sample_latents(NUM_LEARNT, NUM_TESTED)
 
   def glasses(kept):
     images, _ = generate(latents, jnp.asarray(kept, jnp.float32))
@@ -173,11 +173,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       ),
     },
     {
-      "all maps": trained.pixels(before[:NUM_SHOWN]),
-      f"without {dropped.sum()} of {channels}": trained.pixels(
+      "all maps": image_runs.to_pixels(before[:NUM_SHOWN]),
+      f"without {dropped.sum()} of {channels}": image_runs.to_pixels(
         after[:NUM_SHOWN]
       ),
-      f"without {dropped.sum()} random ones": trained.pixels(
+      f"without {dropped.sum()} random ones": image_runs.to_pixels(
         at_random[0][0][:NUM_SHOWN]
       ),
     },
@@ -187,11 +187,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the same latents' samples with and without maps."""
   figure, panels = curves.grid(len(drawn), len(drawn), (11, 4.3))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the same latents, without the maps that tell glasses and without others",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (name, images) in zip(panels, drawn.items(), strict=True):
     image_plots.show(axes, image_plots.mosaic(images))
@@ -232,6 +230,6 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_FACES,
+  trainings=image_runs.OF_FACES,
   long=True,
 )

@@ -27,6 +27,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, optimize
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences
@@ -208,12 +209,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws a row of four panels for every divergence."""
   figure, panels = curves.grid(4 * len(drawn), 4, (12, 16))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "f-divergences, their conjugates, and the bound that is tight at "
     "T = f'(p/q)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for index, (name, form) in enumerate(FORMS.items()):
     axes, row = panels[4 * index : 4 * index + 4], drawn[name]

@@ -35,6 +35,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, special, stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
@@ -178,11 +179,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the four panels of the first seed."""
   figure, panels = curves.grid(4, 2, (10, 8.4), sharex=True, sharey=True)
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "a round of the game: below each, the map from latents z to samples x",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (panel, title) in zip(panels, PANELS.items(), strict=True):
     values = drawn[panel]

@@ -24,8 +24,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves, images
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 
 SIZES = (8, 16, 32, 64, 128)
@@ -37,7 +37,7 @@ _KEPT = SMALL // 2
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Generates the same latents in minibatches of other ones."""
-  network = trained.load(runs[trained.GARMENTS])
+  network = image_runs.load_networks(runs[image_runs.GARMENTS])
   collections = network.generator_collections()
 
   @jax.jit
@@ -47,21 +47,21 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     )
     return made
 
-  kept = trained.latents(network, 0, _KEPT)
+  kept = network.sample_latents(0, _KEPT)
   shown, coupling = [], {}
   for size in SIZES:
     made = []
     for index in range(NUM_MINIBATCHES):
-      others = trained.latents(network, 1 + index, size)[: size - _KEPT]
+      others = network.sample_latents(1 + index, size)[: size - _KEPT]
       minibatch = together(jnp.concatenate([kept, others]))
       made.append(np.asarray(minibatch[:_KEPT]))
       if size == SMALL and index < NUM_SHOWN:
-        shown.append(trained.pixels(minibatch))
+        shown.append(image_runs.to_pixels(minibatch))
     # [-1, 1] is twice as wide as the range from black to white.
     coupling[size] = float(np.sqrt(np.mean(np.var(made, axis=0))) / 2)
   alone = []
   for index in range(2):
-    others = trained.latents(network, 1 + index, _KEPT)
+    others = network.sample_latents(1 + index, _KEPT)
     alone.append(network.generate(jnp.concatenate([kept, others])))
   apart = np.abs(np.subtract(*alone)[:_KEPT])
   return Computed(
@@ -74,7 +74,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     },
     {
       "minibatches": np.stack(shown),
-      "alone": np.stack([trained.pixels(made) for made in alone]),
+      "alone": np.stack([image_runs.to_pixels(made) for made in alone]),
       "coupling": coupling,
     },
   )
@@ -85,11 +85,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   figure, (left, right) = curves.grid(
     2, 2, (11, 4.6), gridspec_kw={"width_ratios": [1.5, 1]}
   )
-  figure.suptitle(
-    "batch normalisation couples the samples of a minibatch",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, "batch normalisation couples the samples of a minibatch"
   )
   rows = np.concatenate([*drawn["minibatches"], *drawn["alone"]])
   images.show(left, images.mosaic(rows, SMALL))
@@ -151,6 +148,6 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_GARMENTS,
+  trainings=image_runs.OF_GARMENTS,
   long=True,
 )

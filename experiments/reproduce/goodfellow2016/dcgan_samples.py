@@ -19,13 +19,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves, images
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 
 EARLY = "after 200 steps"
@@ -34,7 +34,7 @@ NUM_CLASSES = 10
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Compares the end of the run with its beginning."""
-  results, early = runs[trained.GARMENTS], runs[EARLY]
+  results, early = runs[image_runs.GARMENTS], runs[EARLY]
   distances = results.metrics["frechet_distance"][0]
   at_first = early.metrics["frechet_distance"][0, -1]
   last = {
@@ -64,11 +64,8 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws data, early and late samples, and the distance on the way."""
   figure, panels = curves.grid(4, 2, (9, 9.4))
-  figure.suptitle(
-    f"a DCGAN of garments after {drawn['steps'][-1]:,} steps",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, f"a DCGAN of garments after {drawn['steps'][-1]:,} steps"
   )
   for axes, name, title in (
     (panels[0], "data", "data"),
@@ -131,7 +128,7 @@ REPRODUCTION = Reproduction(
   checks=CHECKS,
   draw=draw,
   trainings={
-    **trained.OF_GARMENTS,
+    **image_runs.OF_GARMENTS,
     EARLY: Training("dcgan_fashion_mnist", {"steps": 200}, num_seeds=1),
   },
   long=True,

@@ -37,6 +37,7 @@ from matplotlib.figure import Figure
 from scipy import integrate
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
@@ -188,11 +189,8 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws each discriminator's logit beside log p/q."""
   figure, panels = curves.grid(3, 3, (12, 4.4), sharey=True)
-  figure.suptitle(
-    "the logit of D estimates log p(x)/q(x): as well as it is fitted",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, "the logit of D estimates log p(x)/q(x): as well as it is fitted"
   )
   titles = {
     "well fitted": "well fitted: 2,000 steps on fresh samples",

@@ -32,6 +32,7 @@ from scipy import special
 
 from experiments.configs import toy_2d
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import (
   Check,
   Computed,
@@ -103,11 +104,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the samples of two seeds of each game over the data's."""
   columns = len(LOSSES)
   figure, panels = curves.grid(columns * NUM_ROWS, columns, (12, 6.6))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "samples of games with four divergences: about equally sharp, KL's too",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for index, axes in enumerate(panels):
     row, column = divmod(index, columns)

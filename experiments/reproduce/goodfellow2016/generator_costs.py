@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, special
 
 from experiments.plots import curves as plots
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.goodfellow2016 import normal_game
 from experiments.run_folder.results import Results
@@ -155,12 +156,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     xlabel="share of the samples, largest first",
     ylabel="share of the gradient",
   )
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "three games for the generator: under maximum likelihood few samples, "
     "those that look most real, carry the gradient",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   return plots.legend(figure)
 

@@ -26,6 +26,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, optimize, stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences
@@ -85,11 +86,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the data and the best normal under each divergence."""
   figure, panels = curves.grid(2, 2, (10, 4.2), sharey=True)
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the normal q nearest to a mixture p: what is near depends on the order",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   orders = {
     "KL": "q* = argmin KL(p || q): covers both modes",

@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 
 from experiments.plots import curves
 from experiments.plots import images as image_plots
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 from gan_jax.data import faces
 from gan_jax.metrics import neighbours
@@ -48,8 +48,8 @@ _CERTAIN = 0.9
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Adds latents and pixels, and classifies what comes out."""
-  network = trained.load(runs[trained.FACES])
-  latents = trained.latents(network, 0, NUM_SAMPLES)
+  network = image_runs.load_networks(runs[image_runs.FACES])
+  latents = network.sample_latents(0, NUM_SAMPLES)
   samples = network.generate(latents)
   _, logits = network.features.apply(samples)
   probabilities = np.asarray(jax.nn.softmax(logits))
@@ -72,7 +72,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   of_pixels = jnp.tensordot(_SIGNS, samples[places].mean(axis=2), 1)
   of_pixels = jnp.clip(of_pixels, -1, 1)
   data, _ = network.features.apply(
-    trained.units(network.train.pixels[:_NUM_DATA])
+    image_runs.to_units(network.train.pixels[:_NUM_DATA])
   )
 
   def judged(images):
@@ -102,7 +102,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
         blend_from_data / from_data
       ),
     },
-    {"rows": trained.pixels(jnp.asarray(np.array(shown)))},
+    {"rows": image_runs.to_pixels(jnp.asarray(np.array(shown)))},
   )
 
 
@@ -125,12 +125,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     (11, 4.6),
     gridspec_kw={"width_ratios": [width] * 3 + [1, 1]},
   )
-  figure.suptitle(
+  pictures.headline(
+    figure,
     f"sums of means of {NUM_AVERAGED} latents (the mean's face is the last of "
     f"each {width}), and of the same faces' pixels",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, part, title in zip(panels, parts, titles, strict=True):
     own = rows[:, part]
@@ -184,6 +182,6 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_FACES,
+  trainings=image_runs.OF_FACES,
   long=True,
 )

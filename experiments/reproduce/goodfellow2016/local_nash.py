@@ -46,6 +46,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.goodfellow2016 import bump_game
 from experiments.reproduce.goodfellow2016.bump_game import NUM_SEEDS, Mode
@@ -137,12 +138,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the end of each game, the way there, and the spectra."""
   figure, panels = curves.grid(8, 4, (12, 6.8), width_ratios=(5, 5, 6, 5))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "both games converge to a stable point, but only one of them to a Nash "
     f"equilibrium ({NUM_SEEDS} seeds each)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for row, (name, played) in enumerate(drawn.items()):
     of_row = panels[4 * row : 4 * row + 4]

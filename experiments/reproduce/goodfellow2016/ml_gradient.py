@@ -31,6 +31,7 @@ from matplotlib.figure import Figure
 from scipy import integrate
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.goodfellow2016 import normal_game
 from experiments.run_folder.results import Results
@@ -99,12 +100,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the gradients of the three games and that of KL."""
   figure, panels = curves.grid(2, 2, (11, 4.6))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "gradients against the best discriminator: that of the maximum-likelihood "
     "game is that of KL(p || q)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   lines = {
     "mean": (MEANS, "mean mu", f"at s = {WIDTH:g}"),

@@ -33,6 +33,7 @@ from matplotlib.figure import Figure
 from scipy import integrate
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import games, losses, steps
@@ -181,12 +182,10 @@ def _density(x: Any, mean: Any, stddev: Any) -> Any:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the densities learnt, and the way there."""
   figure, panels = curves.grid(6, 3, (12, 6.8), sharey="row")
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "one value function, three ways to play it: data "
     f"N({MEAN:g}, {STDDEV:g}²), {NUM_SEEDS} seeds",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   titles = {
     "NCE": "NCE: the model is D, the noise is fixed",

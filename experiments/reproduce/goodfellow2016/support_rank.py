@@ -28,6 +28,7 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax.metrics import support
@@ -103,11 +104,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   figure, panels = curves.grid(
     len(DRAWN), len(DRAWN), (12, 4.3), subplot_kw={"projection": "3d"}
   )
-  figure.suptitle(
+  pictures.headline(
+    figure,
     f"samples in {DIM} dimensions fill as many of them as there are latents",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (latent_dim, shape) in zip(panels, DRAWN.items(), strict=True):
     assert isinstance(axes, Axes3D)

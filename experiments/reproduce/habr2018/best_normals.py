@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.reproduce.common import quadrature
 from experiments.reproduce.common.figure import Check
-from experiments.reproduce.mathematics_of_gans import densities
 from gan_jax import divergences
 
 SPREAD, COLLAPSED = (0.1, 1.1), (-3.2, 0.1)
@@ -25,7 +25,7 @@ the three digits that the check below tells apart."""
 
 def _modes(x: jax.Array, means: tuple[float, ...]) -> jax.Array:
   """Evaluates the density [n] of equal modes of width 1 at x [n]."""
-  each = [densities.normal(x, mean, 1.0) for mean in means]
+  each = [quadrature.normal(x, mean, 1.0) for mean in means]
   return sum(each[1:], each[0]) / len(means)
 
 
@@ -33,9 +33,9 @@ def _best(
   means: tuple[float, ...], start: tuple[float, float]
 ) -> tuple[float, float, float]:
   """Finds the mean and deviation of least JSD, from a start, and that JSD."""
-  x, weights = densities.axis()
+  x, weights = quadrature.axis()
   p = _modes(x, means)
-  return densities.best_normal(
+  return quadrature.best_normal(
     lambda q: divergences.jensen_shannon(p, q, weights), start
   )
 
@@ -44,8 +44,8 @@ def measure_near() -> dict[str, float]:
   """Measures the best normal to modes at -3 and 3."""
   with jax.enable_x64(True):
     mean, stddev, jsd = _best((-3.0, 3.0), SPREAD)
-    x, weights = densities.axis()
-    p, q = _modes(x, (-3.0, 3.0)), densities.normal(x, mean, stddev)
+    x, weights = quadrature.axis()
+    p, q = _modes(x, (-3.0, 3.0)), quadrature.normal(x, mean, stddev)
     best = divergences.optimal_discriminator(p, q)
     return {
       "least JSD: standard deviation": stddev,
@@ -62,8 +62,8 @@ def measure_far() -> dict[str, float]:
   """Measures the best normal to modes at -3 and 7, and the best over both."""
   with jax.enable_x64(True):
     mean, stddev, jsd = _best((-3.0, 7.0), COLLAPSED)
-    x, weights = densities.axis()
-    p, q = _modes(x, (-3.0, 7.0)), densities.normal(x, mean, stddev)
+    x, weights = quadrature.axis()
+    p, q = _modes(x, (-3.0, 7.0)), quadrature.normal(x, mean, stddev)
     _, _, spread = _best((-3.0, 7.0), (2.0, math.log(5)))
     gains = []
     for half_gap in (HALF_GAP - 0.001, HALF_GAP + 0.001):

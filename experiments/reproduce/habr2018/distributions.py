@@ -31,6 +31,7 @@ from experiments.configs.toy_1d import (
   drawn_points,
 )
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.habr2018 import (
   discriminators,
@@ -103,11 +104,10 @@ def _real(
     ridges.draw(axes, steps, drawn["samples"], drawn, curves.DATA)
     axes.set(xlabel="x", ylabel="step")
     axes.invert_yaxis()
-    picture.suptitle(
-      f"{experiment}: real samples, anew at every step from one distribution",
-      x=0.01,
-      ha="left",
-      fontsize=11,
+    pictures.headline(
+      picture,
+      f"{experiment}: real samples, drawn anew at every step from one "
+      "distribution",
     )
     return picture
 

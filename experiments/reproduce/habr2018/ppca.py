@@ -28,6 +28,7 @@ from matplotlib.patches import Ellipse
 from scipy import stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax.estimation import ppca
@@ -115,11 +116,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the plane with what was fitted, and EM on its way."""
   figure, (plane, em) = curves.grid(2, 2, (11, 5))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "probabilistic PCA: the linear generator before GANs, of known likelihood",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   data, fit = drawn["2-D"]["data"], drawn["2-D"]["fit"]
   plane.plot(*data.T, ".", color=curves.DATA, ms=3, alpha=0.35, label="data")

@@ -27,6 +27,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
@@ -146,11 +147,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws what D learns from three sizes, and its accuracy over all."""
   figure, panels = curves.grid(4, 2, (9.6, 9))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the fewer samples, the surer D tells two overlapping distributions apart",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, size in zip(panels, DRAWN_SIZES, strict=False):
     _draw_plane(axes, drawn, SIZES.index(size))

@@ -26,6 +26,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences
@@ -101,12 +102,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws each plan: the heap, the plan as a matrix, and the moved heap."""
   figure, panels = curves.grid(6, 3, (11, 7.4), width_ratios=(1, 0.92, 1))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "two plans that move the heap P onto Q: the cheapest costs W(P, Q)\n"
     "earth keeps the colour of the place it came from",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   # Dark to light in equal steps of lightness, under any colour blindness.
   colours = colormaps["cividis"](np.linspace(0, 1, len(PLACES)))

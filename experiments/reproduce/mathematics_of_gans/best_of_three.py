@@ -27,8 +27,8 @@ from matplotlib.figure import Figure
 from scipy import integrate, special, stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures, quadrature
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.mathematics_of_gans import densities
 from experiments.reproduce.mathematics_of_gans.game import normals_jsd
 from experiments.run_folder.results import Results
 from gan_jax import divergences
@@ -44,12 +44,12 @@ LIMIT = 9.0
 @jax.jit
 def _values(t: jax.Array, means: jax.Array) -> jax.Array:
   """Computes V(G, D_t) [m, n] for generators at means [m] and t [n]."""
-  x, weights = densities.axis(LIMIT)
-  p = densities.normal(x, 0.0, 1.0)
+  x, weights = quadrature.axis(LIMIT)
+  p = quadrature.normal(x, 0.0, 1.0)
 
   def value(mean, t):
     probabilities = jax.nn.sigmoid(t**2 / 2 - t * x)
-    q = densities.normal(x, mean, 1.0)
+    q = quadrature.normal(x, mean, 1.0)
     return divergences.value(p, q, probabilities, weights)
 
   return jax.vmap(jax.vmap(value, (None, 0)), (0, None))(means, t)
@@ -67,8 +67,8 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     drawn = {
       "values": values,
       "x": x,
-      "p": densities.normal(x_values, 0.0, 1.0),
-      "q": [densities.normal(x_values, mean, 1.0) for mean in MEANS.values()],
+      "p": quadrature.normal(x_values, 0.0, 1.0),
+      "q": [quadrature.normal(x_values, mean, 1.0) for mean in MEANS.values()],
     }
   largest = values.max(axis=1)
   measured = {
@@ -84,11 +84,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the three generators above their values over D."""
   figure, panels = curves.grid(6, 3, (11, 6.2))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "of three generators the best is the one whose highest V(G, D) is lowest",
-    x=0.01,
-    ha="left",
-    fontsize=12,
   )
   largest = drawn["values"].max(axis=1)
   best = np.argmin(largest)

@@ -20,9 +20,9 @@ import numpy as np
 from scipy import optimize, stats
 from scipy.spatial import distance
 
+from experiments.reproduce.common import quadrature
 from experiments.reproduce.common.figure import Check
-from experiments.reproduce.mathematics_of_gans import densities
-from experiments.reproduce.mathematics_of_gans.densities import normal
+from experiments.reproduce.mathematics_of_gans import divergence_identities
 from gan_jax import divergences
 
 # N(0, 1) against N(1, 1), at two points.
@@ -41,10 +41,12 @@ DATA_MEAN, DATA_STDDEV = 1.0, 1.5
 @jax.jit
 def optimal_values(offsets: jax.Array) -> jax.Array:
   """Computes max_D V [n] of N(0, 1) and N(offset, 1), at offsets [n]."""
-  x, weights = densities.axis()
-  p = normal(x, 0.0, 1.0)
+  x, weights = quadrature.axis()
+  p = quadrature.normal(x, 0.0, 1.0)
   return jax.vmap(
-    lambda offset: divergences.optimal_value(p, normal(x, offset, 1.0), weights)
+    lambda offset: divergences.optimal_value(
+      p, quadrature.normal(x, offset, 1.0), weights
+    )
   )(offsets)
 
 
@@ -89,7 +91,7 @@ def _values() -> dict[str, jax.Array]:
   """Computes what takes no search."""
   points = jnp.array(POINTS)
   best = divergences.optimal_discriminator(
-    normal(points, 0.0, 1.0), normal(points, 1.0, 1.0)
+    quadrature.normal(points, 0.0, 1.0), quadrature.normal(points, 1.0, 1.0)
   )
   measured = {"maxima of 2 log D + log(1 - D)": _num_maxima(2.0, 1.0)}
   for at, d in zip(POINTS, best, strict=True):
@@ -100,10 +102,10 @@ def _values() -> dict[str, jax.Array]:
     p, q, divergences.optimal_discriminator(p, q)
   )
   # Farther out 1 - D* rounds to 0, and V to minus infinity.
-  x, weights = densities.axis(12.0)
-  p = normal(x, 0.0, 1.0)
+  x, weights = quadrature.axis(12.0)
+  p = quadrature.normal(x, 0.0, 1.0)
   for offset in (0, 1, 2):
-    q = normal(x, float(offset), 1.0)
+    q = quadrature.normal(x, float(offset), 1.0)
     best = divergences.optimal_discriminator(p, q)
     measured[f"V at D*, distance {offset}"] = divergences.value(
       p, q, best, weights
@@ -112,10 +114,12 @@ def _values() -> dict[str, jax.Array]:
       p, q, weights
     )
   del measured["JSD at distance 0"]
-  x, weights = densities.axis()
-  modes = (normal(x, -MODES, 1.0) + normal(x, MODES, 1.0)) / 2
+  x, weights = quadrature.axis()
+  modes = (
+    quadrature.normal(x, -MODES, 1.0) + quadrature.normal(x, MODES, 1.0)
+  ) / 2
   measured["max V, two modes and a wide normal"] = divergences.optimal_value(
-    modes, normal(x, 0.0, WIDE_STDDEV), weights
+    modes, quadrature.normal(x, 0.0, WIDE_STDDEV), weights
   )
   for gap in GAPS:
     measured[f"JSD across a gap of {gap:g}"] = _disjoint_jsd(gap)
@@ -124,9 +128,9 @@ def _values() -> dict[str, jax.Array]:
 
 def measure() -> dict[str, float]:
   """Measures the identities with the library, in float64."""
-  x, weights = densities.axis()
-  data = normal(x, DATA_MEAN, DATA_STDDEV)
-  mean, stddev, least = densities.best_normal(
+  x, weights = quadrature.axis()
+  data = quadrature.normal(x, DATA_MEAN, DATA_STDDEV)
+  mean, stddev, least = quadrature.best_normal(
     lambda q: divergences.optimal_value(data, q, weights), (-1.0, -0.5)
   )
   trend: Any = stats.spearmanr(
@@ -148,7 +152,7 @@ def _jsd(p: Callable[[float], Any], q: Callable[[float], Any]) -> float:
     middle = (p_x + q_x) / 2
     return 0.5 * (p_x * math.log(p_x / middle) + q_x * math.log(q_x / middle))
 
-  return densities.integral(integrand, p, q)
+  return divergence_identities.integral(integrand, p, q)
 
 
 def normals_jsd(offset: float) -> float:

@@ -35,6 +35,7 @@ from matplotlib.figure import Figure
 
 from experiments.configs.toy_2d import RING_MODES
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import (
   Check,
   Computed,
@@ -127,13 +128,11 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   figure, panels = curves.grid(
     len(CELLS), len(COUNTS), (9, 10.6), sharex=True, sharey=True
   )
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "many steps of G collapse onto a point, many of D stall it: minimax game, "
     f"{ROUNDS} rounds\n"
     f"samples of seed 0; numbers are means over {NUM_SEEDS} seeds",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (name, (k, j)) in zip(panels, CELLS.items(), strict=True):
     axes.plot(

@@ -22,10 +22,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures, quadrature
 from experiments.reproduce.common.figure import Computed, Reproduction
 from experiments.reproduce.mathematics_of_gans import (
   costs,
-  densities,
+  divergence_identities,
   game,
   information,
 )
@@ -44,7 +45,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   del runs
   with jax.enable_x64(True):
     measured = {}
-    for group in (information, densities, game, costs):
+    for group in (information, divergence_identities, game, costs):
       measured |= group.measure()
     fit = measured["most likely mean"], measured["most likely deviation"]
     # A source whose k-th symbol has a share as 1 / k, and its code.
@@ -69,11 +70,11 @@ def _curves(
 ) -> dict[str, Any]:
   """Computes the curves of the panels."""
   x = jnp.linspace(-3.5, 5.5, 181)
-  p, q = densities.normal(x, 0.0, 1.0), densities.normal(x, SHIFT, 1.0)
+  p, q = quadrature.normal(x, 0.0, 1.0), quadrature.normal(x, SHIFT, 1.0)
   probabilities = jnp.linspace(0.001, 0.999, 499)
   a, b = jnp.array(WEIGHTS).T
-  axis, weights = densities.axis()
-  at_0 = densities.normal(axis, 0.0, 1.0)
+  axis, weights = quadrature.axis()
+  at_0 = quadrature.normal(axis, 0.0, 1.0)
   distances = jnp.linspace(0, game.DISTANCES[-1], 61)
   fit_x = jnp.linspace(-5, 8, 521)
   return {
@@ -91,12 +92,12 @@ def _curves(
     "distances": distances,
     "jsd": jax.vmap(
       lambda distance: divergences.jensen_shannon(
-        at_0, densities.normal(axis, distance, 1.0), weights
+        at_0, quadrature.normal(axis, distance, 1.0), weights
       )
     )(distances),
     "fit_x": fit_x,
-    "mixture": densities.mixture(fit_x),
-    "fit": densities.normal(fit_x, fit_mean, fit_stddev),
+    "mixture": divergence_identities.mixture(fit_x),
+    "fit": quadrature.normal(fit_x, fit_mean, fit_stddev),
     "bits": divergences.self_information(shares) / math.log(2),
     "entropy": divergences.entropy(shares) / math.log(2),
   }
@@ -105,11 +106,8 @@ def _curves(
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the six panels."""
   figure, panels = curves.grid(6, 3, (12, 7.2))
-  figure.suptitle(
-    "the identities behind the game of generator and discriminator",
-    x=0.01,
-    ha="left",
-    fontsize=12,
+  pictures.headline(
+    figure, "the identities behind the game of generator and discriminator"
   )
   drawings = (
     _draw_discriminator,
@@ -268,7 +266,7 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=(
     *information.CHECKS,
-    *densities.CHECKS,
+    *divergence_identities.CHECKS,
     *game.CHECKS,
     *costs.CHECKS,
   ),

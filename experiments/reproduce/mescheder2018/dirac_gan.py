@@ -43,7 +43,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import trajectories
+from experiments.reproduce.common import pictures, trajectories
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties, steps
@@ -262,12 +262,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws both paths of each method in the plane of the players."""
   figure, panels = curves.grid(len(METHODS), 4, (12, 7.8))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "Dirac-GAN from (1, 1), 500 steps of rate 0.2: the upper row does not "
     "arrive, the lower does\nin each panel: last radius (published radius)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for index, (axes, (name, method)) in enumerate(
     zip(panels, METHODS.items(), strict=True)

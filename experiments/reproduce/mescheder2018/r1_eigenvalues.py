@@ -33,7 +33,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import trajectories
+from experiments.reproduce.common import pictures, trajectories
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties, steps
@@ -140,12 +140,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws eigenvalues over gamma, and those of two rules in their plane."""
   figure, (real, imaginary, plane) = curves.grid(3, 3, (12, 4.4))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "Dirac-GAN with R1 at its equilibrium: it turns below gamma = 1, and is "
     "drawn in straight above",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, part in ((real, np.real), (imaginary, np.imag)):
     for which in (0, 1):

@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves as plots
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences
@@ -71,11 +72,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     "total_variation": ("TV is 1, or 0", "total variation"),
   }
   figure, panels = plots.grid(4, 4, (12, 3.6), sharex=True, sharey=True)
-  figure.suptitle(
-    "two parallel segments at distance theta: the slope that only W has",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, "two parallel segments at distance theta: the slope that only W has"
   )
   for axes, (name, (title, label)) in zip(panels, titles.items(), strict=True):
     values = drawn[name]

@@ -25,8 +25,8 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import critics, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.wgan2017 import critics
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties
 from gan_jax.data import densities
@@ -99,12 +99,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the objectives over the steps, and the slopes at the end."""
   figure, (axes, right) = curves.grid(2, 2, (11, 4.6))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the critic of two distributions at rest diverges unless its slope is "
     f"bounded ({len(SEEDS)} seeds)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   colors = (curves.GENERATED, curves.AVERAGE, curves.DISCRIMINATOR)
   for name, color in zip(WAYS, colors, strict=True):

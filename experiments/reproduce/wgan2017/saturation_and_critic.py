@@ -29,8 +29,8 @@ from matplotlib.figure import Figure
 from scipy import special, stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import critics, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.wgan2017 import critics
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties
 from gan_jax.data import densities
@@ -118,12 +118,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the discriminators, the critics, and the slopes of both."""
   figure, panels = curves.grid(3, 3, (12, 4))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     f"two distributions at rest: a GAN's discriminator saturates, a clipped "
     f"WGAN critic does not ({len(SEEDS)} seeds)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes in panels[:2]:
     for density, color, name in (

@@ -14,7 +14,7 @@ With the penalty, which asks for a slope of 1 of the whole, they stay level.
 
 Source: Gulrajani et al., Improved Training of Wasserstein GANs, arXiv
 1704.00028, section 3.2 and figure 1b, left. Theirs has a generator of as many
-layers, trained along; here it is held at data + N(0, I), as in `surfaces`, and
+layers, trained along; here it is held at data + N(0, I), as in `value_surfaces`, and
 layers have 64 units. 300 steps are enough for the gradients to take their form.
 """
 
@@ -28,8 +28,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import critics, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.wgan2017 import critics
 from experiments.reproduce.wgangp2017 import toys
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties
@@ -92,10 +92,16 @@ def _straightness(norms: np.ndarray) -> float:
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains the critics in four ways."""
-  real, fake = toys.density(DATA), toys.density(DATA, toys.NOISE)
+  real, fake = (
+    toys.density(DATA),
+    toys.density(DATA, toys.NOISE),
+  )
   keys = jax.random.split(jax.random.key(1))
   x = jnp.concatenate(
-    [real.sample(keys[0], toys.BATCH), fake.sample(keys[1], toys.BATCH)]
+    [
+      real.sample(keys[0], toys.BATCH),
+      fake.sample(keys[1], toys.BATCH),
+    ]
   )
   norms = {
     name: _norms(
@@ -134,13 +140,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the norms of all seeds over the layers, from the last back."""
   figure, (axes,) = curves.grid(1, 1, (9, 5.4))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the gradient on its way back through a critic of 12 layers explodes or "
     "vanishes if weights\nare clipped, and stays level with a gradient penalty "
     f"(Swiss roll, {len(SEEDS)} seeds each)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   colours = (
     curves.GENERATED,

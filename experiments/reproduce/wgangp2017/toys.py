@@ -35,8 +35,8 @@ import optax
 from scipy import stats
 from scipy.stats import qmc
 
-from experiments.reproduce.wgan2017 import critics
-from experiments.reproduce.wgangp2017 import optimal
+from experiments.reproduce.common import critics
+from experiments.reproduce.wgangp2017 import optimal_critic
 from gan_jax import losses, penalties
 from gan_jax.data import densities
 from gan_jax.data.densities import Density
@@ -178,7 +178,7 @@ def trained(data: str, name: str) -> Critics:
 
 
 @functools.cache
-def best(data: str) -> optimal.Optimal:
+def best(data: str) -> optimal_critic.Optimal:
   """Finds the best critic by optimal transport, without a network.
 
   The data is taken to be its centres, of which the Swiss roll has 100: its own
@@ -189,7 +189,7 @@ def best(data: str) -> optimal.Optimal:
   uniform = qmc.Sobol(2, rng=0).random(NUM_NOISES)
   noise = float(blurred.mode_stddev[0]) * stats.norm.ppf(uniform)
   sample = (atoms[:, None] + noise).reshape(-1, 2)
-  return optimal.best(atoms, sample)
+  return optimal_critic.best(atoms, sample)
 
 
 def wasserstein_1(data: str) -> float:

@@ -27,7 +27,7 @@ _CHUNK = 500
 """Images generated at once, to spare memory."""
 
 
-class Trained(NamedTuple):
+class TrainedNetworks(NamedTuple):
   """A trained pair of networks, with what it learnt from.
 
   Attributes:
@@ -61,6 +61,10 @@ class Trained(NamedTuple):
     ]
     return jnp.concatenate(parts)
 
+  def sample_latents(self, seed: int, n: int) -> Array:
+    """Draws latents [n, k] from the prior N(0, I)."""
+    return jax.random.normal(jax.random.key(seed), (n, self.latent_dim))
+
   def generator_collections(self) -> dict[str, Any]:
     """Returns the generator's parameters and statistics, as Flax has them."""
     return {
@@ -76,7 +80,7 @@ class Trained(NamedTuple):
     }
 
 
-def load(results: Results, seed: int | None = None) -> Trained:
+def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   """Reads what a seed of a run on images learnt, the first if None."""
   assert results.workdir is not None
   member = load_run.load(results.workdir, seed, jax.devices()[0])
@@ -84,7 +88,7 @@ def load(results: Results, seed: int | None = None) -> Trained:
   assert isinstance(settings, ImageSettings)
   train, test = (read_split(settings, split) for split in ("train", "test"))
   conditional = settings.condition != "none"
-  return Trained(
+  return TrainedNetworks(
     dcgan.networks(settings, len(train.class_names) if conditional else 0),
     member.state,
     settings.latent_dim,
@@ -95,16 +99,11 @@ def load(results: Results, seed: int | None = None) -> Trained:
   )
 
 
-def latents(trained: Trained, seed: int, n: int) -> Array:
-  """Draws latents [n, k] of the prior N(0, I)."""
-  return jax.random.normal(jax.random.key(seed), (n, trained.latent_dim))
-
-
-def units(pixels: np.ndarray) -> Array:
+def to_units(pixels: np.ndarray) -> Array:
   """Returns bytes as the networks see them, in [-1, 1]."""
   return images.to_unit(jnp.asarray(pixels))
 
 
-def pixels(values: Array) -> np.ndarray:
+def to_pixels(values: Array) -> np.ndarray:
   """Returns images in [-1, 1] as bytes."""
   return np.asarray(images.to_pixels(values))

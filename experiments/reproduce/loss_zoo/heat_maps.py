@@ -65,6 +65,7 @@ from experiments.configs.toy_2d import (
   RingSettings,
 )
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder import results
 from experiments.run_folder.results import Results
@@ -267,13 +268,11 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws modes and quality on each data, a cell for each training setting."""
   figure, panels = curves.grid(2 * len(DATA), 2, (12, 14.5))
   num_seeds = drawn["cells"]["ring"].modes.shape[-1]
-  figure.suptitle(
+  pictures.headline(
+    figure,
     f"every loss, update rule and penalty: mean of {num_seeds} seeds and its "
     "95 % interval\nthe last generator, not an average; 2 hidden layers of 64, "
     f"batch 32, Adam .004, penalties weigh {WEIGHT:g}",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for index, (name, cells) in enumerate(drawn["cells"].items()):
     num_modes, settings, _ = DATA[name]

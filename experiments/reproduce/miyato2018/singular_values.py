@@ -28,6 +28,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import games, losses, steps
@@ -128,12 +129,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   figure, panels = curves.grid(
     LAYERS, LAYERS, (11, 4.4), sharey=True, width_ratios=(1, 3, 3, 1)
   )
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "spectral normalisation: the largest singular value of each layer's kernel "
     f"is 1 after training ({len(SEEDS)} seeds each)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   colours = {NORMALISED: curves.DISCRIMINATOR, PLAIN: curves.GENERATED}
   for layer, axes in enumerate(panels):

@@ -32,7 +32,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import trajectories
+from experiments.reproduce.common import pictures, trajectories
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import penalties, steps
@@ -266,12 +266,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the paths in the plane, and the distances against the step."""
   figure, (*planes, right) = curves.grid(3, 3, (12, 4.7))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the bilinear game x y, |y| <= 1: rules that look ahead reach its solution"
     f"\nbelow the paths: distance after {NUM_STEPS} steps (published distance)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (title, names) in zip(planes, PANELS.items(), strict=True):
     for y in (-LIMIT, LIMIT):

@@ -8,16 +8,16 @@ References:
   Nowozin, Cseke and Tomioka, f-GAN, arXiv 1606.00709, table 1.
 """
 
-import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import integrate, optimize, stats
+from scipy import integrate, stats
 
+from experiments.reproduce.common import quadrature
 from experiments.reproduce.common.figure import Check
 from gan_jax import divergences
 from gan_jax.data import densities
@@ -31,23 +31,6 @@ MIXTURE_WEIGHTS = (0.33, 0.67)
 """The data that a normal is fitted to, that of f-GAN's table 2 as inferred from
 its numbers."""
 
-LIMIT = 20.0
-"""Integrals reach from -LIMIT to LIMIT."""
-
-
-@functools.partial(jax.jit, static_argnums=0)
-def axis(limit: float = LIMIT) -> tuple[jax.Array, jax.Array]:
-  """Returns points and weights of a quadrature from -limit to limit."""
-  return divergences.gauss_legendre(-limit, limit, 16, 60)
-
-
-@jax.jit
-def normal(
-  x: jax.Array, mean: float | jax.Array, stddev: float | jax.Array
-) -> jax.Array:
-  """Evaluates a normal density [n] at x [n]."""
-  return jnp.exp(densities.normal(mean, stddev).log_prob(x[:, None]))
-
 
 @jax.jit
 def mixture(x: jax.Array) -> jax.Array:
@@ -58,39 +41,11 @@ def mixture(x: jax.Array) -> jax.Array:
   return jnp.exp(density.log_prob(x[:, None]))
 
 
-def best_normal(
-  divergence: Callable[[jax.Array], jax.Array], start: Sequence[float]
-) -> tuple[float, float, float]:
-  """Finds the normal of least divergence, without its gradient.
-
-  Args:
-    divergence: the normal's density at the points of `axis()` -> scalar.
-    start: mean and log-deviation to start from.
-
-  Returns:
-    Its mean, its deviation and the divergence.
-  """
-  x, _ = axis()
-
-  @jax.jit
-  def objective(parameters):
-    mean, log_stddev = parameters
-    return divergence(normal(x, mean, jnp.exp(log_stddev)))
-
-  result = optimize.minimize(
-    lambda parameters: float(objective(jnp.asarray(parameters))),
-    start,
-    method="Nelder-Mead",
-    options={"xatol": 1e-6, "fatol": 1e-12},
-  )
-  return float(result.x[0]), math.exp(result.x[1]), float(result.fun)
-
-
 def most_likely_normal() -> tuple[float, float]:
   """Finds the mean and the deviation of least KL(mixture || normal)."""
-  x, weights = axis()
+  x, weights = quadrature.axis()
   p = mixture(x)
-  mean, stddev, _ = best_normal(
+  mean, stddev, _ = quadrature.best_normal(
     lambda q: divergences.kl(p, q, weights), (0.0, 0.0)
   )
   return mean, stddev
@@ -101,8 +56,11 @@ def measure() -> dict[str, float]:
 
   @jax.jit
   def between():
-    x, weights = axis()
-    p, q = normal(x, MEAN_P, STDDEV_P), normal(x, MEAN_Q, STDDEV_Q)
+    x, weights = quadrature.axis()
+    p, q = (
+      quadrature.normal(x, MEAN_P, STDDEV_P),
+      quadrature.normal(x, MEAN_Q, STDDEV_Q),
+    )
     parameters = (MEAN_P, STDDEV_P, MEAN_Q, STDDEV_Q)
     return {
       "KL of normals, closed form": divergences.normal_kl(
@@ -127,7 +85,11 @@ def integral(
 ) -> float:
   """Integrates a function of two densities with SciPy."""
   total, _ = integrate.quad(
-    lambda x: integrand(p(x), q(x)), -LIMIT, LIMIT, limit=200, epsabs=1e-11
+    lambda x: integrand(p(x), q(x)),
+    -quadrature.LIMIT,
+    quadrature.LIMIT,
+    limit=200,
+    epsabs=1e-11,
   )
   return total
 

@@ -1,6 +1,6 @@
 """Weights of critics: clipping pushes them to the limits, a penalty does not.
 
-The critics of the Swiss roll in `surfaces`: a weight whose gradient keeps its
+The critics of the Swiss roll in `value_surfaces`: a weight whose gradient keeps its
 sign runs into the limit c and stays. Here clipped weights start uniformly in
 between, so that it is training alone that takes them there. Those that are left
 over lead into or out of units that no sample activates, and have no gradient.
@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.wgangp2017 import toys
 from experiments.run_folder.results import Results
@@ -64,12 +65,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws a histogram for each of the two, of all seeds."""
   figure, panels = curves.grid(2, 2, (10, 4.2))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "weights of the Swiss roll's critics: at the limits if clipped, a bell if "
     f"penalised (dashed: +-{toys.LIMIT}, the limits)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (way, weights) in zip(panels, drawn.items(), strict=True):
     reach = toys.LIMIT if way == CLIPPED else np.quantile(abs(weights), 0.995)

@@ -1,4 +1,4 @@
-"""Figures that look into a trained DCGAN, on a run too small to learn."""
+"""Figures that load the networks of image runs, tested on a tiny run."""
 
 import os
 import tempfile
@@ -13,12 +13,12 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 from scipy import optimize
 
+from experiments.reproduce.common import image_runs
 from experiments.reproduce.dcgan2016 import (
   augmentation,
   filters,
   interpolation,
   nearest_neighbours,
-  trained,
   window_drop,
 )
 from experiments.reproduce.goodfellow2016 import (
@@ -33,7 +33,7 @@ from tests.experiments import tiny_images, trained_runs
 NUM_LEARNT_FROM = 120
 
 
-class TrainedTest(parameterized.TestCase):
+class ImageRunsTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
     super().setUpClass()
@@ -53,9 +53,9 @@ class TrainedTest(parameterized.TestCase):
 
     run = train("dcgan_fashion_mnist")
     cls.runs = {
-      trained.GARMENTS: run,
-      # Noise of ten kinds is as good as faces of four.
-      trained.FACES: run,
+      image_runs.GARMENTS: run,
+      # The tiny images are noise, so they can serve as faces too.
+      image_runs.FACES: run,
       dcgan_samples.EARLY: run,
       augmentation.FEW: train(
         "conditional_mnist", training_images=NUM_LEARNT_FROM
@@ -75,7 +75,7 @@ class TrainedTest(parameterized.TestCase):
       augmentation,
     )
   )
-  def test_is_computed_and_drawn(self, module):
+  def test_figure_is_computed_and_drawn(self, module):
     fewer = {
       "NUM_SAMPLES": 20,
       "NUM_WALKS": 10,
@@ -95,35 +95,35 @@ class TrainedTest(parameterized.TestCase):
       self.assertIsInstance(check["measured"], float, check["name"])
     self.assertIsInstance(reproduction.draw(computed.drawn), Figure)
 
-  def test_what_was_learnt_is_read_back(self):
-    run = self.runs[trained.GARMENTS]
-    network = trained.load(run)
+  def test_networks_are_loaded(self):
+    run = self.runs[image_runs.GARMENTS]
+    network = image_runs.load_networks(run)
     self.assertEqual(int(network.state.step), 2)
     assert run.workdir is not None
     member = load_run.load(run.workdir, 0, jax.devices()[0])
-    # What was read draws the pictures that the run drew.
+    # The loaded networks generate the samples that the run saved.
     key = training.member_keys(0).evaluation
     np.testing.assert_array_equal(
       member.problem.snapshot(network.state, key)["samples"],
       run.snapshots["samples"][0, -1],
     )
-    made = network.generate(trained.latents(network, 0, 4))
+    made = network.generate(network.sample_latents(0, 4))
     self.assertEqual(made.shape, (4, 16, 16, 1))
     self.assertGreater(float(jnp.std(made)), 0)
 
-  def test_labels_and_few_images_of_a_conditional_run(self):
-    network = trained.load(self.runs[augmentation.FEW])
+  def test_conditional_run_with_few_images(self):
+    network = image_runs.load_networks(self.runs[augmentation.FEW])
     self.assertLen(network.learnt.pixels, NUM_LEARNT_FROM)
     self.assertLen(network.train.pixels, tiny_images.NUM_TRAIN)
-    latents = trained.latents(network, 0, 4)
+    latents = network.sample_latents(0, 4)
     zeros, ones = (
-      network.generate(latents, jnp.full(4, own)) for own in (0, 1)
+      network.generate(latents, jnp.full(4, label)) for label in (0, 1)
     )
     self.assertGreater(float(jnp.abs(zeros - ones).max()), 1e-5)
 
-  def test_a_dropped_map_is_as_without_the_weights_that_read_it(self):
-    network = trained.load(self.runs[trained.FACES])
-    latents = trained.latents(network, 0, 4)
+  def test_dropping_a_map_equals_zero_weights_on_it(self):
+    network = image_runs.load_networks(self.runs[image_runs.FACES])
+    latents = network.sample_latents(0, 4)
     generate = window_drop.generate_without
     images, maps = generate(network, latents, jnp.ones(8))
     self.assertEqual(maps.shape, (4, 4, 4, 8))
@@ -147,12 +147,12 @@ class TrainedTest(parameterized.TestCase):
     inputs = rng.normal(size=(400, 3)) * [1, 5, 0.2] + [0, 3, -1]
     labels = inputs @ [2.0, 0, -5] + rng.normal(size=400) > 5
     weights = window_drop.logistic_regression(inputs, labels)
-    standard = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
-    own = weights * inputs.std(axis=0)
+    x = (inputs - inputs.mean(axis=0)) / inputs.std(axis=0)
+    scaled = weights * inputs.std(axis=0)
 
     def cost(w):
       def with_bias(b):
-        odds = standard @ w + b
+        odds = x @ w + b
         likelihood = np.where(labels, 1 / (1 + np.exp(-odds)), 0)
         likelihood += np.where(labels, 0, 1 / (1 + np.exp(odds)))
         return -np.log(likelihood).mean() + window_drop.RIDGE * w @ w / 2
@@ -160,17 +160,18 @@ class TrainedTest(parameterized.TestCase):
       found: Any = optimize.minimize_scalar(with_bias, (-5, 5))
       return found.fun
 
-    at_rest = cost(own)
+    at_rest = cost(scaled)
     for change in np.concatenate([np.eye(3), -np.eye(3)]):
-      self.assertGreater(cost(own + 0.05 * change), at_rest + 1e-5)
+      self.assertGreater(cost(scaled + 0.05 * change), at_rest + 1e-5)
     self.assertGreater(weights[0], 0)
     self.assertLess(weights[2], 0)
 
-  def test_a_great_circle_keeps_the_length_and_the_pace(self):
+  def test_great_circle_has_constant_length_and_speed(self):
     start, end = (
       jax.random.normal(jax.random.key(seed), (5, 30)) for seed in (0, 1)
     )
-    # Of one length, the points of a walk are too, and as far from each other.
+    # Both ends have the same length, so every point of the walk has it too, and
+    # neighbouring points are equally far apart.
     end *= jnp.linalg.norm(start, axis=1, keepdims=True) / jnp.linalg.norm(
       end, axis=1, keepdims=True
     )
@@ -185,7 +186,7 @@ class TrainedTest(parameterized.TestCase):
     np.testing.assert_allclose(
       steps, np.broadcast_to(steps[0], steps.shape), rtol=1e-4
     )
-    # The straight line's middle is nearer to the centre.
+    # The middle of the straight line is nearer to the origin.
     middles = np.linalg.norm((start + end) / 2, axis=-1)
     self.assertTrue((middles < 0.9 * lengths[3]).all())
 

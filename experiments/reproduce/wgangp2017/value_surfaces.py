@@ -32,6 +32,7 @@ from matplotlib.figure import Figure
 from scipy import interpolate
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.wgangp2017 import toys
 from experiments.run_folder.results import Results
@@ -118,7 +119,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
           for data, each in critics[way].items()
         },
         **{
-          ("best 1-Lipschitz critic", data): (toys.best_values(data), 1.0)
+          ("best 1-Lipschitz critic", data): (
+            toys.best_values(data),
+            1.0,
+          )
           for data in toys.DATA
         },
       },
@@ -130,13 +134,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the level sets of the critics of the first seed."""
   figure, panels = curves.grid(9, 3, (10, 10.4))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "a clipped critic is a box, a penalised one has hills on the data (dots: "
     "real samples)\nthe generator is held at data + N(0, I); levels are 1/4 "
     "apart at each critic's steepest slope, the darkest highest",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   colours = LinearSegmentedColormap.from_list(
     "critic", ["#FFFFFF", curves.DISCRIMINATOR]

@@ -1,4 +1,4 @@
-"""Each cell is of its loss and its seed, and each check of its cells."""
+"""Cells of the loss table, and the checks computed from them."""
 
 from unittest import mock
 
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 from experiments.configs import toy_2d
 from experiments.configs.choices import LOSSES
 from experiments.configs.toy_2d import RingSettings
-from experiments.reproduce import loss_zoo
+from experiments.reproduce.loss_zoo import heat_maps
 from gan_jax import losses, training
 
 SETTINGS = RingSettings(
@@ -38,17 +38,17 @@ def broken():
 
 def cells(num_seeds=3):
   """Cells whose number is 100 column + row, more so for later seeds."""
-  columns, rows = len(loss_zoo.COLUMNS), len(LOSSES)
+  columns, rows = len(heat_maps.COLUMNS), len(LOSSES)
   numbers = 100.0 * np.arange(columns)[:, None] + np.arange(rows)
   values = numbers[..., None] + np.arange(num_seeds) - 1
-  return loss_zoo.Cells(values, values, values == 0)
+  return heat_maps.Cells(values, values, values == 0)
 
 
 class LossZooTest(absltest.TestCase):
   def test_a_cell_is_of_its_loss_and_seed(self):
     zoo = {name: LOSSES[name] for name in ("least_squares", "wasserstein")}
-    with mock.patch.object(loss_zoo, "LOSSES", {"broken": broken, **zoo}):
-      trained = loss_zoo.train(
+    with mock.patch.object(heat_maps, "LOSSES", {"broken": broken, **zoo}):
+      trained = heat_maps.train(
         toy_2d.build_ring, SETTINGS, 3, jax.devices()[:2]
       )
     np.testing.assert_array_equal(trained.failed, [[1] * 3, [0] * 3, [0] * 3])
@@ -76,8 +76,8 @@ class LossZooTest(absltest.TestCase):
       self.assertGreater(np.abs(quality - other).max(), 1e-2)
 
   def test_checks_read_their_cells(self):
-    measured = loss_zoo.measure({"ring": cells(), "grid": cells()})
-    self.assertEqual(set(measured), {check.name for check in loss_zoo.CHECKS})
+    measured = heat_maps.measure({"ring": cells(), "grid": cells()})
+    self.assertEqual(set(measured), {check.name for check in heat_maps.CHECKS})
     # Columns: none, R1, WGAN-GP of simultaneous; so of alternating from 3, of
     # extragradient from 6. Rows: minimax 0, non_saturating 1, f_jensen_shannon
     # 11, f_gan 12. Two cells of column 0 are 0, which is a failure here: row 0
@@ -88,7 +88,7 @@ class LossZooTest(absltest.TestCase):
     )
 
   def test_draw(self):
-    drawn = loss_zoo.draw({"cells": {"ring": cells(), "grid": cells(1)}})
+    drawn = heat_maps.draw({"cells": {"ring": cells(), "grid": cells(1)}})
     self.assertIsInstance(drawn, Figure)
     self.assertLen(drawn.axes, 4)
     texts = [text.get_text() for text in drawn.axes[0].texts]

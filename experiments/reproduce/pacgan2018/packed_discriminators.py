@@ -40,6 +40,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import (
   Check,
   Computed,
@@ -152,13 +153,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws samples of a seed, the columns of the table, and modes over steps."""
   figure, panels = curves.grid(8, 4, (12, 6.8))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "a discriminator of several samples keeps the modes: "
     f"{drawn['settings']}, {drawn['seeds']} seeds\n"
     "(published: 400,000 steps at a rate of 0.0001, 10 runs)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, name in zip(panels, PUBLISHED, strict=False):
     axes.plot(

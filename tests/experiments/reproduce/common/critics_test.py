@@ -1,10 +1,10 @@
-"""Critics between two distributions at rest."""
+"""Critics trained between two fixed distributions."""
 
 import numpy as np
 import optax
 from absl.testing import absltest
 
-from experiments.reproduce.wgan2017 import critics
+from experiments.reproduce.common import critics
 from gan_jax import losses, penalties
 from gan_jax.data import densities
 from gan_jax.networks.mlp import MLP

@@ -27,7 +27,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import trajectories
+from experiments.reproduce.common import pictures, trajectories
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import steps
@@ -105,12 +105,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the paths, the distances and the eigenvalues."""
   figure, (plane, over_time, complex_plane) = curves.grid(3, 3, (12, 4.6))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the quadratic game: simultaneous steps leave the equilibrium that its "
     "flow spirals into",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   # An arc of the unit circle.
   turn = np.linspace(-0.35, 0.35, 100)

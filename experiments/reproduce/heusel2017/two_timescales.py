@@ -44,7 +44,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import trajectories
+from experiments.reproduce.common import pictures, trajectories
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import steps
@@ -158,12 +158,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the paths, the distances, and the spectral radius over the ratio."""
   figure, (plane, over_time, over_ratio) = curves.grid(3, 3, (12, 4.6))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "two time scales: no single rate converges here, a discriminator fast "
     "enough does",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   limit = 4.0
   ends = np.array([-limit, limit])

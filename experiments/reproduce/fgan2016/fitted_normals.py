@@ -27,6 +27,7 @@ from scipy import optimize
 from experiments.configs.registry import BY_NAME
 from experiments.configs.toy_1d import OneDimensionalSettings
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import (
   Check,
   Computed,
@@ -151,12 +152,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   figure, panels = curves.grid(
     2 * count, count, (12, 5.2), sharey="row", height_ratios=(3, 1)
   )
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the normal that each divergence fits to a mixture: best by quadrature, "
     f"trained by the f-GAN of that divergence ({SEEDS} seeds)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, table, (name, fit) in zip(
     panels[:count], panels[count:], drawn.items(), strict=True

@@ -4,7 +4,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from scipy import integrate, optimize, stats
 
-from experiments.reproduce.fgan2016 import table
+from experiments.reproduce.fgan2016 import fitted_normals
 
 # Each integrand, from the definition.
 INTEGRANDS = {
@@ -40,19 +40,19 @@ class GaussianTableTest(parameterized.TestCase):
       method="Nelder-Mead",
       options={"xatol": 1e-5, "fatol": 1e-9},
     )
-    best = table.TABLE[name].best
+    best = fitted_normals.TABLE[name].best
     np.testing.assert_allclose([found.fun, *found.x], best, rtol=0, atol=4e-4)
 
   def test_kl_has_the_moments_of_the_mixture(self):
     # mu = .33 (-1) + .67 (2) = 1.01;
     # sigma^2 = .33 (.255^2 + 1) + .67 (1.415^2 + 4) - 1.01^2 = 3.35285.
-    _, mean, stddev = table.TABLE["kl"].best
+    _, mean, stddev = fitted_normals.TABLE["kl"].best
     self.assertAlmostEqual(mean, 1.01, delta=1e-9)
     self.assertAlmostEqual(stddev**2, 3.35285, delta=2e-3)
 
   def test_moments_of_a_cut_density(self):
     x = np.linspace(-1, 3, 50)
-    moments = table._moments(x, stats.norm.pdf(x, 0.6, 1.9))
+    moments = fitted_normals._moments(x, stats.norm.pdf(x, 0.6, 1.9))
     np.testing.assert_allclose(moments, (0.6, 1.9), rtol=1e-6)
 
 

@@ -31,7 +31,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import trajectories
+from experiments.reproduce.common import pictures, trajectories
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import penalties, steps
@@ -117,12 +117,10 @@ def _least(axis: int) -> str:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws theta against the step, and each coordinate in its plane."""
   figure, panels = curves.grid(4, 2, (10.5, 6.8), width_ratios=(2, 1))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "learning the mean (3, 4) of a normal: descent cycles around it, optimism "
     "closes in",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for row, (name, path) in enumerate(drawn["paths"].items()):
     over_time, plane = panels[2 * row : 2 * row + 2]
