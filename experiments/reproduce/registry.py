@@ -1,4 +1,4 @@
-"""The reproductions: every list and test table derives from this one."""
+"""The list of all figures; lists and tests derive from it."""
 
 from experiments.reproduce.common.figure import Reproduction
 from experiments.reproduce.consensus2017 import consensus_ring
@@ -94,7 +94,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   discretization_drift.REPRODUCTION,
   two_timescales.REPRODUCTION,
   local_nash.REPRODUCTION,
-  # The first two show the same critics, which are trained once.
+  # The first two show the same critics, which are trained once per process.
   value_surfaces.REPRODUCTION,
   weight_histograms.REPRODUCTION,
   gradient_norms.REPRODUCTION,
@@ -103,7 +103,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   consensus_ring.REPRODUCTION,
   packed_discriminators.REPRODUCTION,
   heat_maps.REPRODUCTION,
-  # These look into one run, which is trained once.
+  # Most of these use one run, which is trained once.
   batch_statistics.REPRODUCTION,
   dcgan_samples.REPRODUCTION,
   latent_arithmetic.REPRODUCTION,

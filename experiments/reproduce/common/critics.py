@@ -1,4 +1,4 @@
-"""Training a critic between two distributions that stay as they are."""
+"""Training of a critic between two fixed distributions."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -17,13 +17,13 @@ from gan_jax.penalties import Penalty
 from gan_jax.types import Params, Players
 
 
-class Trained(NamedTuple):
+class TrainedCritics(NamedTuple):
   """Critics of several seeds.
 
   Attributes:
-    metrics: what each step measured, each [seeds, num_steps].
-    values: the logits of the trained critics, [seeds, n].
-    params: of the trained critics, each leaf [seeds, ...].
+    metrics: the metrics of each step, [seeds, num_steps] each.
+    values: the logits of the trained critics at `x`, [seeds, n].
+    params: the parameters of the trained critics, each leaf [seeds, ...].
   """
 
   metrics: dict[str, np.ndarray]
@@ -31,7 +31,7 @@ class Trained(NamedTuple):
   params: Params
 
 
-def train(
+def train_critics(
   real: Density,
   fake: Density,
   critic: MLP,
@@ -42,26 +42,23 @@ def train(
   seeds: Sequence[int],
   x: np.ndarray,
   penalty: Penalty | None = None,
-) -> Trained:
+) -> TrainedCritics:
   """Trains critics to tell one density from another.
 
   Args:
-    real: of the data.
-    fake: of the generated samples.
+    real: density of the data.
+    fake: density of the generated samples.
     critic: the network.
-    loss: what it pays.
-    optimizer: of its parameters.
-    num_steps: of the optimizer.
-    batch_size: of each of the two minibatches.
-    seeds: one for each critic.
-    x: [n, d], where to evaluate them at the end; [n] on the line.
-    penalty: of the critic, added to its cost.
-
-  Returns:
-    What they paid on the way, and what they have become.
+    loss: the critic minimises its discriminator part.
+    optimizer: optimizer of the critic.
+    num_steps: number of optimizer steps.
+    batch_size: size of the real minibatch, and of the fake one.
+    seeds: one critic is trained for each seed.
+    x: [n, d] or [n], the points to evaluate the trained critics at.
+    penalty: an optional penalty on the critic.
   """
-  # A generator that starts as the identity, and is held there, hands on its
-  # latents: the fake samples.
+  # The generator is the identity and does not move. Its latents are the fake
+  # samples.
   game = games.adversarial(Affine(), critic, loss, fake.sample, penalty=penalty)
   optimizers = Players(optax.set_to_zero(), optimizer)
   step = steps.simultaneous(game, optimizers)
@@ -84,4 +81,4 @@ def train(
     return metrics, values, state.params.discriminator
 
   outcome = jax.jit(jax.vmap(train_one))(jnp.asarray(seeds, jnp.uint32))
-  return Trained(*jax.tree.map(np.asarray, outcome))
+  return TrainedCritics(*jax.tree.map(np.asarray, outcome))

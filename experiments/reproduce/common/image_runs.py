@@ -1,4 +1,4 @@
-"""Trained networks that several figures look into."""
+"""Image runs that several figures use, and their trained networks."""
 
 from typing import Any, NamedTuple
 
@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from experiments.configs import images as dcgan
+from experiments.configs import images as image_experiments
 from experiments.configs.image_settings import ImageSettings, read_split
 from experiments.datasets import image_datasets
 from experiments.reproduce.common.figure import Training
@@ -19,25 +19,25 @@ from gan_jax.metrics.classifier import Features
 from gan_jax.types import Array, Players, TrainState
 
 GARMENTS, FACES = "garments", "faces"
-"""What figures call the runs."""
+"""The names of the runs in the figures."""
 OF_GARMENTS = {GARMENTS: Training("dcgan_fashion_mnist", num_seeds=1)}
 OF_FACES = {FACES: Training("dcgan_faces", num_seeds=1)}
-"""The experiments as they are, so that a run of one serves many figures."""
+"""The default experiments, so that one run serves many figures."""
 _CHUNK = 500
-"""Images generated at once, to spare memory."""
+"""Number of images generated at once, which limits memory."""
 
 
 class TrainedNetworks(NamedTuple):
-  """A trained pair of networks, with what it learnt from.
+  """A trained generator and discriminator, with their data.
 
   Attributes:
-    networks: the modules.
-    state: their parameters and statistics.
-    latent_dim: of the generator.
+    networks: the Flax modules.
+    state: parameters and statistics.
+    latent_dim: number of latents of the generator.
     train: the training split.
-    test: images that they have not seen.
-    features: of the classifier that measures them.
-    learnt: what they learnt from, of the training split.
+    test: the test split, which the networks have not seen.
+    features: features of the classifier that measures image quality.
+    learnt: the part of the training split that the networks were trained on.
   """
 
   networks: Players[nn.Module]
@@ -49,7 +49,7 @@ class TrainedNetworks(NamedTuple):
   learnt: Images
 
   def generate(self, latents: Array, labels: Array | None = None) -> Array:
-    """Maps latents [n, k], and labels [n], to images, each by itself."""
+    """Maps latents [n, k], and labels [n] if any, to images."""
     apply = jax.jit(self.networks.generator.apply)
     parts: list[Any] = [
       apply(
@@ -66,14 +66,14 @@ class TrainedNetworks(NamedTuple):
     return jax.random.normal(jax.random.key(seed), (n, self.latent_dim))
 
   def generator_collections(self) -> dict[str, Any]:
-    """Returns the generator's parameters and statistics, as Flax has them."""
+    """Returns the generator's Flax collections: parameters and statistics."""
     return {
       "params": self.state.params.generator,
       **self.state.variables.generator,
     }
 
   def discriminator_collections(self) -> dict[str, Any]:
-    """Returns the discriminator's, as Flax has them."""
+    """Returns the discriminator's Flax collections."""
     return {
       "params": self.state.params.discriminator,
       **self.state.variables.discriminator,
@@ -81,7 +81,7 @@ class TrainedNetworks(NamedTuple):
 
 
 def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
-  """Reads what a seed of a run on images learnt, the first if None."""
+  """Loads the networks of a seed of an image run, of the first if None."""
   assert results.workdir is not None
   member = load_run.load(results.workdir, seed, jax.devices()[0])
   settings = member.settings
@@ -89,7 +89,9 @@ def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   train, test = (read_split(settings, split) for split in ("train", "test"))
   conditional = settings.condition != "none"
   return TrainedNetworks(
-    dcgan.networks(settings, len(train.class_names) if conditional else 0),
+    image_experiments.networks(
+      settings, len(train.class_names) if conditional else 0
+    ),
     member.state,
     settings.latent_dim,
     train,
@@ -100,10 +102,10 @@ def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
 
 
 def to_units(pixels: np.ndarray) -> Array:
-  """Returns bytes as the networks see them, in [-1, 1]."""
+  """Converts bytes to the range [-1, 1] of the networks."""
   return images.to_unit(jnp.asarray(pixels))
 
 
 def to_pixels(values: Array) -> np.ndarray:
-  """Returns images in [-1, 1] as bytes."""
+  """Converts images in [-1, 1] to bytes."""
   return np.asarray(images.to_pixels(values))

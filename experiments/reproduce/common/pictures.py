@@ -1,4 +1,4 @@
-"""What the pictures of several figures share."""
+"""Parts of pictures that several figures share."""
 
 from matplotlib.figure import Figure
 

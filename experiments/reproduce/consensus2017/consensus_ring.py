@@ -59,14 +59,14 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       - results.metrics["discriminator_fake"],
     }
     measured |= {
-      f"{name}, {update}": rings.at_end(results, value)
+      f"{name}, {update}": rings.mean_at_end(results, value)
       for name, value in values.items()
     }
   settings = runs[CONSENSUS].settings
   return Computed(
     measured,
     {
-      "rows": {update: rings.row(runs[update]) for update in UPDATES},
+      "rows": {update: rings.make_row(runs[update]) for update in UPDATES},
       "modes": runs[CONSENSUS].snapshots["modes"],
       "training": (
         f"{settings['steps']:,} steps at a rate of "
@@ -78,7 +78,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws samples over the steps, a row for each update."""
-  return rings.draw(
+  return rings.draw_rows(
     "simultaneous gradients jump among the modes; consensus settles on all of "
     f"them\n{drawn['training']}",
     drawn["rows"],

@@ -60,10 +60,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   for name in UNROLLED_STEPS:
     results = runs[name]
     measured |= {
-      f"spread over modes, {name}": rings.at_end(
+      f"spread over modes, {name}": rings.mean_at_end(
         results, rings.spread(results)
       ),
-      f"modes covered, {name}": rings.at_end(
+      f"modes covered, {name}": rings.mean_at_end(
         results, results.metrics["modes_covered"]
       ),
     }
@@ -73,7 +73,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   return Computed(
     measured,
     {
-      "rows": {name: rings.row(runs[name]) for name in UNROLLED_STEPS},
+      "rows": {name: rings.make_row(runs[name]) for name in UNROLLED_STEPS},
       "modes": runs[FEW[0]].snapshots["modes"],
       "training": (
         f"{settings['steps']:,} steps at a rate of "
@@ -86,7 +86,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws samples over the steps, a row for each K."""
-  return rings.draw(
+  return rings.draw_rows(
     "a generator that foresees K steps of the discriminator: with too few it "
     "hops from mode to mode, with enough it covers the ring\n"
     f"{drawn['training']} (published: 25,000 steps at 0.0001, batches of 512)",

@@ -54,7 +54,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains the critic in three ways."""
   objectives, slopes = {}, {}
   for name, (optimizer, penalty) in WAYS.items():
-    trained = critics.train(
+    trained = critics.train_critics(
       densities.normal(REAL, STDDEV),
       densities.normal(FAKE, STDDEV),
       NETWORK,

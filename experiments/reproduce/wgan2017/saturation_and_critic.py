@@ -66,7 +66,7 @@ def _straightness(values: np.ndarray) -> float:
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains discriminators and critics, and measures their slopes."""
   real, fake = densities.normal(REAL, STDDEV), densities.normal(FAKE, STDDEV)
-  logits = critics.train(
+  logits = critics.train_critics(
     real,
     fake,
     NETWORK,
@@ -78,7 +78,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     x=X,
   ).values
   discriminators = special.expit(logits.astype(float))
-  trained = critics.train(
+  trained = critics.train_critics(
     real,
     fake,
     NETWORK,

@@ -105,7 +105,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   )
   norms = {
     name: _norms(
-      critics.train(
+      critics.train_critics(
         real,
         fake,
         NETWORK,

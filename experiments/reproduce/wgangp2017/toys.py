@@ -125,9 +125,9 @@ class Critics(NamedTuple):
   kernels: np.ndarray
 
 
-def train(data: str, way: Way) -> critics.Trained:
+def train(data: str, way: Way) -> critics.TrainedCritics:
   """Trains the critics of one data set in one way."""
-  return critics.train(
+  return critics.train_critics(
     density(data),
     density(data, NOISE),
     way.network,

@@ -70,11 +70,11 @@ class RingsTest(parameterized.TestCase):
     ([[9.0, 9.0, 3.0], [9.0, 9.0, math.nan]], math.nan),
   )
   def test_at_end(self, values, expected):
-    measured = rings.at_end(self.results, np.array(values))
+    measured = rings.mean_at_end(self.results, np.array(values))
     np.testing.assert_equal(measured, expected)
 
   def test_row(self):
-    row = rings.row(self.results)
+    row = rings.make_row(self.results)
     np.testing.assert_array_equal(row.frames, STEPS)
     np.testing.assert_array_equal(row.samples[1], near(2, 2, 3))
     # Both seeds are alike, so the interval is the mean.
@@ -84,10 +84,12 @@ class RingsTest(parameterized.TestCase):
 
   def test_draw(self):
     frames = [[near(0, 1, 2)] * rings.NUM_FRAMES]
-    row = rings.row(self.results)._replace(
+    row = rings.make_row(self.results)._replace(
       frames=np.arange(rings.NUM_FRAMES), samples=np.array(frames[0])
     )
-    figure = rings.draw("title", {"one": row, "other": row}, MODES, height=5)
+    figure = rings.draw_rows(
+      "title", {"one": row, "other": row}, MODES, height=5
+    )
     self.assertIsInstance(figure, Figure)
     self.assertLen(figure.axes, 2 * (rings.NUM_FRAMES + 1))
 
