@@ -11,13 +11,13 @@ from experiments.reproduce.dcgan2016 import (
   window_drop,
 )
 from experiments.reproduce.fgan2016 import conjugates, fitted_normals
-from experiments.reproduce.gan2014 import density_and_discriminator
+from experiments.reproduce.gan2014 import game_round
 from experiments.reproduce.gidel2018 import bilinear_game
 from experiments.reproduce.goodfellow2016 import (
   batch_statistics,
   dcgan_samples,
   density_ratio,
-  divergence_and_modes,
+  ring_divergences,
   generator_costs,
   kl_directions,
   latent_arithmetic,
@@ -52,7 +52,7 @@ from experiments.reproduce.unrolled2016 import unrolled_ring
 from experiments.reproduce.wgan2017 import (
   disjoint_lines,
   lipschitz_needed,
-  saturation_and_critic,
+  saturation,
 )
 from experiments.reproduce.wgangp2017 import (
   gradient_norms,
@@ -71,12 +71,12 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   theory_identities.REPRODUCTION,
   best_of_three.REPRODUCTION,
   steps_ratio.REPRODUCTION,
-  density_and_discriminator.REPRODUCTION,
+  game_round.REPRODUCTION,
   disjoint_lines.REPRODUCTION,
   moving_plan.REPRODUCTION,
   few_samples_separable.REPRODUCTION,
   kl_directions.REPRODUCTION,
-  divergence_and_modes.REPRODUCTION,
+  ring_divergences.REPRODUCTION,
   generator_costs.REPRODUCTION,
   shared_value_function.REPRODUCTION,
   ml_gradient.REPRODUCTION,
@@ -84,7 +84,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   support_rank.REPRODUCTION,
   conjugates.REPRODUCTION,
   fitted_normals.REPRODUCTION,
-  saturation_and_critic.REPRODUCTION,
+  saturation.REPRODUCTION,
   lipschitz_needed.REPRODUCTION,
   ppca.REPRODUCTION,
   dirac_gan.REPRODUCTION,

@@ -1,25 +1,26 @@
-"""Consensus optimization settles on all modes of a ring.
+"""Consensus optimization on a ring of Gaussians, which finds all modes.
 
-Training by the players' gradients v = (d J_G / d g, d J_D / d d) circles the
-equilibrium where the Jacobian of v has eigenvalues close to the imaginary axis.
-Consensus optimization adds the gradient of a regulariser to both players'
+Training by the players' gradients v = (d J_G / d g, d J_D / d d) cycles around
+the equilibrium if the Jacobian of v has eigenvalues close to the imaginary
+axis. Consensus optimization adds the gradient of a regulariser to both players'
 costs,
 
   v + gamma grad (1/2 |v|^2),  gamma = 10,
 
-which seeks points where neither would move. On a ring of 8 Gaussians, radius 1
-and standard deviation 0.01, simultaneous gradients jump among the modes and end
-with 3 to 7 of them, while consensus spreads its samples over the ring and then
-draws them to all 8 modes. Its discriminator ends near 1/2 everywhere that there
-are data, as that of the equilibrium is; the other can tell samples from data.
+which attracts both players to points where neither would move. The data is a
+ring of 8 Gaussians of radius 1 and standard deviation 0.01. With simultaneous
+gradients the samples jump among the modes and end on 3 to 7 of them. With
+consensus they spread over the ring and then contract to all 8 modes. The
+discriminator of consensus ends near 1/2 on all data, as at the equilibrium; the
+other one can tell samples from data.
 
-All else is alike, and as in the authors' notebook: latents N(0, I_16); 4 layers
-of 16 rectified units for both players; the non-saturating loss; batches of 512;
-RMSProp at a rate of 1e-4 with decay 0.9. The notebook takes 50,000 steps, which
---full does too; the default stops after 20,000. Kernels are normal with
-variance 1 / inputs, where the notebook's have 2 / (inputs + outputs), which
-differs in the first and the last layer only, and RMSProp's mean squares start
-at 0, where the notebook's start at 1.
+All other settings are equal and follow the authors' notebook: latents N(0,
+I_16); 4 layers of 16 rectified units for both players; the non-saturating loss;
+batches of 512; RMSProp at a rate of 1e-4 with decay 0.9. The notebook takes
+50,000 steps, as does --full; the default is 20,000. Two details differ. Kernels
+are normal with variance 1 / inputs where the notebook has 2 / (inputs +
+outputs), which matters in the first and the last layer only. RMSProp's mean
+squares start at 0 where the notebook's start at 1.
 
 Source: Mescheder, Nowozin and Geiger, The Numerics of GANs, arXiv 1705.10461,
 section 6 and figure 4, and the notebook mog-eigval-dist of its code,
@@ -48,7 +49,7 @@ NUM_MODES = 8
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Averages what both updates leave over seeds at the end of training."""
+  """Averages the end of training over seeds, for both update rules."""
   measured = {}
   for update in UPDATES:
     results = runs[update]
@@ -77,7 +78,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws samples over the steps, a row for each update."""
+  """Draws samples over the steps, a row for each update rule."""
   return rings.draw_rows(
     "simultaneous gradients jump among the modes; consensus settles on all of "
     f"them\n{drawn['training']}",
@@ -133,7 +134,7 @@ CHECKS = (
 
 
 def _trainings(steps: int) -> dict[str, Training]:
-  """Makes the trainings of both updates."""
+  """Returns the trainings of both update rules."""
   return {
     update: Training(
       "ring",

@@ -1,19 +1,20 @@
-"""Learning a mean: gradient descent cycles, optimism converges.
+"""Learning a mean: gradient descent cycles, optimistic descent converges.
 
 The generator adds theta to normal noise, the data is N(v, I) with v = (3, 4),
-and the critic is <w, x>, so that J_G = <w, v - theta> and J_D = -J_G. Both move
-at once, at a rate of 0.1. Gradient descent of both costs with |w| bounded by 1
-cycles around v for ever; the optimistic step
+and the critic is <w, x>, so that J_G = <w, v - theta> and J_D = -J_G. Both
+players move at once, at a rate of 0.1. Gradient descent of both costs with |w|
+bounded by 1 cycles around v for ever. The optimistic step
 
-  w <- w - 2 h g_t + h g_(t-1),  g the player's own gradient,
+  w <- w - 2 h g_t + h g_(t-1),  g the gradient of the player's cost,
 
-closes in on it. With z = theta - v + i w, of each coordinate by itself, that is
+converges to v. Each coordinate evolves alone. With z = theta - v + i w it
+follows
 
   z_(t+1) = (1 - 2 i h) z_t + i h z_(t-1),
 
 which is solved by powers of the two roots of q^2 = (1 - 2 i h) q + i h. The
-published errors are those of the last of 1,000 points of which the first two
-are the start, as in the authors' notebook: after 998 steps.
+published errors belong to the last of 1,000 points, of which the first two are
+the start, as in the authors' notebook: that is after 998 steps.
 
 Source: Daskalakis, Ilyas, Syrgkanis and Zeng, Training GANs with Optimism,
 arXiv 1711.00141, sections 2.1 and 2.2, and the notebook Simple_GAN_example of
@@ -40,23 +41,23 @@ from gan_jax.types import Players
 
 MEAN = (3.0, 4.0)
 START = Players(1.7, 1.4)
-"""Of all coordinates."""
+"""Start of theta and w, in every coordinate."""
 RATE = 0.1
 NUM_STEPS = 1_000
 PUBLISHED_STEPS = 998
 LIMIT = 1.0
-"""Of |w| under gradient descent."""
+"""Bound on |w| under gradient descent."""
 CYCLE = 200
-"""Last steps, in which a cycle of some 65 is complete."""
+"""Number of last steps; a cycle takes about 65."""
 
 DESCENT, OPTIMISTIC = "gradient descent, clipped", "optimistic"
 _COLORS = (curves.GENERATED, trajectories.SKY)
-"""Of the two coordinates."""
+"""Colours of the two coordinates."""
 
 
 def _play(optimizers: steps.Optimizers) -> Players[np.ndarray]:
-  """Returns theta and w, [1001, 2] each."""
-  start = Players(*(jnp.full(len(MEAN), own) for own in START))
+  """Plays the game and returns theta and w, [1001, 2] each."""
+  start = Players(*(jnp.full(len(MEAN), value) for value in START))
   game = closed_form.learn_a_mean(start, jnp.array(MEAN))
   state = steps.init_state(game, optimizers, jax.random.key(0))
   points = jax.jit(
@@ -70,7 +71,7 @@ def _play(optimizers: steps.Optimizers) -> Players[np.ndarray]:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Learns the mean by both rules."""
+  """Learns the mean with both update rules."""
   del runs
   descent, optimistic = optax.sgd(RATE), optax.optimistic_gradient_descent(RATE)
   with jax.enable_x64(True):
@@ -119,8 +120,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   figure, panels = curves.grid(4, 2, (10.5, 6.8), width_ratios=(2, 1))
   pictures.headline(
     figure,
-    "learning the mean (3, 4) of a normal: descent cycles around it, optimism "
-    "closes in",
+    "learning the mean (3, 4) of a normal: descent cycles around it, "
+    "optimistic descent converges",
   )
   for row, (name, path) in enumerate(drawn["paths"].items()):
     over_time, plane = panels[2 * row : 2 * row + 2]
@@ -156,7 +157,7 @@ def _optimistic(axis: int, num_steps: int) -> float:
   """Solves the recursion and returns |theta - v| of one coordinate."""
   start = START.generator - MEAN[axis] + 1j * START.discriminator
   roots = np.roots([1, -(1 - 2j * RATE), -1j * RATE])
-  # The point before the start is the start too.
+  # The point before the start equals the start.
   weights = np.linalg.solve([roots**-1, roots**0], [start, start])
   return abs(float((weights @ roots**num_steps).real))
 
@@ -172,7 +173,7 @@ def _descent(axis: int) -> list[float]:
 
 
 def _checks(axis: int) -> tuple[Check, ...]:
-  """Declares the checks of one coordinate."""
+  """Returns the checks of one coordinate."""
   power = "powers of the roots of q^2 = (1 - 2 i h) q + i h"
   by_hand = "the recursion in plain Python"
   return (
@@ -213,7 +214,7 @@ def _checks(axis: int) -> tuple[Check, ...]:
 REPRODUCTION = Reproduction(
   id="omd_mean",
   source="Daskalakis et al. 2018, arXiv 1711.00141, section 2",
-  summary="gradient descent cycles around a mean that optimism learns",
+  summary="gradient descent cycles around a mean; optimistic descent learns it",
   compute=compute,
   checks=(*_checks(0), *_checks(1)),
   draw=draw,

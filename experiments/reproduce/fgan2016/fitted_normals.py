@@ -1,16 +1,17 @@
-"""The best normal for a mixture of two, one for each divergence.
+"""The best normal approximation of a mixture under five divergences.
 
-Five divergences of the data p to q = N(mu, sigma^2) have five different best
-normals q*. They are found twice: by minimising the divergence itself, and by
-the game of a linear generator with a critic, which sees samples alone.
+Five divergences between the data p and q = N(mu, sigma^2) have five different
+best normals q*. They are found in two ways: by minimising the divergence
+itself, and by the game of a linear generator with a critic, which uses samples
+only.
 
 Source: Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers
 using Variational Divergence Minimization, arXiv 1606.00709, section 4.1. Its
 settings (unconfirmed) are a critic of 64-64 tanh units, batches of 1,024 and a
-learning rate of 0.01, which falls to 0 here. The paper's JS is twice the
-divergence whose largest value is log 2, and its Pearson's is
-int (p - q)^2 / q. It does not publish its mixture; this one is inferred from
-its table.
+learning rate of 0.01, which decays to 0 here. The paper's JS is twice the
+divergence whose largest value is log 2, and its Pearson divergence is int (p -
+q)^2 / q. The paper does not publish its mixture; this one is inferred from its
+table.
 """
 
 import math
@@ -50,8 +51,8 @@ class Column(NamedTuple):
   """A column of the table.
 
   Attributes:
-    title: what it is called in the picture.
-    best: the least divergence of a normal, and its mean and deviation.
+    title: its name in the picture.
+    best: the least divergence of a normal, and its mean and standard deviation.
     published: mean and deviation of the paper's trained generator, unconfirmed.
   """
 
@@ -75,12 +76,12 @@ def _best(name: str, x: jax.Array, weights: jax.Array) -> np.ndarray:
   """Minimises a divergence over normals.
 
   Args:
-    name: of the divergence.
+    name: name of the divergence.
     x: [n], points of a quadrature rule.
-    weights: [n], of the rule.
+    weights: [n], weights of the rule.
 
   Returns:
-    The least divergence, and the mean and standard deviation that have it.
+    The least divergence, and the mean and standard deviation that attain it.
   """
   settings = BY_NAME[EXPERIMENT].settings
   assert isinstance(settings, OneDimensionalSettings)
@@ -104,15 +105,15 @@ def _best(name: str, x: jax.Array, weights: jax.Array) -> np.ndarray:
 
 
 def _moments(x: np.ndarray, density: np.ndarray) -> tuple[float, float]:
-  """Reads the mean and the deviation off a normal density [n] at x [n]."""
-  # log N = -x^2 / (2 sigma^2) + x mu / sigma^2 + ..., which samples would blur
-  # and which integrals would miss the tails of.
+  """Fits mean and standard deviation to a normal density [n] at x [n]."""
+  # log N = -x^2 / (2 sigma^2) + x mu / sigma^2 + ... is exact, unlike moments of
+  # samples, and needs no tails, unlike an integral.
   square, linear, _ = np.polyfit(x, np.log(density), 2)
   return -linear / (2 * square), math.sqrt(-1 / (2 * square))
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Minimises each divergence and reads what its game has come to."""
+  """Minimises each divergence and measures the end of its game."""
   measured, drawn = {}, {}
   for name, run in runs.items():
     with jax.enable_x64(True):
@@ -120,7 +121,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     generated = run.snapshots["generated_density"][:, -1]
     trained = np.column_stack(
       [
-        # The critic's bound on the divergence.
+        # The generator's cost is the critic's bound on the divergence.
         run.metrics["generator_cost"][:, -1],
         [_moments(run.snapshots["x"], density) for density in generated],
       ]
@@ -147,7 +148,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws a panel for each divergence, above its column of the table."""
+  """Draws a panel for each divergence above its column of the table."""
   count = len(drawn)
   figure, panels = curves.grid(
     2 * count, count, (12, 5.2), sharey="row", height_ratios=(3, 1)
@@ -173,7 +174,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     )
     axes.set_title(TABLE[name].title, fontsize=10)
     axes.set(xlim=(-4, 7), xlabel="x")
-    _write(table, fit["best"], fit["trained"], TABLE[name].published)
+    _write_column(table, fit["best"], fit["trained"], TABLE[name].published)
   panels[0].set_ylabel("probability density")
   panels[0].set_ylim(0, 0.58)
   panels[-1].text(
@@ -188,13 +189,13 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   return curves.legend(figure)
 
 
-def _write(
+def _write_column(
   axes: Axes,
   best: np.ndarray,
   trained: np.ndarray,
   published: tuple[float, float],
 ) -> None:
-  """Writes a column of the table, three numbers side by side."""
+  """Writes a column of the table, with three numbers side by side."""
   axes.set_axis_off()
   paper = (None, *published)
   rows = [("", "best", "trained", "paper*")]
@@ -205,9 +206,9 @@ def _write(
     )
   ]
   for row, texts in enumerate(rows):
-    for place, text in zip((0.18, 0.45, 0.73, 1.0), texts, strict=True):
+    for position, text in zip((0.18, 0.45, 0.73, 1.0), texts, strict=True):
       axes.text(
-        place,
+        position,
         0.9 - 0.25 * row,
         text,
         transform=axes.transAxes,
@@ -219,7 +220,7 @@ def _write(
 
 
 def _others(name: str, index: int, tolerance: float) -> dict[str, float]:
-  """Lists the other divergences' values that differ by over the tolerance."""
+  """Returns the values of other divergences that differ by over `tolerance`."""
   return {
     f"of {other.title}": other.best[index]
     for other in TABLE.values()
@@ -228,7 +229,7 @@ def _others(name: str, index: int, tolerance: float) -> dict[str, float]:
 
 
 def _checks(name: str, column: Column) -> list[Check]:
-  """Lists the checks of a column."""
+  """Returns the checks of a column."""
   checks = []
   for index, quantity in enumerate(QUANTITIES):
     expected = column.best[index]

@@ -1,19 +1,19 @@
-"""The bilinear game as a variational inequality: who finds its solution.
+"""The bilinear game as a variational inequality: which rules converge.
 
-J_G = x y and J_D = -x y, with y within [-1, 1], from (2, 1/2): simultaneous
-steps go around the solution 0 for ever, just outside what the bound on y stops,
-alternating ones along it. The mean of all points of simultaneous steps with
-rates 2 / sqrt(t) approaches it slowly, and rules that look ahead approach it
+J_G = x y and J_D = -x y with y in [-1, 1], from (2, 1/2). Simultaneous steps
+circle the solution 0 for ever, just outside the bound on y; alternating steps
+circle along it. The mean of all points of simultaneous steps with rates 2 /
+sqrt(t) approaches the solution slowly. Rules that look ahead approach it
 exponentially:
 
   extragradient          ahead = P(w - h v(w)),  w <- P(w - h v(ahead)),
   past extragradient     w <- P(w - 2 h v(w) + h v(the last w)),
 
-v = (y, -x) and P the projection. The second, optimistic gradient descent, needs
-one gradient a step, not two. Each last distance is that of the same recursion
-in NumPy. The published one of extragradient leaves the point ahead where it
-falls and projects w alone, which is drawn as well; the paper's algorithm
-projects both.
+with v = (y, -x) and P the projection. Past extragradient, also known as
+optimistic gradient descent, needs one gradient a step instead of two. Each last
+distance is checked against the same recursion in NumPy. The published distance
+of extragradient projects w only and not the point ahead; that variant is drawn
+as well. The paper's algorithm projects both.
 
 Source: Gidel, Berard, Vignoud, Vincent and Lacoste-Julien, A Variational
 Inequality Perspective on Generative Adversarial Networks, arXiv 1802.10551,
@@ -42,13 +42,13 @@ from gan_jax.types import Players, Step
 START = (2.0, 0.5)
 NUM_STEPS = 100
 LIMIT = 1.0
-"""Of |y|."""
+"""Bound on |y|."""
 
 
 def _clipped(
   optimizer: optax.GradientTransformation,
 ) -> Players[optax.GradientTransformation]:
-  """Gives both players an optimizer, and the discriminator its bound."""
+  """Returns the optimizer for both players; the discriminator is clipped."""
   return Players(
     optimizer, optax.chain(optimizer, penalties.weight_clipping(LIMIT))
   )
@@ -57,7 +57,7 @@ def _clipped(
 def _both(
   optimizer: optax.GradientTransformation,
 ) -> Players[optax.GradientTransformation]:
-  """Gives both players an optimizer, and neither a bound."""
+  """Returns the optimizer for both players without clipping."""
   return Players(optimizer, optimizer)
 
 
@@ -68,7 +68,7 @@ def _averaged(game: Game, optimizers: steps.Optimizers) -> Step:
 
 
 def _projected_once(game: Game, optimizers: steps.Optimizers) -> Step:
-  """Makes the extragradient step that projects the new point alone."""
+  """Returns the extragradient step that projects the new point only."""
   step = steps.extragradient(game, optimizers)
 
   def projected(state, batch, key):
@@ -82,7 +82,7 @@ def _projected_once(game: Game, optimizers: steps.Optimizers) -> Step:
   return projected
 
 
-# The same rules by hand, on w = (x, y).
+# The same rules in NumPy, on w = (x, y).
 
 
 def _field(w: np.ndarray) -> np.ndarray:
@@ -94,7 +94,7 @@ def _project(w: np.ndarray) -> np.ndarray:
 
 
 def _simultaneous(rate: Callable[[int], float]) -> np.ndarray:
-  """Returns all points [101, 2] of steps whose t-th rate is rate(t)."""
+  """Returns all points [101, 2]; rate(t) is the rate of step t."""
   points = [np.array(START)]
   for t in range(1, NUM_STEPS + 1):
     points.append(_project(points[-1] - rate(t) * _field(points[-1])))
@@ -130,16 +130,16 @@ def _past_extragradient(rate: float) -> np.ndarray:
 
 
 class Rule(NamedTuple):
-  """A rule and where it ends.
+  """An update rule and its end point.
 
   Attributes:
-    step: makes the step.
-    optimizers: of both players.
-    by_hand: computes where it ends.
-    published: its last distance, as printed.
-    mistaken: where mistakes end, by name.
-    color: of its path.
-    averages: whether its points are the means of the points played.
+    step: factory of the step.
+    optimizers: optimizers of both players.
+    by_hand: computes the end point in NumPy.
+    published: the last distance, as printed.
+    mistaken: end points of typical mistakes, by name.
+    color: colour of the path.
+    averages: whether the points are means of the points played.
   """
 
   step: Callable[[Game, steps.Optimizers], Step]
@@ -152,7 +152,7 @@ class Rule(NamedTuple):
 
 
 def _decaying(t: float) -> float:
-  """Returns the t-th rate of the average, t from 1."""
+  """Returns the rate of step t = 1, 2, ... of the averaged rule."""
   return 2 / math.sqrt(t)
 
 
@@ -179,7 +179,7 @@ RULES = {
   ),
   "mean of simultaneous": Rule(
     _averaged,
-    # The count of a schedule starts at 0.
+    # Schedules count from 0.
     _clipped(optax.sgd(lambda count: 2 / jnp.sqrt(jnp.asarray(count) + 1.0))),
     lambda: _simultaneous(_decaying).mean(axis=0),
     "0.0518",
@@ -230,7 +230,7 @@ PANELS = {
 
 
 def _play(rule: Rule) -> Players[np.ndarray]:
-  """Returns the points of a rule."""
+  """Plays a rule and returns its points."""
   game = closed_form.bilinear(Players(*map(jnp.array, START)))
   state = steps.init_state(
     game, rule.optimizers, jax.random.key(0), average_both=True
@@ -247,7 +247,7 @@ def _play(rule: Rule) -> Players[np.ndarray]:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Plays every rule."""
+  """Plays every rule and measures its distances from the solution."""
   del runs
   with jax.enable_x64(True):
     paths = {name: _play(rule) for name, rule in RULES.items()}

@@ -1,4 +1,4 @@
-"""Two time scales: a discriminator fast enough holds the generator.
+"""Two time scales: the game converges if the discriminator is fast enough.
 
 The players of
 
@@ -10,27 +10,28 @@ move at once, the generator x at a rate a and the discriminator y at a rate b:
 
 At one rate for both the trace c - m of the field's Jacobian is negative, and
 every rate, however small, leads away from 0. But a discriminator that is always
-at its best, y = x / c, makes the generator's cost (1 / c - m) x^2 / 2, which is
-least at 0. The eigenvalues are within the unit circle once
+optimal, y = x / c, makes the generator's cost (1 / c - m) x^2 / 2, which has
+its minimum at 0. The eigenvalues are inside the unit circle if
 
   det M = 1 + a m - b c + a b (1 - m c) < 1,
 
-where the discriminator is more than (m + b (1 - m c)) / c times as fast, 2.2
-times at b = 0.2. The spectral radius is that of the roots of lambda^2 -
-tr M lambda + det M, and is measured on the derivative of the update rule.
+that is, if the discriminator is more than (m + b (1 - m c)) / c times as fast
+as the generator, 2.2 times at b = 0.2. The spectral radius follows from the
+roots of lambda^2 - tr M lambda + det M. It is measured on the derivative of the
+update rule.
 
-It is the setting of the paper's theorem 1: its assumption A4 is that the
-discriminator's flow has an attractor for every generator, here x / c, and the
-generator's flow with the discriminator there has one, here 0. The rates of the
-theorem decrease, and their ratio grows without bound; these are constant. Yet
-the point that draws the players in is no local Nash equilibrium, as the
-generator's own curvature is -m. It is a local minimax point, which is what ever
-larger ratios find (Jin, Netrapalli and Jordan, What is Local Optimality in
-Nonconvex-Nonconcave Minimax Optimization?, arXiv 1902.00618).
+This is the setting of the paper's theorem 1. Its assumption A4 is that the
+discriminator's flow has an attractor for every generator, here x / c, and that
+the generator's flow with the discriminator there has one, here 0. The rates of
+the theorem decrease and their ratio grows without bound; here they are
+constant. The limit is no local Nash equilibrium, because the curvature of J_G
+in x is -m. It is a local minimax point, which is what ever larger ratios find
+(Jin, Netrapalli and Jordan, What is Local Optimality in Nonconvex-Nonconcave
+Minimax Optimization?, arXiv 1902.00618).
 
 Source: Heusel, Ramsauer, Unterthiner, Nessler and Hochreiter, GANs Trained by a
 Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, arXiv
-1706.08500, section 2. There is no figure of it.
+1706.08500, section 2. The paper has no figure of it.
 """
 
 import cmath
@@ -53,14 +54,14 @@ from gan_jax.games import Game, closed_form
 from gan_jax.types import Array, Players
 
 BEND, CURVATURE = 1.0, 0.5
-"""m and c."""
+"""The constants m and c."""
 RATE = 0.2
-"""The discriminator's, b."""
+"""The rate b of the discriminator."""
 RATIOS = np.geomspace(0.5, 200, 81)
 THRESHOLD = (BEND + RATE * (1 - BEND * CURVATURE)) / CURVATURE
 NUM_STEPS = 600
 PLAYED = {
-  # The rates of the generator and of the discriminator.
+  # Rates of the generator and of the discriminator.
   "one rate, 0.2": (0.2, 0.2),
   "one rate, 0.02": (0.02, 0.02),
   "two rates, 0.01 and 0.2": (0.01, 0.2),
@@ -74,7 +75,7 @@ _COLORS = {
 
 
 def _game() -> Game:
-  """Makes the game, from (1, 0)."""
+  """Returns the game, which starts at (1, 0)."""
   game = closed_form.bilinear(Players(jnp.array(1.0), jnp.array(0.0)))
 
   def costs(params, variables, batch, key):
@@ -89,7 +90,7 @@ def _game() -> Game:
 
 
 def _play(rates: Array) -> tuple[Array, Players[Array]]:
-  """Returns the Jacobian of a step of both rates, [2], and the path."""
+  """Returns the Jacobian of a step with the rates [2], and the path."""
   game, key = _game(), jax.random.key(0)
   optimizers = Players(*map(optax.sgd, rates))
   step = steps.simultaneous(game, optimizers)
@@ -100,8 +101,8 @@ def _play(rates: Array) -> tuple[Array, Players[Array]]:
   )
 
 
-def _own_curvature() -> Array:
-  """Returns the Hessian [1, 1] of the generator's cost in its own params."""
+def _generator_curvature() -> Array:
+  """Returns the Hessian [1, 1] of J_G in the generator's parameters."""
   game, key = _game(), jax.random.key(0)
   params, variables = game.init(key)
   nash = stability.local_nash(game, params, variables, jnp.zeros((1, 1)), key)
@@ -109,7 +110,7 @@ def _own_curvature() -> Array:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Differentiates the step over the ratio, and plays three pairs of rates."""
+  """Differentiates the step over the ratio and plays three pairs of rates."""
   del runs
   rates = np.array(
     [
@@ -122,7 +123,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     jacobians, paths = jax.tree.map(
       np.asarray, jax.jit(jax.vmap(_play))(jnp.asarray(rates))
     )
-    curvature = jax.jit(_own_curvature)()
+    curvature = jax.jit(_generator_curvature)()
   radii = np.abs(np.linalg.eigvals(jacobians)).max(axis=1)
   over_ratio = radii[len(PLAYED) + 1 :]
   expected = np.array([_radius(RATE / ratio, RATE) for ratio in RATIOS])
@@ -141,7 +142,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
         f"distance after {NUM_STEPS} steps, {name}": row[-1]
         for name, row in zip(PLAYED, distances, strict=False)
       },
-      "generator's own curvature": np.asarray(curvature)[0, 0],
+      "curvature of the generator's cost": np.asarray(curvature)[0, 0],
     },
     drawn={
       "paths": {
@@ -223,7 +224,7 @@ def _distance(a: float, b: float) -> float:
 
 
 def _exchanged() -> float:
-  """Returns the greatest error if the ratio were the other way around."""
+  """Returns the greatest error if the ratio were inverted."""
   return max(
     abs(_radius(RATE * ratio, RATE) - _radius(RATE / ratio, RATE))
     for ratio in RATIOS
@@ -268,7 +269,7 @@ CHECKS = (
     for name, rates in PLAYED.items()
   ),
   Check(
-    "generator's own curvature",
+    "curvature of the generator's cost",
     -BEND,
     1e-9,
     "closed form: -m",

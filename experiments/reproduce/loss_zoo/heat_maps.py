@@ -1,43 +1,44 @@
-"""Every loss under three update rules and three regularisations.
+"""Heat maps of every loss under three update rules and three penalties.
 
-Modes covered and the fraction of samples of high quality, on a ring of 8
-Gaussians and on a grid of 25, for every loss of the laboratory, with 10 seeds
-in each cell:
+The maps show the modes covered and the fraction of high-quality samples, on a
+ring of 8 Gaussians and on a grid of 25. Each cell is trained with 10 seeds.
 
-  simultaneous:   both players move by the gradients at the old point
+  simultaneous:   both players use the gradients at the old point
   alternating:    one step of the discriminator, then one of the generator
-  extragradient:  both move by the gradients that they would meet after a step
+  extragradient:  both use the gradients at an extrapolated point
 
   R1:       weight / 2 E |grad C|^2 on data
   WGAN-GP:  weight E (|grad C| - 1)^2 between data and samples
 
-All cells of a map share networks (2 hidden layers of 64 ReLU), batch (32),
-optimizer (Adam, beta1 .5, learning rate .004 for both players, cosine decay)
-and the number of steps; only loss, rule and penalty differ. Nothing is tuned
-for one loss, so a poor cell says what a loss does under these settings, not
-what it could do. Both penalties weigh .1: of .03, .1, .3 and 1 it gave one seed
-of simultaneous training the best mean quality over losses, on both data, and it
-is the weight of the WGAN-GP toys.
-The grid is as wide as the ring, spacing 1/2 and standard deviation 1/40. The
-literature's, spacing 2 and deviation 1/20, is not learnt in so few steps.
+All cells of a map share the networks (2 hidden layers of 64 ReLU units), the
+batch size (32), the optimizer (Adam, beta1 .5, learning rate .004 for both
+players, cosine decay) and the number of steps. Only the loss, the update rule
+and the penalty differ. No setting is tuned for one loss, so a poor cell shows
+how a loss does with these settings, not what it can do. The weight of both
+penalties is .1. Of .03, .1, .3 and 1 it gave one seed of simultaneous training
+the best mean quality over the losses, on both data sets, and it is the weight
+of the WGAN-GP toys. The grid is as wide as the ring, with spacing 1/2 and
+standard deviation 1/40. The grid of the literature, with spacing 2 and standard
+deviation 1/20, is not learnt in so few steps.
 
-The generator itself is evaluated at the end of training, not an average of its
-parameters, on 2,500 samples: a sample is of high quality within 3 standard
-deviations of the nearest mode, and a mode counts if it owns one such sample. A
-training whose cost was not finite at some step has failed, and counts as 0
-modes and 0 quality.
+The generator at the end of training is evaluated, not an average of its
+parameters, on 2,500 samples. A sample is of high quality within 3 standard
+deviations of the nearest mode, and a mode is covered if it is the nearest mode
+of such a sample. A training with a cost that is not finite at some step has
+failed and counts as 0 modes and 0 quality.
 
-Some rows are known beforehand. The gradients of minimax, f_gan and
+Some rows are known in advance. The gradients of minimax, f_gan and
 f_jensen_shannon are equal, so their rows must agree. The generator of f_pearson
-gains without bound from a critic's value of either sign, and runs away.
+gains without bound from a large critic value of either sign, so it diverges.
 
-No publication has this table; what must hold of it is what few or other seeds
-of the same cells gave, with a margin.
+No publication has this table. The checks use results of a few or of other seeds
+of the same cells, with a margin.
 
 References:
   Lucic et al., Are GANs Created Equal? A Large-Scale Study, arXiv 1711.10337,
-    for comparing losses under one budget.
-  Lin et al., PacGAN, arXiv 1712.04086, section 4.1, for the rule of modes.
+    for comparing losses with one budget.
+  Lin et al., PacGAN, arXiv 1712.04086, section 4.1, for the definition of a
+    covered mode.
   Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually
     Converge?, arXiv 1801.04406, for R1.
   Gulrajani et al., Improved Training of Wasserstein GANs, arXiv 1704.00028.
@@ -83,7 +84,7 @@ PENALTIES: Mapping[str, tuple[str, ...]] = {
   "WGAN-GP": ("gradient_penalty",),
 }
 COLUMNS = tuple((u, p) for u in UPDATES for p in PENALTIES)
-"""The rule and the penalty of each column of a map."""
+"""The update rule and the penalty of each column of a map."""
 
 _SHARED: Mapping[str, Any] = {
   "generator_width": 64,
@@ -100,12 +101,12 @@ _SHARED: Mapping[str, Any] = {
 
 
 class Data(NamedTuple):
-  """What all losses are trained on.
+  """A data set, and the trainings on it.
 
   Attributes:
-    num_modes: of the data.
-    settings: of every training but for its rule and penalty.
-    build: (settings, loss) -> the problem.
+    num_modes: number of modes of the data.
+    settings: the settings that all trainings share.
+    build: maps (settings, loss) to the problem.
   """
 
   num_modes: int
@@ -124,12 +125,12 @@ DATA: Mapping[str, Data] = {
 
 
 class Cells(NamedTuple):
-  """What trainings left, each [..., losses, seeds].
+  """Results of trainings, each [..., losses, seeds].
 
   Attributes:
     modes: modes covered.
     quality: the fraction of samples of high quality.
-    failed: whether a cost was not finite; modes and quality are 0 then.
+    failed: whether a cost was not finite; modes and quality are then 0.
   """
 
   modes: np.ndarray
@@ -137,7 +138,7 @@ class Cells(NamedTuple):
   failed: np.ndarray
 
 
-def train(
+def train_losses(
   build: Callable[[Any, AdversarialLoss], Problem],
   settings: MixtureSettings,
   num_seeds: int,
@@ -146,17 +147,17 @@ def train(
   """Trains every loss with every seed in one program.
 
   Args:
-    build: (settings, loss) -> the problem.
-    settings: of the training, the loss apart.
-    num_seeds: seeds 0, 1, ...
-    devices: where; the members are divided among them.
+    build: maps (settings, loss) to the problem.
+    settings: all settings but the loss.
+    num_seeds: trains the seeds 0, 1, ...
+    devices: the trainings are divided among them.
 
   Returns:
     The cells, [losses, seeds].
   """
   zoo = [make() for make in LOSSES.values()]
   num_cells = len(zoo) * num_seeds
-  # As many for every device, where need be by members that train again.
+  # Every device trains equally many, so some trainings may be repeated.
   per_device = -(-num_cells // len(devices))
   members = np.arange(per_device * len(devices)) % num_cells
   loss, seed = np.divmod(members, num_seeds)
@@ -173,7 +174,7 @@ def train(
   )
   metrics = population.evaluate(progress, keys)
   failed = np.any(np.stack(progress.failed_at) != training.NEVER, axis=0)
-  # The last step may spoil what its own costs, of before it, do not show.
+  # The costs of a step are those before it, so the last step is tested here.
   for cost in ("generator_cost", "discriminator_cost"):
     failed |= ~np.isfinite(metrics[cost])
   return Cells(
@@ -189,7 +190,7 @@ def train(
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Trains one program for each data, rule and penalty."""
+  """Trains one program for each data set, update rule and penalty."""
   del runs
   devices = jax.devices()
   cells = {}
@@ -201,7 +202,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       settings = data.settings.replace(
         update=update, penalty=PENALTIES[penalty]
       )
-      columns.append(train(data.build, settings, NUM_SEEDS, devices))
+      columns.append(train_losses(data.build, settings, NUM_SEEDS, devices))
       number += 1
       console.say(
         f"  {number} of {num_programs}: {name}, {update}, penalty {penalty}, "
@@ -212,7 +213,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def measure(cells: Mapping[str, Cells]) -> dict[str, float | np.floating]:
-  """Returns the number of each check from cells [columns, losses, seeds]."""
+  """Measures every check from cells [columns, losses, seeds]."""
 
   def column(update: str, penalty: str) -> int:
     return COLUMNS.index((update, penalty))
@@ -265,7 +266,7 @@ def measure(cells: Mapping[str, Cells]) -> dict[str, float | np.floating]:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws modes and quality on each data, a cell for each training setting."""
+  """Draws a map of the modes and of the quality for each data set."""
   figure, panels = curves.grid(2 * len(DATA), 2, (12, 14.5))
   num_seeds = drawn["cells"]["ring"].modes.shape[-1]
   pictures.headline(
@@ -306,13 +307,13 @@ def _heat_map(
   """Draws a row for each loss, and one for the mean of all losses.
 
   Args:
-    axes: to draw on.
+    axes: the axes.
     values: [columns, losses, seeds].
     failed: [columns, losses, seeds].
-    highest: the value of the brightest colour; the darkest is 0's.
-    written: how a number is written.
+    highest: the value of the brightest colour; the darkest colour is 0.
+    written: formats a number.
   """
-  # The mean of all losses is one number for each seed, as a loss's is.
+  # The mean of all losses has one value for each seed, like a single loss.
   values = np.concatenate([values, values.mean(axis=1, keepdims=True)], axis=1)
   failed = np.concatenate([failed, failed.sum(axis=1, keepdims=True)], axis=1)
   means = values.mean(axis=-1).T
@@ -353,8 +354,8 @@ def _heat_map(
     )
 
 
-# Of samples spread evenly over the 25 cells of the grid, which are as wide as
-# its spacing.
+# Quality of samples spread evenly over the 25 cells of the grid, which are as
+# wide as its spacing.
 _BY_CHANCE = math.pi * (3 * 0.025 / 0.5) ** 2
 CHECKS = (
   Check(
@@ -433,7 +434,7 @@ CHECKS = (
 
 REPRODUCTION = Reproduction(
   id="loss_zoo",
-  source="own comparison, by the rule of PacGAN 2018, section 4.1",
+  source="no publication; modes as in PacGAN 2018, section 4.1",
   summary="every loss under three update rules and three penalties",
   compute=compute,
   checks=CHECKS,

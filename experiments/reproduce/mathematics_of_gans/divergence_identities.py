@@ -1,7 +1,7 @@
-"""Identities of two densities: KL, the f-divergences, and the likelihood.
+"""Identities of two densities: KL, the f-divergences and the likelihood.
 
-KL(p || q) of normals has a closed form. The parameters that make data most
-likely are those of the least KL(data || model); for a normal, the moments.
+The KL divergence of normals has a closed form. The parameters that make data
+most likely minimise KL(data || model); for a normal they are the moments.
 
 References:
   Wang Haoran, The mathematics of GANs (cnblogs, 2020, in Chinese).
@@ -28,13 +28,13 @@ MEAN_Q, STDDEV_Q = 1.0, 1.2
 
 MIXTURE_MEANS, MIXTURE_STDDEVS = (-1.0, 2.0), (0.255, 1.415)
 MIXTURE_WEIGHTS = (0.33, 0.67)
-"""The data that a normal is fitted to, that of f-GAN's table 2 as inferred from
+"""The mixture that a normal is fitted to: that of f-GAN's table 2, inferred from
 its numbers."""
 
 
 @jax.jit
 def mixture(x: jax.Array) -> jax.Array:
-  """Evaluates the mixture [n] that a normal is fitted to, at x [n]."""
+  """Evaluates the density [n] of the mixture at x [n]."""
   density = densities.normal_mixture(
     MIXTURE_MEANS, MIXTURE_STDDEVS, MIXTURE_WEIGHTS
   )
@@ -42,7 +42,7 @@ def mixture(x: jax.Array) -> jax.Array:
 
 
 def most_likely_normal() -> tuple[float, float]:
-  """Finds the mean and the deviation of least KL(mixture || normal)."""
+  """Finds mean and standard deviation of least KL(mixture || normal)."""
   x, weights = quadrature.axis()
   p = mixture(x)
   mean, stddev, _ = quadrature.best_normal(
@@ -94,7 +94,7 @@ def integral(
   return total
 
 
-# The integrands as each divergence is defined, in other words than f(p / q).
+# The integrands of the definitions, not written as q f(p / q).
 _INTEGRANDS: dict[str, Callable[[float, float], float]] = {
   "kl": lambda p, q: p * math.log(p / q),
   "reverse_kl": lambda p, q: q * math.log(q / p),
@@ -128,7 +128,7 @@ def _textbook_kl(
 
 
 def _mixture_moments() -> tuple[float, float]:
-  """Returns the mixture's mean, sum w m, and deviation."""
+  """Returns the mixture's mean, sum w m, and standard deviation."""
   means, stddevs = np.array(MIXTURE_MEANS), np.array(MIXTURE_STDDEVS)
   mean = float(np.dot(MIXTURE_WEIGHTS, means))
   square = float(np.dot(MIXTURE_WEIGHTS, stddevs**2 + means**2))
@@ -160,7 +160,7 @@ CHECKS = (
     Check(
       f"f-divergence {name}",
       lambda integrand=integrand: integral(integrand, _p, _q),
-      # Its integrand has kinks, which a polynomial rule rounds off.
+      # Its integrand has kinks, which a polynomial rule integrates badly.
       1e-4 if name == "total_variation" else 1e-8,
       _QUADRATURE,
       wrong={

@@ -1,9 +1,9 @@
-"""Identities of the game's value, given the two densities.
+"""Identities of the game's value for two given densities.
 
-V(G, D) = E_p log D + E_q log(1 - D),  p the data and q the generator.
+  V(G, D) = E_p log D + E_q log(1 - D),  p the data and q the generator.
 
-Given q it is largest at D* = p / (p + q), and there it is -log 4 + 2 JSD(p, q);
-so the generator of least max_D V is the data.
+For a given q it is largest at D* = p / (p + q), where it is -log 4 + 2 JSD(p,
+q). So the generator of least max_D V is the data.
 
 References:
   Wang Haoran, The mathematics of GANs (cnblogs, 2020, in Chinese).
@@ -32,7 +32,7 @@ P, Q = np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.1, 0.15, 0.25, 0.5])
 NUM_STARTS = 10
 DISTANCES = np.linspace(0, 6, 25)
 GAPS = (0.5, 5.0)
-"""Between two distributions with no point in common."""
+"""Gaps between two distributions with disjoint supports."""
 MODES, WIDE_STDDEV = 3.0, 3.120
 """Two modes at -3 and 3, and the normal of least JSD to them."""
 DATA_MEAN, DATA_STDDEV = 1.0, 1.5
@@ -51,7 +51,7 @@ def optimal_values(offsets: jax.Array) -> jax.Array:
 
 
 def _maximised_values() -> list[float]:
-  """Climbs V over D on four outcomes, from random starts, without D*."""
+  """Maximises V over D on four outcomes from random starts, without D*."""
   p, q = jnp.asarray(P), jnp.asarray(Q)
   value = jax.jit(
     lambda logits: divergences.value(p, q, jax.nn.sigmoid(logits))
@@ -68,8 +68,8 @@ def _maximised_values() -> list[float]:
 
 
 def _disjoint_jsd(gap: float) -> jax.Array:
-  """Computes the JSD of uniform densities on two unit intervals apart."""
-  # Each interval is ten cells, and nothing lies on those between.
+  """Computes the JSD of uniform densities on two intervals of length 1."""
+  # Each interval has ten cells; both densities are 0 on the cells between.
   cells = np.arange(20 + round(10 * gap))
   p, q = cells < 10, cells >= 10 + round(10 * gap)
   return divergences.jensen_shannon(
@@ -78,7 +78,7 @@ def _disjoint_jsd(gap: float) -> jax.Array:
 
 
 def _num_maxima(a: float, b: float) -> jax.Array:
-  """Counts where a log D + b log(1 - D) turns from rising to falling."""
+  """Counts the maxima of a log D + b log(1 - D)."""
   values = jax.vmap(
     lambda d: divergences.value(jnp.full(1, a), jnp.full(1, b), d[None])
   )(jnp.linspace(1e-4, 1 - 1e-4, 9999))
@@ -88,7 +88,7 @@ def _num_maxima(a: float, b: float) -> jax.Array:
 
 @jax.jit
 def _values() -> dict[str, jax.Array]:
-  """Computes what takes no search."""
+  """Computes the measurements that need no search."""
   points = jnp.array(POINTS)
   best = divergences.optimal_discriminator(
     quadrature.normal(points, 0.0, 1.0), quadrature.normal(points, 1.0, 1.0)
@@ -101,7 +101,7 @@ def _values() -> dict[str, jax.Array]:
   measured["V at D*, four outcomes"] = divergences.value(
     p, q, divergences.optimal_discriminator(p, q)
   )
-  # Farther out 1 - D* rounds to 0, and V to minus infinity.
+  # Farther out 1 - D* rounds to 0 and V to minus infinity.
   x, weights = quadrature.axis(12.0)
   p = quadrature.normal(x, 0.0, 1.0)
   for offset in (0, 1, 2):
@@ -169,7 +169,7 @@ def _modes_jsd() -> float:
 
 
 def _argmax(x: float) -> float:
-  """Climbs p(x) log D + q(x) log(1 - D) over D with SciPy."""
+  """Maximises p(x) log D + q(x) log(1 - D) over D with SciPy."""
   a, b = float(stats.norm.pdf(x)), float(stats.norm.pdf(x, 1))
   result: Any = optimize.minimize_scalar(
     lambda d: -(a * math.log(d) + b * math.log(1 - d)),

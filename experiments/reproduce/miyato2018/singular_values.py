@@ -1,21 +1,22 @@
-"""Singular values of a discriminator's weights, with spectral normalisation.
+"""Singular values of discriminator weights, with spectral normalisation.
 
-Each kernel is divided by an estimate of its largest singular value, so that
-with rectified units the discriminator is 1-Lipschitz: its slope is at most the
-product of the layers' largest singular values, all 1. The estimate is one power
-iteration a pass, from where the last one ended.
+Spectral normalisation divides each kernel by an estimate of its largest
+singular value. With rectified units the discriminator is then 1-Lipschitz: its
+slope is at most the product of the layers' largest singular values, all 1. Each
+pass updates the estimate by one power iteration from the previous one.
 
-A hinge game on the ring of 8 Gaussians: 1,500 simultaneous steps of Adam at
-1e-3 with decays 0.5 and 0.999 and cosine decay, with a normalised and with a
-plain discriminator. The singular values are NumPy's, in float64, of the kernels
-over the stored estimates. The decay matters: the largest singular values of a
-normalised layer come close to each other, power iteration is slow to tell which
-is the largest, and at a constant rate of 1e-3 the estimate stays up to a tenth
-behind.
+The game is a hinge game on the ring of 8 Gaussians: 1,500 simultaneous steps of
+Adam at 1e-3 with decays 0.5 and 0.999 and cosine decay, with a normalised and
+with a plain discriminator. NumPy computes the singular values in float64, of
+the kernels divided by the stored estimates. The learning rate decay matters.
+The largest singular values of a normalised layer become almost equal, so power
+iteration converges slowly, and at a constant rate of 1e-3 the estimate lags
+behind by up to a tenth.
 
 Source: Miyato, Kataoka, Koyama and Yoshida, Spectral Normalization for
-Generative Adversarial Networks, arXiv 1802.05957, section 2.1 and algorithm 1;
-their figure 3 has the spectra of a convolutional network. This game is ours.
+Generative Adversarial Networks, arXiv 1802.05957, section 2.1 and algorithm 1.
+Their figure 3 shows the spectra of a convolutional network; this game is not in
+the paper.
 """
 
 from collections.abc import Mapping
@@ -47,9 +48,6 @@ REACH = 2.0
 
 def _train(spectral_norm: bool) -> tuple[list[np.ndarray], np.ndarray]:
   """Trains discriminators against generators on the ring.
-
-  Args:
-    spectral_norm: whether the discriminators have it.
 
   Returns:
     The effective kernel of each layer, [seeds, inputs, outputs], and the slopes
@@ -102,7 +100,7 @@ def _train(spectral_norm: bool) -> tuple[list[np.ndarray], np.ndarray]:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Trains the discriminators and takes their kernels apart."""
+  """Trains the discriminators and decomposes their kernels."""
   spectra, steepest = {}, {}
   for name in (NORMALISED, PLAIN):
     kernels, steepness = _train(name == NORMALISED)
@@ -125,7 +123,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the singular values of each layer, of all seeds."""
+  """Draws the singular values of each layer for all seeds."""
   figure, panels = curves.grid(
     LAYERS, LAYERS, (11, 4.4), sharey=True, width_ratios=(1, 3, 3, 1)
   )
@@ -139,8 +137,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     for name, layers in drawn.items():
       values = layers[layer]
       index = np.arange(1, values.shape[1] + 1)
-      for own in values:
-        axes.plot(index, own, ".-", color=colours[name], lw=1, ms=4, label=name)
+      for spectrum in values:
+        axes.plot(
+          index, spectrum, ".-", color=colours[name], lw=1, ms=4, label=name
+        )
     axes.axhline(1, color=curves.DATA, label="1", **curves.REFERENCE)
     axes.set_title(f"layer {layer + 1}", fontsize=10)
     axes.set_xlabel("index")
@@ -156,21 +156,21 @@ CHECKS = (
     "normalised: largest sigma of a layer",
     1.0,
     0.02,
-    "closed form: 1; of all layers and seeds",
+    "closed form: 1; all layers and seeds",
     wrong={"plain": 10.0, "a constant rate": 1.07},
   ),
   Check(
     "normalised: least largest sigma of a layer",
     1.0,
     0.02,
-    "closed form: 1; of all layers and seeds",
+    "closed form: 1; all layers and seeds",
     wrong={"divided by the norm of all weights": 0.5, "plain": 1.6},
   ),
   Check(
     "normalised: steepest slope",
     1.02**LAYERS,
     0.0,
-    "closed form: at most the product of the layers' sigmas; of all seeds",
+    "closed form: at most the product of the layers' sigmas; all seeds",
     relation="at most",
     wrong={"plain": 10.0},
   ),
@@ -178,7 +178,7 @@ CHECKS = (
     "plain: least largest sigma of a layer",
     1.2,
     0.0,
-    "He's initial weights have sqrt(2) and more; of all layers and seeds",
+    "He's initial weights have at least sqrt(2); all layers and seeds",
     relation="at least",
     wrong={"normalised": 1.0},
   ),
@@ -186,7 +186,7 @@ CHECKS = (
     "plain: least steepest slope",
     5.0,
     0.0,
-    "the layers' sigmas are 10, 3, 3 and 1.4 at first; of all seeds",
+    "the layers' sigmas start at 10, 3, 3 and 1.4; all seeds",
     relation="at least",
     wrong={"normalised": 1.0},
   ),

@@ -1,15 +1,15 @@
-"""What finite steps make of a game's flow: simultaneous ones diverge.
+"""Discretization drift: finite simultaneous steps diverge from the flow.
 
-The quadratic game J_G = c/2 x^2 + x y, J_D = c/2 y^2 - x y with c = 0.09 and
+The quadratic game is J_G = c/2 x^2 + x y, J_D = c/2 y^2 - x y with c = 0.09 and
 steps of rate h = 0.2. Its flow spirals into the equilibrium 0, by exp(-2 h c) =
-0.9646 in x^2 + y^2 within the time of a step. Simultaneous steps follow another
-flow, and spiral outwards: their eigenvalues 1 - h c +- i h have |lambda|^2 = (1
-- h c)^2 + h^2 = 1.0043. Alternating ones spiral in: their map has the
-determinant (1 - h c)^2 = 0.9643, which is |lambda|^2 of a complex pair, and the
-trace 2 (1 - h c) - h^2.
+0.9646 in x^2 + y^2 during the time of a step. Simultaneous steps spiral
+outwards: their eigenvalues 1 - h c +- i h have |lambda|^2 = (1 - h c)^2 + h^2 =
+1.0043. Alternating steps spiral inwards: their map has the determinant (1 - h
+c)^2 = 0.9643, which is |lambda|^2 of a complex pair, and the trace 2 (1 - h c)
+- h^2.
 
-The eigenvalues are those of the update rules' own derivatives, and the flow is
-a Runge-Kutta rule of the same step.
+The eigenvalues are computed from the derivatives of the update rules. A
+Runge-Kutta rule with the same step size follows the flow.
 
 Source: Rosca, Wu, Dherin and Barrett, Discretization Drift in Two-Player Games,
 arXiv 2105.13922, section 4.
@@ -70,7 +70,7 @@ def _play(rule: str) -> tuple[np.ndarray, Players[np.ndarray]]:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Differentiates each rule, and plays it."""
+  """Differentiates and plays each rule."""
   del runs
   with jax.enable_x64(True):
     played = {rule: _play(rule) for rule in RULES}
@@ -145,12 +145,12 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _matrix(rule: str) -> np.ndarray:
-  """Writes out the map (x, y) -> (x', y') of a step."""
+  """Returns the matrix of the map (x, y) -> (x', y') of a step."""
   keep = 1 - RATE * CURVATURE
   if rule == "simultaneous":
     return np.array([[keep, -RATE], [RATE, keep]])
   if rule == "alternating":
-    # x' is of y'.
+    # The generator reacts to the new y'.
     return np.array([[keep - RATE**2, -RATE * keep], [RATE, keep]])
   turn, shrink = RATE, math.exp(-RATE * CURVATURE)
   return shrink * np.array(
@@ -184,7 +184,7 @@ CHECKS = (
   Check(
     "|lambda|^2, flow",
     math.exp(-2 * RATE * CURVATURE),
-    # Runge-Kutta's error in a step, of the order h^5 / 120 = 3e-6.
+    # A Runge-Kutta step has an error of the order h^5 / 120 = 3e-6.
     1e-5,
     "closed form: exp(-2 h c)",
     wrong={**_WITHOUT, "alternating": _KEEP},

@@ -1,33 +1,34 @@
-"""A generator that foresees the discriminator's answer does not hop.
+"""Unrolled GANs on a ring of Gaussians: foresight stops mode hopping.
 
 The data is a ring of 8 Gaussians of radius 2 and standard deviation 0.02. The
 generator descends
 
   J_G(g, d_K(g)),  d_0 = d,  d_(k+1) = d_k - Adam(d J_D / d d (g, d_k)),
 
-the cost that it would pay after K more steps of the discriminator, with the
-derivative taken through them; the discriminator itself takes one of them. With
-K = 0, plain simultaneous training, the generator puts all samples on one mode,
-the discriminator answers, and the samples go to another mode, often the one
-opposite, and so on for ever. The same with K = 1. With 5 or 10 it spreads over
-the ring from the start, and then gathers at all 8 modes.
+its cost after K more steps of the discriminator, and differentiates through
+these steps. The discriminator itself takes one of them. With K = 0, plain
+simultaneous training, the generator puts all samples on one mode, the
+discriminator reacts, and the samples hop to another mode, often the opposite
+one, without end. K = 1 behaves the same. With K = 5 or 10 the samples spread
+over the ring from the start and then contract to all 8 modes.
 
-Networks and costs are those of the paper's appendix A: latents N(0, I_256); a
-generator of 2 layers of 128 rectified units and a discriminator of 1; the
-minimax cost; Adam with beta1 0.5 and one rate for both players. The paper takes
-25,000 steps at a rate of 1e-4 with batches of 512, which --full does too. By
-default it is 12,000 steps at 5e-4 with batches of 64, so that K steps reach 5
+Networks and costs follow the paper's appendix A: latents N(0, I_256); a
+generator with 2 hidden layers of 128 rectified units and a discriminator with
+1; the minimax cost; Adam with beta1 0.5 and one rate for both players. The
+paper takes 25,000 steps at a rate of 1e-4 with batches of 512, as does --full.
+The default is 12,000 steps at 5e-4 with batches of 64, so that K steps reach 5
 times as far as in the paper. Other differences, in both: the players move at
-once, not in turn; the discriminator is given x instead of x / 4; and kernels
-are N(0, 0.06^2) instead of orthogonal ones of scale 0.8, whose entries have
+once, not in turn; the discriminator sees x instead of x / 4; and kernels are
+N(0, 0.06^2) instead of orthogonal ones of scale 0.8, whose entries have
 standard deviations of 0.05 to 0.07.
 
-How well a discriminator holds the generator depends on such details. The
-authors' notebook (github.com/poolio/unrolled_gan) has other ones: tanh, two
-layers for the discriminator, a generator ten times as fast as it, orthogonal
-kernels of scale 1.4, and a ring whose angles linspace(0, 2 pi, 8) put two of
-its 8 modes on one spot, where here they are 8. With those networks and rates
-the ring is found without unrolling too, as a reader told the authors (issue 2).
+Mode hopping depends on such details. The authors' notebook
+(github.com/poolio/unrolled_gan) uses other settings: tanh, two layers for the
+discriminator, a generator rate ten times the discriminator's, orthogonal
+kernels of scale 1.4, and the angles linspace(0, 2 pi, 8), which put two of the
+8 modes on one point; here all 8 are distinct. With those networks and rates the
+ring is found without unrolling too, as issue 2 of the notebook's repository
+reports.
 
 Source: Metz, Poole, Pfau and Sohl-Dickstein, Unrolled Generative Adversarial
 Networks, arXiv 1611.02163, section 3.1, figure 2 and appendix A.
@@ -55,7 +56,7 @@ NUM_MODES = 8
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Averages the modes of each K over seeds at the end of training."""
+  """Averages the modes at the end of training over seeds, for each K."""
   measured = {}
   for name in UNROLLED_STEPS:
     results = runs[name]
@@ -135,7 +136,7 @@ CHECKS = (
       f"modes visited, {name}",
       NUM_MODES,
       2.0,
-      "hops, which reach most modes in turn, section 3.1; mean of "
+      "hops that reach most modes in turn, section 3.1; mean of "
       f"{NUM_SEEDS} seeds over all steps",
       wrong={"collapsed onto one": 1.0, "to and fro between two": 2.0},
     )
@@ -147,7 +148,7 @@ CHECKS = (
 def _trainings(
   steps: int, learning_rate: float, batch_size: int
 ) -> dict[str, Training]:
-  """Makes the trainings of each K."""
+  """Returns the trainings of each K."""
   return {
     name: Training(
       "ring",
@@ -180,7 +181,7 @@ def _trainings(
 REPRODUCTION = Reproduction(
   id="unrolled_ring",
   source="Metz et al. 2016, arXiv 1611.02163, figure 2",
-  summary="foreseeing the discriminator's steps ends the hops among modes",
+  summary="a generator that foresees the discriminator's steps stops hopping",
   compute=compute,
   checks=CHECKS,
   draw=draw,

@@ -1,4 +1,4 @@
-"""The best of all critics, between points and a sample."""
+"""The optimal critic between a few points and a sample."""
 
 from typing import NamedTuple
 
@@ -8,7 +8,7 @@ from scipy.spatial import distance
 
 
 class Optimal(NamedTuple):
-  """The Wasserstein-1 distance, and the critic that attains it.
+  """The Wasserstein-1 distance and the critic that attains it.
 
   Attributes:
     wasserstein_1: the distance.
@@ -30,17 +30,14 @@ def best(atoms: np.ndarray, sample: np.ndarray) -> Optimal:
 
   W1 = max over v of  1/k sum_k v_k - 1/n sum_i max_k (v_k - |y_i - a_k|).
 
-  The two terms are the critic's means over the points and over the sample: with
-  finitely many points on one side, the dual is a maximum over their potentials,
-  and is concave. Its slope in v_k is 1/k less the share of the sample for which
-  k is the largest.
+  The two terms are the critic's means over the points and over the sample. With
+  finitely many points on one side, the dual is a concave maximum over their
+  potentials v. Its slope in v_k is 1/k minus the share of the sample for which
+  the maximum is at k.
 
   Args:
-    atoms: [k, d], of equal mass.
-    sample: [n, d].
-
-  Returns:
-    The distance and the critic.
+    atoms: [k, d], points a_k of equal mass.
+    sample: [n, d], the sample y_i.
 
   References:
     Peyre and Cuturi, Computational Optimal Transport, arXiv 1803.00567,

@@ -1,24 +1,25 @@
-"""Value surfaces of critics: what clipping and what a penalty lets them see.
+"""Value surfaces of critics with clipped weights and with a gradient penalty.
 
-Top, critics whose weights are clipped; in the middle, with the gradient
-penalty; at the bottom the best of all 1-Lipschitz functions, by optimal
-transport from the data's centres a_k, D(x) = max_k (v_k - |x - a_k|). Real data
-is drawn in; generated samples, which are not, are data with noise N(0, I).
+The top row shows critics with clipped weights, the middle row critics with the
+gradient penalty. The bottom row shows the best of all 1-Lipschitz functions,
+D(x) = max_k (v_k - |x - a_k|), found by optimal transport from the data's
+centres a_k. Real data is drawn as dots. Generated samples are data with noise
+N(0, I) and are not drawn.
 
-A clipped critic finds that real data is nearer to the middle than the rest, and
+A clipped critic learns that real data is nearer to the middle than the rest and
 draws a box around it. With the penalty it has hills and ridges on the data. On
-the ring all v_k are equal, so the best critic falls from a mode to the middle
-between two by their distance, 2 r sin(pi / 16).
+the ring all v_k are equal, so the best critic falls from a mode to the midpoint
+between two modes by their distance, 2 r sin(pi / 16).
 
-A clipped critic's slopes are far from 1: with layers of w units and weights
-within c they are at most sqrt(2) w^3 c^4. What it has found of W1 is therefore
-read off per unit of its steepest slope, the 99th percentile on interpolates
-between real and generated samples.
+A clipped critic's slopes are far below 1: with layers of w units and weights
+within c they are at most sqrt(2) w^3 c^4. Its estimate of W1 is therefore
+divided by its steepest slope, the 99th percentile on interpolates between real
+and generated samples.
 
 Source: Gulrajani et al., Improved Training of Wasserstein GANs, arXiv
-1704.00028, section 3.1 and figure 1a; `toys` says which settings are theirs.
-W1 is found with an error of up to a tenth: slopes of up to 1.2 pass for 1, and
-the penalty asks for the slope 1 where no mass needs to be moved, too.
+1704.00028, section 3.1 and figure 1a; `toys` lists which settings are the
+paper's. W1 has an error of up to a tenth, because slopes of up to 1.2 count as
+1 and the penalty also asks for the slope 1 where no mass needs to be moved.
 """
 
 import functools
@@ -37,17 +38,17 @@ from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.wgangp2017 import toys
 from experiments.run_folder.results import Results
 
-CLIPPED, PENALISED = toys.WAYS
+CLIPPED, PENALISED = toys.METHODS
 RING = "8 Gaussians"
 NUM_DRAWN = 400
 _RISE = 2 * toys.RADIUS * math.sin(math.pi / 16)
 
 
 def _rise(values: np.ndarray) -> float:
-  """Computes what a critic rises by from between two modes to a mode.
+  """Computes a critic's rise from between two modes to a mode.
 
   Args:
-    values: on the plane, [121, 121].
+    values: values on the plane, [121, 121].
 
   Returns:
     The mean over the eight modes of the ring.
@@ -61,31 +62,31 @@ def _rise(values: np.ndarray) -> float:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Trains six critics of each seed."""
+  """Trains six critics for each seed and measures them."""
   critics = {
-    way: {data: toys.trained(data, way) for data in toys.DATA}
-    for way in toys.WAYS
+    method: {data: toys.trained_critics(data, method) for data in toys.DATA}
+    for method in toys.METHODS
   }
   steepest = {
-    way: {
+    method: {
       data: np.percentile(each.slopes, 99, axis=1)
-      for data, each in critics[way].items()
+      for data, each in critics[method].items()
     }
-    for way in toys.WAYS
+    for method in toys.METHODS
   }
   shares = {
-    way: np.array(
+    method: np.array(
       [
-        each.objectives / steepest[way][data] / toys.wasserstein_1(data)
-        for data, each in critics[way].items()
+        each.objectives / steepest[method][data] / toys.wasserstein_1(data)
+        for data, each in critics[method].items()
       ]
     )
-    for way in toys.WAYS
+    for method in toys.METHODS
   }
   rises = {
-    way: np.array([_rise(values) for values in critics[way][RING].values])
-    / steepest[way][RING]
-    for way in toys.WAYS
+    method: np.array([_rise(values) for values in critics[method][RING].values])
+    / steepest[method][RING]
+    for method in toys.METHODS
   }
   penalised = critics[PENALISED]
   near_one = [
@@ -114,9 +115,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     {
       "surfaces": {
         **{
-          (way, data): (each.values[0], steepest[way][data][0])
-          for way in toys.WAYS
-          for data, each in critics[way].items()
+          (method, data): (each.values[0], steepest[method][data][0])
+          for method in toys.METHODS
+          for data, each in critics[method].items()
         },
         **{
           ("best 1-Lipschitz critic", data): (
@@ -132,7 +133,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the level sets of the critics of the first seed."""
+  """Draws the level sets of the critics of seed 0."""
   figure, panels = curves.grid(9, 3, (10, 10.4))
   pictures.headline(
     figure,
@@ -143,7 +144,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   colours = LinearSegmentedColormap.from_list(
     "critic", ["#FFFFFF", curves.DISCRIMINATOR]
   )
-  for axes, ((way, data), (values, steepest)) in zip(
+  for axes, ((method, data), (values, steepest)) in zip(
     panels, drawn["surfaces"].items(), strict=True
   ):
     step = steepest / 4
@@ -158,7 +159,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       linewidths=0.7,
     )
     axes.plot(*drawn["real"][data].T, ".", color=curves.DATA, ms=2)
-    axes.set_title(f"{data}: {way}", fontsize=10)
+    axes.set_title(f"{data}: {method}", fontsize=10)
     axes.set(aspect="equal", xticks=range(-3, 4), yticks=range(-3, 4))
   curves.label_outer(panels, 3, "x", "y")
   return figure
@@ -177,7 +178,7 @@ CHECKS = (
     "clipped: largest slope",
     _STEEPEST,
     0.0,
-    "closed form: at most sqrt(2) w^3 c^4; of all data and seeds",
+    "closed form: at most sqrt(2) w^3 c^4; all data and seeds",
     relation="at most",
     wrong={"penalised": 1.0, "not clipped": 10.0},
   ),
@@ -185,7 +186,7 @@ CHECKS = (
     "clipped: largest share of W1 at equal slope",
     0.75,
     0.0,
-    "the publication's figure: far from the best critic; of all data and seeds",
+    "the publication's figure: far from the best critic; all data and seeds",
     relation="at most",
     wrong={"the best critic": 1.0, "penalised": 0.82},
   ),
@@ -193,7 +194,7 @@ CHECKS = (
     "clipped: rise to a mode at equal slope",
     0.1,
     0.0,
-    "the publication's figure: none; of all seeds",
+    "the publication's figure: none; all seeds",
     relation="at most",
     wrong={"the best critic": _RISE, "penalised": 0.25},
   ),
@@ -201,7 +202,7 @@ CHECKS = (
     "penalised: least share of slopes of 0.8 to 1.2",
     0.95,
     0.0,
-    "the slope that costs nothing is 1; of all data and seeds",
+    "the slope that costs nothing is 1; all data and seeds",
     relation="at least",
     wrong={"a weight of 0.1": 0.04, "clipped": 0.0},
   ),
@@ -209,7 +210,7 @@ CHECKS = (
     "penalised: least share of W1 at equal slope",
     0.78,
     0.0,
-    "the best critic has 1; of all data and seeds",
+    "the best critic has 1; all data and seeds",
     relation="at least",
     wrong={"clipped": 0.69, "real and fake swapped": -0.82},
   ),
@@ -217,7 +218,7 @@ CHECKS = (
     "penalised: rise to a mode at equal slope",
     0.15,
     0.0,
-    f"closed form: at most 2 r sin(pi / 16) = {_RISE:.2f}; of all seeds",
+    f"closed form: at most 2 r sin(pi / 16) = {_RISE:.2f}; all seeds",
     relation="at least",
     wrong={"clipped": 0.03, "a single hill": 0.0, "upside down": -_RISE},
   ),

@@ -1,15 +1,15 @@
-"""Weights of critics: clipping pushes them to the limits, a penalty does not.
+"""Histograms of critic weights: clipping pushes weights to the limits.
 
-The critics of the Swiss roll in `value_surfaces`: a weight whose gradient keeps its
-sign runs into the limit c and stays. Here clipped weights start uniformly in
-between, so that it is training alone that takes them there. Those that are left
-over lead into or out of units that no sample activates, and have no gradient.
-Penalised weights keep the shape of a bell, and nearly all of them are beyond
-what clipping would allow.
+The critics are those of the Swiss roll in `value_surfaces`. A weight whose
+gradient keeps its sign moves to the limit c and stays there. Here clipped
+weights start uniformly within the limits, so only training takes them to the
+limits. The weights that remain inside belong to units that no sample activates,
+so they have no gradient. Penalised weights keep a bell shape, and nearly all of
+them are beyond the limits of clipping.
 
 Source: Gulrajani et al., Improved Training of Wasserstein GANs, arXiv
-1704.00028, section 3 and figure 1b, right; `toys` says which settings are
-theirs.
+1704.00028, section 3 and figure 1b, right; `toys` lists which settings are the
+paper's.
 """
 
 from collections.abc import Mapping
@@ -25,21 +25,24 @@ from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.wgangp2017 import toys
 from experiments.run_folder.results import Results
 
-CLIPPED, PENALISED = toys.WAYS
+CLIPPED, PENALISED = toys.METHODS
 DATA = "Swiss roll"
 CLOSE = 1e-3
-"""Distance from a limit that counts as at it, as a share of the limit."""
+"""Relative distance from a limit at which a weight counts as being at it."""
 _BELL = float(stats.norm.cdf(1) - stats.norm.cdf(-1))
 
 
 def _share_at(limit: float | np.ndarray, weights: np.ndarray) -> np.ndarray:
-  """Computes the share of weights [seeds, n] at +-limit, [seeds]."""
+  """Computes the share [seeds] of weights [seeds, n] at +-limit."""
   return np.mean(np.abs(weights) >= (1 - CLOSE) * limit, axis=1)
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Trains two critics of each seed, or takes those that are trained."""
-  weights = {way: toys.trained(DATA, way).kernels for way in toys.WAYS}
+  """Trains two critics for each seed, or uses the cached ones."""
+  weights = {
+    method: toys.trained_critics(DATA, method).kernels
+    for method in toys.METHODS
+  }
   clipped, penalised = weights[CLIPPED], weights[PENALISED]
   extreme = np.abs(penalised).max(axis=1, keepdims=True)
   return Computed(
@@ -63,15 +66,17 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws a histogram for each of the two, of all seeds."""
+  """Draws a histogram over all seeds for each of the two methods."""
   figure, panels = curves.grid(2, 2, (10, 4.2))
   pictures.headline(
     figure,
     "weights of the Swiss roll's critics: at the limits if clipped, a bell if "
     f"penalised (dashed: +-{toys.LIMIT}, the limits)",
   )
-  for axes, (way, weights) in zip(panels, drawn.items(), strict=True):
-    reach = toys.LIMIT if way == CLIPPED else np.quantile(abs(weights), 0.995)
+  for axes, (method, weights) in zip(panels, drawn.items(), strict=True):
+    reach = (
+      toys.LIMIT if method == CLIPPED else np.quantile(abs(weights), 0.995)
+    )
     bins = np.linspace(-1.1 * reach, 1.1 * reach, 90)
     axes.hist(
       weights.ravel(),
@@ -81,7 +86,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     )
     for limit in (-toys.LIMIT, toys.LIMIT):
       axes.axvline(limit, color=curves.DATA, zorder=0.5, **curves.REFERENCE)
-    axes.set_title(way, fontsize=10)
+    axes.set_title(method, fontsize=10)
     axes.set(xlabel="weight", ylabel="weights (% per bin)")
   return figure
 
@@ -91,7 +96,7 @@ CHECKS = (
     "clipped: least share of weights at the limits",
     0.5,
     0.0,
-    "the publication's figure: most; of all seeds",
+    "the publication's figure: most; all seeds",
     relation="at least",
     wrong={"as they start": CLOSE, "penalised": 0.0},
   ),
@@ -106,7 +111,7 @@ CHECKS = (
     "penalised: largest share of weights at their extremes",
     0.001,
     0.0,
-    "a bell has its fewest weights there; of all seeds",
+    "a bell has its fewest weights there; all seeds",
     relation="at most",
     wrong={"clipped": 0.5, "uniform, as within limits at first": 2 * CLOSE},
   ),
@@ -121,7 +126,7 @@ CHECKS = (
     "penalised: least share of weights beyond the limits",
     0.8,
     0.0,
-    "the publication's figure: nearly all; of all seeds",
+    "the publication's figure: nearly all; all seeds",
     relation="at least",
     wrong={"clipped": 0.0},
   ),

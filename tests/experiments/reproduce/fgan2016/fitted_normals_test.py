@@ -1,4 +1,4 @@
-"""The f-GAN table's best normals, by another quadrature than the figure's."""
+"""The best normals of the f-GAN table, by adaptive quadrature."""
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -6,7 +6,7 @@ from scipy import integrate, optimize, stats
 
 from experiments.reproduce.fgan2016 import fitted_normals
 
-# Each integrand, from the definition.
+# The integrands of the definitions.
 INTEGRANDS = {
   "kl": lambda p, q: p * np.log(p / q),
   "reverse_kl": lambda p, q: q * np.log(q / p),
@@ -24,7 +24,7 @@ def normal(x, mean, stddev):
   return np.exp(-0.5 * scaled**2) / (stddev * np.sqrt(2 * np.pi))
 
 
-class GaussianTableTest(parameterized.TestCase):
+class FittedNormalsTest(parameterized.TestCase):
   @parameterized.parameters(*INTEGRANDS)
   def test_best_normals(self, name):
     def divergence(fit):

@@ -29,7 +29,7 @@ SETTINGS = RingSettings(
 
 
 def broken():
-  """A loss whose generator pays NaN where its logits have moved off 0."""
+  """Returns a loss whose generator cost is NaN once the logits are not 0."""
   return losses.AdversarialLoss(
     lambda real, fake: jnp.sqrt(-jnp.abs(jnp.mean(fake))),
     losses.hinge().discriminator,
@@ -37,7 +37,7 @@ def broken():
 
 
 def cells(num_seeds=3):
-  """Cells whose number is 100 column + row, more so for later seeds."""
+  """Returns cells with the values 100 column + row + seed - 1."""
   columns, rows = len(heat_maps.COLUMNS), len(LOSSES)
   numbers = 100.0 * np.arange(columns)[:, None] + np.arange(rows)
   values = numbers[..., None] + np.arange(num_seeds) - 1
@@ -45,10 +45,10 @@ def cells(num_seeds=3):
 
 
 class LossZooTest(absltest.TestCase):
-  def test_a_cell_is_of_its_loss_and_seed(self):
+  def test_cells_match_trainings_alone(self):
     zoo = {name: LOSSES[name] for name in ("least_squares", "wasserstein")}
     with mock.patch.object(heat_maps, "LOSSES", {"broken": broken, **zoo}):
-      trained = heat_maps.train(
+      trained = heat_maps.train_losses(
         toy_2d.build_ring, SETTINGS, 3, jax.devices()[:2]
       )
     np.testing.assert_array_equal(trained.failed, [[1] * 3, [0] * 3, [0] * 3])
@@ -65,8 +65,8 @@ class LossZooTest(absltest.TestCase):
       alone.init(keys), keys, jnp.int32(0), jnp.int32(SETTINGS.steps)
     )
     metrics = alone.evaluate(progress, keys)
-    # Rounding may move a sample or two over a border. Another loss or another
-    # seed would be seen.
+    # Rounding may move a few samples over a border. Another loss or seed
+    # differs more.
     quality = metrics["high_quality_fraction"]
     np.testing.assert_allclose(trained.quality[2], quality, atol=3e-3)
     np.testing.assert_allclose(
@@ -75,7 +75,7 @@ class LossZooTest(absltest.TestCase):
     for other in (trained.quality[1], np.roll(quality, 1)):
       self.assertGreater(np.abs(quality - other).max(), 1e-2)
 
-  def test_checks_read_their_cells(self):
+  def test_checks_use_the_right_cells(self):
     measured = heat_maps.measure({"ring": cells(), "grid": cells()})
     self.assertEqual(set(measured), {check.name for check in heat_maps.CHECKS})
     # Columns: none, R1, WGAN-GP of simultaneous; so of alternating from 3, of

@@ -1,21 +1,25 @@
-"""One round of the game between two densities on the line, in four panels.
+"""A round of the game on the line: densities, discriminator and samples.
 
-Data p, generated samples q and the discriminator D, above the map from latents
-to samples: where its arrows crowd together the generated density is high.
+Each of the four panels shows the data p, the generated samples q and the
+discriminator D above the map from latents to samples. The generated density is
+high where the arrows of the map are dense.
 
-(a) Near convergence: q is like p, and D is partly right.
-(b) D alone is trained: it comes to D*(x) = p(x) / (p(x) + q(x)).
-(c) G takes a step: the slope of D carries G(z) to where D says data.
+(a) Near convergence: q is similar to p, and D is partly right.
+
+(b) D alone is trained: it converges to D*(x) = p(x) / (p(x) + q(x)).
+
+(c) G takes a step: the slope of D moves G(z) to regions that D takes for data.
+
 (d) After many rounds p = q, and D is 1/2 everywhere.
 
-All four are trained: G is x = m + s z with normal latents, so that q is known,
-and D a perceptron. In (a) and (b) G is held still, in (c) D is, and G takes one
-step of gradient descent, whose length the two densities give by an integral.
-
-The step of the deviation rests on the slope of D in the tails, which D learns
-last. It comes out a fifth too short for the start chosen here, of 0.7 of the
-data's deviation, and fails its check for others that were tried: at 0.6 and at
-1 and 1.3 it is a third to two thirds too short.
+All four panels are trained. G is x = m + s z with normal latents, so that q is
+known, and D is a multilayer perceptron. In (a) and (b) G is held fixed. In (c)
+D is held fixed and G takes one step of gradient descent, whose length is also
+computed from the two densities by an integral. The step of the standard
+deviation depends on the slope of D in the tails, which D learns last. It is a
+fifth too short for the start chosen here, 0.7 of the data's deviation. For
+other starts it fails its check: at 0.6, 1 and 1.3 it is a third to two thirds
+too short.
 
 References:
   Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, figure 1.
@@ -50,7 +54,7 @@ NUM_SEEDS = 4
 BATCH, LARGE_BATCH = 256, 8192
 FEW_STEPS, MANY_STEPS, ROUNDS = 15, 2000, 3000
 RATE = 1.0
-"""Of the generator's one step."""
+"""Rate of the generator's only step."""
 X = np.linspace(-1.0, 8.0, 361)
 PANELS = {
   "a": "(a) near convergence: D is partly right",
@@ -65,7 +69,7 @@ GAME = games.adversarial(
   losses.non_saturating(),
   latents.normal(1),
 )
-HELD = optax.set_to_zero()
+FIXED = optax.set_to_zero()
 
 
 def _play(
@@ -75,7 +79,7 @@ def _play(
   key: PRNGKey,
   batch_size: int = BATCH,
 ) -> Players[Params]:
-  """Plays on from given parameters, with new optimizers."""
+  """Plays from given parameters with new optimizers; returns the last ones."""
   step = steps.simultaneous(GAME, optimizers)
   data = densities.normal(DATA_MEAN, DATA_STDDEV)
 
@@ -87,18 +91,18 @@ def _play(
   return jax.lax.fori_loop(0, num_steps, body, state).params
 
 
-def _train(key: PRNGKey) -> dict[str, dict[str, Array]]:
-  """Trains the four panels one after another."""
+def _train_panels(key: PRNGKey) -> dict[str, dict[str, Array]]:
+  """Trains the four panels in sequence."""
   init_key, *keys = jax.random.split(key, 1 + len(PANELS))
   params, _ = GAME.init(init_key)
   start = {"mean": jnp.array([START_MEAN]), "stddev": jnp.array([START_STDDEV])}
   params = params._replace(generator=start)
-  partly = Players(HELD, optax.adam(1e-3))
-  to_the_end = Players(
-    HELD, optax.adam(optax.cosine_decay_schedule(1e-2, MANY_STEPS))
+  partly = Players(FIXED, optax.adam(1e-3))
+  converged = Players(
+    FIXED, optax.adam(optax.cosine_decay_schedule(1e-2, MANY_STEPS))
   )
-  of_generator = Players(optax.sgd(RATE), HELD)
-  of_both = Players(
+  generator_step = Players(optax.sgd(RATE), FIXED)
+  both_players = Players(
     *(
       optax.adam(optax.cosine_decay_schedule(rate, ROUNDS), b1=0.5)
       for rate in (1e-2, 1e-2)
@@ -107,7 +111,7 @@ def _train(key: PRNGKey) -> dict[str, dict[str, Array]]:
   panels = {}
   for panel, optimizers, num_steps, batch_size, panel_key in zip(
     PANELS,
-    (partly, to_the_end, of_generator, of_both),
+    (partly, converged, generator_step, both_players),
     (FEW_STEPS, MANY_STEPS, 1, ROUNDS),
     (BATCH, BATCH, LARGE_BATCH, BATCH),
     keys,
@@ -152,7 +156,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains the panels for each seed."""
   del runs
   keys = jax.vmap(jax.random.key)(jnp.arange(NUM_SEEDS))
-  trained = jax.tree.map(np.asarray, jax.jit(jax.vmap(_train))(keys))
+  trained = jax.tree.map(np.asarray, jax.jit(jax.vmap(_train_panels))(keys))
   means = jax.tree.map(lambda values: values.mean(axis=0), trained)
   middle = int(np.argmin(np.abs(X - DATA_MEAN)))
   return Computed(
@@ -177,7 +181,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the four panels of the first seed."""
+  """Draws the four panels of seed 0."""
   figure, panels = curves.grid(4, 2, (10, 8.4), sharex=True, sharey=True)
   pictures.headline(
     figure,
@@ -194,7 +198,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       color=curves.DISCRIMINATOR,
       label="D, probability of data",
     )
-    # Where there is next to nothing of either density, D may be anything.
+    # D is arbitrary where both densities are close to 0.
     known = values["p"] + values["q"] > 0.01 * values["p"].max()
     axes.plot(
       X,
@@ -219,7 +223,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _draw_map(axes: Axes, mean: float, stddev: float) -> None:
-  """Draws arrows from latents of equal shares of probability to samples."""
+  """Draws arrows from latents, equally probable intervals apart, to samples."""
   x_level, z_level = -0.12, -0.6
   shares = np.linspace(0.02, 0.98, 25)
   samples = mean + stddev * special.ndtri(shares)
@@ -254,7 +258,7 @@ def _q(x: float) -> float:
 
 
 def _best(x: float) -> float:
-  """Returns D* between the data and the generator's start."""
+  """Returns D* for the data and the generator's start."""
   return _p(x) / (_p(x) + _q(x))
 
 
@@ -273,20 +277,17 @@ def _best_value() -> float:
 
 
 def _step(towards: Callable[[float], float], saturates: bool = False) -> float:
-  """Integrates the step of one of G's parameters, at D* with SciPy.
+  """Integrates the step of a parameter of G at D*, with SciPy.
 
-  With l = log p / q the logit of D*, the generator's step is
+  With l = log p / q, the logit of D*, the step is
 
-    RATE E_q[(1 - D*(x)) l'(x) dx/dparameter]
+    RATE E_q[(1 - D*(x)) l'(x) dx/dparameter].
 
-  and for the minimax cost, which saturates, has D* in the place of 1 - D*.
+  The minimax cost, which saturates, has D* instead of 1 - D*.
 
   Args:
     towards: x -> dx/dparameter: 1 for the mean, z for the deviation.
-    saturates: whether to take the minimax cost.
-
-  Returns:
-    The step.
+    saturates: whether to use the minimax cost.
   """
 
   def integrand(x):
@@ -318,7 +319,7 @@ CHECKS = (
     "(a) distance of D from D*",
     0.1,
     0.0,
-    "figure 1 (a): D is only partly right; five times what (b) may have",
+    "figure 1 (a): D is only partly right; five times the bound of (b)",
     relation="at least",
     wrong={"as in (b)": 0.02},
   ),
@@ -391,7 +392,7 @@ CHECKS = (
 REPRODUCTION = Reproduction(
   id="gan2014_fig1",
   source="GAN 2014, figure 1",
-  summary="p, q, D and the map from latents, through a round of the game",
+  summary="p, q, D and the map from latents, during a round of the game",
   compute=compute,
   checks=CHECKS,
   draw=draw,

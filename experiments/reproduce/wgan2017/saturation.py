@@ -1,22 +1,22 @@
-"""What a generator learns from a best discriminator, and from a clipped critic.
+"""An optimal discriminator saturates, a clipped WGAN critic does not.
 
-Real data N(-2, 1), fake samples N(2, 1), both at rest. A discriminator trained
-to its best is
+Real data N(-2, 1) and fake samples N(2, 1) are fixed. The optimal discriminator
+is
 
   D*(x) = p / (p + q) = sigmoid(-gap x),  D*' = -gap D* (1 - D*),
 
-flat where the fake samples are. A WGAN critic whose weights are clipped to
-+-0.01 is a line there and everywhere: with weights and biases as small as that
-tanh(h) = h, and the steepest critic of two layers of w units has all weights at
-the limit c, hence the slope -w^2 c^3.
+which is flat at the fake samples. A WGAN critic whose weights are clipped to
++-0.01 is a line everywhere: with such small weights and biases tanh(h) = h, and
+the steepest critic of two layers of w units has all weights at the limit c, so
+its slope is -w^2 c^3.
 
-Source: Arjovsky, Chintala and Bottou, Wasserstein GAN, arXiv 1701.07875,
-figure 2; it does not publish its normals and networks. RMSProp at 5e-5 and the
-limit 0.01 are those of its algorithm 1; a single critic needs no ratio of steps
-to a generator's. Networks here have 64-64 tanh units. Clipped rectified units
-are no line: their kinks, at -b/w, lie among the data, and R^2 is 0.986-0.990.
-The discriminator has Adam at 0.01, with cosine decay, to be at its best in
-1,000 steps.
+Source: Arjovsky, Chintala and Bottou, Wasserstein GAN, arXiv 1701.07875, figure
+2, which does not state its normals and networks. RMSProp at 5e-5 and the limit
+0.01 are those of its algorithm 1; a single critic needs no ratio of steps to a
+generator's. Networks here have 64-64 tanh units. A clipped critic with
+rectified units is no line: its kinks, at -b/w, lie among the data, and R^2 is
+0.986-0.990. The discriminator uses Adam at 0.01 with cosine decay, so that it
+is optimal after 1,000 steps.
 """
 
 from collections.abc import Mapping
@@ -116,11 +116,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the discriminators, the critics, and the slopes of both."""
+  """Draws the discriminators, the critics and the slopes of both."""
   figure, panels = curves.grid(3, 3, (12, 4))
   pictures.headline(
     figure,
-    f"two distributions at rest: a GAN's discriminator saturates, a clipped "
+    "two fixed distributions: a GAN's discriminator saturates, a clipped "
     f"WGAN critic does not ({len(SEEDS)} seeds)",
   )
   for axes in panels[:2]:
@@ -142,7 +142,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     label="D* = p / (p + q)",
     **curves.REFERENCE,
   )
-  axes.set_title("the discriminator, trained to its best", fontsize=10)
+  axes.set_title("the discriminator, trained to the optimum", fontsize=10)
   axes.set_ylabel("probability, or density")
   for values in drawn["critics"]:
     right.plot(
@@ -178,7 +178,7 @@ CHECKS = (
     "GAN: largest |D - D*| where there is data",
     0.05,
     0.0,
-    "closed form: sigmoid(-gap x); of all seeds",
+    "closed form: sigmoid(-gap x); all seeds",
     relation="at most",
     wrong={
       "D = 1/2": float(_optimal(REAL) - 0.5),
@@ -203,7 +203,7 @@ CHECKS = (
     "GAN: largest |D'| beyond the fake mean",
     0.005,
     0.0,
-    "closed form: at most 0.0013 for D*; of all seeds",
+    "closed form: at most 0.0013 for D*; all seeds",
     relation="at most",
     wrong={
       "does not saturate": GAP / 4,
@@ -214,7 +214,7 @@ CHECKS = (
     "WGAN: least R^2 of a line between the means",
     0.99,
     0.0,
-    "the figure's critic is linear there; of all seeds",
+    "the figure's critic is linear there; all seeds",
     relation="at least",
     wrong={"the discriminator's": _straightness(_optimal(X))},
   ),
@@ -245,7 +245,7 @@ CHECKS = (
 REPRODUCTION = Reproduction(
   id="wgan_fig2",
   source="WGAN 2017, arXiv 1701.07875, figure 2",
-  summary="a best discriminator is flat at the fake samples, a critic a line",
+  summary="the best discriminator is flat at fake samples, a critic is a line",
   compute=compute,
   checks=CHECKS,
   draw=draw,
