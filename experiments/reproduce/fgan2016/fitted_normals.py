@@ -106,8 +106,8 @@ def _best(name: str, x: jax.Array, weights: jax.Array) -> np.ndarray:
 
 def _moments(x: np.ndarray, density: np.ndarray) -> tuple[float, float]:
   """Fits mean and standard deviation to a normal density [n] at x [n]."""
-  # log N = -x^2 / (2 sigma^2) + x mu / sigma^2 + ... is exact, unlike moments of
-  # samples, and needs no tails, unlike an integral.
+  # log N = -x^2 / (2 sigma^2) + x mu / sigma^2 + ... is exact, unlike moments
+  # of samples, and needs no tails, unlike an integral.
   square, linear, _ = np.polyfit(x, np.log(density), 2)
   return -linear / (2 * square), math.sqrt(-1 / (2 * square))
 

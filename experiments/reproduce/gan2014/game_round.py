@@ -79,7 +79,7 @@ def _play(
   key: PRNGKey,
   batch_size: int = BATCH,
 ) -> Players[Params]:
-  """Plays from given parameters with new optimizers; returns the last ones."""
+  """Plays from `params` with new optimizers; returns the final parameters."""
   step = steps.simultaneous(GAME, optimizers)
   data = densities.normal(DATA_MEAN, DATA_STDDEV)
 

@@ -1,24 +1,24 @@
-"""Games of different divergences make samples that are equally sharp.
+"""Samples of four divergences on a ring of Gaussians: equally sharp.
 
 The tutorial shows that a GAN which minimises KL(p || q), the divergence of
 maximum likelihood, has samples as sharp as one that minimises the
-Jensen-Shannon divergence, so that sharpness does not come of the divergence.
-There the data are bedrooms; here they are a ring of eight Gaussians. Four
-games, alike in everything else, on four seeds each:
+Jensen-Shannon divergence. So the divergence does not cause the sharpness. The
+tutorial's data are bedrooms; here they are a ring of eight Gaussians. Four
+games differ in the loss only, on four seeds each:
 
   KL                  the f-GAN game whose value is KL(p || q)
   maximum likelihood  J_G = -E exp(logit D), KL(p || q) at the best D
   Jensen-Shannon      the f-GAN game whose value is 2 JSD(p, q)
   reverse KL          the f-GAN game whose value is KL(q || p).
 
-What KL would ask of a model that cannot be sharp is the normal of the data's
-moments: 7 % of its samples lie within 3 standard deviations of a mode. The
-data's own share is 98.9 %. The tutorial adds that these games choose few modes,
-whatever the divergence. That half of the claim does not show here: with these
+A model that cannot be sharp would minimise KL by the normal of the data's
+moments. Of its samples 7 % are within 3 standard deviations of a mode; of the
+data 98.9 % are. The tutorial adds that these games choose few modes, whatever
+the divergence. That half of the claim does not reproduce here: with these
 networks every game finds all modes of the ring.
 
-Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
-arXiv 1701.00160, section 3.2.5, figure 15; its games are of Nowozin, Cseke and
+Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
+1701.00160, section 3.2.5, figure 15; its games are of Nowozin, Cseke and
 Tomioka, f-GAN, arXiv 1606.00709.
 """
 
@@ -64,9 +64,9 @@ NUM_MODES = toy_2d.RING_MODES
 
 
 def _median_distance(results: Results) -> float:
-  """Measures how far samples are from their modes, over how far data are.
+  """Measures the median distance of samples to modes, relative to the data's.
 
-  The distance of a datum to its mode has the median s sqrt(2 log 2).
+  The distance of a data point to its mode has the median s sqrt(2 log 2).
   """
   samples, modes = (results.snapshots[name] for name in ("samples", "modes"))
   offsets = samples[:, -1, :, None] - modes
@@ -76,7 +76,7 @@ def _median_distance(results: Results) -> float:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Averages what the runs measured at their end over the seeds."""
+  """Averages the metrics at the end of the runs over seeds."""
   qualities = {
     name: runs[name].sampled("high_quality_fraction")[:, -1] for name in LOSSES
   }
@@ -101,12 +101,12 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the samples of two seeds of each game over the data's."""
+  """Draws samples of two seeds of each game on top of the data."""
   columns = len(LOSSES)
   figure, panels = curves.grid(columns * NUM_ROWS, columns, (12, 6.6))
   pictures.headline(
     figure,
-    "samples of games with four divergences: about equally sharp, KL's too",
+    "samples of games with four divergences are about equally sharp",
   )
   for index, axes in enumerate(panels):
     row, column = divmod(index, columns)
@@ -137,10 +137,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _blurred_quality() -> float:
-  """Integrates a normal of the data's moments around the modes.
+  """Computes the high-quality share of the normal of the data's moments.
 
   Its variance is 1/2 + s^2 in each direction. The squared distance of a sample
-  from a mode, over that variance, is noncentral chi-square.
+  from a mode, divided by that variance, is noncentral chi-square.
   """
   variance = 0.5 + MODE_STDDEV**2
   of_one = special.chndtr((3 * MODE_STDDEV) ** 2 / variance, 2, 1 / variance)

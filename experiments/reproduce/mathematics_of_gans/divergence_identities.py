@@ -28,8 +28,8 @@ MEAN_Q, STDDEV_Q = 1.0, 1.2
 
 MIXTURE_MEANS, MIXTURE_STDDEVS = (-1.0, 2.0), (0.255, 1.415)
 MIXTURE_WEIGHTS = (0.33, 0.67)
-"""The mixture that a normal is fitted to: that of f-GAN's table 2, inferred from
-its numbers."""
+"""The mixture that a normal is fitted to: that of f-GAN's table 2, inferred
+from its numbers."""
 
 
 @jax.jit

@@ -29,8 +29,8 @@ LOADED = 0.1
 DYADIC = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8])
 OTHER_DYADIC = np.array([1 / 8, 1 / 2, 1 / 4, 1 / 8])
 LETTERS = np.array([0.45, 0.13, 0.12, 0.16, 0.09, 0.05])
-"""Probabilities of the letters a to f in Cormen, Leiserson, Rivest and Stein, Introduction to
-Algorithms, section 16.3."""
+"""Probabilities of the letters a to f in Cormen, Leiserson, Rivest and Stein,
+Introduction to Algorithms, section 16.3."""
 ONE_SIDED = np.array([0.99, 0.01])
 NUM_PAIRS, NUM_CODES = 1000, 100
 
