@@ -1,4 +1,4 @@
-"""A metric of four discriminators against the step, in four panels."""
+"""Figures of a metric against the step, with a panel for each discriminator."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -17,16 +17,16 @@ from experiments.run_folder.results import Results
 
 
 class Curve(NamedTuple):
-  """What is drawn of each run, and how.
+  """A metric and how it is drawn.
 
   Attributes:
-    metric: its name among the metrics.
-    title: what is seen.
-    label: of the vertical axis, with its unit.
-    color: of the curves.
-    limits: of the vertical axis.
-    line_color: of the lines to compare with, at most two.
-    lines: their heights, by what they are.
+    metric: name of the metric.
+    title: title of the figure.
+    label: label of the vertical axis, with its unit.
+    color: colour of the curves.
+    limits: limits of the vertical axis.
+    line_color: colour of the reference lines.
+    lines: heights of the reference lines by label, at most two.
   """
 
   metric: str
@@ -45,18 +45,15 @@ def four_panels(
   curve: Curve,
   check: Check,
 ) -> Reproduction:
-  """Makes the reproduction of a figure with a curve for each discriminator.
+  """Builds a figure with a panel for each discriminator.
 
   Args:
-    figure: its number in the article.
-    summary: one line: what it shows.
-    experiment: name of the experiment that it shows.
-    curve: what it draws.
-    check: what each discriminator's mean over the last quarter must be; its
-      name is completed by the discriminator's.
-
-  Returns:
-    The reproduction.
+    figure: number of the figure in the article.
+    summary: one line that says what the figure shows.
+    experiment: name of the experiment.
+    curve: the metric to draw.
+    check: the check of the mean over the last quarter. The name of each
+      discriminator is appended to its name.
   """
 
   def compute(runs: Mapping[str, Results]) -> Computed:
@@ -86,7 +83,7 @@ def four_panels(
 
 
 def _draw(drawn: Mapping[str, Any], curve: Curve) -> Figure:
-  """Draws a panel for each run: its seeds and their mean."""
+  """Draws a panel for each run, with its seeds and their mean."""
   runs = drawn["runs"]
   figure, panels = curves.grid(len(runs), 2, (10.5, 6))
   curves.title(figure, runs["plain"], curve.title)
@@ -106,7 +103,7 @@ def _draw(drawn: Mapping[str, Any], curve: Curve) -> Figure:
     for (label, height), style in zip(
       drawn["lines"].items(), ("--", ":"), strict=False
     ):
-      # Above the curves, which may lie on it.
+      # The line is drawn above the curves, which may hide it.
       axes.axhline(
         height,
         color=curve.line_color,
