@@ -17,12 +17,12 @@ from experiments.reproduce.goodfellow2016 import (
   batch_statistics,
   dcgan_samples,
   density_ratio,
-  ring_divergences,
   generator_costs,
   kl_directions,
   latent_arithmetic,
   local_nash,
   ml_gradient,
+  ring_divergences,
   shared_value_function,
   support_rank,
 )

@@ -83,8 +83,8 @@ class TrainedNetworks(NamedTuple):
 def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   """Loads the networks of a seed of an image run, of the first if None."""
   assert results.workdir is not None
-  member = load_run.load(results.workdir, seed, jax.devices()[0])
-  settings = member.settings
+  loaded = load_run.load(results.workdir, seed, jax.devices()[0])
+  settings = loaded.settings
   assert isinstance(settings, ImageSettings)
   train, test = (read_split(settings, split) for split in ("train", "test"))
   conditional = settings.condition != "none"
@@ -92,7 +92,7 @@ def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
     image_experiments.networks(
       settings, len(train.class_names) if conditional else 0
     ),
-    member.state,
+    loaded.state,
     settings.latent_dim,
     train,
     test,

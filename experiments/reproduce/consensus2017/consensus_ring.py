@@ -109,7 +109,7 @@ CHECKS = (
     0.0,
     0.05,
     f"D = 1/2 at the equilibrium; {_SEEDS}",
-    wrong={"samples told from data": 0.2, "samples taken for data": -0.2},
+    wrong={"samples recognised": 0.2, "samples look more real than data": -0.2},
   ),
   *(
     Check(
@@ -128,7 +128,7 @@ CHECKS = (
     0.0,
     f"does not converge, section 6; {_SEEDS}",
     relation="at least",
-    wrong={"at the equilibrium": 0.0, "samples taken for data": -0.2},
+    wrong={"at the equilibrium": 0.0, "samples look more real than data": -0.2},
   ),
 )
 

@@ -39,7 +39,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, special, stats
 
 from experiments.plots import curves
-from experiments.reproduce.common import pictures
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
@@ -58,7 +58,7 @@ RATE = 1.0
 X = np.linspace(-1.0, 8.0, 361)
 PANELS = {
   "a": "(a) near convergence: D is partly right",
-  "b": "(b) D alone is trained: it comes to D*",
+  "b": "(b) D alone is trained: it converges to D*",
   "c": "(c) G takes a step: to where D says data",
   "d": "(d) after many rounds: p = q and D = 1/2",
 }
@@ -80,15 +80,14 @@ def _play(
   batch_size: int = BATCH,
 ) -> Players[Params]:
   """Plays from `params` with new optimizers; returns the final parameters."""
-  step = steps.simultaneous(GAME, optimizers)
   data = densities.normal(DATA_MEAN, DATA_STDDEV)
-
-  def body(index, state):
-    data_key, step_key = jax.random.split(jax.random.fold_in(key, index))
-    return step(state, data.sample(data_key, batch_size), step_key)[0]
-
-  state = steps.init_state(GAME, optimizers, key).replace(params=params)
-  return jax.lax.fori_loop(0, num_steps, body, state).params
+  return training_loops.train_on_fresh_batches(
+    steps.simultaneous(GAME, optimizers),
+    steps.init_state(GAME, optimizers, key).replace(params=params),
+    lambda key: data.sample(key, batch_size),
+    num_steps,
+    key,
+  ).params
 
 
 def _train_panels(key: PRNGKey) -> dict[str, dict[str, Array]]:

@@ -35,7 +35,7 @@ from matplotlib.figure import Figure
 from scipy import integrate
 
 from experiments.plots import curves
-from experiments.reproduce.common import pictures
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
@@ -111,16 +111,13 @@ def _train(
   state = state.replace(
     params=state.params._replace(generator={"mean": mean, "stddev": stddev})
   )
-  step = steps.simultaneous(game, optimizers)
-
-  def body(index, state):
-    real_key, step_key = jax.random.split(jax.random.fold_in(train_key, index))
-    real = few_real
-    if not same_samples:
-      real = data.sample(real_key, batch_size)
-    return step(state, real, step_key)[0]
-
-  state = jax.lax.fori_loop(0, num_steps, body, state)
+  state = training_loops.train_on_fresh_batches(
+    steps.simultaneous(game, optimizers),
+    state,
+    lambda key: few_real if same_samples else data.sample(key, batch_size),
+    num_steps,
+    train_key,
+  )
   assert game.discriminate is not None
   logit = functools.partial(game.discriminate, state.params, state.variables)
   return logit, few_real, few_latents * stddev + mean

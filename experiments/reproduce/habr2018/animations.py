@@ -119,7 +119,7 @@ def _half(metric: str, tolerance: float) -> Check:
     0.5,
     tolerance,
     "the article: D converges to the constant 1/2",
-    wrong={"told apart": 0.62},
+    wrong={"distinguished": 0.62},
   )
 
 
@@ -198,7 +198,7 @@ REPRODUCTIONS = (
           0.0,
           0.05,
           "the article: D converges to the constant 1/2",
-          wrong={"told apart": 0.5, "1/2 on average only": 0.12},
+          wrong={"distinguished": 0.5, "1/2 on average only": 0.12},
         ),
         _distance_from_half,
       ),

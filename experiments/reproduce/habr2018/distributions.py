@@ -107,7 +107,7 @@ def _real(
     axes.invert_yaxis()
     pictures.headline(
       picture,
-      f"{experiment}: real samples, drawn anew at every step from one "
+      f"{experiment}: real samples, drawn afresh at every step from one "
       "distribution",
     )
     return picture

@@ -16,8 +16,8 @@ import math
 from experiments.plots import curves
 from experiments.reproduce.common.figure import Check
 from experiments.reproduce.habr2018 import equilibrium
-from experiments.reproduce.habr2018.four_panels import Curve, four_panels
 from experiments.reproduce.habr2018.discriminators import settings_of
+from experiments.reproduce.habr2018.four_panels import Curve, four_panels
 
 MEAN, STDDEV = "generated_mean", "generated_stddev"
 _NORMAL = settings_of("normal")

@@ -15,8 +15,8 @@ rest (`equilibrium`).
 from experiments.plots import curves
 from experiments.reproduce.common.figure import Check, Reproduction
 from experiments.reproduce.habr2018 import equilibrium
-from experiments.reproduce.habr2018.four_panels import Curve, four_panels
 from experiments.reproduce.habr2018.discriminators import settings_of
+from experiments.reproduce.habr2018.four_panels import Curve, four_panels
 
 REAL, GENERATED = "discriminator_real", "discriminator_fake"
 NEAR = settings_of("mixture_near").input_mean

@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, stats
 
 from experiments.plots import curves
-from experiments.reproduce.common import pictures
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
@@ -71,14 +71,12 @@ def _train_discriminator(key: PRNGKey, size: Array) -> dict[str, Array]:
     latents=lambda key, n: choose(key, fake, n),
   )
   optimizers = Players(optax.set_to_zero(), optax.adam(3e-3))
-  step = steps.simultaneous(game, optimizers)
-
-  def body(index, state):
-    batch_key, step_key = jax.random.split(jax.random.fold_in(train_key, index))
-    return step(state, choose(batch_key, real, BATCH), step_key)[0]
-
-  state = jax.lax.fori_loop(
-    0, NUM_STEPS, body, steps.init_state(game, optimizers, init_key)
+  state = training_loops.train_on_fresh_batches(
+    steps.simultaneous(game, optimizers),
+    steps.init_state(game, optimizers, init_key),
+    lambda key: choose(key, real, BATCH),
+    NUM_STEPS,
+    train_key,
   )
   discriminate = game.discriminate
   assert discriminate is not None

@@ -159,12 +159,12 @@ def train_losses(
   num_cells = len(zoo) * num_seeds
   # Every device trains equally many, so some trainings may be repeated.
   per_device = -(-num_cells // len(devices))
-  members = np.arange(per_device * len(devices)) % num_cells
-  loss, seed = np.divmod(members, num_seeds)
+  cells = np.arange(per_device * len(devices)) % num_cells
+  loss, seed = np.divmod(cells, num_seeds)
   population = training.varied_population(
     lambda index: build(settings, losses.selected(index, zoo)),
     jnp.asarray(loss, jnp.int32),
-    len(members),
+    len(cells),
     devices,
     num_drawn=1,
   )

@@ -29,7 +29,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import pictures
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import games, losses, steps
@@ -62,7 +62,6 @@ def _train(spectral_norm: bool) -> tuple[list[np.ndarray], np.ndarray]:
   )
   adam = optax.adam(optax.cosine_decay_schedule(1e-3, NUM_STEPS), b1=0.5)
   optimizers = Players(adam, adam)
-  step = steps.simultaneous(game, optimizers)
   discriminate = game.discriminate
   assert discriminate is not None
   line = jnp.linspace(-REACH, REACH, 41)
@@ -70,15 +69,12 @@ def _train(spectral_norm: bool) -> tuple[list[np.ndarray], np.ndarray]:
 
   def train_one(seed):
     init_key, train_key = jax.random.split(jax.random.key(seed))
-
-    def advance(index, state):
-      batch_key, step_key = jax.random.split(
-        jax.random.fold_in(train_key, index)
-      )
-      return step(state, real.sample(batch_key, BATCH), step_key)[0]
-
-    state = jax.lax.fori_loop(
-      0, NUM_STEPS, advance, steps.init_state(game, optimizers, init_key)
+    state = training_loops.train_on_fresh_batches(
+      steps.simultaneous(game, optimizers),
+      steps.init_state(game, optimizers, init_key),
+      lambda key: real.sample(key, BATCH),
+      NUM_STEPS,
+      train_key,
     )
     steepness = slopes.slopes(
       lambda x: discriminate(state.params, state.variables, x), plane

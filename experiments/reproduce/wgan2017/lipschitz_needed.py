@@ -25,7 +25,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import critics, pictures
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties
@@ -54,7 +54,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains the critic in three ways."""
   objectives, slopes = {}, {}
   for name, (optimizer, penalty) in WAYS.items():
-    trained = critics.train_critics(
+    trained = training_loops.train_critics(
       densities.normal(REAL, STDDEV),
       densities.normal(FAKE, STDDEV),
       NETWORK,

@@ -29,7 +29,7 @@ from matplotlib.figure import Figure
 from scipy import special, stats
 
 from experiments.plots import curves
-from experiments.reproduce.common import critics, pictures
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties
@@ -66,7 +66,7 @@ def _straightness(values: np.ndarray) -> float:
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains discriminators and critics, and measures their slopes."""
   real, fake = densities.normal(REAL, STDDEV), densities.normal(FAKE, STDDEV)
-  logits = critics.train_critics(
+  logits = training_loops.train_critics(
     real,
     fake,
     NETWORK,
@@ -78,7 +78,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     x=X,
   ).values
   discriminators = special.expit(logits.astype(float))
-  trained = critics.train_critics(
+  trained = training_loops.train_critics(
     real,
     fake,
     NETWORK,

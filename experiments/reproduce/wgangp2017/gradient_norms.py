@@ -31,7 +31,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import critics, pictures
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.wgangp2017 import toys
 from experiments.run_folder.results import Results
@@ -110,7 +110,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   )
   norms = {
     name: _norms(
-      critics.train_critics(
+      training_loops.train_critics(
         real,
         fake,
         NETWORK,

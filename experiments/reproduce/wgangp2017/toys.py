@@ -35,7 +35,7 @@ import optax
 from scipy import stats
 from scipy.stats import qmc
 
-from experiments.reproduce.common import critics
+from experiments.reproduce.common import training_loops
 from experiments.reproduce.wgangp2017 import optimal_critic
 from gan_jax import losses, penalties
 from gan_jax.data import densities
@@ -125,9 +125,9 @@ class Critics(NamedTuple):
   kernels: np.ndarray
 
 
-def train_method(data: str, method: Method) -> critics.TrainedCritics:
+def train_method(data: str, method: Method) -> training_loops.TrainedCritics:
   """Trains the critics of one data set with one method."""
-  return critics.train_critics(
+  return training_loops.train_critics(
     density(data),
     density(data, NOISE),
     method.network,

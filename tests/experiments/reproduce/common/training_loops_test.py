@@ -4,7 +4,7 @@ import numpy as np
 import optax
 from absl.testing import absltest
 
-from experiments.reproduce.common import critics
+from experiments.reproduce.common import training_loops
 from gan_jax import losses, penalties
 from gan_jax.data import densities
 from gan_jax.networks.mlp import MLP
@@ -13,7 +13,7 @@ from gan_jax.networks.mlp import MLP
 class CriticsTest(absltest.TestCase):
   def test_a_linear_critic(self):
     x = np.array([0.0, 1.0])
-    trained = critics.train_critics(
+    trained = training_loops.train_critics(
       densities.normal(3.0, 0.1),
       densities.normal(1.0, 0.1),
       MLP((), features=1),
@@ -38,7 +38,7 @@ class CriticsTest(absltest.TestCase):
     def around(x, y):
       return densities.mixture(np.array([[x, y]]), np.full(1, 0.1))
 
-    trained = critics.train_critics(
+    trained = training_loops.train_critics(
       around(3.0, 0.0),
       around(0.0, 4.0),
       MLP((), features=1),
@@ -57,7 +57,7 @@ class CriticsTest(absltest.TestCase):
 
   def test_seeds_repeat(self):
     def values(seeds):
-      return critics.train_critics(
+      return training_loops.train_critics(
         densities.normal(3.0, 0.1),
         densities.normal(1.0, 0.1),
         MLP((4,), features=1),

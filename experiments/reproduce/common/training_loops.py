@@ -1,6 +1,6 @@
-"""Training of a critic between two fixed distributions."""
+"""Training loops for figures that train their networks themselves."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -14,7 +14,31 @@ from gan_jax.losses import AdversarialLoss
 from gan_jax.networks.affine import Affine
 from gan_jax.networks.mlp import MLP
 from gan_jax.penalties import Penalty
-from gan_jax.types import Params, Players
+from gan_jax.types import Array, Params, Players, PRNGKey, Step, TrainState
+
+
+def train_on_fresh_batches(
+  step: Step,
+  state: TrainState,
+  sample: Callable[[PRNGKey], Array],
+  num_steps: int | Array,
+  key: PRNGKey,
+) -> TrainState:
+  """Takes steps on a new minibatch each.
+
+  Args:
+    step: the update rule.
+    state: the start.
+    sample: maps a key to a minibatch [n, ...].
+    num_steps: number of steps.
+    key: step t uses fold_in(key, t) for the minibatch and its noise.
+  """
+
+  def advance(index, state):
+    batch_key, step_key = jax.random.split(jax.random.fold_in(key, index))
+    return step(state, sample(batch_key), step_key)[0]
+
+  return jax.lax.fori_loop(0, num_steps, advance, state)
 
 
 class TrainedCritics(NamedTuple):
