@@ -16,18 +16,18 @@ from experiments.devices import crew, environment, multihost
 from experiments.devices import mesh as layouts
 from experiments.devices.crew import Crew, Joining
 from experiments.devices.mesh import Layout
+from experiments.reports import run_report
 from experiments.run_folder import results, workdirs
 from experiments.training import (
   checkpoints,
   monitor,
   run_config,
-  run_training,
+  trainer,
 )
-from experiments.training import resume as resumption
-from experiments.training.callbacks import Recording
+from experiments.training.resume import changed_settings
 from experiments.training.run_config import RunSettings
-from experiments.training.trainer import Failure
 from gan_jax import training
+from gan_jax.training import Failure
 
 USAGE = """\
 python -m experiments.run --experiment=NAME [--SETTING=VALUE ...]
@@ -184,7 +184,7 @@ def _run(
   layout = multihost.in_all(
     lambda: layouts.choose(options.platform, wanted, settings, len(seeds))
   )
-  problem = run_training.prepare(chosen, layout.devices, layout.axis)
+  problem = trainer.build_problem(chosen, layout.devices, layout.axis)
   with contextlib.ExitStack() as stack:
     workdir = multihost.from_first(
       lambda: stack.enter_context(
@@ -194,7 +194,7 @@ def _run(
     all_processes.advise(f"go on with: {_resume_command(options, workdir)}")
     if multihost.from_first(lambda: resumes and _is_finished(workdir, chosen)):
       if multihost.is_first():
-        run_training.complete(workdir)
+        run_report.write([workdir], workdir / results.REPORT)
         print(f"{workdir} has finished; --steps trains it for longer")
       return 0
     return _trained(options, chosen, layout, problem, workdir, resumes)
@@ -239,12 +239,12 @@ def _trained(
   with signals.caught(
     "stopping when this is saved; once more stops at once"
   ) as told:
-    trained = run_training.train(
+    trained = trainer.train_run(
       chosen,
       problem,
       layout.devices,
       workdir,
-      Recording(
+      trainer.Options(
         options.checkpoint_every or options.keep_checkpoint_every,
         checkpoints.Keeping(
           options.keep_checkpoints, options.keep_checkpoint_every
@@ -267,6 +267,7 @@ def _trained(
       f"{_resume_command(options, workdir)}"
     )
     return told.exit_code()
+  run_report.write([workdir], workdir / results.REPORT)
   return _report(trained.summary, chosen.seeds, workdir)
 
 
@@ -313,14 +314,14 @@ def _resumes(options: RunOptions, named: Collection[str]) -> bool:
 def _resumed(line: CommandLine[RunOptions]) -> RunSettings:
   """Returns the run of a folder, with what a command line may change."""
   options, named = line.options, line.named
-  found = run_config.read(Path(options.workdir))
+  found = run_config.read_settings(Path(options.workdir))
   command_line.refuse_foreign(line.settings, found.experiment)
   seeds = run_config.seeds(
     options.seed if "seed" in named else found.seeds[0],
     options.num_seeds if "num_seeds" in named else len(found.seeds),
   )
   experiment = options.experiment if "experiment" in named else None
-  return resumption.changed(found, line.settings, experiment, seeds)
+  return changed_settings(found, line.settings, experiment, seeds)
 
 
 @contextlib.contextmanager
@@ -341,7 +342,7 @@ def _claimed(options: RunOptions, resumes: bool, name: str) -> Iterator[Path]:
 
 def _is_finished(workdir: Path, chosen: RunSettings) -> bool:
   """Tells whether a run has taken all of its steps."""
-  if not run_training.is_finished(workdir):
+  if not results.is_finished(workdir):
     return False
   summary = results.read_json(workdir / results.SUMMARY)
   all_failed = len(summary.get("failures", ())) == len(chosen.seeds)

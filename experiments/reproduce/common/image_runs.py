@@ -83,7 +83,7 @@ class TrainedNetworks(NamedTuple):
 def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   """Loads the networks of a seed of an image run, of the first if None."""
   assert results.workdir is not None
-  loaded = load_run.load(results.workdir, seed, jax.devices()[0])
+  loaded = load_run.load_run(results.workdir, seed, jax.devices()[0])
   settings = loaded.settings
   assert isinstance(settings, ImageSettings)
   train, test = (read_split(settings, split) for split in ("train", "test"))

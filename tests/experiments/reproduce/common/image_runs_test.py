@@ -100,7 +100,7 @@ class ImageRunsTest(parameterized.TestCase):
     network = image_runs.load_networks(run)
     self.assertEqual(int(network.state.step), 2)
     assert run.workdir is not None
-    member = load_run.load(run.workdir, 0, jax.devices()[0])
+    member = load_run.load_run(run.workdir, 0, jax.devices()[0])
     # The loaded networks generate the samples that the run saved.
     key = training.member_keys(0).evaluation
     np.testing.assert_array_equal(
