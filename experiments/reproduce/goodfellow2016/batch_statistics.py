@@ -121,7 +121,7 @@ CHECKS = (
     f"coupling in minibatches of {SMALL}",
     0.02,
     0.0,
-    "the tutorial's figure: it is visible, as a fiftieth of the range is",
+    "the tutorial's figure: visible, like a fiftieth of the range",
     relation="at least",
     wrong={"averaged statistics": 0.0, "one part in 256": 1 / 256},
   ),

@@ -277,14 +277,14 @@ def _checks(name: str) -> tuple[Check, ...]:
       f"mean, {name}",
       MEAN,
       0.03,
-      "the data's",
+      "the mean of the data",
       wrong={"not learnt": at_start["mean"], "of the noise": NOISE[0]},
     ),
     Check(
       f"standard deviation, {name}",
       STDDEV,
       0.03,
-      "the data's",
+      "the standard deviation of the data",
       wrong={"not learnt": at_start["standard deviation"], "collapsed": 0.0},
     ),
     Check(

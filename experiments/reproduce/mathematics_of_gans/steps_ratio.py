@@ -129,8 +129,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   )
   pictures.headline(
     figure,
-    "many steps of G collapse onto a point, many of D stall it: minimax game, "
-    f"{ROUNDS} rounds\n"
+    "many steps of G collapse G onto a point, many steps of D stall G: minimax "
+    f"game, {ROUNDS} rounds\n"
     f"samples of seed 0; numbers are means over {NUM_SEEDS} seeds",
   )
   for axes, (name, (k, j)) in zip(panels, CELLS.items(), strict=True):
