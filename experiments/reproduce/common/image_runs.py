@@ -37,7 +37,7 @@ class TrainedNetworks(NamedTuple):
     train: the training split.
     test: the test split, which the networks have not seen.
     features: features of the classifier that measures image quality.
-    learnt: the part of the training split that the networks were trained on.
+    trained_on: the part of the training split that was used for training.
   """
 
   networks: Players[nn.Module]
@@ -46,7 +46,7 @@ class TrainedNetworks(NamedTuple):
   train: Images
   test: Images
   features: Features
-  learnt: Images
+  trained_on: Images
 
   def generate(self, latents: Array, labels: Array | None = None) -> Array:
     """Maps latents [n, k], and labels [n] if any, to images."""

@@ -57,7 +57,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   shown = None
   for seed in results.seeds:
     network = image_runs.load_networks(results, int(seed))
-    real_labels = network.learnt.labels
+    real_labels = network.trained_on.labels
     test_labels = network.test.labels
     assert real_labels is not None and test_labels is not None
     num_classes = len(network.train.class_names)
@@ -66,23 +66,23 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       network.generate(network.sample_latents(int(seed), NUM_IMAGES), labels)
     )
     repeats = -(-NUM_IMAGES // len(real_labels))
-    real = np.tile(network.learnt.pixels, (repeats, 1, 1, 1))[:NUM_IMAGES]
-    of_real = np.tile(real_labels, repeats)[:NUM_IMAGES]
+    real = np.tile(network.trained_on.pixels, (repeats, 1, 1, 1))[:NUM_IMAGES]
+    repeated_labels = np.tile(real_labels, repeats)[:NUM_IMAGES]
     half = NUM_IMAGES // 2
     data = {
-      SETS[0]: (real, of_real),
+      SETS[0]: (real, repeated_labels),
       SETS[1]: (
         np.concatenate([real[:half], made[:half]]),
-        np.concatenate([of_real[:half], labels[:half]]),
+        np.concatenate([repeated_labels[:half], labels[:half]]),
       ),
       SETS[2]: (made, np.asarray(labels)),
     }
-    for name, (pixels, of_pixels) in data.items():
+    for name, (pixels, pixel_labels) in data.items():
       for index in range(NUM_CLASSIFIERS):
         accuracies[name].append(
           _train_and_score(
             jax.random.key(index),
-            (pixels, of_pixels),
+            (pixels, pixel_labels),
             (network.test.pixels, test_labels),
             num_classes,
           )
@@ -90,7 +90,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     if shown is None:
       count = _NUM_SHOWN * num_classes
       shown = (
-        _in_columns(network.learnt.pixels, real_labels, num_classes),
+        _in_columns(network.trained_on.pixels, real_labels, num_classes),
         made[:count],
         num_classes,
       )
@@ -126,9 +126,9 @@ def _in_columns(
   pixels: np.ndarray, labels: np.ndarray, num_classes: int
 ) -> np.ndarray:
   """Arranges images so that column k of a mosaic shows class k."""
-  of_class = [np.flatnonzero(labels == label) for label in range(num_classes)]
-  num_rows = min(_NUM_SHOWN, *map(len, of_class))
-  rows = np.stack([indices[:num_rows] for indices in of_class], axis=1)
+  by_class = [np.flatnonzero(labels == label) for label in range(num_classes)]
+  num_rows = min(_NUM_SHOWN, *map(len, by_class))
+  rows = np.stack([indices[:num_rows] for indices in by_class], axis=1)
   return pixels[rows.ravel()]
 
 

@@ -118,8 +118,8 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     jax.random.key(0), image_runs.to_units(network.train.pixels[:1])
   )
   measured, patches = {}, {}
-  of_training, of_test = network.train.labels, network.test.labels
-  assert of_training is not None and of_test is not None
+  train_labels, test_labels = network.train.labels, network.test.labels
+  assert train_labels is not None and test_labels is not None
   for name, collections in (
     ("trained", network.discriminator_collections()),
     ("random", random_collections),
@@ -139,9 +139,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       100
       * _linear_accuracy(
         _quarters(learnt),
-        of_training[:NUM_LEARNT],
+        train_labels[:NUM_LEARNT],
         _quarters(tested),
-        of_test[:NUM_TESTED],
+        test_labels[:NUM_TESTED],
       )
     )
     patches[name] = _best_patches(learnt, network.train)

@@ -78,8 +78,8 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   )
   blends, _ = network.features.apply((walks[0] + walks[-1]) / 2)
 
-  def from_data(of_images):
-    distances, _ = neighbours.nearest(of_images, data, 1)
+  def from_data(image_features):
+    distances, _ = neighbours.nearest(image_features, data, 1)
     return float(jnp.mean(distances))
 
   at_ends = from_data(jnp.concatenate([features[0], features[-1]]))

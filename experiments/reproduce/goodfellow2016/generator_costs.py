@@ -65,13 +65,13 @@ def _cost(name: str, d: jax.Array) -> jax.Array:
 def _sample_gradients(name: str, gap: float, latents: jax.Array) -> jax.Array:
   """Computes dJ_G/dmu [n] for each of the latents [n]."""
 
-  def of_one(z):
+  def one_gradient(z):
     params = normal_game.parameters(gap, 1.0)
     return normal_game.gradient(
       normal_game.LOSSES[name], DATA, params, z[None, None]
     )["mean"][0]
 
-  return jax.vmap(of_one)(latents)
+  return jax.vmap(one_gradient)(latents)
 
 
 def _shares(
@@ -102,12 +102,12 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     mass = np.asarray(weights * jnp.exp(normal.log_prob(z[:, None])))
 
     for name in STYLES:
-      of_samples = jax.jit(
+      all_gradients = jax.jit(
         lambda gaps, name=name: jax.lax.map(
           lambda gap: _sample_gradients(name, gap, z), gaps
         )
       )
-      gradients = np.asarray(of_samples(jnp.append(GAPS, GAP)))
+      gradients = np.asarray(all_gradients(jnp.append(GAPS, GAP)))
       means = gradients @ mass
       variance = (gradients - means[:, None]) ** 2 @ mass / means**2
       curves[name] = np.asarray(_cost(name, d))

@@ -66,11 +66,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   # [terms, sums, averaged, ...]
   indices = np.array(chosen)
   means = latents[indices].mean(axis=2)
-  of_latents = network.generate(jnp.tensordot(_SIGNS, means, 1))
-  of_means = network.generate(means.reshape(-1, network.latent_dim))
-  of_means = of_means.reshape(*means.shape[:2], *samples.shape[1:])
-  of_pixels = jnp.tensordot(_SIGNS, samples[indices].mean(axis=2), 1)
-  of_pixels = jnp.clip(of_pixels, -1, 1)
+  latent_sums = network.generate(jnp.tensordot(_SIGNS, means, 1))
+  mean_faces = network.generate(means.reshape(-1, network.latent_dim))
+  mean_faces = mean_faces.reshape(*means.shape[:2], *samples.shape[1:])
+  pixel_sums = jnp.tensordot(_SIGNS, samples[indices].mean(axis=2), 1)
+  pixel_sums = jnp.clip(pixel_sums, -1, 1)
   data, _ = network.features.apply(
     image_runs.to_units(network.train.pixels[:_NUM_DATA])
   )
@@ -82,16 +82,16 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     distances, _ = neighbours.nearest(features, data, 1)
     return 100 * float(jnp.mean(found)), float(jnp.mean(distances))
 
-  with_glasses, from_data = judged(of_latents)
-  before, _ = judged(of_means[TERMS.index("fair")])
-  _, blend_from_data = judged(of_pixels)
+  with_glasses, from_data = judged(latent_sums)
+  before, _ = judged(mean_faces[TERMS.index("fair")])
+  _, blend_from_data = judged(pixel_sums)
   _, sample_from_data = judged(samples[:NUM_SUMS])
   shown = []
   for row in range(NUM_SHOWN):
     parts = []
     for term in range(len(TERMS)):
-      parts += [samples[indices[term, row]], of_means[term, row][None]]
-    parts += [of_latents[row][None], of_pixels[row][None]]
+      parts += [samples[indices[term, row]], mean_faces[term, row][None]]
+    parts += [latent_sums[row][None], pixel_sums[row][None]]
     shown.append(np.concatenate(parts))
   return Computed(
     {

@@ -145,12 +145,12 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     f"equilibrium ({NUM_SEEDS} seeds each)",
   )
   for row, (name, played) in enumerate(drawn.items()):
-    of_row = panels[4 * row : 4 * row + 4]
-    _draw_end(of_row[0], name, played)
-    _draw_norms(of_row[1], played)
-    _draw_blocks(of_row[2], played["spectra"])
-    _draw_plane(of_row[3], played["spectra"])
-    for axes, title in zip(of_row, TITLES[name], strict=True):
+    row_panels = panels[4 * row : 4 * row + 4]
+    _draw_end(row_panels[0], name, played)
+    _draw_norms(row_panels[1], played)
+    _draw_blocks(row_panels[2], played["spectra"])
+    _draw_plane(row_panels[3], played["spectra"])
+    for axes, title in zip(row_panels, TITLES[name], strict=True):
       axes.set_title(title, fontsize=10)
   return curves.legend(figure)
 

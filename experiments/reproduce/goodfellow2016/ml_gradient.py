@@ -80,13 +80,13 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
     slopes = {name: over_lines(f) for name, f in normal_game.LOSSES.items()}
   likelihood = slopes["maximum likelihood"]
-  of_kl = {
+  kl_slopes = {
     "mean": _kl_slopes(MEANS, WIDTH)[0],
     "stddev": _kl_slopes(OFFSET, STDDEVS)[1],
   }
   measured = {}
   for name in ("mean", "stddev"):
-    theirs, ours = of_kl[name], 0.5 * likelihood[name]
+    theirs, ours = kl_slopes[name], 0.5 * likelihood[name]
     measured |= {
       f"dJ_G/dKL, halves, {name}": (ours @ theirs) / (theirs @ theirs),
       f"greatest error, {name}": np.max(np.abs(likelihood[name] - theirs)),
@@ -94,7 +94,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       f"minimax, {name}, at the end": slopes["minimax"][name][-1],
       f"non-saturating, {name}, at the end": slopes["non-saturating"][name][-1],
     }
-  return Computed(measured, {"slopes": slopes, "of_kl": of_kl})
+  return Computed(measured, {"slopes": slopes, "kl_slopes": kl_slopes})
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
@@ -120,7 +120,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     for loss, style in STYLES.items():
       axes.plot(x, drawn["slopes"][loss][name], label=f"J_G, {loss}", **style)
     axes.plot(
-      x, drawn["of_kl"][name], "--", color=curves.DATA, label="KL(p || q)"
+      x, drawn["kl_slopes"][name], "--", color=curves.DATA, label="KL(p || q)"
     )
     axes.axhline(0, color=curves.FRAME, linewidth=0.8)
     axes.set_title(
@@ -168,22 +168,22 @@ def _expected(name: str) -> dict[str, Callable[[], float]]:
   """Returns the slopes of the three divergences at the end of a line."""
   if name == "mean":
     at, fit = float(MEANS[-1]), lambda value: (value, WIDTH)
-    of_kl = _kl_slopes(at, WIDTH)[0]
+    kl_slopes = _kl_slopes(at, WIDTH)[0]
   else:
     at, fit = float(STDDEVS[-1]), lambda value: (OFFSET, value)
-    of_kl = _kl_slopes(OFFSET, at)[1]
+    kl_slopes = _kl_slopes(OFFSET, at)[1]
 
-  def of_twice_jsd():
+  def twice_jsd_slope():
     return _slope(lambda value: _twice_jsd(*fit(value)), at)
 
-  def of_reverse_kl():
+  def reverse_kl_slope():
     return _slope(lambda value: _reverse_kl(*fit(value)), at)
 
   return {
-    "maximum likelihood": lambda: of_kl,
-    "minimax": of_twice_jsd,
-    "non-saturating": lambda: of_reverse_kl() - of_twice_jsd(),
-    "reverse KL": of_reverse_kl,
+    "maximum likelihood": lambda: kl_slopes,
+    "minimax": twice_jsd_slope,
+    "non-saturating": lambda: reverse_kl_slope() - twice_jsd_slope(),
+    "reverse KL": reverse_kl_slope,
   }
 
 

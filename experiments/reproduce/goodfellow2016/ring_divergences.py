@@ -71,8 +71,8 @@ def _median_distance(results: Results) -> float:
   samples, modes = (results.snapshots[name] for name in ("samples", "modes"))
   offsets = samples[:, -1, :, None] - modes
   nearest = np.min(np.linalg.norm(offsets, axis=-1), axis=-1)
-  of_data = results.snapshots["mode_stddev"] * math.sqrt(2 * math.log(2))
-  return float(np.median(nearest) / of_data)
+  data_median = results.snapshots["mode_stddev"] * math.sqrt(2 * math.log(2))
+  return float(np.median(nearest) / data_median)
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
@@ -143,8 +143,8 @@ def _blurred_quality() -> float:
   from a mode, divided by that variance, is noncentral chi-square.
   """
   variance = 0.5 + MODE_STDDEV**2
-  of_one = special.chndtr((3 * MODE_STDDEV) ** 2 / variance, 2, 1 / variance)
-  return float(NUM_MODES * of_one)
+  one_mode = special.chndtr((3 * MODE_STDDEV) ** 2 / variance, 2, 1 / variance)
+  return float(NUM_MODES * one_mode)
 
 
 ENOUGH = 0.7

@@ -122,7 +122,7 @@ def _train_seeds(
   data = densities.normal(MEAN, STDDEV)
   step = steps.simultaneous(game, optimizers)
 
-  def of_seed(seed):
+  def train_seed(seed):
     init_key, train_key = jax.random.split(jax.random.key(seed))
 
     def body(state, key):
@@ -136,7 +136,7 @@ def _train_seeds(
     return jax.lax.scan(body, state, jax.random.split(train_key, NUM_STEPS))[1]
 
   return jax.tree.map(
-    np.asarray, jax.jit(jax.vmap(of_seed))(jnp.arange(NUM_SEEDS))
+    np.asarray, jax.jit(jax.vmap(train_seed))(jnp.arange(NUM_SEEDS))
   )
 
 

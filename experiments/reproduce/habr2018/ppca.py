@@ -1,8 +1,10 @@
 """Probabilistic PCA: a linear generator whose likelihood is known.
 
-The article introduces it before GANs as the simplest linear generative model: x
-= W z + mu + s e with normal z and e. The data's likelihood can be maximised in
-closed form,
+The article introduces it before GANs as the simplest linear generative model:
+
+  x = W z + mu + s e,  z and e normal.
+
+The data's likelihood can be maximised in closed form,
 
   s^2 = mean of the smallest eigenvalues,  W = U (L - s^2 I)^(1/2),
 

@@ -69,7 +69,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     on_line = divergences.wasserstein_1_on_line(
       jnp.asarray(P), jnp.asarray(Q), jnp.asarray(POSITIONS, float)
     )
-    of_grains = divergences.wasserstein_1(
+    sorted_distance = divergences.wasserstein_1(
       jnp.asarray(np.repeat(POSITIONS, HEAP), float),
       jnp.asarray(np.repeat(POSITIONS, TARGET), float),
     )
@@ -83,7 +83,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
         np.abs(plan.sum(axis=1) - P).max(), np.abs(plan.sum(axis=0) - Q).max()
       ),
       "W from cumulative distributions": float(on_line),
-      "W of the sorted grains": float(of_grains),
+      "W of the sorted grains": float(sorted_distance),
       "cost of the independent plan": float(np.sum(independent * COST)),
       "least excess of 100 random plans": min(others) - cost,
       "cost of the plan by hand": small,

@@ -224,7 +224,7 @@ def measure(cells: Mapping[str, Cells]) -> dict[str, float | np.floating]:
   def modes(loss: str, update: str, penalty: str) -> np.floating:
     return np.mean(cells["ring"].modes[column(update, penalty), row(loss)])
 
-  of_r1, of_none = (
+  r1_columns, plain_columns = (
     [column(update, penalty) for update in UPDATES]
     for penalty in ("R1", "none")
   )
@@ -247,7 +247,7 @@ def measure(cells: Mapping[str, Cells]) -> dict[str, float | np.floating]:
     ),
     **{
       f"modes that R1 adds, mean of all losses and rules, {name}": (
-        each.modes[of_r1].mean() - each.modes[of_none].mean()
+        each.modes[r1_columns].mean() - each.modes[plain_columns].mean()
       )
       for name, each in cells.items()
     },
@@ -277,23 +277,23 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   )
   for index, (name, cells) in enumerate(drawn["cells"].items()):
     num_modes, settings, _ = DATA[name]
-    of_modes, of_quality = panels[2 * index : 2 * index + 2]
-    _heat_map(of_modes, cells.modes, cells.failed, num_modes, "{:.1f}".format)
-    of_modes.set_title(
+    modes_axes, quality_axes = panels[2 * index : 2 * index + 2]
+    _heat_map(modes_axes, cells.modes, cells.failed, num_modes, "{:.1f}".format)
+    modes_axes.set_title(
       f"{name}: modes covered, of {num_modes} ({settings.steps:,} steps)",
       fontsize=10,
     )
     _heat_map(
-      of_quality,
+      quality_axes,
       cells.quality,
       cells.failed,
       1.0,
       lambda fraction: f"{fraction:.2f}".removeprefix("0"),
     )
-    of_quality.set_title(
+    quality_axes.set_title(
       f"{name}: fraction of samples of high quality", fontsize=10
     )
-    of_quality.tick_params(labelleft=False)
+    quality_axes.tick_params(labelleft=False)
   return figure
 
 

@@ -1,12 +1,19 @@
 """Discretization drift: finite simultaneous steps diverge from the flow.
 
-The quadratic game is J_G = c/2 x^2 + x y, J_D = c/2 y^2 - x y with c = 0.09 and
-steps of rate h = 0.2. Its flow spirals into the equilibrium 0, by exp(-2 h c) =
-0.9646 in x^2 + y^2 during the time of a step. Simultaneous steps spiral
-outwards: their eigenvalues 1 - h c +- i h have |lambda|^2 = (1 - h c)^2 + h^2 =
-1.0043. Alternating steps spiral inwards: their map has the determinant (1 - h
-c)^2 = 0.9643, which is |lambda|^2 of a complex pair, and the trace 2 (1 - h c)
-- h^2.
+The quadratic game is J_G = c/2 x^2 + x y, J_D = c/2 y^2 - x y with c = 0.09,
+and steps have the rate h = 0.2. The flow spirals into the equilibrium 0. In the
+time of a step it multiplies x^2 + y^2 by
+
+  exp(-2 h c) = 0.9646.
+
+Simultaneous steps spiral outwards. Their eigenvalues 1 - h c +- i h have
+
+  |lambda|^2 = (1 - h c)^2 + h^2 = 1.0043.
+
+Alternating steps spiral inwards. Their map has the trace 2 (1 - h c) - h^2 and
+a complex pair of eigenvalues, so that |lambda|^2 is its determinant,
+
+  (1 - h c)^2 = 0.9643.
 
 The eigenvalues are computed from the derivatives of the update rules. A
 Runge-Kutta rule with the same step size follows the flow.

@@ -113,7 +113,7 @@ class ImageRunsTest(parameterized.TestCase):
 
   def test_conditional_run_with_few_images(self):
     network = image_runs.load_networks(self.runs[augmentation.FEW])
-    self.assertLen(network.learnt.pixels, NUM_LEARNT_FROM)
+    self.assertLen(network.trained_on.pixels, NUM_LEARNT_FROM)
     self.assertLen(network.train.pixels, tiny_images.NUM_TRAIN)
     latents = network.sample_latents(0, 4)
     zeros, ones = (

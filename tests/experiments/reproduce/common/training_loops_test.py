@@ -10,7 +10,7 @@ from gan_jax.data import densities
 from gan_jax.networks.mlp import MLP
 
 
-class CriticsTest(absltest.TestCase):
+class TrainCriticsTest(absltest.TestCase):
   def test_a_linear_critic(self):
     x = np.array([0.0, 1.0])
     trained = training_loops.train_critics(

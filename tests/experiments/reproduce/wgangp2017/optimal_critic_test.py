@@ -1,4 +1,4 @@
-"""The dual of optimal transport against its primal."""
+"""The dual of optimal transport, compared with its primal."""
 
 import numpy as np
 from absl.testing import absltest
@@ -9,8 +9,8 @@ from gan_jax import divergences
 
 class OptimalTest(absltest.TestCase):
   def test_one_point(self):
-    # All mass moves there: W1 is the mean distance (5 + 13) / 2, the critic
-    # falls from the point with slope 1.
+    # All mass moves to one point: W1 is the mean distance (5 + 13) / 2, and the
+    # critic falls from the point with slope 1.
     found = optimal_critic.best(np.zeros((1, 2)), np.array([[3.0, 4], [5, 12]]))
     self.assertAlmostEqual(found.wasserstein_1, 9)
     values = found.critic(np.array([[0.0, 0], [0, 7]]))
