@@ -62,13 +62,13 @@ FITTED = slice(1000, 2000)
 COLORS = {"generator": curves.GENERATED, "discriminator": curves.DISCRIMINATOR}
 TITLES = {
   "one normal": (
-    "one normal: the generator matches the data",
+    "one normal: G matches the data",
     "both gradients vanish",
     "the end has no negative eigenvalue:\na Nash equilibrium",
     "the end is stable",
   ),
   "two modes": (
-    "two modes: it cannot match them",
+    "two modes: G cannot match the data",
     "both gradients vanish",
     "the generator has a negative eigenvalue:\nno Nash equilibrium",
     "the end is stable",

@@ -251,7 +251,7 @@ def _draw_slopes(axes: Axes, drawn: Mapping[str, Any]) -> None:
       label=name.replace("_", " "),
     )
   axes.set(
-    title="where D recognises fakes, only one cost has a slope",
+    title="near D = 0 only one cost has a slope",
     xlabel="D(G(z))",
     ylabel="-dJ_G / dlogit",
     xlim=(0, 1),
