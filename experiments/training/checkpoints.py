@@ -44,16 +44,12 @@ class Keeping(NamedTuple):
 def _steps_to_keep(
   keeping: Keeping, num_warned: Mapping[int, float]
 ) -> set[int]:
-  """Chooses which checkpoints stay, given the warned seeds of every step.
-
-  The newest of those with the fewest warned seeds always stays.
-  """
-  fewest = min(num_warned.values())
-  healthiest = max(step for step, num in num_warned.items() if num == fewest)
+  """Applies `keeping`; also keeps the newest with the fewest warned seeds."""
+  newest_first = sorted(num_warned, reverse=True)
   every = keeping.every
   return {
-    healthiest,
-    *sorted(num_warned)[-keeping.newest :],
+    min(newest_first, key=lambda step: num_warned[step]),
+    *newest_first[: keeping.newest],
     *(step for step in num_warned if every > 0 and step % every == 0),
   }
 
@@ -90,10 +86,8 @@ class Writer:
   ) -> None:
     """Starts to write a checkpoint once the one before is written.
 
-    Args:
-      checkpoint: its progress is NumPy arrays.
-      num_warned: seeds that have failed or that a warning was printed for.
-      wall_seconds: how long the run has taken so far.
+    `num_warned` counts seeds that have failed or caused a warning, and
+    `wall_seconds` is how long the run has taken so far.
     """
     self.wait()
     self._pending = self._thread.submit(
@@ -109,14 +103,10 @@ class Writer:
       pending.result()
     except Exception as error:
       # Orbax raises different types, depending on what fails.
-      newest = max(steps(self._folder.parent), default=None)
+      newest = max(steps(self._folder.parent), default=0)
       raise RunFolderError(
         f"a checkpoint cannot be written to {self._folder} ({_reason(error)}); "
-        + (
-          "there is none to resume from"
-          if newest is None
-          else f"--resume continues from step {newest:,}"
-        )
+        f"--resume continues from step {newest:,}"
       ) from error
 
   def _write(
@@ -233,13 +223,8 @@ class Loaded(NamedTuple):
 def load_newest(workdir: Path, structure: Progress) -> Loaded:
   """Loads the newest intact checkpoint, and warns of those that are damaged.
 
-  Args:
-    workdir: the run folder.
-    structure: the expected progress, a pytree of `jax.ShapeDtypeStruct`.
-
-  Raises:
-    RunFolderError: if no checkpoint is intact, or the newest intact one has
-      another structure.
+  Raises RunFolderError if none is intact, or if the progress in it does not
+  have the structure, a pytree of `jax.ShapeDtypeStruct`.
   """
   found = steps(workdir)
   if not found:
@@ -274,12 +259,15 @@ def _load(path: Path, structure: Progress) -> Loaded:
   # Orbax restores the progress as nested dictionaries of NumPy arrays.
   arrays = ocp.tree.to_flat_dict(restored, sep=".")
   expected = ocp.tree.to_flat_dict(structure, sep=".")
-  for name in sorted({*arrays, *expected}):
-    old, new = _kind(arrays.get(name)), _kind(expected.get(name))
-    if old != new:
+  old, new = (
+    {name: f"{x.dtype}{list(x.shape)}" for name, x in named.items()}
+    for named in (arrays, expected)
+  )
+  for name in sorted({*old, *new}):
+    if old.get(name) != new.get(name):
       raise RunFolderError(
-        f"the checkpoint {path} is of another run: its {name} is {old}, not "
-        f"{new}"
+        f"the checkpoint {path} is of other networks: its {name} is "
+        f"{old.get(name, 'absent')}, not {new.get(name, 'absent')}"
       )
   progress = jax.tree.unflatten(
     jax.tree.structure(structure), [arrays[name] for name in expected]
@@ -288,11 +276,6 @@ def _load(path: Path, structure: Progress) -> Loaded:
     Checkpoint(progress=progress, **metadata["checkpoint"]),
     metadata["description"],
   )
-
-
-def _kind(array: Any) -> str:
-  """Describes the type and shape of an array, or its absence."""
-  return "absent" if array is None else f"{array.dtype}{list(array.shape)}"
 
 
 def discard_after(workdir: Path, step: int) -> None:

@@ -199,7 +199,7 @@ class CheckpointsTest(parameterized.TestCase):
     structure = STRUCTURE._replace(state=STRUCTURE.state.replace(params=params))
     with self.assertRaisesRegex(
       RunFolderError,
-      f"^the checkpoint .*20 is of another run: its .*{message}$",
+      f"^the checkpoint .*20 is of other networks: its .*{message}$",
     ):
       checkpoints.load_newest(self.workdir, structure)
 
@@ -247,7 +247,8 @@ class CheckpointsTest(parameterized.TestCase):
   def test_a_failure_to_write_is_an_error(self):
     (self.workdir / results.CHECKPOINTS).write_text("a file")
     with self.assertRaisesRegex(
-      RunFolderError, "a checkpoint cannot be written.*none to resume from"
+      RunFolderError,
+      "a checkpoint cannot be written.*--resume continues from step 0$",
     ):
       self.write([(10, 0)])
 
