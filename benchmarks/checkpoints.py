@@ -20,8 +20,7 @@ from PIL import Image
 
 from experiments.configs.registry import BY_NAME
 from experiments.devices import environment
-from experiments.training import checkpoints, trainer
-from experiments.training.pace import SECONDS_PER_CHECKPOINT, Pace
+from experiments.training import checkpoints
 from experiments.training.run_config import RunSettings
 from gan_jax import training
 from gan_jax.types import Device
@@ -68,6 +67,23 @@ class Turn(NamedTuple):
   saving: float
 
 
+class Timer(training.Callback):
+  """Saves checkpoints, if there is a writer, and times the training."""
+
+  def __init__(self, writer: checkpoints.Writer | None):
+    self.began = 0.0
+    self.newest: training.Checkpoint | None = None
+    self._writer = writer
+
+  def on_log(self, log: training.Log) -> None:
+    self.began = self.began or time.perf_counter()
+
+  def on_checkpoint(self, checkpoint: training.Checkpoint) -> None:
+    self.newest = checkpoint
+    if self._writer:
+      self._writer.save(checkpoint, 0, 0.0)
+
+
 def measure_turn(
   run: RunSettings,
   problem: training.Problem,
@@ -75,40 +91,26 @@ def measure_turn(
   devices: Sequence[Device],
 ) -> Turn:
   """Trains once with a checkpoint every so many steps; 0 for none."""
-  began = []
-  saved = []
-  with tempfile.TemporaryDirectory() as folder:
-    pace = Pace(
-      run.settings.steps,
-      run.settings.log_interval(),
-      run.settings.evaluation_interval(),
-      every or run.settings.steps + 1,
-    )
-    keeping = checkpoints.Keeping()
-    with checkpoints.Writer(Path(folder), keeping, {}) as writer:
-
-      def save(checkpoint: trainer.Checkpoint) -> None:
-        saved[:] = [checkpoint]
-        if every:
-          writer.save(checkpoint, 0, 0.0)
-
-      trainer.train(
-        problem,
-        run.seeds,
-        pace,
-        devices,
-        trainer.Listener(
-          on_log=lambda log: began.append(time.perf_counter()),
-          on_checkpoint=save,
-        ),
-      )
-      writer.wait()
-      seconds = time.perf_counter() - began[0]
-      # Once more, while nothing trains.
-      started = time.perf_counter()
-      writer.save(saved[0]._replace(step=saved[0].step + 1), 0, 0.0)
-      writer.wait()
-      return Turn(seconds, time.perf_counter() - started)
+  schedule = training.Schedule(
+    run.settings.steps,
+    run.settings.log_interval(),
+    run.settings.evaluation_interval(),
+    every or run.settings.steps + 1,
+  )
+  with (
+    tempfile.TemporaryDirectory() as folder,
+    checkpoints.Writer(Path(folder), checkpoints.Keeping(), {}) as writer,
+  ):
+    timer = Timer(writer if every else None)
+    training.train(problem, run.seeds, schedule, devices, [timer])
+    writer.wait()
+    seconds = time.perf_counter() - timer.began
+    # Once more, while nothing trains.
+    assert timer.newest is not None
+    started = time.perf_counter()
+    writer.save(timer.newest._replace(step=run.settings.steps + 1), 0, 0.0)
+    writer.wait()
+    return Turn(seconds, time.perf_counter() - started)
 
 
 def measure(
@@ -140,7 +142,7 @@ def measure(
     f"{statistics.median(without):.2f} s: a checkpoint takes "
     f"{1e3 * statistics.median(saving):.0f} ms alone and costs the training "
     f"{1e3 * cost:.0f} ms (quartiles {1e3 * low:.0f} and {1e3 * high:.0f}), "
-    f"one a minute {100 * cost / SECONDS_PER_CHECKPOINT:.2f} %"
+    f"one a minute {100 * cost / 60:.2f} %"
   )
 
 

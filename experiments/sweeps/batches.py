@@ -7,7 +7,7 @@ from typing import Any
 from experiments.configs.fields import SettingError
 from experiments.run_folder import results
 from experiments.sweeps.plan import Trial
-from experiments.training import run_training
+from experiments.training import memory
 from gan_jax.training import Problem
 from gan_jax.types import Device
 
@@ -41,7 +41,7 @@ def sizes(
   if path.exists():
     return results.read_json(path)["trials"]
   run = trials[0].run
-  fitting = run_training.fitting_members(build(run.settings), devices, _SHARE)
+  fitting = memory.fitting_members(build(run.settings), devices, _SHARE)
   at_once = fitting // len(run.seeds)
   if not at_once:
     raise SettingError(

@@ -23,8 +23,7 @@ import jax
 from experiments.cli import console
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
-from experiments.training.trainer import Checkpoint
-from gan_jax.training import Progress
+from gan_jax.training import Checkpoint, Progress
 
 MANIFEST = "files.json"
 

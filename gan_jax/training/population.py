@@ -1,16 +1,14 @@
-"""The fused loop, for one member or a population of them.
+"""Compiled training of many members at once: initialise, step, evaluate.
 
-A member is one seed, with values of its own where the problem has some that
-members differ in. Everything it does is a pure function of its root key:
-the key of step t is `fold_in(train_key, t)`, so where the loop is cut into
-chunks, for logging or for a resumed run, has no influence on it. The number of
-steps in a chunk is an argument of one compiled program rather than a part of
-it, which makes that true to the last bit.
+A member is one seed, possibly with settings that differ from the others'. All
+that happens to it is a pure function of its root key: the key of step t is
+`fold_in(train_key, t)`, so cutting the steps into chunks, for logging or for
+resuming, changes nothing. The number of steps in a chunk is an argument of the
+compiled program, not a constant in it, which makes this exact to the last bit.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
-from types import MappingProxyType
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import chex
@@ -19,56 +17,18 @@ import jax.numpy as jnp
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from gan_jax import sharding
+from gan_jax.training.problems import Problem
 from gan_jax.types import (
   Array,
-  Batch,
   Device,
   Metrics,
   Players,
   PRNGKey,
-  Step,
   TrainState,
 )
 
 NEVER = -1
 """The failure step of a player whose cost has always been finite."""
-
-
-class Problem(NamedTuple):
-  """A game with all that is needed to train and to measure one member.
-
-  Attributes:
-    init: key -> the initial state.
-    sample_batch: (key, data) -> the real batch of one step.
-    step: the update rule.
-    evaluate: (state, key, data) -> scalars by name, measured at the state.
-    snapshot: (state, key) -> arrays by name, to draw the state.
-    reference: arrays by name to draw beside a snapshot, whatever the state:
-      the data.
-    data: a pytree of arrays on the device that batches are made of, one for all
-      members: () for a density. They are arguments of the compiled programs,
-      which would hold them as constants otherwise.
-    measure: (state, key, data) -> further scalars, too dear to evaluate as
-      often; None for none.
-    protocol: how metrics are measured, by name: what must be equal where two
-      results are compared.
-    sample: (state, key, n) -> [n, ...] generated samples, of the generator's
-      average where the state has one; with classes, it takes their labels [n]
-      too. None for a game that has no samples.
-    class_names: by label, of a class-conditional game.
-  """
-
-  init: Callable[[PRNGKey], TrainState]
-  sample_batch: Callable[[PRNGKey, Any], Batch]
-  step: Step
-  evaluate: Callable[[TrainState, PRNGKey, Any], Metrics]
-  snapshot: Callable[[TrainState, PRNGKey], dict[str, Array]]
-  reference: dict[str, Array]
-  data: Any = ()
-  measure: Callable[[TrainState, PRNGKey, Any], Metrics] | None = None
-  protocol: Mapping[str, str | int | float] = MappingProxyType({})
-  sample: Callable[..., Array] | None = None
-  class_names: tuple[str, ...] = ()
 
 
 class Keys(NamedTuple):
