@@ -10,6 +10,7 @@ from typing import Any
 
 import jax
 
+from experiments.cli.flags import UsageError
 from gan_jax.types import Device
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy")
@@ -17,7 +18,7 @@ PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy")
 PLATFORMS = ("auto", "cpu", "gpu", "tpu")
 
 
-class PlatformError(Exception):
+class PlatformError(UsageError):
   """A platform that is not on this machine; the message is one line."""
 
 
