@@ -26,12 +26,12 @@ from gan_jax.types import Device
 USAGE = """\
 python -m experiments.figures --figure=ID[,ID...] | --figure=all | --list
 
-Redraws figures and tables of the literature. Each leaves ID.png, ID.gif where
-it moves, and ID.json with its checks: what was measured, what was expected and
-where that is from. Trained ones read finished run folders under --runs and
-train what is missing; --full trains for as long as the publication does. What
-takes many minutes is not part of all: name it. The exit code is 1 if a check
-failed."""
+Redraws figures and tables of the literature. Each writes ID.png, ID.gif if it
+is animated, and ID.json with its checks: the measured value, the expected value
+and its source. Figures that need training read finished run folders under
+--runs and train the missing ones; --full trains for as long as the publication.
+Figures that take many minutes are not part of `all`: name them. The exit code
+is 1 if a check failed."""
 
 ALL = "all"
 FAILED_CHECK_EXIT_CODE = 1
@@ -41,21 +41,23 @@ FAILED_CHECK_EXIT_CODE = 1
 class FiguresOptions:
   """The flags of this command."""
 
-  figure: str = setting("", "what to draw: ids separated by commas, or all")
+  figure: str = setting(
+    "", "ids of the figures to draw, separated by commas, or all"
+  )
   list: bool = setting(False, "print the figures and exit")
-  out: str = setting("figures", "the folder that pictures and checks go to")
-  overwrite: bool = setting(False, "replace pictures and checks that are there")
+  out: str = setting("figures", "folder to write the figures and checks to")
+  overwrite: bool = setting(False, "replace existing figures and checks")
   full: bool = setting(
-    False, "train as long as the publication, where the figure trains less"
+    False, "train as long as the publication, if the figure trains less"
   )
   runs: str = setting(
     str(workdirs.DEFAULT_PARENT),
-    "the folder whose run folders are read, and new ones go to",
+    "folder of the run folders to read; new run folders go there too",
   )
   platform: str = setting(
     "auto",
-    "where to train; auto is JAX's first choice",
-    choices=environment.PLATFORMS,
+    "platform to train on; auto is JAX's first choice",
+    choices=flags.PLATFORMS,
   )
 
 
@@ -63,7 +65,10 @@ def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
   options = flags.read(argv, FiguresOptions, (), USAGE).options
   if options.list:
-    console.print_reproductions(REPRODUCTIONS)
+    console.print_rows(
+      (each.id, _kind(each), each.source, each.summary)
+      for each in REPRODUCTIONS
+    )
     return 0
   reproductions = _choose(options.figure)
   if options.full:
@@ -94,6 +99,13 @@ def run(argv: list[str]) -> int:
   print(f"written to {out}")
   failed = any(not record["passed"] for record, _ in records)
   return FAILED_CHECK_EXIT_CODE if failed else 0
+
+
+def _kind(reproduction: Reproduction) -> str:
+  """Returns how a figure is made: in closed form, or trained, or for long."""
+  if not reproduction.trained:
+    return "closed form"
+  return "long" if reproduction.long else "trained"
 
 
 def _choose(ids: str) -> list[Reproduction]:

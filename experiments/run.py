@@ -1,116 +1,121 @@
 """Trains one experiment: `python -m experiments.run --experiment=ring`."""
 
+from __future__ import annotations
+
 import contextlib
 import dataclasses
 from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from experiments.cli import console, signals
-from experiments.cli import flags as command_line
+from etils import epy
+
+from experiments.cli import console, flags, signals
 from experiments.cli.flags import CommandLine, UsageError
 from experiments.configs.fields import setting, unknown
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.configs.settings import Settings, with_values
-from experiments.devices import crew, environment, multihost
-from experiments.devices import mesh as layouts
-from experiments.devices.crew import Crew, Joining
-from experiments.devices.mesh import Layout
-from experiments.run_folder import results, workdirs
-from experiments.training import (
-  checkpoints,
-  monitor,
-  run_config,
-  run_training,
-)
-from experiments.training import resume as resumption
-from experiments.training.callbacks import Recording
-from experiments.training.run_config import RunSettings
-from experiments.training.trainer import Failure
-from gan_jax import training
+
+if TYPE_CHECKING:
+  from gan_jax.training import Problem
+
+# JAX is imported when it is first used, so that `--help` is quick.
+with epy.lazy_imports():
+  from experiments.devices import crew, environment, multihost
+  from experiments.devices import mesh as layouts
+  from experiments.run_folder import results, workdirs
+  from experiments.training import (
+    callbacks,
+    checkpoints,
+    monitor,
+    run_config,
+    run_training,
+    trainer,
+  )
+  from experiments.training import resume as resumption
 
 USAGE = """\
 python -m experiments.run --experiment=NAME [--SETTING=VALUE ...]
 
-Trains a game for one seed or a population of seeds and leaves a run folder with
-metrics, a score, pictures and an animation. With --experiment, this help shows
-the settings and defaults of that experiment alone.
+Trains a game for one seed, or for several seeds at once, and writes a run
+folder with metrics, a score, figures and an animation. With --experiment this
+help shows the settings and defaults of that experiment only.
 
 python -m experiments.run --resume --workdir=DIR [--steps=MORE]
 
-Goes on with a run that was stopped or killed, as if it had not been, or trains
-a finished one for longer."""
+Resumes a run that was stopped or killed, with the same result as without the
+interruption, or trains a finished run for more steps."""
 
 FAILED_EXIT_CODE = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RunOptions:
-  """The flags of this command that are no settings of an experiment."""
+  """The flags of this command that are not settings of an experiment."""
 
-  experiment: str = setting("normal", "what to train")
-  list: bool = setting(False, "print the experiments and exit")
-  seed: int = setting(
-    0, "seed of the first member", minimum=0, maximum=2**32 - 1
+  experiment: str = setting(
+    "normal", "experiment to train; --list shows them all"
   )
+  list: bool = setting(False, "print the experiments and exit")
+  seed: int = setting(0, "the first seed", minimum=0, maximum=2**32 - 1)
   num_seeds: int = setting(
     1,
-    "members to train side by side: seed, seed + 1, ...",
+    "number of seeds to train together: seed, seed + 1, ...",
     minimum=1,
     maximum=65536,
   )
   workdir: str = setting(
-    "", "the run folder; the next free runs/NAME-NNN where none is named"
+    "", "run folder to write to; by default the next free runs/NAME-NNN"
   )
-  overwrite: bool = setting(False, "replace a run folder that is there")
+  overwrite: bool = setting(False, "replace an existing run folder")
   resume: bool = setting(
     False,
-    "go on with the run in --workdir where its newest whole checkpoint is; "
-    "begin it if there is none",
+    "continue the run in --workdir from its newest intact checkpoint, or start "
+    "it if there is none",
   )
   checkpoint_every: int = setting(
     0, "steps between checkpoints; 0 is about one a minute", minimum=0
   )
   keep_checkpoints: int = setting(
     3,
-    "newest checkpoints that are kept, beside the newest without a failure",
+    "number of newest checkpoints to keep, besides the last one before any "
+    "failure",
     minimum=1,
   )
   keep_checkpoint_every: int = setting(
     0,
-    "steps, a multiple of checkpoint_every, whose checkpoints stay; 0 is none",
+    "keep the checkpoint of every N-th step, a multiple of checkpoint_every; 0 "
+    "is none",
     minimum=0,
   )
   tensorboard: bool = setting(False, "write event files for TensorBoard too")
   on_failure: str = setting(
     "continue",
-    "whether to stop once every seed has failed, exploded, collapsed or "
-    "saturated, or to continue while a seed has finite numbers",
+    "action once every seed has failed, exploded, collapsed or saturated: "
+    "stop, or continue while a seed has finite numbers",
     choices=("continue", "stop"),
   )
   platform: str = setting(
     "auto",
-    "where to train; auto is JAX's first choice",
-    choices=environment.PLATFORMS,
+    "platform to train on; auto is JAX's first choice",
+    choices=flags.PLATFORMS,
   )
   mesh: str = setting(
-    layouts.AUTO,
-    "devices that train: members:N divide the seeds among them, data:N each "
-    "batch; auto divides seeds among as many devices as there are",
+    "auto",
+    "devices to train on: members:N divides the seeds among N devices, data:N "
+    "divides each batch, auto divides the seeds among all devices",
   )
   coordinator_address: str = setting(
     "",
-    "HOST:PORT of process 0, where several processes train one run; each runs "
-    "the same command but for its --process_id",
+    "HOST:PORT of process 0 if several processes train one run; each process "
+    "runs the same command with another --process_id",
   )
-  num_processes: int = setting(0, "how many they are", minimum=0)
-  process_id: int = setting(
-    -1, "which of them this one is: 0, 1, ...", minimum=-1
-  )
+  num_processes: int = setting(0, "number of processes", minimum=0)
+  process_id: int = setting(-1, "number of this process: 0, 1, ...", minimum=-1)
   distributed: bool = setting(
     False,
-    "train with the other processes that Slurm, Open MPI or a TPU has started; "
-    "JAX finds them",
+    "train together with the other processes that Slurm, Open MPI or a TPU has "
+    "started; JAX finds them",
   )
 
 
@@ -120,16 +125,16 @@ _OWN_OF_A_PROCESS = ("process_id", "workdir")
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  line = command_line.read(argv, RunOptions, EXPERIMENTS, USAGE)
+  line = flags.read(argv, RunOptions, EXPERIMENTS, USAGE)
   options = line.options
   if options.list:
-    console.print_experiments(EXPERIMENTS)
+    console.print_rows((e.name, e.source, e.summary) for e in EXPERIMENTS)
     return 0
   _check_intervals(options)
   wanted = layouts.read(options.mesh)
   joining = _joining(options)
   if joining is None:
-    return _run(line, wanted, Crew())
+    return _run(line, wanted, crew.Crew())
   environment.configure(wanted.num_devices or environment.num_cores())
   with crew.joined(joining) as all_processes:
     told = {
@@ -143,7 +148,7 @@ def run(argv: list[str]) -> int:
   return all_processes.exit_code
 
 
-def _joining(options: RunOptions) -> Joining | None:
+def _joining(options: RunOptions) -> crew.Joining | None:
   """Returns how to find the other processes of a run; None if it has none."""
   address, num_processes = options.coordinator_address, options.num_processes
   if options.distributed:
@@ -152,7 +157,7 @@ def _joining(options: RunOptions) -> Joining | None:
         "--distributed lets JAX find what --coordinator_address, "
         "--num_processes and --process_id say; give either"
       )
-    return Joining()
+    return crew.Joining()
   if not address and not num_processes and options.process_id < 0:
     return None
   host, _, port = address.rpartition(":")
@@ -166,11 +171,13 @@ def _joining(options: RunOptions) -> Joining | None:
       f"--process_id={options.process_id} is none of "
       f"--num_processes={num_processes}; they are 0, 1, ..."
     )
-  return Joining(address, num_processes, options.process_id)
+  return crew.Joining(address, num_processes, options.process_id)
 
 
 def _run(
-  line: CommandLine[RunOptions], wanted: layouts.Wanted, all_processes: Crew
+  line: CommandLine[RunOptions],
+  wanted: layouts.Wanted,
+  all_processes: crew.Crew,
 ) -> int:
   """Trains what a command line asks for, and returns the exit code.
 
@@ -180,7 +187,7 @@ def _run(
   resumes, name, settings, seeds = multihost.from_first(
     lambda: _asked_for(line)
   )
-  chosen = RunSettings(BY_NAME[name], settings, seeds)
+  chosen = run_config.RunSettings(BY_NAME[name], settings, seeds)
   layout = multihost.in_all(
     lambda: layouts.choose(options.platform, wanted, settings, len(seeds))
   )
@@ -215,23 +222,23 @@ def _asked_for(
 
 def _resume_command(options: RunOptions, workdir: Path) -> str:
   """Writes the command that goes on with a run on the same devices."""
-  flags = [
+  chosen = [
     f"--{name}={getattr(options, name)}"
     for name in ("platform", "mesh", "coordinator_address", "num_processes")
     if getattr(options, name) != getattr(RunOptions, name)
   ]
   if options.distributed:
-    flags.append("--distributed")
+    chosen.append("--distributed")
   if options.num_processes:
-    flags.append(f"--process_id={options.process_id}")
-  return " ".join([run_config.resume_command(workdir), *flags])
+    chosen.append(f"--process_id={options.process_id}")
+  return " ".join([run_config.resume_command(workdir), *chosen])
 
 
 def _trained(
   options: RunOptions,
-  chosen: RunSettings,
-  layout: Layout,
-  problem: training.Problem,
+  chosen: run_config.RunSettings,
+  layout: layouts.Layout,
+  problem: Problem,
   workdir: Path,
   resumes: bool,
 ) -> int:
@@ -244,7 +251,7 @@ def _trained(
       problem,
       layout.devices,
       workdir,
-      Recording(
+      callbacks.Recording(
         options.checkpoint_every or options.keep_checkpoint_every,
         checkpoints.Keeping(
           options.keep_checkpoints, options.keep_checkpoint_every
@@ -270,15 +277,15 @@ def _trained(
   return _report(trained.summary, chosen.seeds, workdir)
 
 
-def _chosen(line: CommandLine[RunOptions]) -> RunSettings:
+def _chosen(line: CommandLine[RunOptions]) -> run_config.RunSettings:
   """Returns what a command line asks to train."""
   options = line.options
   if options.experiment not in BY_NAME:
     raise UsageError(unknown("experiment", options.experiment, BY_NAME))
   experiment = BY_NAME[options.experiment]
-  command_line.refuse_foreign(line.settings, experiment)
+  flags.refuse_foreign(line.settings, experiment)
   settings = with_values(experiment.settings, line.settings)
-  return RunSettings(
+  return run_config.RunSettings(
     experiment, settings, run_config.seeds(options.seed, options.num_seeds)
   )
 
@@ -310,11 +317,11 @@ def _resumes(options: RunOptions, named: Collection[str]) -> bool:
   return exists
 
 
-def _resumed(line: CommandLine[RunOptions]) -> RunSettings:
+def _resumed(line: CommandLine[RunOptions]) -> run_config.RunSettings:
   """Returns the run of a folder, with what a command line may change."""
   options, named = line.options, line.named
   found = run_config.read(Path(options.workdir))
-  command_line.refuse_foreign(line.settings, found.experiment)
+  flags.refuse_foreign(line.settings, found.experiment)
   seeds = run_config.seeds(
     options.seed if "seed" in named else found.seeds[0],
     options.num_seeds if "num_seeds" in named else len(found.seeds),
@@ -339,7 +346,7 @@ def _claimed(options: RunOptions, resumes: bool, name: str) -> Iterator[Path]:
     yield workdir
 
 
-def _is_finished(workdir: Path, chosen: RunSettings) -> bool:
+def _is_finished(workdir: Path, chosen: run_config.RunSettings) -> bool:
   """Tells whether a run has taken all of its steps."""
   if not run_training.is_finished(workdir):
     return False
@@ -359,7 +366,7 @@ def _report(
   )
   print(f"written to {workdir}")
   if len(summary["failures"]) == len(seeds):
-    first = Failure(**summary["failures"][0])
+    first = trainer.Failure(**summary["failures"][0])
     console.say(
       f"error: seed {first.seed}: {monitor.describe(first)}; what was logged "
       f"is kept in {workdir}"
@@ -375,4 +382,4 @@ def _report(
 
 
 if __name__ == "__main__":
-  command_line.main(run)
+  flags.main(run)

@@ -32,6 +32,8 @@ INTERRUPTED_EXIT_CODE = 130
 BROKEN_PIPE_EXIT_CODE = 141
 """The exit code that shells give for the signal SIGPIPE."""
 
+PLATFORMS = ("auto", "cpu", "gpu", "tpu")
+
 _COMMAND = "flags of the command"
 
 Options = TypeVar("Options")
@@ -190,7 +192,7 @@ def _usage_error(error: flags.Error, fields: Mapping[str, Field]) -> UsageError:
     return UsageError(
       f"unknown flag {name!r}; {suggestion(name, fields)}--help lists all flags"
     )
-  message = str(error).splitlines()[0]
+  message = str(error).splitlines()[0].removeprefix("ERROR:: ")
   # Such as "flag --steps=many: invalid literal for int() with base 10".
   given = message.removeprefix("flag ").partition(": ")[0]
   field = fields.get(given.removeprefix("--").partition("=")[0])
@@ -225,11 +227,7 @@ def main(command: Callable[[list[str]], int]) -> None:
 
 
 def _exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
-  """Runs a command and returns its exit code.
-
-  The later clauses import the modules of their errors, which is slow; the
-  errors of users come first.
-  """
+  """Runs a command and returns its exit code."""
   # absl.app has lowered it to INFO.
   logging.set_verbosity(logging.WARNING)
   try:
@@ -243,15 +241,26 @@ def _exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
     # Python would complain again when it closes stdout.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return BROKEN_PIPE_EXIT_CODE
-  except (SettingError, UsageError) as error:
-    message = str(error)
-  except OSError as error:
-    message = f"{error.filename or 'writing'}: {error.strerror or error}"
-  except results.RunFolderError as error:
-    message = str(error)
-  except jax.errors.JaxRuntimeError as error:
-    if "out of memory" not in str(error).lower():
+  except Exception as error:
+    message = _message(error)
+    if message is None:
       raise
-    message = "out of memory; use fewer seeds or smaller batches or networks"
-  print("error:", " ".join(message.splitlines()), file=sys.stderr)
-  return USAGE_EXIT_CODE
+    print("error:", " ".join(message.splitlines()), file=sys.stderr)
+    return USAGE_EXIT_CODE
+
+
+def _message(error: Exception) -> str | None:
+  """Returns what to tell the user about an error; None for a bug."""
+  if isinstance(error, SettingError | UsageError):
+    return str(error)
+  if isinstance(error, OSError):
+    return f"{error.filename or 'writing'}: {error.strerror or error}"
+  # These names import matplotlib and JAX, which the errors above do not need.
+  if isinstance(error, results.RunFolderError):
+    return str(error)
+  if (
+    isinstance(error, jax.errors.JaxRuntimeError)
+    and "out of memory" in str(error).lower()
+  ):
+    return "out of memory; use fewer seeds or smaller batches or networks"
+  return None

@@ -19,9 +19,9 @@ from gan_jax.metrics import classifier, frechet, kernel, neighbours
 from gan_jax.types import Array, Metrics
 
 PERFECT_COVERAGE = 1 - 2.0**-NEIGHBOURS
-"""Expected coverage of a perfect sampler that draws as many samples as there are
-real images, in the limit of many: Naeem et al., "Reliable Fidelity and Diversity Metrics for
-Generative Models", arXiv 2002.09797, equation 8."""
+"""Expected coverage of a perfect sampler that draws as many samples as there
+are real images, in the limit of many: Naeem et al., "Reliable Fidelity and
+Diversity Metrics for Generative Models", arXiv 2002.09797, equation 8."""
 
 _SHOWN = ("frechet_distance", "precision", "recall", "coverage")
 """Metrics that the figures and the score read."""

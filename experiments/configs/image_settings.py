@@ -104,9 +104,9 @@ class ImageSettings(Settings):
   inception_weights: str = setting(
     "",
     "file of Inception weights (pt_inception-2015-12-05-*.pth of PyTorch, or "
-    "an .npz of the same arrays) to measure samples with, instead of a classifier "
-    "trained on the dataset; classes are then not measured, and a measurement "
-    "takes minutes without an accelerator",
+    "an .npz of the same arrays) to measure samples with, instead of a "
+    "classifier trained on the dataset; classes are then not measured, and a "
+    "measurement takes minutes without an accelerator",
   )
 
   def check_contradictions(self) -> None:
