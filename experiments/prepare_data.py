@@ -37,9 +37,9 @@ class PrepareOptions:
   )
   source: str = setting(
     "",
-    "files to use instead of a download: a folder of IDX files, a folder or zip "
-    "of images (train/CLASS/x.jpg, CLASS/x.jpg or x.jpg), or a folder of the "
-    "official archives",
+    "files to use instead of a download: a folder of IDX files, a folder or "
+    "zip of images (train/CLASS/x.jpg, CLASS/x.jpg or x.jpg), or a folder of "
+    "the official archives",
   )
   data_dir: str = setting(
     "", "folder to write to; by default the folder that TFDS uses"

@@ -9,7 +9,6 @@ from experiments.cli.flags import CommandLine, UsageError
 from experiments.configs.fields import SettingError, setting, unknown
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.configs.settings import with_values
-from experiments.devices import environment
 from experiments.sweeps import (
   conclude,
   display,
@@ -30,8 +29,8 @@ python -m experiments.sweep --experiment=NAME --grid='SETTING=VALUE,...;...'
 
 Trains an experiment with every combination of values, each for all seeds, and
 ranks the combinations by the mean of their final scores. Combinations that
-differ only in numeric settings train together in one compiled program. The same
-command, or --workdir=DIR alone, resumes the sweep and trains what is missing."""
+differ only in numeric settings train together in one compiled program. The
+same command, or --workdir=DIR alone, resumes a sweep."""
 
 FAILED_EXIT_CODE = 1
 
@@ -84,8 +83,8 @@ class SweepOptions:
   )
   address: str = setting(
     "",
-    "address of a Ray cluster (ray); auto finds a running one, empty starts one "
-    "on this machine",
+    "address of a Ray cluster (ray); auto finds a running one; leave it out to "
+    "start a local Ray on this machine",
   )
   max_parallel: int = setting(
     0,
@@ -94,8 +93,8 @@ class SweepOptions:
   )
   max_members: int = setting(
     0,
-    "largest number of seeds in one program, over all its trials; 0 is all that "
-    "differ only in numbers, in batches that fit into memory",
+    "largest number of seeds in one program, over all its trials; 0 is all "
+    "that differ only in numbers, in batches that fit into memory",
     minimum=0,
   )
   pictures: bool = setting(

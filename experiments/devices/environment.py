@@ -15,8 +15,6 @@ from gan_jax.types import Device
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy")
 
-PLATFORMS = ("auto", "cpu", "gpu", "tpu")
-
 
 class PlatformError(UsageError):
   """A platform that is not on this machine; the message is one line."""
@@ -40,7 +38,7 @@ def choose_devices(platform: str, num_members: int) -> list[Device]:
   members can use one core each.
 
   Args:
-    platform: one of PLATFORMS; auto is JAX's first choice.
+    platform: one of `flags.PLATFORMS`; auto is JAX's first choice.
     num_members: how many members there are.
 
   Returns:
@@ -67,7 +65,7 @@ def devices_of(platform: str) -> list[Device]:
   """Returns the devices of a platform.
 
   Args:
-    platform: one of PLATFORMS; auto is JAX's first choice.
+    platform: one of `flags.PLATFORMS`; auto is JAX's first choice.
 
   Returns:
     The devices, of all processes where there are several.

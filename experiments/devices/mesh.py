@@ -86,7 +86,7 @@ def choose(
   """Chooses the devices of a run.
 
   Args:
-    platform: one of `environment.PLATFORMS`.
+    platform: one of `flags.PLATFORMS`.
     wanted: what was asked for.
     settings: of the run.
     num_seeds: of the run.
