@@ -56,9 +56,7 @@ def _text(number: float | str) -> str:
   return number if isinstance(number, str) else f"{number:.6g}"
 
 
-def print_records(
-  records: Iterable[tuple[Mapping[str, Any], float]],
-) -> None:
+def print_records(records: Iterable[tuple[Mapping[str, Any], float]]) -> None:
   """Prints a line for each figure: checks passed and seconds taken."""
   table = Table()
   table.add_column("figure")

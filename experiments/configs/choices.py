@@ -91,8 +91,7 @@ UPDATES: Mapping[str, Update] = {
     )
   ),
   "extragradient": Update(
-    lambda game, optimizers, s: steps.extragradient(game, optimizers),
-    updates=2,
+    lambda game, optimizers, s: steps.extragradient(game, optimizers), updates=2
   ),
   "past_extragradient": Update(
     lambda game, optimizers, s: steps.simultaneous(game, optimizers),

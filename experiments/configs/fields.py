@@ -47,7 +47,7 @@ def setting(
   below: float | None = None,
   requires: str = "",
   strict: bool = False,
-  varies: bool = False,
+  varies: bool = True,
   zero_is_off: bool = False,
 ) -> Any:
   """Declares a field of a settings class.
@@ -67,14 +67,15 @@ def setting(
       user changes this setting.
     strict: whether `requires` is checked even if only the experiment's defaults
       set this field to another value than `default`.
-    varies: whether a compiled program takes the number as an argument, so that
-      runs which differ in it can train together.
+    varies: whether a compiled program takes a float, or a tuple of them, as an
+      argument, so that runs which differ in it can train together.
     zero_is_off: whether 0 leaves a term out of the program, which makes it
       another program.
 
   Returns:
     The dataclass field.
   """
+  first = default[0] if isinstance(default, tuple) and default else default
   return dataclasses.field(
     default=default,
     metadata={
@@ -86,7 +87,7 @@ def setting(
       "below": below,
       "requires": requires,
       "strict": strict,
-      "varies": varies,
+      "varies": varies and isinstance(first, float),
       "zero_is_off": zero_is_off,
     },
   )

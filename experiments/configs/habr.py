@@ -7,12 +7,8 @@ what it describes. The settings start from the author's code. They differ where
 the author's do not show, in most seeds, what the article says.
 """
 
-from __future__ import annotations
-
 import functools
 import math
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
 
 from experiments.configs.experiment import Experiment
 from experiments.configs.toy_1d import (
@@ -23,9 +19,6 @@ from experiments.configs.toy_1d import (
   build_perceptron,
   score,
 )
-
-if TYPE_CHECKING:
-  from gan_jax.training import Problem
 
 NORMAL_JSD = 0.0
 """JSD of the best normal to a normal."""
@@ -78,64 +71,50 @@ _NEAR = (-3.0, 3.0)
 _FAR = (-3.0, 7.0)
 
 
-def _experiment(
-  name: str,
-  figures: str,
-  summary: str,
-  settings: OneDimensionalSettings,
-  build: Callable[[Any], Problem],
-  best_jsd: float,
-) -> Experiment:
-  return Experiment(
-    name,
-    f"Habr 2018, {figures}",
-    summary,
-    settings,
-    build,
-    functools.partial(score, best_jsd=best_jsd),
-    FIGURES,
-  )
-
-
 EXPERIMENTS = (
-  _experiment(
-    "normal",
-    "figures 1-7",
-    "a linear generator learns the mean and deviation of a normal",
-    _NORMAL.replace(input_mean=(15.0,), input_stddev=(7.0,)),
-    build_affine,
-    NORMAL_JSD,
+  Experiment(
+    name="normal",
+    source="Habr 2018, figures 1-7",
+    summary="a linear generator learns the mean and deviation of a normal",
+    settings=_NORMAL.replace(input_mean=(15.0,), input_stddev=(7.0,)),
+    build=build_affine,
+    score=functools.partial(score, best_jsd=NORMAL_JSD),
+    figures=FIGURES,
   ),
-  _experiment(
-    "mixture_near",
-    "figures 8-14",
-    "a linear generator averages two near modes",
-    _AFFINE.replace(input_mean=_NEAR),
-    build_affine,
-    NEAR_JSD,
+  Experiment(
+    name="mixture_near",
+    source="Habr 2018, figures 8-14",
+    summary="a linear generator averages two near modes",
+    settings=_AFFINE.replace(input_mean=_NEAR),
+    build=build_affine,
+    score=functools.partial(score, best_jsd=NEAR_JSD),
+    figures=FIGURES,
   ),
-  _experiment(
-    "mixture_far",
-    "figure 15",
-    "a linear generator collapses onto one of two far modes",
-    _AFFINE.replace(input_mean=_FAR),
-    build_affine,
-    FAR_JSD,
+  Experiment(
+    name="mixture_far",
+    source="Habr 2018, figure 15",
+    summary="a linear generator collapses onto one of two far modes",
+    settings=_AFFINE.replace(input_mean=_FAR),
+    build=build_affine,
+    score=functools.partial(score, best_jsd=FAR_JSD),
+    figures=FIGURES,
   ),
-  _experiment(
-    "mixture_near_mlp",
-    "figures 16-20",
-    "a perceptron finds both of two near modes",
-    _PERCEPTRON.replace(input_mean=_NEAR),
-    build_perceptron,
-    MIXTURE_JSD,
+  Experiment(
+    name="mixture_near_mlp",
+    source="Habr 2018, figures 16-20",
+    summary="a perceptron finds both of two near modes",
+    settings=_PERCEPTRON.replace(input_mean=_NEAR),
+    build=build_perceptron,
+    score=functools.partial(score, best_jsd=MIXTURE_JSD),
+    figures=FIGURES,
   ),
-  _experiment(
-    "mixture_far_mlp",
-    "figure 21",
-    "a perceptron finds both of two far modes",
-    _PERCEPTRON.replace(input_mean=_FAR),
-    build_perceptron,
-    MIXTURE_JSD,
+  Experiment(
+    name="mixture_far_mlp",
+    source="Habr 2018, figure 21",
+    summary="a perceptron finds both of two far modes",
+    settings=_PERCEPTRON.replace(input_mean=_FAR),
+    build=build_perceptron,
+    score=functools.partial(score, best_jsd=MIXTURE_JSD),
+    figures=FIGURES,
   ),
 )

@@ -53,9 +53,7 @@ def networks(
     widening = 2 if large else 1
     generator = functools.partial(resnet.Generator, widening=widening)
     discriminator = functools.partial(
-      resnet.Discriminator,
-      plain_blocks=0 if large else 2,
-      widening=widening,
+      resnet.Discriminator, plain_blocks=0 if large else 2, widening=widening
     )
   dtype = getattr(jnp, settings.compute_dtype)
   spectral = settings.discriminator_normalization == choices.SPECTRAL

@@ -47,21 +47,18 @@ class Settings:
     10.0,
     "weight of the squared gradient norm (consensus)",
     minimum=0,
-    varies=True,
     requires="update=consensus",
   )
   adjustment_weight: float = setting(
     1.0,
     "weight of the adjustment (symplectic_gradient_adjustment)",
     minimum=0,
-    varies=True,
     requires="update=symplectic_gradient_adjustment",
   )
   runge_kutta_step_size: float = setting(
     0.01,
     "step size in the time of the gradient flow (runge_kutta_4)",
     above=0,
-    varies=True,
     requires="update=runge_kutta_4",
   )
   unrolled_steps: int = setting(
@@ -75,16 +72,10 @@ class Settings:
     "adam", "optimizer of both players", choices=choices.OPTIMIZERS
   )
   generator_learning_rate: float = setting(
-    1e-3,
-    "learning rate of the generator",
-    above=0,
-    varies=True,
+    1e-3, "learning rate of the generator", above=0
   )
   discriminator_learning_rate: float = setting(
-    1e-3,
-    "learning rate of the discriminator",
-    above=0,
-    varies=True,
+    1e-3, "learning rate of the discriminator", above=0
   )
   learning_rate_decay: str = setting(
     "none",
@@ -96,7 +87,6 @@ class Settings:
     "decay of the generator's mean gradient (adam, optimistic_adam)",
     minimum=0,
     below=1,
-    varies=True,
     requires="optimizer=adam,optimistic_adam",
   )
   generator_beta2: float = setting(
@@ -104,7 +94,6 @@ class Settings:
     "decay of the generator's mean squared gradient (all but sgd)",
     minimum=0,
     below=1,
-    varies=True,
     requires="optimizer=adam,optimistic_adam,rmsprop",
   )
   discriminator_beta1: float = setting(
@@ -112,7 +101,6 @@ class Settings:
     "decay of the discriminator's mean gradient (adam, optimistic_adam)",
     minimum=0,
     below=1,
-    varies=True,
     requires="optimizer=adam,optimistic_adam",
   )
   discriminator_beta2: float = setting(
@@ -120,7 +108,6 @@ class Settings:
     "decay of the discriminator's mean squared gradient (all but sgd)",
     minimum=0,
     below=1,
-    varies=True,
     requires="optimizer=adam,optimistic_adam,rmsprop",
   )
   steps: int = setting(
@@ -148,7 +135,6 @@ class Settings:
     0.0,
     "weight w of w/2 sum(kernel^2), added to the discriminator's cost",
     minimum=0,
-    varies=True,
     zero_is_off=True,
   )
   penalty: tuple[str, ...] = setting(
@@ -160,14 +146,12 @@ class Settings:
     (1.0,),
     "weight of each penalty, or one for all",
     minimum=0,
-    varies=True,
     requires="penalty",
   )
   penalty_target: float = setting(
     1.0,
     "gradient norm at which the penalty is 0 (gradient penalties, dragan)",
     minimum=0,
-    varies=True,
     requires="penalty=gradient_penalty,one_sided_gradient_penalty,dragan",
   )
   penalty_every: int = setting(
@@ -182,7 +166,6 @@ class Settings:
     0.1,
     "standard deviation of the noise on samples (consistency)",
     above=0,
-    varies=True,
     requires="penalty=consistency",
   )
   weight_clipping: float = setting(
@@ -190,14 +173,12 @@ class Settings:
     "largest absolute value of the discriminator's parameters after an update; "
     "0 is no limit",
     minimum=0,
-    varies=True,
     zero_is_off=True,
   )
   instance_noise: float = setting(
     0.0,
     "standard deviation of noise on all inputs of the discriminator",
     minimum=0,
-    varies=True,
     zero_is_off=True,
   )
   instance_noise_decay: str = setting(
@@ -211,7 +192,6 @@ class Settings:
     "amount by which the label of real samples is below 1 (one-sided)",
     minimum=0,
     below=1,
-    varies=True,
     zero_is_off=True,
     requires=f"loss={','.join(choices.LABELLED_LOSSES)}",
     strict=True,
@@ -234,6 +214,7 @@ class Settings:
     "share of old samples among the discriminator's generated ones",
     above=0,
     maximum=1,
+    varies=False,
     requires="replay_size",
   )
   discriminator_dropout: float = setting(
@@ -241,6 +222,7 @@ class Settings:
     "probability of dropping a hidden unit of the discriminator",
     minimum=0,
     below=1,
+    varies=False,
     requires="discriminator_depth",
   )
   averaging: str = setting(
@@ -254,7 +236,6 @@ class Settings:
     "decay of the exponential average of the generator; 0 is no average",
     minimum=0,
     below=1,
-    varies=True,
     zero_is_off=True,
     requires="averaging=exponential",
   )
@@ -377,9 +358,8 @@ class MLPDiscriminatorSettings(Settings):
     "standard deviation of normal and truncated_normal kernels; a factor on "
     "the others",
     above=0,
-    varies=True,
   )
-  initial_bias: float = setting(0.0, "initial value of biases", varies=True)
+  initial_bias: float = setting(0.0, "initial value of biases")
 
   def mixes_samples(self) -> bool:
     return super().mixes_samples() or not self.judges_single_samples()
@@ -430,7 +410,6 @@ class MLPGeneratorSettings(MLPDiscriminatorSettings):
     0.1,
     "scale of the noise that hidden layers add or multiply",
     above=0,
-    varies=True,
     requires="latent_join=added,multiplied",
   )
 

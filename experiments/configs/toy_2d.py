@@ -40,10 +40,7 @@ class MixtureSettings(MLPGeneratorSettings):
   """Adds the width of the data's modes."""
 
   mode_stddev: float = setting(
-    0.05,
-    "standard deviation of the data around each mode",
-    above=0,
-    varies=True,
+    0.05, "standard deviation of the data around each mode", above=0
   )
 
 
@@ -54,7 +51,7 @@ class RingSettings(MixtureSettings):
   num_modes: int = setting(
     RING_MODES, "number of modes on the ring", minimum=1, maximum=1000
   )
-  radius: float = setting(1.0, "radius of the ring", above=0, varies=True)
+  radius: float = setting(1.0, "radius of the ring", above=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -64,9 +61,7 @@ class GridSettings(MixtureSettings):
   grid_side: int = setting(
     5, "number of modes along a side of the grid", minimum=1, maximum=50
   )
-  spacing: float = setting(
-    2.0, "distance between neighbouring modes", above=0, varies=True
-  )
+  spacing: float = setting(2.0, "distance between neighbouring modes", above=0)
 
 
 T = TypeVar("T", bound=MixtureSettings)
@@ -159,8 +154,7 @@ def build_grid(
 def build_swiss_roll(settings: MixtureSettings) -> Problem:
   """Builds the game on the Swiss roll."""
   return problem(
-    settings,
-    densities.swiss_roll(SWISS_ROLL_STATIONS, settings.mode_stddev),
+    settings, densities.swiss_roll(SWISS_ROLL_STATIONS, settings.mode_stddev)
   )
 
 
