@@ -43,21 +43,23 @@ FAILED_CHECK_EXIT_CODE = 1
 class FiguresOptions:
   """The flags of this command."""
 
-  figure: str = setting("", "what to draw: ids separated by commas, or all")
+  figure: str = setting(
+    "", "ids of the figures to draw, separated by commas, or all"
+  )
   list: bool = setting(False, "print the figures and exit")
-  out: str = setting("figures", "the folder that pictures and checks go to")
-  overwrite: bool = setting(False, "replace pictures and checks that are there")
+  out: str = setting("figures", "folder to write the figures and checks to")
+  overwrite: bool = setting(False, "replace existing figures and checks")
   full: bool = setting(
-    False, "train as long as the publication, where the figure trains less"
+    False, "train as long as the publication, if the figure trains less"
   )
   runs: str = setting(
     str(workdirs.DEFAULT_PARENT),
-    "the folder whose run folders are read, and new ones go to",
+    "folder of the run folders to read; new run folders go there too",
   )
   platform: str = setting(
     "auto",
-    "where to train; auto is JAX's first choice",
-    choices=environment.PLATFORMS,
+    "platform to train on; auto is JAX's first choice",
+    choices=flags.PLATFORMS,
   )
 
 
@@ -65,7 +67,10 @@ def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
   options = flags.read(argv, FiguresOptions, (), USAGE).options
   if options.list:
-    console.print_reproductions(REPRODUCTIONS)
+    console.print_rows(
+      (each.id, _kind(each), each.source, each.summary)
+      for each in REPRODUCTIONS
+    )
     return 0
   reproductions = _choose(options.figure)
   if options.full:
@@ -99,6 +104,13 @@ def run(argv: list[str]) -> int:
   print(f"written to {out}")
   failed = any(not record["passed"] for record, _ in records)
   return FAILED_CHECK_EXIT_CODE if failed else 0
+
+
+def _kind(reproduction: Reproduction) -> str:
+  """Returns how a figure is made: in closed form, or trained, or for long."""
+  if not reproduction.trained:
+    return "closed form"
+  return "long" if reproduction.long else "trained"
 
 
 def _choose(ids: str) -> list[Reproduction]:

@@ -9,7 +9,6 @@ from experiments.cli.flags import CommandLine, UsageError
 from experiments.configs.fields import SettingError, setting, unknown
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.configs.settings import with_values
-from experiments.devices import environment
 from experiments.sweeps import (
   conclude,
   display,
@@ -30,44 +29,51 @@ python -m experiments.sweep --experiment=NAME --grid='SETTING=VALUE,...;...'
   [--random='SETTING=log:LOW:HIGH;...' --trials=N] [--SETTING=VALUE ...]
 
 Trains an experiment with every combination of values, each for all seeds, and
-ranks them by the mean of their final scores. Combinations that differ only in
-numbers train in one compiled program. The same command, or
---workdir=DIR alone, goes on with what is missing."""
+ranks the combinations by the mean of their final scores. Combinations that
+differ only in numeric settings train together in one compiled program. The
+same command, or --workdir=DIR alone, resumes a sweep."""
 
 FAILED_EXIT_CODE = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SweepOptions:
-  """The flags of this command that are no settings of an experiment."""
+  """The flags of this command that are not settings of an experiment."""
 
-  experiment: str = setting("normal", "what to train")
+  experiment: str = setting(
+    "normal", "experiment to train; experiments.run --list shows them all"
+  )
   grid: str = setting(
     "",
-    "settings and their values, 'a=1,2;b=x,y': every combination is a trial; a "
-    "value with commas stands in parentheses",
+    "settings and their values, 'a=1,2;b=x,y'; every combination is a trial; "
+    "values that contain commas need parentheses",
   )
   random: str = setting(
     "",
-    "settings to draw, 'a=log:1e-5:1e-2;b=uniform:0:1;c=x,y'; each draw is "
-    "combined with all of the grid",
+    "settings to draw at random, 'a=log:1e-5:1e-2;b=uniform:0:1;c=x,y'; each "
+    "draw is combined with the whole grid",
   )
-  trials: int = setting(0, "how often --random draws", minimum=0, maximum=10**7)
+  trials: int = setting(
+    0, "number of draws of --random", minimum=0, maximum=10**7
+  )
   seed: int = setting(
     0,
-    "seed of each trial's first member, and of the draws",
+    "first seed of each trial, and the seed of the random draws",
     minimum=0,
     maximum=2**32 - 1,
   )
   num_seeds: int = setting(
-    1, "members of each trial: seed, seed + 1, ...", minimum=1, maximum=65536
+    1,
+    "number of seeds of each trial: seed, seed + 1, ...",
+    minimum=1,
+    maximum=65536,
   )
   workdir: str = setting(
-    "", "folder of the sweep; the next free runs/sweep-NAME-NNN if not named"
+    "", "sweep folder to write to; by default the next free runs/sweep-NAME-NNN"
   )
-  overwrite: bool = setting(False, "replace a sweep that is there")
+  overwrite: bool = setting(False, "replace an existing sweep")
   dry_run: bool = setting(
-    False, "print trials, programs and about how long they take; write nothing"
+    False, "print the trials, programs and estimated time, and write nothing"
   )
   plan_only: bool = setting(
     False,
@@ -76,7 +82,7 @@ class SweepOptions:
   )
   yes: bool = setting(False, f"allow more than {MANY_TRIALS:,} trials")
   skip_invalid: bool = setting(
-    False, "leave out combinations that make no sense, instead of refusing"
+    False, "skip invalid combinations instead of refusing the sweep"
   )
   engine: str = setting(
     "local",
@@ -89,35 +95,36 @@ class SweepOptions:
     "machine; leave it out to start a local Ray",
   )
   max_parallel: int = setting(
-    0, "programs that train at a time; 0 is as many as there is room", minimum=0
+    0,
+    "largest number of programs to train at a time; 0 is as many as fit",
+    minimum=0,
   )
   max_members: int = setting(
     0,
-    "seeds of trials in one program; 0 is all that differ only in numbers, as "
-    "many at a time as fit into memory",
+    "largest number of seeds in one program, over all its trials; 0 is all "
+    "that differ only in numbers, in batches that fit into memory",
     minimum=0,
   )
   pictures: bool = setting(
     False,
-    "draw pictures and animation of each trial that is trained, as "
-    "experiments.run does",
+    "draw the figures and the animation of each trial, as experiments.run does",
   )
   checkpoint_every: int = setting(
     0, "steps between checkpoints; 0 is about one a minute", minimum=0
   )
   platform: str = setting(
     "auto",
-    "where to train; auto is JAX's first choice",
-    choices=environment.PLATFORMS,
+    "platform to train on; auto is JAX's first choice",
+    choices=flags.PLATFORMS,
   )
   program: int = setting(
     -1,
-    "train this program of the plan in --workdir alone, and rank nothing: for "
-    "schedulers; -1 is all of them",
+    "train only this program of the plan in --workdir and rank nothing (for "
+    "schedulers); -1 is all programs",
     minimum=-1,
   )
   started_by: int = setting(
-    0, "process whose end stops a --program; 0 is none", minimum=0
+    0, "id of a process whose end stops the --program; 0 is none", minimum=0
   )
 
 
