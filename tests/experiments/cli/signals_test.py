@@ -13,9 +13,9 @@ from tests.experiments import commands
 
 PROGRAM = """
 import time
-from experiments import interruption
+from experiments.cli import signals
 
-with interruption.caught("noticed") as told:
+with signals.caught("noticed") as told:
   print("ready", flush=True)
   {body}
 print(told.signal)
