@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import subprocess
 import sys
 import tempfile
@@ -10,10 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from absl.testing import absltest, parameterized
+from PIL import Image
 
 from experiments.configs.registry import EXPERIMENTS
 from experiments.run_folder import results
 from tests.experiments import commands
+from tests.experiments.drawn_runs import count_colors
 
 SMALL = ("--steps=20", "--log_every=10", "--evaluation_samples=64")
 
@@ -61,10 +62,10 @@ class RunTest(absltest.TestCase):
       [(step, seed) for step in (0, 10, 20) for seed in (5, 6, 7)],
     )
     for name in ("costs", "discriminator", "modes", "samples", "final"):
-      self.assertGreater(
-        (workdir / "figures" / f"{name}.png").stat().st_size, 5000
-      )
-    self.assertGreater((workdir / "training.gif").stat().st_size, 5000)
+      self.assertGreater(count_colors(workdir / "figures" / f"{name}.png"), 100)
+    with Image.open(workdir / "training.gif") as animation:
+      # One for each logged step.
+      self.assertEqual(getattr(animation, "n_frames", 1), 3)
     read = results.read(workdir)
     np.testing.assert_array_equal(
       read.metrics["modes_covered"][:, -1],
@@ -94,10 +95,12 @@ class RunTest(absltest.TestCase):
     self.assertEqual(first, rows("b"))
     for step in (0, 20):
       self.assertEqual(first[step], rows("c")[step])
-    # Two members on two cores have a device each; there a member's bits are
-    # those of the member alone.
-    if len(os.sched_getaffinity(0)) > 1:
-      self.assertEqual(first, rows("d"))
+    # Where two seeds share a core, the compiler sums in another order.
+    for step, row in rows("d").items():
+      self.assertEqual(list(row), list(first[step]))
+      np.testing.assert_allclose(
+        [*row.values()], [*first[step].values()], rtol=1e-4, atol=1e-6
+      )
 
   def test_without_a_workdir_runs_are_numbered(self):
     for _ in range(2):
@@ -225,7 +228,7 @@ class MistakesTest(parameterized.TestCase):
   def test_one_line(self, index):
     _, message = MISTAKES[index]
     done = self.done[index]
-    self.assertNotEqual(done.returncode, 0)
+    self.assertEqual(done.returncode, 2)
     self.assertEmpty(done.stdout)
     self.assertLen(done.stderr.splitlines(), 1, done.stderr)
     self.assertIn(message, done.stderr)

@@ -511,18 +511,18 @@ class FilesystemTest(absltest.TestCase):
     self.assertNotIn("Traceback", done.stderr)
     self.assertIn("No space left on device", done.stderr.splitlines()[-1])
     workdir = self.folder / "run"
-    self.assertNotEmpty(checkpoints.steps(workdir))
+    (newest, *_) = checkpoints.steps(workdir)
     # There is room again elsewhere.
     with tempfile.TemporaryDirectory() as other:
       copy = Path(other) / "run"
       shutil.copytree(workdir, copy)
       done = commands.run(
         "experiments.run",
-        *("--resume", "--workdir=run", "--steps=200"),
+        *("--resume", "--workdir=run", f"--steps={newest + 10}"),
         cwd=copy.parent,
         draws=False,
       )
-    self.assertIn(done.returncode, (0, 2), done.stderr)
+    self.assertEqual(done.returncode, 0, done.stderr)
 
   def test_a_read_only_run_folder(self):
     done = self.train("--steps=10")
