@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from experiments.devices import lifeline
@@ -70,6 +71,7 @@ class HostsTest(absltest.TestCase):
       self.assertIsNone(process.poll(), "it ended before it was killed")
       time.sleep(0.05)
 
+  @pytest.mark.slow
   def test_a_run_that_lost_a_process_goes_on_as_one_process_would(self):
     workdir = self.folder / "two"
     shared = ("--workdir=two", "--mesh=data:2")
@@ -112,6 +114,7 @@ class HostsTest(absltest.TestCase):
         [*row.values()], [*other.values()], rtol=1e-3, atol=1e-4
       )
 
+  @pytest.mark.slow
   def test_losing_the_first_process_ends_the_other_with_one_line(self):
     workdir = self.folder / "two"
     first, second = start(

@@ -16,6 +16,7 @@ from unittest import mock
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments import run
@@ -505,6 +506,7 @@ class FilesystemTest(absltest.TestCase):
       draws=False,
     )
 
+  @pytest.mark.slow
   def test_a_disk_that_fills_up(self):
     done = self.train("--keep_checkpoints=1")
     self.assertEqual(done.returncode, 2, done.stderr)

@@ -12,6 +12,7 @@ from pathlib import Path
 from unittest import mock
 
 import psutil
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.cli.flags import UsageError
@@ -96,6 +97,7 @@ def contents(folder):
   }
 
 
+@pytest.mark.slow
 class ClusterTest(absltest.TestCase):
   def setUp(self):
     self.folder = (
