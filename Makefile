@@ -11,13 +11,13 @@ run: $(VENV)/run.stamp
 
 # The fast tests: pytest leaves out those that are marked slow (setup.cfg).
 test: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --dist worksteal
+	$(BIN)/python -m pytest -n auto --dist loadscope
 
 # All tests, and once more those of numbers, compiled as users' programs are.
 test-all: $(VENV)/test.stamp
-	$(BIN)/python -m pytest -n auto --dist worksteal -m ""
+	$(BIN)/python -m pytest -n auto --dist loadscope -m ""
 	GAN_JAX_TEST_XLA=default \
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "" tests/gan_jax
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "" tests/gan_jax
 
 durability: $(VENV)/test.stamp
 	$(BIN)/python -m tests.durability $(FLAGS)

@@ -406,8 +406,14 @@ class GuardedTest(parameterized.TestCase):
     "--initial_scale=1e-6",
   )
 
-  @parameterized.parameters(("stop", 1, 20), ("continue", 0, 100))
-  def test_a_collapsed_generator(self, on_failure, code, steps):
+  def test_a_collapsed_generator_stops_the_run(self):
+    self.check_collapsed_generator("stop", 1, 20)
+
+  @pytest.mark.slow
+  def test_a_collapsed_generator_may_train_on(self):
+    self.check_collapsed_generator("continue", 0, 100)
+
+  def check_collapsed_generator(self, on_failure, code, steps):
     done = self.train(*self.COLLAPSED, f"--on_failure={on_failure}")
     self.assertEqual(done.returncode, code, done.stderr)
     self.assertIn("less than 0.001 of the data's variance", done.stderr)
@@ -444,8 +450,14 @@ class GuardedTest(parameterized.TestCase):
 
 
 class SignalTest(parameterized.TestCase):
-  @parameterized.parameters((signal.SIGINT, 130), (signal.SIGTERM, 143))
-  def test_a_signal_saves_and_says_how_to_go_on(self, number, code):
+  def test_a_signal_saves_and_says_how_to_go_on(self):
+    self.check_signal(signal.SIGTERM, 143)
+
+  @pytest.mark.slow
+  def test_another_signal_does_too(self):
+    self.check_signal(signal.SIGINT, 130)
+
+  def check_signal(self, number, code):
     folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
     process = subprocess.Popen(
       [
@@ -484,6 +496,7 @@ def mounted(folder, size):
   return done.returncode == 0
 
 
+@pytest.mark.slow
 class FilesystemTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
@@ -506,7 +519,6 @@ class FilesystemTest(absltest.TestCase):
       draws=False,
     )
 
-  @pytest.mark.slow
   def test_a_disk_that_fills_up(self):
     done = self.train("--keep_checkpoints=1")
     self.assertEqual(done.returncode, 2, done.stderr)
