@@ -55,8 +55,8 @@ MEGABYTE = 2**20
 # Bytes in the unit that the system states memory in.
 _PEAK_UNIT = 1 if sys.platform == "darwin" else 1024
 _peaks = []
-# A test adds at most 700 MB, so that a worker stays below 2 GB.
-RESIDENT_MEGABYTES = 900
+# A class of tests adds at most 1,000 MB, so that a worker stays below 2 GB.
+RESIDENT_MEGABYTES = 600
 
 
 @pytest.fixture(autouse=True, scope="class")
