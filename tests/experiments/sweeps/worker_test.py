@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from experiments.configs.registry import BY_NAME
@@ -192,6 +193,7 @@ class ProgramTest(absltest.TestCase):
       path = self.plan.workdir(folder, index) / results.METRICS
       self.assertEqual(path.read_bytes(), content)
 
+  @pytest.mark.slow
   def test_rounds_that_fit_into_memory(self):
     folder = self.parent / "rounds"
     plans.write_plan(self.plan, folder)

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.cli.flags import UsageError
@@ -100,6 +101,7 @@ def contents(folder):
   }
 
 
+@pytest.mark.slow
 class ClusterTest(absltest.TestCase):
   def setUp(self):
     self.folder = (
