@@ -198,10 +198,10 @@ def _run(
   problem = trainer.build_problem(run, devices)
   with workdirs.create_numbered(parent, experiment.name) as workdir:
     console.say(f"  trains {workdir}, as {parent} has no such finished run")
-    trained = trainer.train_run(run, problem, devices, workdir)
-    assert trained is not None  # Nobody could tell it to stop.
+    trained = trainer.train([run], [workdir], lambda _: problem, devices)
+    assert trained is not None  # Nothing interrupts it.
     run_report.write([workdir], workdir / results.REPORT)
-    return trained.results, workdir
+    return trained[0].results, workdir
 
 
 def _reproduce(

@@ -12,10 +12,10 @@ from experiments.cli.flags import CommandLine, UsageError
 from experiments.configs.fields import setting, unknown
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.configs.settings import Settings, with_values
-from experiments.devices import crew, environment, multihost
+from experiments.devices import environment, multihost
 from experiments.devices import mesh as layouts
-from experiments.devices.crew import Crew, Joining
 from experiments.devices.mesh import Layout
+from experiments.devices.multihost import Cluster
 from experiments.reports import run_report
 from experiments.run_folder import results, workdirs
 from experiments.training import (
@@ -114,8 +114,8 @@ class RunOptions:
   )
 
 
-_OWN_OF_A_PROCESS = ("process_id", "workdir")
-"""Options that processes of one run may have different."""
+_OPTIONS_OF_ONE_PROCESS = ("process_id", "workdir")
+"""Options that may differ between the processes of one run."""
 
 
 def run(argv: list[str]) -> int:
@@ -126,25 +126,25 @@ def run(argv: list[str]) -> int:
     console.print_experiments(EXPERIMENTS)
     return 0
   _check_intervals(options)
-  wanted = layouts.read(options.mesh)
-  joining = _joining(options)
-  if joining is None:
-    return _run(line, wanted, Crew())
+  wanted = layouts.parse_mesh(options.mesh)
+  cluster = _cluster(options)
+  if cluster is None:
+    return _run(line, wanted)
   environment.configure(wanted.num_devices or environment.num_cores())
-  with crew.joined(joining) as all_processes:
-    told = {
+  with multihost.connected(cluster):
+    common = {
       name: value
       for name, value in dataclasses.asdict(options).items()
-      if name not in _OWN_OF_A_PROCESS
+      if name not in _OPTIONS_OF_ONE_PROCESS
     }
-    multihost.refuse_others("flags", sorted(told.items()), line.settings)
+    multihost.refuse_others("flags", sorted(common.items()), line.settings)
     multihost.refuse_others("versions", multihost.versions())
-    all_processes.exit_code = _run(line, wanted, all_processes)
-  return all_processes.exit_code
+    exit_code = _run(line, wanted)
+    return multihost.from_first(lambda: exit_code)
 
 
-def _joining(options: RunOptions) -> Joining | None:
-  """Returns how to find the other processes of a run; None if it has none."""
+def _cluster(options: RunOptions) -> Cluster | None:
+  """Returns how to find the other processes; None if there are none."""
   address, num_processes = options.coordinator_address, options.num_processes
   if options.distributed:
     if address or num_processes or options.process_id >= 0:
@@ -152,7 +152,7 @@ def _joining(options: RunOptions) -> Joining | None:
         "--distributed lets JAX find what --coordinator_address, "
         "--num_processes and --process_id say; give either"
       )
-    return Joining()
+    return Cluster()
   if not address and not num_processes and options.process_id < 0:
     return None
   host, _, port = address.rpartition(":")
@@ -166,12 +166,10 @@ def _joining(options: RunOptions) -> Joining | None:
       f"--process_id={options.process_id} is none of "
       f"--num_processes={num_processes}; they are 0, 1, ..."
     )
-  return Joining(address, num_processes, options.process_id)
+  return Cluster(address, num_processes, options.process_id)
 
 
-def _run(
-  line: CommandLine[RunOptions], wanted: layouts.Wanted, all_processes: Crew
-) -> int:
+def _run(line: CommandLine[RunOptions], wanted: layouts.Wanted) -> int:
   """Trains what a command line asks for, and returns the exit code.
 
   Every process calls this; what it returns counts in the first alone.
@@ -182,7 +180,9 @@ def _run(
   )
   chosen = RunSettings(BY_NAME[name], settings, seeds)
   layout = multihost.in_all(
-    lambda: layouts.choose(options.platform, wanted, settings, len(seeds))
+    lambda: layouts.choose_layout(
+      options.platform, wanted, settings, len(seeds)
+    )
   )
   problem = trainer.build_problem(chosen, layout.devices, layout.axis)
   with contextlib.ExitStack() as stack:
@@ -191,7 +191,6 @@ def _run(
         _claimed(options, resumes, chosen.experiment.name)
       )
     )
-    all_processes.advise(f"go on with: {_resume_command(options, workdir)}")
     if multihost.from_first(lambda: resumes and _is_finished(workdir, chosen)):
       if multihost.is_first():
         run_report.write([workdir], workdir / results.REPORT)
@@ -239,11 +238,11 @@ def _trained(
   with signals.caught(
     "stopping when this is saved; once more stops at once"
   ) as told:
-    trained = trainer.train_run(
-      chosen,
-      problem,
+    finished = trainer.train(
+      [chosen],
+      [workdir],
+      lambda _: problem,
       layout.devices,
-      workdir,
       trainer.Options(
         options.checkpoint_every or options.keep_checkpoint_every,
         checkpoints.Keeping(
@@ -260,7 +259,7 @@ def _trained(
     told.signal = int(multihost.of_all([told.signal]).max())
   if not multihost.is_first():
     return 0
-  if trained is None:
+  if finished is None:
     step = checkpoints.steps(workdir)[0]
     console.say(
       f"stopped at step {step:,}; go on with: "
@@ -268,7 +267,7 @@ def _trained(
     )
     return told.exit_code()
   run_report.write([workdir], workdir / results.REPORT)
-  return _report(trained.summary, chosen.seeds, workdir)
+  return _report(finished[0].summary, chosen.seeds, workdir)
 
 
 def _chosen(line: CommandLine[RunOptions]) -> RunSettings:

@@ -36,9 +36,9 @@ def train(parent: Path, run: RunSettings) -> tuple[Path, trainer.Run]:
   devices = jax.devices()[:1]
   problem = trainer.build_problem(run, devices)
   with workdirs.create_numbered(parent, run.experiment.name) as workdir:
-    trained = trainer.train_run(run, problem, devices, workdir)
-  assert trained is not None
-  return workdir, trained
+    finished = trainer.train([run], [workdir], lambda _: problem, devices)
+  assert finished is not None
+  return workdir, finished[0]
 
 
 WRITE_FIGURES = results.write_figures

@@ -108,11 +108,11 @@ class ResumptionTest(parameterized.TestCase):
         lambda _, s: taken.append(s),
       ),
     ):
-      trained = trainer.train_run(
-        own,
-        problem,
+      trained = trainer.train(
+        [own],
+        [workdir],
+        lambda _: problem,
         devices,
-        workdir,
         trainer.Options(2, checkpoints.Keeping(keep)),
         should_stop=lambda: bool(taken) and taken[-1] >= step,
       )
@@ -223,8 +223,12 @@ class ResumptionTest(parameterized.TestCase):
       workdirs.claim(workdir),
       contextlib.redirect_stderr(io.StringIO()),
     ):
-      trained = trainer.train_run(
-        RUN, trainer.build_problem(RUN, devices), devices, workdir, resumes=True
+      trained = trainer.train(
+        [RUN],
+        [workdir],
+        lambda _: trainer.build_problem(RUN, devices),
+        devices,
+        resumes=True,
       )
     assert trained is not None
     # A device that has one member compiles another loop than for two.

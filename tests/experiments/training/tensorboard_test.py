@@ -38,8 +38,12 @@ class TensorBoardTest(absltest.TestCase):
     devices = jax.devices()[:1]
     problem = trainer.build_problem(own, devices)
     with workdirs.create_numbered(parent, "run") as workdir:
-      trainer.train_run(
-        own, problem, devices, workdir, trainer.Options(tensorboard=True)
+      trainer.train(
+        [own],
+        [workdir],
+        lambda _: problem,
+        devices,
+        trainer.Options(tensorboard=True),
       )
     return workdir
 
