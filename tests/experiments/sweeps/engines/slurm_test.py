@@ -17,9 +17,9 @@ from tests.experiments import commands
 
 DOCUMENT = commands.ROOT / "docs" / "slurm.md"
 SMALL = (
-  "--steps=5000",
-  "--log_every=2500",
-  "--checkpoint_every=100",
+  "--steps=20000",
+  "--log_every=10000",
+  "--checkpoint_every=500",
   "--evaluation_samples=64",
   "--discriminator_width=8",
 )
