@@ -1,4 +1,4 @@
-"""Redraws the literature: `python -m experiments.figures --figure=all`."""
+"""Redraws figures of the literature: `python -m experiments.figures`."""
 
 import contextlib
 import dataclasses
@@ -15,23 +15,25 @@ from experiments.configs.fields import fields_of, setting
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import with_values
 from experiments.devices import environment
+from experiments.reports import run_report
 from experiments.reproduce.common.figure import Reproduction, Training
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
 from experiments.run_folder import results, workdirs
 from experiments.run_folder.results import Results
-from experiments.training import run_training
+from experiments.training import load_run, trainer
 from experiments.training.run_config import RunSettings
 from gan_jax.types import Device
 
 USAGE = """\
 python -m experiments.figures --figure=ID[,ID...] | --figure=all | --list
 
-Redraws figures and tables of the literature. Each writes ID.png, ID.gif if it
-is animated, and ID.json with its checks: the measured value, the expected value
-and its source. Figures that need training read finished run folders under
---runs and train the missing ones; --full trains for as long as the publication.
-Figures that take many minutes are not part of `all`: name them. The exit code
-is 1 if a check failed."""
+Redraws figures and tables of the literature and checks their numbers. Each
+figure writes ID.png, ID.gif if it is animated, and ID.json with its checks:
+measured value, expected value and the origin of the expectation. A figure that
+needs trained networks loads finished runs from --runs and trains the missing
+ones; --full trains for as long as the publication. `all` leaves out figures
+that take many minutes; name them to draw them. The exit code is 1 if a check
+fails."""
 
 ALL = "all"
 FAILED_CHECK_EXIT_CODE = 1
@@ -72,7 +74,9 @@ def run(argv: list[str]) -> int:
     return 0
   reproductions = _choose(options.figure)
   if options.full:
-    reproductions = [_full(reproduction) for reproduction in reproductions]
+    reproductions = [
+      _with_full_trainings(reproduction) for reproduction in reproductions
+    ]
   devices = environment.choose_devices(options.platform, os.cpu_count() or 1)
   out, parent = Path(options.out), Path(options.runs)
   _check_writable("out", out)
@@ -86,14 +90,15 @@ def run(argv: list[str]) -> int:
       console.say(f"[{number}/{len(reproductions)}] {reproduction.id}")
       started = time.perf_counter()
       runs = {
-        name: _run(training, parent, devices)
+        name: _load_or_train(training, parent, devices)
         for name, training in reproduction.trainings.items()
       }
-      record = _reproduce(reproduction, runs, machine, out)
+      record = _write_figure(reproduction, runs, machine, out)
       console.print_failed_checks(record)
       records.append((record, time.perf_counter() - started))
   except KeyboardInterrupt:
-    console.say(f"interrupted; go on with {_rest(options, len(records))}")
+    rest = _remaining_flags(options, len(records))
+    console.say(f"interrupted; resume with {rest}")
     return flags.INTERRUPTED_EXIT_CODE
   console.print_records(records)
   print(f"written to {out}")
@@ -122,12 +127,12 @@ def _choose(ids: str) -> list[Reproduction]:
       raise flags.UsageError(
         f"unknown figure {name!r}; {hint}--list shows them all"
       )
-  # What takes no training comes first: its pictures are there in seconds.
+  # Figures without training come first because they take seconds.
   if ALL in names:
     left_out = [
       each.id for each in REPRODUCTIONS if each.long and each.id not in names
     ]
-    console.say(f"left out, as they take long: {','.join(left_out)}")
+    console.say(f"left out because they take long: {','.join(left_out)}")
     return sorted(
       [each for each in REPRODUCTIONS if each.id not in left_out],
       key=lambda reproduction: reproduction.trained,
@@ -135,24 +140,24 @@ def _choose(ids: str) -> list[Reproduction]:
   return [BY_ID[name] for name in dict.fromkeys(names)]
 
 
-def _full(reproduction: Reproduction) -> Reproduction:
-  """Returns a reproduction that trains as long as its publication."""
+def _with_full_trainings(reproduction: Reproduction) -> Reproduction:
+  """Replaces the trainings of a figure by those of the publication's length."""
   if not reproduction.full_trainings:
     able = ", ".join(each.id for each in REPRODUCTIONS if each.full_trainings)
     raise flags.UsageError(
-      f"--full means nothing to {reproduction.id}; it is for {able}"
+      f"--full has no effect on {reproduction.id}; it is for {able}"
     )
   return reproduction._replace(trainings=reproduction.full_trainings)
 
 
 def _files(reproduction: Reproduction, out: Path) -> list[Path]:
-  """Lists the files that a reproduction leaves, the record first."""
+  """Lists the files that a figure writes, the record first."""
   suffixes = ["json", "png"] + (["gif"] if reproduction.animate else [])
   return [out / f"{reproduction.id}.{suffix}" for suffix in suffixes]
 
 
 def _check_writable(flag: str, folder: Path) -> None:
-  """Makes a folder, or raises UsageError if it cannot be written to."""
+  """Creates a folder; raises UsageError if it is not writable."""
   try:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
@@ -166,7 +171,7 @@ def _check_writable(flag: str, folder: Path) -> None:
 def _check_free(
   out: Path, reproductions: Iterable[Reproduction], overwrite: bool
 ) -> None:
-  """Raises UsageError if something is there that may not be replaced."""
+  """Raises UsageError if a file exists that may not be replaced."""
   for reproduction in reproductions:
     for path in _files(reproduction, out):
       if path.is_dir():
@@ -177,8 +182,8 @@ def _check_free(
         )
 
 
-def _rest(options: FiguresOptions, num_done: int) -> str:
-  """Writes the flags that draw what an interrupted command has not drawn."""
+def _remaining_flags(options: FiguresOptions, num_done: int) -> str:
+  """Returns the flags that draw the figures an interrupted command missed."""
   rest = _choose(options.figure)[num_done:]
   options = dataclasses.replace(
     options, figure=",".join(each.id for each in rest)
@@ -190,37 +195,38 @@ def _rest(options: FiguresOptions, num_done: int) -> str:
   )
 
 
-def _run(
+def _load_or_train(
   training: Training, parent: Path, devices: list[Device]
 ) -> tuple[Results, Path]:
-  """Reads the finished run of a training, or trains it."""
+  """Loads the finished run of a training, or trains it."""
   experiment = BY_NAME[training.experiment]
   run = RunSettings(
     experiment,
     with_values(experiment.settings, training.settings),
     tuple(range(training.num_seeds)),
   )
-  found = run_training.find(parent, run)
+  found = load_run.find_run(parent, run)
   if found is not None:
     workdir, run_results = found
-    console.say(f"  reads {workdir}")
+    console.say(f"  loads {workdir}")
     return run_results, workdir
   devices = devices[: training.num_seeds]
-  problem = run_training.prepare(run, devices)
+  problem = trainer.build_problem(run, devices)
   with workdirs.create_numbered(parent, experiment.name) as workdir:
-    console.say(f"  trains {workdir}, as {parent} has no such finished run")
-    trained = run_training.train(run, problem, devices, workdir)
-    assert trained is not None  # Nobody could tell it to stop.
-    return trained.results, workdir
+    console.say(f"  trains {workdir}; {parent} has no such finished run")
+    trained = trainer.train([run], [workdir], lambda _: problem, devices)
+    assert trained is not None  # Nothing interrupts it.
+    run_report.write([workdir], workdir / results.REPORT)
+    return trained[0].results, workdir
 
 
-def _reproduce(
+def _write_figure(
   reproduction: Reproduction,
   runs: Mapping[str, tuple[Results, Path]],
   machine: Mapping[str, Any],
   out: Path,
 ) -> dict[str, Any]:
-  """Computes, draws and judges a figure; writes and returns its record."""
+  """Computes, checks and draws a figure; writes and returns its record."""
   computed = reproduction.compute(
     {name: run_results for name, (run_results, _) in runs.items()}
   )
@@ -235,7 +241,7 @@ def _reproduce(
     **machine,
   }
   with contextlib.ExitStack() as stack:
-    # All are whole before the first takes its place; the record is the last.
+    # The files replace older ones only when all are complete, the record last.
     content, picture, *animation = [
       stack.enter_context(results.replacing(path))
       for path in _files(reproduction, out)
@@ -248,7 +254,7 @@ def _reproduce(
 
 
 def _provenance(workdir: Path) -> dict[str, Any]:
-  """Says where a run is, and what trained it when, which may not be this."""
+  """Describes a run: folder, seeds, versions, device and git commit."""
   settings = results.read_json(workdir / results.SETTINGS)
   names = ("seeds", "versions", "device", "git_commit")
   return {"folder": str(workdir), **{n: settings.get(n) for n in names}}

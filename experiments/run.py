@@ -17,22 +17,24 @@ from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.configs.settings import Settings, with_values
 
 if TYPE_CHECKING:
-  from gan_jax.training import Problem
+  from experiments.devices.mesh import Layout
+  from experiments.devices.multihost import Cluster
+  from experiments.training.run_config import RunSettings
 
 # JAX is imported when it is first used, so that `--help` is quick.
 with epy.lazy_imports():
-  from experiments.devices import crew, environment, multihost
+  from experiments.devices import environment, multihost
   from experiments.devices import mesh as layouts
+  from experiments.reports import run_report
   from experiments.run_folder import results, workdirs
   from experiments.training import (
-    callbacks,
     checkpoints,
     monitor,
+    resume,
     run_config,
-    run_training,
     trainer,
   )
-  from experiments.training import resume as resumption
+  from gan_jax import training
 
 USAGE = """\
 python -m experiments.run --experiment=NAME [--SETTING=VALUE ...]
@@ -119,8 +121,8 @@ class RunOptions:
   )
 
 
-_OWN_OF_A_PROCESS = ("process_id", "workdir")
-"""Options that processes of one run may have different."""
+_OPTIONS_OF_ONE_PROCESS = ("process_id", "workdir")
+"""Options that may differ between the processes of one run."""
 
 
 def run(argv: list[str]) -> int:
@@ -131,25 +133,25 @@ def run(argv: list[str]) -> int:
     console.print_rows((e.name, e.source, e.summary) for e in EXPERIMENTS)
     return 0
   _check_intervals(options)
-  wanted = layouts.read(options.mesh)
-  joining = _joining(options)
-  if joining is None:
-    return _run(line, wanted, crew.Crew())
+  wanted = layouts.parse_mesh(options.mesh)
+  cluster = _cluster(options)
+  if cluster is None:
+    return _run(line, wanted)
   environment.configure(wanted.num_devices or environment.num_cores())
-  with crew.joined(joining) as all_processes:
-    told = {
+  with multihost.connected(cluster):
+    common = {
       name: value
       for name, value in dataclasses.asdict(options).items()
-      if name not in _OWN_OF_A_PROCESS
+      if name not in _OPTIONS_OF_ONE_PROCESS
     }
-    multihost.refuse_others("flags", sorted(told.items()), line.settings)
+    multihost.refuse_others("flags", sorted(common.items()), line.settings)
     multihost.refuse_others("versions", multihost.versions())
-    all_processes.exit_code = _run(line, wanted, all_processes)
-  return all_processes.exit_code
+    exit_code = _run(line, wanted)
+    return multihost.from_first(lambda: exit_code)
 
 
-def _joining(options: RunOptions) -> crew.Joining | None:
-  """Returns how to find the other processes of a run; None if it has none."""
+def _cluster(options: RunOptions) -> Cluster | None:
+  """Returns how to find the other processes; None if there are none."""
   address, num_processes = options.coordinator_address, options.num_processes
   if options.distributed:
     if address or num_processes or options.process_id >= 0:
@@ -157,7 +159,7 @@ def _joining(options: RunOptions) -> crew.Joining | None:
         "--distributed lets JAX find what --coordinator_address, "
         "--num_processes and --process_id say; give either"
       )
-    return crew.Joining()
+    return multihost.Cluster()
   if not address and not num_processes and options.process_id < 0:
     return None
   host, _, port = address.rpartition(":")
@@ -171,14 +173,10 @@ def _joining(options: RunOptions) -> crew.Joining | None:
       f"--process_id={options.process_id} is none of "
       f"--num_processes={num_processes}; they are 0, 1, ..."
     )
-  return crew.Joining(address, num_processes, options.process_id)
+  return multihost.Cluster(address, num_processes, options.process_id)
 
 
-def _run(
-  line: CommandLine[RunOptions],
-  wanted: layouts.Wanted,
-  all_processes: crew.Crew,
-) -> int:
+def _run(line: CommandLine[RunOptions], wanted: layouts.Wanted) -> int:
   """Trains what a command line asks for, and returns the exit code.
 
   Every process calls this; what it returns counts in the first alone.
@@ -189,19 +187,20 @@ def _run(
   )
   chosen = run_config.RunSettings(BY_NAME[name], settings, seeds)
   layout = multihost.in_all(
-    lambda: layouts.choose(options.platform, wanted, settings, len(seeds))
+    lambda: layouts.choose_layout(
+      options.platform, wanted, settings, len(seeds)
+    )
   )
-  problem = run_training.prepare(chosen, layout.devices, layout.axis)
+  problem = trainer.build_problem(chosen, layout.devices, layout.axis)
   with contextlib.ExitStack() as stack:
     workdir = multihost.from_first(
       lambda: stack.enter_context(
         _claimed(options, resumes, chosen.experiment.name)
       )
     )
-    all_processes.advise(f"go on with: {_resume_command(options, workdir)}")
     if multihost.from_first(lambda: resumes and _is_finished(workdir, chosen)):
       if multihost.is_first():
-        run_training.complete(workdir)
+        run_report.write([workdir], workdir / results.REPORT)
         print(f"{workdir} has finished; --steps trains it for longer")
       return 0
     return _trained(options, chosen, layout, problem, workdir, resumes)
@@ -222,23 +221,23 @@ def _asked_for(
 
 def _resume_command(options: RunOptions, workdir: Path) -> str:
   """Writes the command that goes on with a run on the same devices."""
-  chosen = [
+  flags = [
     f"--{name}={getattr(options, name)}"
     for name in ("platform", "mesh", "coordinator_address", "num_processes")
     if getattr(options, name) != getattr(RunOptions, name)
   ]
   if options.distributed:
-    chosen.append("--distributed")
+    flags.append("--distributed")
   if options.num_processes:
-    chosen.append(f"--process_id={options.process_id}")
-  return " ".join([run_config.resume_command(workdir), *chosen])
+    flags.append(f"--process_id={options.process_id}")
+  return " ".join([run_config.resume_command(workdir), *flags])
 
 
 def _trained(
   options: RunOptions,
-  chosen: run_config.RunSettings,
-  layout: layouts.Layout,
-  problem: Problem,
+  chosen: RunSettings,
+  layout: Layout,
+  problem: training.Problem,
   workdir: Path,
   resumes: bool,
 ) -> int:
@@ -246,12 +245,12 @@ def _trained(
   with signals.caught(
     "stopping when this is saved; once more stops at once"
   ) as told:
-    trained = run_training.train(
-      chosen,
-      problem,
+    finished = trainer.train(
+      [chosen],
+      [workdir],
+      lambda _: problem,
       layout.devices,
-      workdir,
-      callbacks.Recording(
+      trainer.Options(
         options.checkpoint_every or options.keep_checkpoint_every,
         checkpoints.Keeping(
           options.keep_checkpoints, options.keep_checkpoint_every
@@ -267,17 +266,18 @@ def _trained(
     told.signal = int(multihost.of_all([told.signal]).max())
   if not multihost.is_first():
     return 0
-  if trained is None:
+  if finished is None:
     step = checkpoints.steps(workdir)[0]
     console.say(
       f"stopped at step {step:,}; go on with: "
       f"{_resume_command(options, workdir)}"
     )
     return told.exit_code()
-  return _report(trained.summary, chosen.seeds, workdir)
+  run_report.write([workdir], workdir / results.REPORT)
+  return _report(finished[0].summary, chosen.seeds, workdir)
 
 
-def _chosen(line: CommandLine[RunOptions]) -> run_config.RunSettings:
+def _chosen(line: CommandLine[RunOptions]) -> RunSettings:
   """Returns what a command line asks to train."""
   options = line.options
   if options.experiment not in BY_NAME:
@@ -317,17 +317,17 @@ def _resumes(options: RunOptions, named: Collection[str]) -> bool:
   return exists
 
 
-def _resumed(line: CommandLine[RunOptions]) -> run_config.RunSettings:
+def _resumed(line: CommandLine[RunOptions]) -> RunSettings:
   """Returns the run of a folder, with what a command line may change."""
   options, named = line.options, line.named
-  found = run_config.read(Path(options.workdir))
+  found = run_config.read_settings(Path(options.workdir))
   flags.refuse_foreign(line.settings, found.experiment)
   seeds = run_config.seeds(
     options.seed if "seed" in named else found.seeds[0],
     options.num_seeds if "num_seeds" in named else len(found.seeds),
   )
   experiment = options.experiment if "experiment" in named else None
-  return resumption.changed(found, line.settings, experiment, seeds)
+  return resume.changed_settings(found, line.settings, experiment, seeds)
 
 
 @contextlib.contextmanager
@@ -346,9 +346,9 @@ def _claimed(options: RunOptions, resumes: bool, name: str) -> Iterator[Path]:
     yield workdir
 
 
-def _is_finished(workdir: Path, chosen: run_config.RunSettings) -> bool:
+def _is_finished(workdir: Path, chosen: RunSettings) -> bool:
   """Tells whether a run has taken all of its steps."""
-  if not run_training.is_finished(workdir):
+  if not results.is_finished(workdir):
     return False
   summary = results.read_json(workdir / results.SUMMARY)
   all_failed = len(summary.get("failures", ())) == len(chosen.seeds)
@@ -366,7 +366,7 @@ def _report(
   )
   print(f"written to {workdir}")
   if len(summary["failures"]) == len(seeds):
-    first = trainer.Failure(**summary["failures"][0])
+    first = training.Failure(**summary["failures"][0])
     console.say(
       f"error: seed {first.seed}: {monitor.describe(first)}; what was logged "
       f"is kept in {workdir}"

@@ -4,7 +4,7 @@ import contextlib
 import math
 import statistics
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -126,20 +126,6 @@ class TrainingProgress:
       self._next_line = log.step + self._num_steps / NUM_PLAIN_LINES
 
 
-def counter(what: str) -> Callable[[int, int], None]:
-  """Returns a callback (done, total) that prints each tenth of a long task."""
-  last = 0
-
-  def count(done, total):
-    nonlocal last
-    tenth = 10 * done // total
-    if tenth > last:
-      last = tenth
-      say(f"{what}: {done:,} of {total:,}")
-
-  return count
-
-
 @contextlib.contextmanager
 def progress(
   name: str, num_steps: int, first_step: int
@@ -166,7 +152,7 @@ def progress(
 
 
 def number(summary: Mapping[str, Any]) -> str:
-  """Writes a mean with its interval, from `results.mean_and_interval`."""
+  """Writes a mean with its interval; a mapping with `mean` and `ci95`."""
   if summary["mean"] is None:
     return "-"
   if summary["ci95"] is None:

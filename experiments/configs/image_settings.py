@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import TYPE_CHECKING
 
 from etils import epy
@@ -152,12 +153,18 @@ class ImageSettings(Settings):
     return self.evaluate_every or max(1, self.steps // 10)
 
 
+def say(line: str) -> None:
+  """Prints a line to the standard error stream."""
+  print(line, file=sys.stderr, flush=True)
+
+
 def read_split(settings: ImageSettings, split: str) -> Images:
   """Reads a split of the images; raises SettingError if that fails."""
-  return image_datasets.read(
+  return image_datasets.read_images(
     settings.dataset,
     settings.data_dir,
     split,
     settings.image_size,
     settings.image_channels,
+    say,
   )

@@ -1,10 +1,10 @@
-"""The run folder: what a run leaves behind, and how it is read back.
+"""Names, writes and reads the files of a run folder.
 
 settings.json   every setting, seeds, versions, device, git commit
 metrics.jsonl   one row per logged step and seed
-events.jsonl    what happened: beginnings, interruptions, troubles, the end
-checkpoints/    progress of every member: parameters, optimizers' states
-frames/         arrays to draw of single steps, until the run has finished
+events.jsonl    what happened: start, interruptions, warnings, end
+checkpoints/    progress of every seed: parameters, optimizer states
+frames.bin      arrays to draw, step by step, until the run has finished
 snapshots.npz   arrays that the pictures are drawn from
 figures/*.png, training.gif
 report.html     all of this on one page
@@ -24,18 +24,29 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-SETTINGS, METRICS, EVENTS, SNAPSHOTS, ANIMATION, REPORT, SUMMARY = FILES = (
+from gan_jax import statistics
+
+(
+  SETTINGS,
+  METRICS,
+  EVENTS,
+  FRAMES,
+  SNAPSHOTS,
+  ANIMATION,
+  REPORT,
+  SUMMARY,
+) = FILES = (
   "settings.json",
   "metrics.jsonl",
   "events.jsonl",
+  "frames.bin",
   "snapshots.npz",
   "training.gif",
   "report.html",
   "summary.json",
 )
-CHECKPOINTS, FRAMES, FIGURES, TENSORBOARD = FOLDERS = (
+CHECKPOINTS, FIGURES, TENSORBOARD = FOLDERS = (
   "checkpoints",
-  "frames",
   "figures",
   "tensorboard",
 )
@@ -47,6 +58,11 @@ PARTIAL = ".partial-"
 
 class RunFolderError(Exception):
   """A run folder that cannot be used; the message is one line."""
+
+
+def is_finished(workdir: Path) -> bool:
+  """Tells whether a run has ended: its summary is written last."""
+  return (workdir / SUMMARY).exists()
 
 
 class Results(NamedTuple):
@@ -86,32 +102,19 @@ class Results(NamedTuple):
     return self.metrics.get(f"average_{name}", self.metrics[name])
 
 
-def mean_and_interval(values: np.ndarray) -> dict[str, Any]:
-  """Summarises one number per seed.
-
-  The 95 % confidence interval is mean +- ci95 with
-
-    ci95 = t(0.975, n - 1) * s / sqrt(n),
-
-  Student's t over the n finite values and s their standard deviation.
+def seed_summary(values: np.ndarray) -> dict[str, Any]:
+  """Summarises one number per seed as JSON, as `summary.json` holds it.
 
   Args:
     values: [num_seeds]; NaN where a seed has none.
 
   Returns:
-    `mean`, `ci95` (None below two values) and `per_seed` (None for NaN).
+    `mean` and `ci95` of `statistics.mean_and_interval`, and `per_seed` (None
+    for NaN).
   """
-  # Imported late: it takes longer than the rest of a command's start.
-  from scipy.special import stdtrit
-
-  finite = values[np.isfinite(values)]
-  count = len(finite)
-  ci95 = None
-  if count > 1:
-    t = stdtrit(count - 1, 0.975)
-    ci95 = float(t * np.std(finite, ddof=1) / math.sqrt(count))
+  mean, ci95, _ = statistics.mean_and_interval(values)
   return {
-    "mean": float(np.mean(finite)) if count else None,
+    "mean": mean,
     "ci95": ci95,
     "per_seed": [json_number(value) for value in values],
   }
@@ -137,8 +140,8 @@ def final_and_best(
 
   def summarise(values):
     return {
-      "final": mean_and_interval(values[:, -1]),
-      "best": mean_and_interval(values[np.arange(len(values)), best]),
+      "final": seed_summary(values[:, -1]),
+      "best": seed_summary(values[np.arange(len(values)), best]),
     }
 
   return {
