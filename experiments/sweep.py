@@ -86,8 +86,8 @@ class SweepOptions:
   )
   engine: str = setting(
     "local",
-    "where programs train: local, processes of this machine; or ray, tasks of "
-    "a Ray cluster, which share the storage of --workdir",
+    "engine that trains the programs: local uses processes of this machine, "
+    "ray uses tasks of a Ray cluster, which share the storage of --workdir",
   )
   address: str = setting(
     "",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import TYPE_CHECKING
 
 from etils import epy
 
-from experiments.cli import console
 from experiments.configs import choices
 from experiments.configs.fields import SettingError, setting
 from experiments.configs.settings import Settings
@@ -153,6 +153,11 @@ class ImageSettings(Settings):
     return self.evaluate_every or max(1, self.steps // 10)
 
 
+def say(line: str) -> None:
+  """Prints a line to the standard error stream."""
+  print(line, file=sys.stderr, flush=True)
+
+
 def read_split(settings: ImageSettings, split: str) -> Images:
   """Reads a split of the images; raises SettingError if that fails."""
   return image_datasets.read_images(
@@ -161,5 +166,5 @@ def read_split(settings: ImageSettings, split: str) -> Images:
     split,
     settings.image_size,
     settings.image_channels,
-    console.say,
+    say,
   )
