@@ -14,7 +14,6 @@ from experiments.cli import console, flags, signals
 from experiments.cli.flags import CommandLine, UsageError
 from experiments.configs.fields import setting
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
-<<<<<<< HEAD
 
 if TYPE_CHECKING:
   from experiments.devices.mesh import Wanted
@@ -22,29 +21,12 @@ if TYPE_CHECKING:
 # JAX is imported when it is first used, so that `--help` is quick.
 with epy.lazy_imports():
   from experiments.devices import environment, mesh, multihost
-=======
-from experiments.configs.settings import Settings, with_values
-
-if TYPE_CHECKING:
-  from experiments.devices.mesh import Layout
-  from experiments.devices.multihost import Cluster
-  from experiments.training.run_config import RunSettings
-
-# JAX is imported when it is first used, so that `--help` is quick.
-with epy.lazy_imports():
-  from experiments.devices import environment, multihost
-  from experiments.devices import mesh as layouts
->>>>>>> wip_flags
   from experiments.reports import run_report
   from experiments.run_folder import results, workdirs
   from experiments.training import (
     checkpoints,
     monitor,
-<<<<<<< HEAD
     request,
-=======
-    resume,
->>>>>>> wip_flags
     run_config,
     trainer,
   )
@@ -146,7 +128,6 @@ def run(argv: list[str]) -> int:
   if options.list:
     console.print_rows((e.name, e.source, e.summary) for e in EXPERIMENTS)
     return 0
-<<<<<<< HEAD
   kept, every = options.keep_checkpoint_every, options.checkpoint_every
   if kept and every and kept % every:
     raise UsageError(
@@ -162,13 +143,6 @@ def run(argv: list[str]) -> int:
   )
   if cluster is None:
     return _train(line, wanted)
-=======
-  _check_intervals(options)
-  wanted = layouts.parse_mesh(options.mesh)
-  cluster = _cluster(options)
-  if cluster is None:
-    return _run(line, wanted)
->>>>>>> wip_flags
   environment.configure(wanted.num_devices or environment.num_cores())
   with multihost.connected(cluster):
     common = {
@@ -182,43 +156,10 @@ def run(argv: list[str]) -> int:
     return multihost.from_first(lambda: exit_code)
 
 
-<<<<<<< HEAD
 def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
   """Trains what the command line asks for, and returns the exit code.
 
   Every process calls this; the exit code of process 0 counts.
-=======
-def _cluster(options: RunOptions) -> Cluster | None:
-  """Returns how to find the other processes; None if there are none."""
-  address, num_processes = options.coordinator_address, options.num_processes
-  if options.distributed:
-    if address or num_processes or options.process_id >= 0:
-      raise UsageError(
-        "--distributed lets JAX find what --coordinator_address, "
-        "--num_processes and --process_id say; give either"
-      )
-    return multihost.Cluster()
-  if not address and not num_processes and options.process_id < 0:
-    return None
-  host, _, port = address.rpartition(":")
-  if not host or not port.isdecimal():
-    raise UsageError(
-      f"--coordinator_address={address} is not allowed; several processes need "
-      "the HOST:PORT of process 0"
-    )
-  if not 0 <= options.process_id < num_processes:
-    raise UsageError(
-      f"--process_id={options.process_id} is none of "
-      f"--num_processes={num_processes}; they are 0, 1, ..."
-    )
-  return multihost.Cluster(address, num_processes, options.process_id)
-
-
-def _run(line: CommandLine[RunOptions], wanted: layouts.Wanted) -> int:
-  """Trains what a command line asks for, and returns the exit code.
-
-  Every process calls this; what it returns counts in the first alone.
->>>>>>> wip_flags
   """
   options = line.options
   name, settings, seeds, resumes = multihost.from_first(
@@ -244,54 +185,9 @@ def _run(line: CommandLine[RunOptions], wanted: layouts.Wanted) -> int:
         run_report.write([workdir], workdir / results.REPORT)
         print(f"{workdir} has finished; --steps trains it for longer")
       return 0
-<<<<<<< HEAD
     interruption = stack.enter_context(
       signals.caught("stopping when this is saved; once more stops at once")
     )
-=======
-    return _trained(options, chosen, layout, problem, workdir, resumes)
-
-
-def _asked_for(
-  line: CommandLine[RunOptions],
-) -> tuple[bool, str, Settings, tuple[int, ...]]:
-  """Returns whether there is a run to go on with, and what to train."""
-  options = line.options
-  resumes = _resumes(options, line.named)
-  chosen = _resumed(line) if resumes else _chosen(line)
-  if options.workdir and not resumes:
-    # Before images are decoded, and a classifier learns them.
-    workdirs.refuse(Path(options.workdir), options.overwrite)
-  return resumes, chosen.experiment.name, chosen.settings, chosen.seeds
-
-
-def _resume_command(options: RunOptions, workdir: Path) -> str:
-  """Writes the command that goes on with a run on the same devices."""
-  flags = [
-    f"--{name}={getattr(options, name)}"
-    for name in ("platform", "mesh", "coordinator_address", "num_processes")
-    if getattr(options, name) != getattr(RunOptions, name)
-  ]
-  if options.distributed:
-    flags.append("--distributed")
-  if options.num_processes:
-    flags.append(f"--process_id={options.process_id}")
-  return " ".join([run_config.resume_command(workdir), *flags])
-
-
-def _trained(
-  options: RunOptions,
-  chosen: RunSettings,
-  layout: Layout,
-  problem: training.Problem,
-  workdir: Path,
-  resumes: bool,
-) -> int:
-  """Trains into a claimed run folder; returns the exit code."""
-  with signals.caught(
-    "stopping when this is saved; once more stops at once"
-  ) as told:
->>>>>>> wip_flags
     finished = trainer.train(
       [run],
       [workdir],
@@ -309,7 +205,6 @@ def _trained(
       interruption.requested,
       layout.axis,
     )
-<<<<<<< HEAD
     # The other processes wait here while process 0 draws the figures.
     interruption.signal = int(multihost.of_all([interruption.signal]).max())
     if not multihost.is_first():
@@ -322,99 +217,6 @@ def _trained(
       return interruption.exit_code()
     run_report.write([workdir], workdir / results.REPORT)
     return _report(finished[0].summary, seeds, workdir)
-=======
-    # The others wait here for the pictures of the first.
-    told.signal = int(multihost.of_all([told.signal]).max())
-  if not multihost.is_first():
-    return 0
-  if finished is None:
-    step = checkpoints.steps(workdir)[0]
-    console.say(
-      f"stopped at step {step:,}; go on with: "
-      f"{_resume_command(options, workdir)}"
-    )
-    return told.exit_code()
-  run_report.write([workdir], workdir / results.REPORT)
-  return _report(finished[0].summary, chosen.seeds, workdir)
-
-
-def _chosen(line: CommandLine[RunOptions]) -> RunSettings:
-  """Returns what a command line asks to train."""
-  options = line.options
-  if options.experiment not in BY_NAME:
-    raise UsageError(unknown("experiment", options.experiment, BY_NAME))
-  experiment = BY_NAME[options.experiment]
-  flags.refuse_foreign(line.settings, experiment)
-  settings = with_values(experiment.settings, line.settings)
-  return run_config.RunSettings(
-    experiment, settings, run_config.seeds(options.seed, options.num_seeds)
-  )
-
-
-def _check_intervals(options: RunOptions) -> None:
-  """Refuses to keep checkpoints of steps that have none."""
-  kept, every = options.keep_checkpoint_every, options.checkpoint_every
-  if kept and every and kept % every:
-    raise UsageError(
-      f"--keep_checkpoint_every={kept} is no multiple of "
-      f"--checkpoint_every={every}"
-    )
-
-
-def _resumes(options: RunOptions, named: Collection[str]) -> bool:
-  """Tells whether there is a run to go on with."""
-  if not options.resume:
-    return False
-  if not options.workdir:
-    raise UsageError("--resume needs --workdir, the run folder to go on with")
-  if options.overwrite:
-    raise UsageError("--resume keeps what --overwrite would remove; choose one")
-  exists = not workdirs.is_empty(Path(options.workdir))
-  if not exists and "experiment" not in named:
-    raise UsageError(
-      f"there is no run in {options.workdir} to go on with; to begin one, name "
-      "its --experiment"
-    )
-  return exists
-
-
-def _resumed(line: CommandLine[RunOptions]) -> RunSettings:
-  """Returns the run of a folder, with what a command line may change."""
-  options, named = line.options, line.named
-  found = run_config.read_settings(Path(options.workdir))
-  flags.refuse_foreign(line.settings, found.experiment)
-  seeds = run_config.seeds(
-    options.seed if "seed" in named else found.seeds[0],
-    options.num_seeds if "num_seeds" in named else len(found.seeds),
-  )
-  experiment = options.experiment if "experiment" in named else None
-  return resume.changed_settings(found, line.settings, experiment, seeds)
-
-
-@contextlib.contextmanager
-def _claimed(options: RunOptions, resumes: bool, name: str) -> Iterator[Path]:
-  """Makes or takes the run folder; no other process may write to it."""
-  if not options.workdir:
-    with workdirs.create_numbered(workdirs.DEFAULT_PARENT, name) as workdir:
-      yield workdir
-    return
-  workdir = Path(options.workdir)
-  with (
-    workdirs.claim(workdir)
-    if resumes
-    else workdirs.create(workdir, options.overwrite)
-  ):
-    yield workdir
-
-
-def _is_finished(workdir: Path, chosen: RunSettings) -> bool:
-  """Tells whether a run has taken all of its steps."""
-  if not results.is_finished(workdir):
-    return False
-  summary = results.read_json(workdir / results.SUMMARY)
-  all_failed = len(summary.get("failures", ())) == len(chosen.seeds)
-  return all_failed or summary.get("steps", 0) >= chosen.settings.steps
->>>>>>> wip_flags
 
 
 def _report(

@@ -152,11 +152,7 @@ def progress(
 
 
 def number(summary: Mapping[str, Any]) -> str:
-<<<<<<< HEAD
   """Formats a mean with its interval, from the keys `mean` and `ci95`."""
-=======
-  """Writes a mean with its interval; a mapping with `mean` and `ci95`."""
->>>>>>> wip_flags
   if summary["mean"] is None:
     return "-"
   if summary["ci95"] is None:
