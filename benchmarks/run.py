@@ -39,7 +39,7 @@ class BenchmarkOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = flags.read(argv, BenchmarkOptions, (), USAGE).options
+  options = flags.read_command_line(argv, BenchmarkOptions, (), USAGE).options
   if options.suite not in SUITES:
     raise flags.UsageError(unknown("suite", options.suite, SUITES))
   out = Path(options.out) if options.out else None

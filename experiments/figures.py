@@ -65,7 +65,7 @@ class FiguresOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = flags.read(argv, FiguresOptions, (), USAGE).options
+  options = flags.read_command_line(argv, FiguresOptions, (), USAGE).options
   if options.list:
     console.print_rows(
       (each.id, _kind(each), each.source, each.summary)

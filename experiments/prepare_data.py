@@ -49,7 +49,7 @@ class PrepareOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = flags.read(argv, PrepareOptions, (), USAGE).options
+  options = flags.read_command_line(argv, PrepareOptions, (), USAGE).options
   if not options.dataset:
     raise flags.UsageError(
       f"--dataset is missing; it must be one of {', '.join(images.PREPARED)}"

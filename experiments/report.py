@@ -4,8 +4,7 @@ import dataclasses
 from pathlib import Path
 
 from experiments.cli import flags
-from experiments.cli.flags import UsageError
-from experiments.configs.fields import setting
+from experiments.configs.fields import UsageError, setting
 from experiments.reports import run_report
 from experiments.run_folder import results
 
@@ -32,7 +31,9 @@ class ReportOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  line = flags.read(argv, ReportOptions, (), USAGE, takes_arguments=True)
+  line = flags.read_command_line(
+    argv, ReportOptions, (), USAGE, takes_arguments=True
+  )
   options = line.options
   if not line.arguments:
     raise UsageError("name a run folder, or several to compare")

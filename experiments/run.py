@@ -123,7 +123,7 @@ _OPTIONS_OF_ONE_PROCESS = ("process_id", "workdir")
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  line = flags.read(argv, RunOptions, EXPERIMENTS, USAGE)
+  line = flags.read_command_line(argv, RunOptions, EXPERIMENTS, USAGE)
   options = line.options
   if options.list:
     console.print_rows((e.name, e.source, e.summary) for e in EXPERIMENTS)

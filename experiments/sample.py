@@ -59,7 +59,7 @@ class SampleOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = flags.read(argv, SampleOptions, (), USAGE).options
+  options = flags.read_command_line(argv, SampleOptions, (), USAGE).options
   for name in ("workdir", "out"):
     if not getattr(options, name):
       raise flags.UsageError(f"--{name} is missing")

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from experiments.cli import console, flags, signals
 from experiments.cli.flags import CommandLine, UsageError
-from experiments.configs.fields import SettingError, setting, unknown
-from experiments.configs.registry import BY_NAME, EXPERIMENTS
-from experiments.configs.settings import with_values
+from experiments.configs.fields import SettingError, setting
+from experiments.configs.registry import EXPERIMENTS
 from experiments.sweeps import (
   conclude,
   display,
@@ -22,7 +21,6 @@ from experiments.sweeps import plan as plans
 from experiments.sweeps.engines import EngineOptions, local
 from experiments.sweeps.plan import MANY_TRIALS, Plan, PlanOptions
 from experiments.training import run_config
-from experiments.training.run_config import RunSettings
 
 USAGE = """\
 python -m experiments.sweep --experiment=NAME --grid='SETTING=VALUE,...;...'
@@ -130,7 +128,7 @@ class SweepOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  line = flags.read(argv, SweepOptions, EXPERIMENTS, USAGE)
+  line = flags.read_command_line(argv, SweepOptions, EXPERIMENTS, USAGE)
   options = line.options
   if options.program >= 0:
     return _train_program(line)
@@ -271,14 +269,14 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
 def _made(line: CommandLine[SweepOptions]) -> Plan:
   """Plans what a command line asks for."""
   options = line.options
-  if options.experiment not in BY_NAME:
-    raise UsageError(unknown("experiment", options.experiment, BY_NAME))
-  experiment = BY_NAME[options.experiment]
-  flags.refuse_foreign(line.settings, experiment)
+  run = run_config.new_run(
+    options.experiment, line.settings, options.seed, options.num_seeds
+  )
   if bool(options.random) != bool(options.trials):
     raise UsageError("--random and --trials go together: what, and how often")
-  base = with_values(experiment.settings, line.settings)
-  axes = search_space.read_grid(options.grid, base) if options.grid else ()
+  axes = ()
+  if options.grid:
+    axes = search_space.read_grid(options.grid, run.settings)
   count = math.prod(len(axis.values) for axis in axes) * (options.trials or 1)
   if count > MANY_TRIALS and not options.yes:
     raise UsageError(
@@ -287,7 +285,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
   drawn = ()
   if options.random:
     drawn = search_space.draw_points(
-      options.random, options.trials, options.seed, base
+      options.random, options.trials, options.seed, run.settings
     )
   varied = {axis.name for axis in axes} | set(drawn[0] if drawn else ())
   for name in varied & set(line.settings):
@@ -295,11 +293,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
   if axes and drawn and not {axis.name for axis in axes}.isdisjoint(drawn[0]):
     raise UsageError("a setting is both in --grid and in --random; choose one")
   return plans.make_plan(
-    RunSettings(
-      experiment,
-      base,
-      run_config.seeds(options.seed, options.num_seeds),
-    ),
+    run,
     axes,
     search_space.crossed(axes, drawn),
     PlanOptions(options.random, options.trials, options.max_members),

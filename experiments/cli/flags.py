@@ -17,6 +17,7 @@ from experiments.configs.experiment import Experiment
 from experiments.configs.fields import (
   Field,
   SettingError,
+  UsageError,
   fields_of,
   setting,
   suggestion,
@@ -53,10 +54,6 @@ class CommandLine(NamedTuple, Generic[Options]):
   settings: dict[str, Any]
   named: frozenset[str]
   arguments: tuple[str, ...]
-
-
-class UsageError(Exception):
-  """A command line that cannot be used; the message is one line."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -121,7 +118,7 @@ def _named_experiments(
   return tuple(e for e in experiments if e.name == values.experiment)
 
 
-def read(
+def read_command_line(
   argv: list[str],
   options_class: type[Options],
   experiments: Iterable[Experiment],
@@ -199,17 +196,6 @@ def _usage_error(error: flags.Error, fields: Mapping[str, Field]) -> UsageError:
   if isinstance(error, flags.IllegalFlagValueError) and field:
     message = f"{given} is not allowed; it must be {field.allowed()}"
   return UsageError(message)
-
-
-def refuse_foreign(given: Iterable[str], experiment: Experiment) -> None:
-  """Raises UsageError for a setting that the experiment does not have."""
-  names = [field.name for field in fields_of(type(experiment.settings))]
-  for name in given:
-    if name not in names:
-      raise UsageError(
-        f"experiment {experiment.name!r} has no --{name}; it has "
-        + ", ".join(f"--{allowed}" for allowed in names)
-      )
 
 
 def main(command: Callable[[list[str]], int]) -> None:

@@ -32,6 +32,10 @@ _BOUNDS = {
 }
 
 
+class UsageError(Exception):
+  """A command line that cannot be used; the message is one line."""
+
+
 class SettingError(ValueError):
   """A setting that cannot be used; the message is one line for the user."""
 

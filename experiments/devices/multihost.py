@@ -24,8 +24,7 @@ import numpy as np
 from jax.errors import JaxRuntimeError
 from jax.experimental import multihost_utils
 
-from experiments.cli.flags import UsageError
-from experiments.configs.fields import SettingError
+from experiments.configs.fields import SettingError, UsageError
 from experiments.devices.environment import PACKAGES, PlatformError
 from experiments.run_folder.results import RunFolderError
 

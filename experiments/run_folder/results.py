@@ -260,7 +260,7 @@ def reading(workdir: Path) -> Iterator[None]:
     ) from error
 
 
-def read(workdir: Path) -> Results:
+def read_results(workdir: Path) -> Results:
   """Reads a finished run folder.
 
   Args:

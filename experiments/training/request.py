@@ -1,13 +1,11 @@
 """Reads which run a command line asks for: a new one, or one that resumes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.cli import flags
-from experiments.cli.flags import CommandLine, UsageError
-from experiments.configs.fields import SettingError, fields_of, unknown
-from experiments.configs.registry import BY_NAME
+from experiments.cli.flags import CommandLine
+from experiments.configs.fields import SettingError, UsageError, fields_of
 from experiments.configs.settings import Settings, with_values
 from experiments.run_folder import results, workdirs
 from experiments.training import run_config
@@ -21,58 +19,6 @@ MAY_CHANGE = (
   "inception_weights",
 )
 """Settings that say how far to train, when to look, and where files are."""
-
-
-def changed_settings(
-  found: RunSettings,
-  given: Mapping[str, str],
-  experiment: str | None,
-  seeds: Sequence[int],
-) -> RunSettings:
-  """Applies the command line to the settings of a run that resumes.
-
-  Args:
-    found: settings of the run folder.
-    given: settings of the command line by name, as text.
-    experiment: name on the command line, if any.
-    seeds: of the command line, or of the run folder.
-
-  Raises:
-    SettingError: if this would be another run; it names the difference.
-  """
-  if experiment is not None and experiment != found.experiment.name:
-    raise _cannot_change(
-      found.settings, "experiment", found.experiment.name, experiment
-    )
-  if tuple(seeds) != found.seeds:
-    raise SettingError(
-      "--resume cannot change the seeds: they are "
-      f"{_seed_range(found.seeds)}, not {_seed_range(seeds)}"
-    )
-  settings = with_values(found.settings, given)
-  for field in fields_of(type(settings)):
-    before = getattr(found.settings, field.name)
-    after = getattr(settings, field.name)
-    if before != after and field.name not in MAY_CHANGE:
-      raise _cannot_change(
-        settings, field.name, field.format(before), field.format(after)
-      )
-  return found._replace(settings=settings)
-
-
-def _seed_range(seeds: Sequence[int]) -> str:
-  first, last = seeds[0], seeds[-1]
-  return str(first) if first == last else f"{first} to {last}"
-
-
-def _cannot_change(
-  settings: Settings, name: str, old: Any, new: Any
-) -> SettingError:
-  allowed = [f"--{each}" for each in MAY_CHANGE if hasattr(settings, each)]
-  return SettingError(
-    f"--resume cannot change --{name} from {old} to {new}, which would be "
-    f"another run; it can change {', '.join(allowed)}"
-  )
 
 
 def read_request(
@@ -109,37 +55,61 @@ def read_request(
   if resumes:
     run = _resumed_run(line, folder)
   else:
-    run = _new_run(line)
+    run = run_config.new_run(
+      options.experiment, line.settings, options.seed, options.num_seeds
+    )
     if options.workdir:
       # Checked before images are decoded and a classifier is trained.
       workdirs.refuse(folder, options.overwrite)
   return run.experiment.name, run.settings, run.seeds, resumes
 
 
-def _new_run(line: CommandLine[Any]) -> RunSettings:
-  options = line.options
-  if options.experiment not in BY_NAME:
-    raise UsageError(unknown("experiment", options.experiment, BY_NAME))
-  experiment = BY_NAME[options.experiment]
-  flags.refuse_foreign(line.settings, experiment)
-  return RunSettings(
-    experiment,
-    with_values(experiment.settings, line.settings),
-    run_config.seeds(options.seed, options.num_seeds),
-  )
-
-
 def _resumed_run(line: CommandLine[Any], folder: Path) -> RunSettings:
-  """Returns the run of a folder with the changes of the command line."""
+  """Returns the run of a folder with the changes of the command line.
+
+  Raises:
+    SettingError: if this would be another run; it names the difference.
+  """
   options, named = line.options, line.named
   found = run_config.read_settings(folder)
-  flags.refuse_foreign(line.settings, found.experiment)
-  seeds = run_config.seeds(
+  if "experiment" in named and options.experiment != found.experiment.name:
+    raise _cannot_change(
+      found.settings, "experiment", found.experiment.name, options.experiment
+    )
+  seeds = run_config.list_seeds(
     options.seed if "seed" in named else found.seeds[0],
     options.num_seeds if "num_seeds" in named else len(found.seeds),
   )
-  experiment = options.experiment if "experiment" in named else None
-  return changed_settings(found, line.settings, experiment, seeds)
+  if seeds != found.seeds:
+    raise SettingError(
+      "--resume cannot change the seeds: they are "
+      f"{_seed_range(found.seeds)}, not {_seed_range(seeds)}"
+    )
+  run_config.check_names(found.experiment, line.settings)
+  settings = with_values(found.settings, line.settings)
+  for field in fields_of(type(settings)):
+    before = getattr(found.settings, field.name)
+    after = getattr(settings, field.name)
+    if before != after and field.name not in MAY_CHANGE:
+      raise _cannot_change(
+        settings, field.name, field.format(before), field.format(after)
+      )
+  return found._replace(settings=settings)
+
+
+def _seed_range(seeds: Sequence[int]) -> str:
+  first, last = seeds[0], seeds[-1]
+  return str(first) if first == last else f"{first} to {last}"
+
+
+def _cannot_change(
+  settings: Settings, name: str, old: Any, new: Any
+) -> SettingError:
+  allowed = [f"--{each}" for each in MAY_CHANGE if hasattr(settings, each)]
+  return SettingError(
+    f"--resume cannot change --{name} from {old} to {new}, which would be "
+    f"another run; it can change {', '.join(allowed)}"
+  )
 
 
 def is_complete(workdir: Path, run: RunSettings) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 from absl.testing import absltest, parameterized
 
 from experiments import report
-from experiments.cli.flags import UsageError
+from experiments.configs.fields import UsageError
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.training import run_logs

@@ -67,7 +67,7 @@ class RunTest(absltest.TestCase):
     with Image.open(workdir / "training.gif") as animation:
       # One for each logged step.
       self.assertEqual(getattr(animation, "n_frames", 1), 3)
-    read = results.read(workdir)
+    read = results.read_results(workdir)
     np.testing.assert_array_equal(
       read.metrics["modes_covered"][:, -1],
       summary["metrics"]["modes_covered"]["final"]["per_seed"],

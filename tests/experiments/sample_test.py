@@ -12,7 +12,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from experiments import sample
-from experiments.cli.flags import UsageError
+from experiments.configs.fields import UsageError
 from experiments.devices import environment
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
@@ -80,7 +80,7 @@ class SampleTest(parameterized.TestCase):
     # The average of the generator, which ring keeps, under its own key.
     member = load_run.load_run(self.runs["ring"], 6, jax.devices()[0])
     self.assertEqual(int(member.state.step), 2)
-    read = results.read(self.runs["ring"])
+    read = results.read_results(self.runs["ring"])
     evaluation = member.problem.evaluate(
       member.state, training.member_keys(6).evaluation, member.problem.data
     )

@@ -15,8 +15,7 @@ from pathlib import Path
 from absl.testing import absltest, parameterized
 
 from experiments import sweep
-from experiments.cli.flags import UsageError
-from experiments.configs.fields import SettingError
+from experiments.configs.fields import SettingError, UsageError
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans

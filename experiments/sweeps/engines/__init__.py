@@ -8,8 +8,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from experiments.cli import console
-from experiments.cli.flags import UsageError
-from experiments.configs.fields import unknown
+from experiments.configs.fields import UsageError, unknown
 from experiments.sweeps import worker_process
 from experiments.sweeps.engines import local
 

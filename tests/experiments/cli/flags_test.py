@@ -25,7 +25,7 @@ class Options:
 
 
 def read(*argv, **keywords):
-  return flags.read(
+  return flags.read_command_line(
     ["command", *argv], Options, EXPERIMENTS, "The usage.", **keywords
   )
 

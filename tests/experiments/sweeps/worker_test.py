@@ -88,7 +88,7 @@ class ProgramTest(absltest.TestCase):
     for index in (0, 1):
       packed = self.plan.workdir(self.whole, index)
       _, run = trained_runs.train(self.parent, self.plan.trials[index].run)
-      found = results.read(packed)
+      found = results.read_results(packed)
       # As JSON reads them back.
       settings = json.loads(json.dumps(run.results.settings))
       self.assertEqual(found.settings, settings)
@@ -217,7 +217,7 @@ class ProgramTest(absltest.TestCase):
       {name for name in BY_NAME["ring"].figures if name.endswith(".png")},
     )
     np.testing.assert_array_equal(
-      results.read(workdir).snapshots["step"], [0, 1, 2]
+      results.read_results(workdir).snapshots["step"], [0, 1, 2]
     )
     shutil.rmtree(folder)
 

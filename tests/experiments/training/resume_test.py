@@ -20,8 +20,7 @@ import pytest
 from absl.testing import absltest, parameterized
 
 from experiments import run
-from experiments.cli.flags import UsageError
-from experiments.configs.fields import SettingError
+from experiments.configs.fields import SettingError, UsageError
 from experiments.devices import environment
 from experiments.run_folder import results, workdirs
 from experiments.run_folder.results import RunFolderError
@@ -54,7 +53,7 @@ def files_of(workdir):
 
 def content_of(workdir):
   """Returns all that a finished run must end with."""
-  read = results.read(workdir)
+  read = results.read_results(workdir)
   (step, *_) = checkpoints.steps(workdir)
   loaded = checkpoints.load_newest(workdir, structure_of(RUN))
   return {
@@ -207,7 +206,7 @@ class ResumptionTest(parameterized.TestCase):
 
   def test_intervals_may_change(self):
     self.assertEqual(self.resume("--log_every=1", "--checkpoint_every=1"), 0)
-    read = results.read(self.workdir)
+    read = results.read_results(self.workdir)
     (_, stopped, *_) = np.diff(read.steps)
     self.assertEqual(stopped, 3)
     self.assertEqual(np.diff(read.steps)[-1], 1)
@@ -233,7 +232,10 @@ class ResumptionTest(parameterized.TestCase):
       )
     assert trained is not None
     # A device that has one member compiles another loop than for two.
-    read, whole = results.read(workdir), results.read(self.whole)
+    read, whole = (
+      results.read_results(workdir),
+      results.read_results(self.whole),
+    )
     np.testing.assert_array_equal(read.steps, whole.steps)
     for name, values in read.metrics.items():
       np.testing.assert_allclose(

@@ -53,7 +53,7 @@ class TensorBoardTest(absltest.TestCase):
     )
     workdir = self.train(own)
     written = read(workdir)
-    run = results.read(workdir)
+    run = results.read_results(workdir)
     scalars = {
       (tag, step): value.simple_value
       for tag, step, value in written

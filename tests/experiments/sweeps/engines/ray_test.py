@@ -14,7 +14,7 @@ from unittest import mock
 import pytest
 from absl.testing import absltest, parameterized
 
-from experiments.cli.flags import UsageError
+from experiments.configs.fields import UsageError
 from experiments.run_folder import results, workdirs
 from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import engines
