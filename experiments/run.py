@@ -162,9 +162,15 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
   Every process calls this; the exit code of process 0 counts.
   """
   options = line.options
-  name, settings, seeds, resumes = multihost.from_first(
+  name, settings, seeds, resumes, is_complete = multihost.from_first(
     lambda: request.read_request(line)
   )
+  if is_complete:
+    workdir = Path(options.workdir)
+    if multihost.is_first():
+      run_report.write([workdir], workdir / results.REPORT)
+      print(f"{workdir} has finished; --steps trains it for longer")
+    return 0
   run = run_config.RunSettings(BY_NAME[name], settings, seeds)
   layout = multihost.in_all(
     lambda: mesh.choose_layout(options.platform, wanted, settings, len(seeds))
@@ -178,13 +184,6 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
         )
       )
     )
-    if multihost.from_first(
-      lambda: resumes and request.is_complete(workdir, run)
-    ):
-      if multihost.is_first():
-        run_report.write([workdir], workdir / results.REPORT)
-        print(f"{workdir} has finished; --steps trains it for longer")
-      return 0
     interruption = stack.enter_context(
       signals.caught("stopping when this is saved; once more stops at once")
     )

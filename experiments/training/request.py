@@ -23,15 +23,15 @@ MAY_CHANGE = (
 
 def read_request(
   line: CommandLine[Any],
-) -> tuple[str, Settings, tuple[int, ...], bool]:
+) -> tuple[str, Settings, tuple[int, ...], bool, bool]:
   """Reads which run a command line asks for.
 
   Args:
     line: the command line of `experiments.run`.
 
   Returns:
-    The name of the experiment, the settings, the seeds, and whether the run is
-    there already and resumes.
+    The name of the experiment, the settings, the seeds, whether the run is
+    there already and resumes, and whether it is complete.
 
   Raises:
     UsageError, SettingError, RunFolderError: if there can be no such run.
@@ -61,7 +61,8 @@ def read_request(
     if options.workdir:
       # Checked before images are decoded and a classifier is trained.
       workdirs.refuse(folder, options.overwrite)
-  return run.experiment.name, run.settings, run.seeds, resumes
+  is_complete = resumes and _is_complete(folder, run)
+  return run.experiment.name, run.settings, run.seeds, resumes, is_complete
 
 
 def _resumed_run(line: CommandLine[Any], folder: Path) -> RunSettings:
@@ -112,7 +113,7 @@ def _cannot_change(
   )
 
 
-def is_complete(workdir: Path, run: RunSettings) -> bool:
+def _is_complete(workdir: Path, run: RunSettings) -> bool:
   """Tells whether a run has taken all its steps, or all its seeds failed."""
   if not results.is_finished(workdir):
     return False
