@@ -5,6 +5,7 @@ import dataclasses
 import io
 import subprocess
 import sys
+import tempfile
 
 from absl.testing import absltest, parameterized
 
@@ -49,8 +50,10 @@ class FlagsTest(parameterized.TestCase):
     self.assertEqual(read("--penalty=none").settings, {"penalty": ()})
 
   def test_a_flagfile(self):
-    path = self.create_tempfile(content="--count=4\n--radius=2\n").full_path
-    line = read(f"--flagfile={path}", "--count=5")
+    with tempfile.NamedTemporaryFile("w") as file:
+      file.write("--count=4\n--radius=2\n")
+      file.flush()
+      line = read(f"--flagfile={file.name}", "--count=5")
     self.assertEqual(line.options.count, 5)
     self.assertEqual(line.settings, {"radius": 2.0})
 
