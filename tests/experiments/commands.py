@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 300
 _SERVER = f"""
 import importlib, json, os, signal, sys
 from experiments import figures, run
-from experiments.cli import flags as command_line
+from experiments.cli import flags
 from experiments.run_folder import results
 
 for line in sys.stdin:
