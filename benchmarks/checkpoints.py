@@ -20,8 +20,7 @@ from PIL import Image
 
 from experiments.configs.registry import BY_NAME
 from experiments.devices import environment
-from experiments.training import checkpoints, trainer
-from experiments.training.pace import Pace
+from experiments.training import checkpoints
 from experiments.training.run_config import RunSettings
 from gan_jax import training
 from gan_jax.types import Device
@@ -67,6 +66,21 @@ def _write_noise(folder: Path) -> None:
     Image.fromarray(pixels).save(folder / f"{index}.png")
 
 
+class _Timer(training.Callback):
+  """Notes when the first row of metrics comes, and saves checkpoints."""
+
+  def __init__(self, writer: checkpoints.Writer | None):
+    self.began = 0.0
+    self._writer = writer
+
+  def on_log(self, log: training.Log) -> None:
+    self.began = self.began or time.perf_counter()
+
+  def on_checkpoint(self, checkpoint: training.Checkpoint) -> None:
+    if self._writer:
+      self._writer.save(checkpoint, 0, 0.0)
+
+
 def seconds(
   run: RunSettings,
   problem: training.Problem,
@@ -81,26 +95,17 @@ def seconds(
     every: steps between checkpoints; 0 for none.
     devices: where.
   """
-  began = []
   with tempfile.TemporaryDirectory() as folder:
-    pace = Pace(
+    schedule = training.Schedule(
       run.settings.steps,
       run.settings.log_interval(),
       run.settings.evaluation_interval(),
       every or run.settings.steps + 1,
     )
     with checkpoints.Writer(Path(folder), checkpoints.Keeping(), {}) as writer:
-      trainer.train(
-        problem,
-        run.seeds,
-        pace,
-        devices,
-        trainer.Listener(
-          on_log=lambda log: began.append(time.perf_counter()),
-          on_checkpoint=lambda own: writer.save(own, 0, 0.0) if every else None,
-        ),
-      )
-    return time.perf_counter() - began[0]
+      timer = _Timer(writer if every else None)
+      training.train(problem, run.seeds, schedule, devices, [timer])
+    return time.perf_counter() - timer.began
 
 
 def measure(

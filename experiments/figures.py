@@ -15,11 +15,12 @@ from experiments.configs.fields import fields_of, setting
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import with_values
 from experiments.devices import environment
+from experiments.reports import run_report
 from experiments.reproduce.common.figure import Reproduction, Training
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
 from experiments.run_folder import results, workdirs
 from experiments.run_folder.results import Results
-from experiments.training import run_training
+from experiments.training import load_run, trainer
 from experiments.training.run_config import RunSettings
 from gan_jax.types import Device
 
@@ -188,18 +189,19 @@ def _run(
     with_values(experiment.settings, training.settings),
     tuple(range(training.num_seeds)),
   )
-  found = run_training.find(parent, run)
+  found = load_run.find_run(parent, run)
   if found is not None:
     workdir, run_results = found
     console.say(f"  reads {workdir}")
     return run_results, workdir
   devices = devices[: training.num_seeds]
-  problem = run_training.prepare(run, devices)
+  problem = trainer.build_problem(run, devices)
   with workdirs.create_numbered(parent, experiment.name) as workdir:
     console.say(f"  trains {workdir}, as {parent} has no such finished run")
-    trained = run_training.train(run, problem, devices, workdir)
-    assert trained is not None  # Nobody could tell it to stop.
-    return trained.results, workdir
+    trained = trainer.train([run], [workdir], lambda _: problem, devices)
+    assert trained is not None  # Nothing interrupts it.
+    run_report.write([workdir], workdir / results.REPORT)
+    return trained[0].results, workdir
 
 
 def _reproduce(

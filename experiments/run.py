@@ -12,22 +12,22 @@ from experiments.cli.flags import CommandLine, UsageError
 from experiments.configs.fields import setting, unknown
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.configs.settings import Settings, with_values
-from experiments.devices import crew, environment, multihost
+from experiments.devices import environment, multihost
 from experiments.devices import mesh as layouts
-from experiments.devices.crew import Crew, Joining
 from experiments.devices.mesh import Layout
+from experiments.devices.multihost import Cluster
+from experiments.reports import run_report
 from experiments.run_folder import results, workdirs
 from experiments.training import (
   checkpoints,
   monitor,
   run_config,
-  run_training,
+  trainer,
 )
-from experiments.training import resume as resumption
-from experiments.training.callbacks import Recording
+from experiments.training.resume import changed_settings
 from experiments.training.run_config import RunSettings
-from experiments.training.trainer import Failure
 from gan_jax import training
+from gan_jax.training import Failure
 
 USAGE = """\
 python -m experiments.run --experiment=NAME [--SETTING=VALUE ...]
@@ -114,8 +114,8 @@ class RunOptions:
   )
 
 
-_OWN_OF_A_PROCESS = ("process_id", "workdir")
-"""Options that processes of one run may have different."""
+_OPTIONS_OF_ONE_PROCESS = ("process_id", "workdir")
+"""Options that may differ between the processes of one run."""
 
 
 def run(argv: list[str]) -> int:
@@ -126,25 +126,25 @@ def run(argv: list[str]) -> int:
     console.print_experiments(EXPERIMENTS)
     return 0
   _check_intervals(options)
-  wanted = layouts.read(options.mesh)
-  joining = _joining(options)
-  if joining is None:
-    return _run(line, wanted, Crew())
+  wanted = layouts.parse_mesh(options.mesh)
+  cluster = _cluster(options)
+  if cluster is None:
+    return _run(line, wanted)
   environment.configure(wanted.num_devices or environment.num_cores())
-  with crew.joined(joining) as all_processes:
-    told = {
+  with multihost.connected(cluster):
+    common = {
       name: value
       for name, value in dataclasses.asdict(options).items()
-      if name not in _OWN_OF_A_PROCESS
+      if name not in _OPTIONS_OF_ONE_PROCESS
     }
-    multihost.refuse_others("flags", sorted(told.items()), line.settings)
+    multihost.refuse_others("flags", sorted(common.items()), line.settings)
     multihost.refuse_others("versions", multihost.versions())
-    all_processes.exit_code = _run(line, wanted, all_processes)
-  return all_processes.exit_code
+    exit_code = _run(line, wanted)
+    return multihost.from_first(lambda: exit_code)
 
 
-def _joining(options: RunOptions) -> Joining | None:
-  """Returns how to find the other processes of a run; None if it has none."""
+def _cluster(options: RunOptions) -> Cluster | None:
+  """Returns how to find the other processes; None if there are none."""
   address, num_processes = options.coordinator_address, options.num_processes
   if options.distributed:
     if address or num_processes or options.process_id >= 0:
@@ -152,7 +152,7 @@ def _joining(options: RunOptions) -> Joining | None:
         "--distributed lets JAX find what --coordinator_address, "
         "--num_processes and --process_id say; give either"
       )
-    return Joining()
+    return Cluster()
   if not address and not num_processes and options.process_id < 0:
     return None
   host, _, port = address.rpartition(":")
@@ -166,12 +166,10 @@ def _joining(options: RunOptions) -> Joining | None:
       f"--process_id={options.process_id} is none of "
       f"--num_processes={num_processes}; they are 0, 1, ..."
     )
-  return Joining(address, num_processes, options.process_id)
+  return Cluster(address, num_processes, options.process_id)
 
 
-def _run(
-  line: CommandLine[RunOptions], wanted: layouts.Wanted, all_processes: Crew
-) -> int:
+def _run(line: CommandLine[RunOptions], wanted: layouts.Wanted) -> int:
   """Trains what a command line asks for, and returns the exit code.
 
   Every process calls this; what it returns counts in the first alone.
@@ -182,19 +180,20 @@ def _run(
   )
   chosen = RunSettings(BY_NAME[name], settings, seeds)
   layout = multihost.in_all(
-    lambda: layouts.choose(options.platform, wanted, settings, len(seeds))
+    lambda: layouts.choose_layout(
+      options.platform, wanted, settings, len(seeds)
+    )
   )
-  problem = run_training.prepare(chosen, layout.devices, layout.axis)
+  problem = trainer.build_problem(chosen, layout.devices, layout.axis)
   with contextlib.ExitStack() as stack:
     workdir = multihost.from_first(
       lambda: stack.enter_context(
         _claimed(options, resumes, chosen.experiment.name)
       )
     )
-    all_processes.advise(f"go on with: {_resume_command(options, workdir)}")
     if multihost.from_first(lambda: resumes and _is_finished(workdir, chosen)):
       if multihost.is_first():
-        run_training.complete(workdir)
+        run_report.write([workdir], workdir / results.REPORT)
         print(f"{workdir} has finished; --steps trains it for longer")
       return 0
     return _trained(options, chosen, layout, problem, workdir, resumes)
@@ -239,12 +238,12 @@ def _trained(
   with signals.caught(
     "stopping when this is saved; once more stops at once"
   ) as told:
-    trained = run_training.train(
-      chosen,
-      problem,
+    finished = trainer.train(
+      [chosen],
+      [workdir],
+      lambda _: problem,
       layout.devices,
-      workdir,
-      Recording(
+      trainer.Options(
         options.checkpoint_every or options.keep_checkpoint_every,
         checkpoints.Keeping(
           options.keep_checkpoints, options.keep_checkpoint_every
@@ -260,14 +259,15 @@ def _trained(
     told.signal = int(multihost.of_all([told.signal]).max())
   if not multihost.is_first():
     return 0
-  if trained is None:
+  if finished is None:
     step = checkpoints.steps(workdir)[0]
     console.say(
       f"stopped at step {step:,}; go on with: "
       f"{_resume_command(options, workdir)}"
     )
     return told.exit_code()
-  return _report(trained.summary, chosen.seeds, workdir)
+  run_report.write([workdir], workdir / results.REPORT)
+  return _report(finished[0].summary, chosen.seeds, workdir)
 
 
 def _chosen(line: CommandLine[RunOptions]) -> RunSettings:
@@ -313,14 +313,14 @@ def _resumes(options: RunOptions, named: Collection[str]) -> bool:
 def _resumed(line: CommandLine[RunOptions]) -> RunSettings:
   """Returns the run of a folder, with what a command line may change."""
   options, named = line.options, line.named
-  found = run_config.read(Path(options.workdir))
+  found = run_config.read_settings(Path(options.workdir))
   command_line.refuse_foreign(line.settings, found.experiment)
   seeds = run_config.seeds(
     options.seed if "seed" in named else found.seeds[0],
     options.num_seeds if "num_seeds" in named else len(found.seeds),
   )
   experiment = options.experiment if "experiment" in named else None
-  return resumption.changed(found, line.settings, experiment, seeds)
+  return changed_settings(found, line.settings, experiment, seeds)
 
 
 @contextlib.contextmanager
@@ -341,7 +341,7 @@ def _claimed(options: RunOptions, resumes: bool, name: str) -> Iterator[Path]:
 
 def _is_finished(workdir: Path, chosen: RunSettings) -> bool:
   """Tells whether a run has taken all of its steps."""
-  if not run_training.is_finished(workdir):
+  if not results.is_finished(workdir):
     return False
   summary = results.read_json(workdir / results.SUMMARY)
   all_failed = len(summary.get("failures", ())) == len(chosen.seeds)

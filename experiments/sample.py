@@ -15,7 +15,7 @@ from experiments.devices import environment
 from experiments.plots import images as image_plots
 from experiments.run_folder import results
 from experiments.training import load_run
-from experiments.training.load_run import Finished
+from experiments.training.load_run import LoadedRun
 from gan_jax.data import images
 from gan_jax.types import Array
 
@@ -71,7 +71,7 @@ def run(argv: list[str]) -> int:
   if not out.parent.is_dir():
     raise flags.UsageError(f"--out={out}: there is no {out.parent}")
   (device,) = environment.choose_devices(options.platform, 1)
-  member = load_run.load(
+  member = load_run.load_run(
     Path(options.workdir), None if options.seed < 0 else options.seed, device
   )
   labels = _labels(member, options)
@@ -100,7 +100,7 @@ def run(argv: list[str]) -> int:
 
 
 def draw(
-  member: Finished, latents_seed: int, num_samples: int, labels: Array | None
+  member: LoadedRun, latents_seed: int, num_samples: int, labels: Array | None
 ) -> np.ndarray:
   """Draws samples of a member.
 
@@ -132,7 +132,7 @@ def draw(
   return np.asarray(images.to_pixels(samples) if samples.ndim == 4 else samples)
 
 
-def _labels(member: Finished, options: SampleOptions) -> Array | None:
+def _labels(member: LoadedRun, options: SampleOptions) -> Array | None:
   """Returns the label of every sample, None where there are no classes."""
   names = member.problem.class_names
   if not names and options.label:

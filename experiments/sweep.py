@@ -13,13 +13,14 @@ from experiments.devices import environment
 from experiments.sweeps import (
   conclude,
   display,
+  engines,
   folders,
   search_space,
+  time_estimate,
   worker_process,
 )
 from experiments.sweeps import plan as plans
-from experiments.sweeps.engines import ENGINES
-from experiments.sweeps.engines.engine import EngineOptions
+from experiments.sweeps.engines import EngineOptions, local
 from experiments.sweeps.plan import MANY_TRIALS, Plan, Told
 from experiments.training import run_config
 from experiments.training.run_config import RunSettings
@@ -68,15 +69,24 @@ class SweepOptions:
   dry_run: bool = setting(
     False, "print trials, programs and about how long they take; write nothing"
   )
+  plan_only: bool = setting(
+    False,
+    "write plan.json and the trials' folders, and train nothing; for job "
+    "arrays",
+  )
   yes: bool = setting(False, f"allow more than {MANY_TRIALS:,} trials")
   skip_invalid: bool = setting(
     False, "leave out combinations that make no sense, instead of refusing"
   )
-  engine: str = setting("local", "where programs train", choices=tuple(ENGINES))
+  engine: str = setting(
+    "local",
+    "where programs train: local, processes of this machine; or ray, tasks of "
+    "a Ray cluster, which share the storage of --workdir",
+  )
   address: str = setting(
     "",
-    "of a Ray cluster (ray); auto is one that runs, and nothing starts one "
-    "on this machine",
+    "HOST:PORT of a Ray cluster; auto finds one that is running on this "
+    "machine; leave it out to start a local Ray",
   )
   max_parallel: int = setting(
     0, "programs that train at a time; 0 is as many as there is room", minimum=0
@@ -118,18 +128,12 @@ def run(argv: list[str]) -> int:
   if options.program >= 0:
     return _train_program(line)
   plan, resumes = _plan(line)
-  engine = ENGINES[options.engine]
-  engine_options = EngineOptions(
-    platform=options.platform,
-    address=options.address,
-    max_parallel=options.max_parallel,
-    checkpoint_every=options.checkpoint_every,
-    pictures=options.pictures,
+  machines = EngineOptions(
+    options.engine, options.address, options.platform, options.max_parallel
   )
-  engine.check(engine_options)
+  engines.check(machines)
   if options.dry_run:
-    display.print_plan(plan)
-    engine.preview(plan, Path(options.workdir or "DIR"), engine_options)
+    _print_plan(plan, options)
     return 0
   with (
     folders.claimed(
@@ -138,20 +142,29 @@ def run(argv: list[str]) -> int:
     signals.caught(
       "stopping when this is saved; once more stops at once"
     ) as told,
-    display.progress(plan, folder) as watched,
   ):
     if not resumes:
       plans.write(plan, folder)
-    lost = engine.train(
-      plan, folder, plan.left(folder), engine_options, watched, told.requested
-    )
+    programs = plan.left(folder)
+    if options.plan_only and programs:
+      _print_programs(plan, folder, programs)
+      return 0
+    program_flags = [
+      f"--platform={options.platform}",
+      f"--checkpoint_every={options.checkpoint_every}",
+      f"--pictures={str(options.pictures).lower()}",
+    ]
+    with display.progress(plan, folder) as watched:
+      lost = engines.train_programs(
+        machines, folder, programs, program_flags, watched, told.requested
+      )
     if told.requested():
       console.say(
         f"stopped; go on with: python -m experiments.sweep --workdir={folder}"
       )
       return told.exit_code()
-  for own in lost:
-    console.say(f"error: program {own.program} could not train: {own.reason}")
+  for program, reason in lost.items():
+    console.say(f"error: program {program} could not train: {reason}")
   if plan.left(folder):
     num_left = sum(
       not plan.is_done(folder, index) for index in range(len(plan.trials))
@@ -160,8 +173,28 @@ def run(argv: list[str]) -> int:
       f"{num_left:,} of {len(plan.trials):,} trials are missing; go on with: "
       f"python -m experiments.sweep --workdir={folder}"
     )
-    return FAILED_EXIT_CODE if lost else 0
+    return FAILED_EXIT_CODE
   return conclude.conclude(plan, folder)
+
+
+def _print_plan(plan: Plan, options: SweepOptions) -> None:
+  """Prints what a sweep would train, and about how long that takes."""
+  display.print_plan(plan)
+  if options.address:
+    print(f"each program is a task of the Ray cluster at {options.address}")
+    return
+  slots = local.slots(
+    options.platform, options.max_parallel, len(plan.programs)
+  )
+  time_estimate.print_time(plan, options.platform, len(slots))
+
+
+def _print_programs(plan: Plan, folder: Path, programs: list[int]) -> None:
+  """Prints which programs a job array has to train."""
+  indices = ",".join(map(str, programs))
+  if len(programs) == len(plan.programs) > 1:
+    indices = f"0-{len(programs) - 1}"
+  print(f"programs to train in {folder}: --array={indices}")
 
 
 def _train_program(line: CommandLine[SweepOptions]) -> int:
@@ -171,7 +204,7 @@ def _train_program(line: CommandLine[SweepOptions]) -> int:
     raise UsageError("--program needs --workdir, the folder of its sweep")
   if line.settings or "grid" in line.named or "random" in line.named:
     raise UsageError("--program trains what is planned; name no settings")
-  return worker_process.train(
+  return worker_process.train_program(
     Path(options.workdir),
     options.program,
     options.platform,

@@ -1,4 +1,4 @@
-"""Whether two means differ by more than the noise of their seeds."""
+"""Means over seeds, their intervals, and whether two means differ."""
 
 import math
 from typing import NamedTuple
@@ -6,13 +6,28 @@ from typing import NamedTuple
 import numpy as np
 
 
-class Difference(NamedTuple):
-  """How far a mean is from another one.
+class Mean(NamedTuple):
+  """A mean with its 95 % confidence interval, mean +- ci95.
 
   Attributes:
-    mean: their difference; None where one of them is not known.
-    ci95: half of its 95 % confidence interval; None below two values each.
-    tie: whether the interval contains 0; None where there is none.
+    mean: None without any value.
+    ci95: half the width of the interval; None below two values.
+    n: number of finite values.
+  """
+
+  mean: float | None
+  ci95: float | None
+  n: int
+
+
+class Difference(NamedTuple):
+  """The difference of two means.
+
+  Attributes:
+    mean: None where one of the two means is unknown.
+    ci95: half the width of its 95 % confidence interval; None below two values
+      on either side.
+    tie: whether the interval contains 0; None without an interval.
   """
 
   mean: float | None
@@ -20,8 +35,29 @@ class Difference(NamedTuple):
   tie: bool | None
 
 
-def difference(values: np.ndarray, others: np.ndarray) -> Difference:
-  """Subtracts the mean of `others` from that of `values`, of unlike variances.
+def mean_and_interval(values: np.ndarray) -> Mean:
+  """Computes the mean and its 95 % confidence interval.
+
+  The interval is mean +- ci95 with
+
+    ci95 = t(0.975, n - 1) * s / sqrt(n),
+
+  Student's t over the n finite values and s their standard deviation (divisor
+  n - 1).
+
+  Args:
+    values: one per seed, [num_seeds]; values that are not finite are left out.
+  """
+  finite = values[np.isfinite(values)]
+  n = len(finite)
+  ci95 = None
+  if n > 1:
+    ci95 = float(_student_t(n - 1) * np.std(finite, ddof=1) / math.sqrt(n))
+  return Mean(float(np.mean(finite)) if n else None, ci95, n)
+
+
+def welch_difference(values: np.ndarray, others: np.ndarray) -> Difference:
+  """Computes mean(values) - mean(others) for samples of unequal variances.
 
   With means m, variances s^2 (divisor n - 1) and counts n of the finite values,
   a and b their two sides, the 95 % confidence interval is m_a - m_b +- ci95,
@@ -29,15 +65,12 @@ def difference(values: np.ndarray, others: np.ndarray) -> Difference:
     ci95 = t(0.975, d) * sqrt(v_a + v_b),    v = s^2 / n,
     d = (v_a + v_b)^2 / (v_a^2 / (n_a - 1) + v_b^2 / (n_b - 1)).
 
-  Where both variances are 0 the interval is a point, and the difference itself
-  decides whether it is a tie.
+  Where both variances are 0 the interval is a point, and the two tie if their
+  means are equal.
 
   Args:
-    values: one for each seed, [num_seeds]; NaN where a seed has none.
-    others: the same of what it is compared with, [num_others].
-
-  Returns:
-    The difference.
+    values: one per seed, [num_seeds]; NaN where a seed has none.
+    others: the values to compare with, [num_others].
 
   References:
     B. L. Welch, The generalization of "Student's" problem when several
@@ -45,23 +78,27 @@ def difference(values: np.ndarray, others: np.ndarray) -> Difference:
     d after F. E. Satterthwaite, An approximate distribution of estimates of
     variance components, Biometrics Bulletin 2 (1946) 110-114.
   """
-  sides = [own[np.isfinite(own)] for own in (values, others)]
-  if not all(len(own) for own in sides):
+  a, b = (side[np.isfinite(side)] for side in (values, others))
+  if not (len(a) and len(b)):
     return Difference(None, None, None)
-  mean = float(np.mean(sides[0]) - np.mean(sides[1]))
-  if any(len(own) < 2 for own in sides):
+  mean = float(np.mean(a) - np.mean(b))
+  if min(len(a), len(b)) < 2:
     return Difference(mean, None, None)
-  squares = [float(np.var(own, ddof=1)) / len(own) for own in sides]
-  total = sum(squares)
+  v_a, v_b = (float(np.var(side, ddof=1)) / len(side) for side in (a, b))
+  total = v_a + v_b
   if total == 0:
     return Difference(mean, 0.0, mean == 0)
-  # Imported late: it takes longer than the rest of a command's start.
+  # Shares of the total: the squares of tiny variances would underflow to 0.
+  degrees = 1 / (
+    (v_a / total) ** 2 / (len(a) - 1) + (v_b / total) ** 2 / (len(b) - 1)
+  )
+  ci95 = float(_student_t(degrees)) * math.sqrt(total)
+  return Difference(mean, ci95, abs(mean) <= ci95)
+
+
+def _student_t(degrees: float) -> float:
+  """Returns the 0.975 quantile of Student's t."""
+  # Imported late: SciPy takes longer than the rest of a command's start.
   from scipy.special import stdtrit
 
-  # Shares of the total, whose squares do not vanish as those of tiny variances.
-  freedom = 1 / sum(
-    (square / total) ** 2 / (len(own) - 1)
-    for square, own in zip(squares, sides, strict=True)
-  )
-  ci95 = float(stdtrit(freedom, 0.975)) * math.sqrt(total)
-  return Difference(mean, ci95, abs(mean) <= ci95)
+  return stdtrit(degrees, 0.975)

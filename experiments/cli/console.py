@@ -20,8 +20,7 @@ from rich.text import Text
 
 from experiments.configs.experiment import Experiment
 from experiments.reproduce.common.figure import Reproduction
-from experiments.training.monitor import Trouble
-from experiments.training.trainer import Log
+from gan_jax.training import Log
 
 NUM_PLAIN_LINES = 10
 """Lines of progress where the output is no terminal."""
@@ -133,7 +132,7 @@ class TrainingProgress:
     """Notes that `step` steps have been taken."""
     self._bar.update(self._task, completed=step)
 
-  def log(self, log: Log, troubles: Iterable[Trouble]) -> None:
+  def log(self, log: Log, troubles: Iterable[Any]) -> None:
     """Notes an evaluation: costs, and members that are in trouble."""
     self._bar.update(self._task, costs=_costs(log))
     for trouble in troubles:

@@ -130,7 +130,7 @@ def _side_by_side(
 
 def _page(workdir: Path, name: str) -> Page:
   """Gathers what is said of a run."""
-  run = settings_files.read(workdir)
+  run = settings_files.read_settings(workdir)
   described = results.read_json(workdir / results.SETTINGS)
   events = run_logs.read_rows(workdir / results.EVENTS)
   finished = (workdir / results.SUMMARY).exists()
@@ -189,7 +189,7 @@ def _verdict(summary: dict[str, Any] | None, step: int, num_steps: int) -> str:
 
 def _so_far(workdir: Path, run: RunSettings) -> Results:
   """Reads what a run has measured that has not finished."""
-  logs = run_logs.read(workdir, run.seeds)
+  logs = run_logs.read_logs(workdir, run.seeds)
   names = logs[0].metrics if logs else ()
   absent = np.full(len(run.seeds), np.nan)
   return Results(

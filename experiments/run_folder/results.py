@@ -1,10 +1,10 @@
-"""The run folder: what a run leaves behind, and how it is read back.
+"""Names, writes and reads the files of a run folder.
 
 settings.json   every setting, seeds, versions, device, git commit
 metrics.jsonl   one row per logged step and seed
-events.jsonl    what happened: beginnings, interruptions, troubles, the end
-checkpoints/    progress of every member: parameters, optimizers' states
-frames/         arrays to draw of single steps, until the run has finished
+events.jsonl    what happened: start, interruptions, warnings, end
+checkpoints/    progress of every seed: parameters, optimizer states
+frames.bin      arrays to draw, step by step, until the run has finished
 snapshots.npz   arrays that the pictures are drawn from
 figures/*.png, training.gif
 report.html     all of this on one page
@@ -24,18 +24,27 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
-SETTINGS, METRICS, EVENTS, SNAPSHOTS, ANIMATION, REPORT, SUMMARY = FILES = (
+(
+  SETTINGS,
+  METRICS,
+  EVENTS,
+  FRAMES,
+  SNAPSHOTS,
+  ANIMATION,
+  REPORT,
+  SUMMARY,
+) = FILES = (
   "settings.json",
   "metrics.jsonl",
   "events.jsonl",
+  "frames.bin",
   "snapshots.npz",
   "training.gif",
   "report.html",
   "summary.json",
 )
-CHECKPOINTS, FRAMES, FIGURES, TENSORBOARD = FOLDERS = (
+CHECKPOINTS, FIGURES, TENSORBOARD = FOLDERS = (
   "checkpoints",
-  "frames",
   "figures",
   "tensorboard",
 )
@@ -47,6 +56,11 @@ PARTIAL = ".partial-"
 
 class RunFolderError(Exception):
   """A run folder that cannot be used; the message is one line."""
+
+
+def is_finished(workdir: Path) -> bool:
+  """Tells whether a run has ended: its summary is written last."""
+  return (workdir / SUMMARY).exists()
 
 
 class Results(NamedTuple):

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from experiments.cli import console
+from experiments.reports import run_report
 from experiments.run_folder import results
 from experiments.sweeps import (
   display,
@@ -14,7 +15,6 @@ from experiments.sweeps import (
 )
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.plots import overview
-from experiments.training import run_training
 
 FAILED_EXIT_CODE = 1
 
@@ -39,7 +39,7 @@ def conclude(plan: Plan, folder: Path) -> int:
     workdir = plan.workdir(folder, index)
     # Its process may have ended just before.
     if not (workdir / results.REPORT).exists():
-      run_training.complete(workdir)
+      run_report.write([workdir], workdir / results.REPORT)
   measured = ranking.read(plan, folder)
   places = ranking.ranked(measured)
   seconds = summary.program_seconds(plan, folder, measured)

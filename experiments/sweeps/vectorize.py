@@ -8,8 +8,7 @@ import jax.numpy as jnp
 from experiments.configs.fields import fields_of
 from experiments.configs.settings import Settings
 from experiments.training.run_config import RunSettings
-from experiments.training.trainer import Variation
-from gan_jax.training import Problem
+from gan_jax.training import Problem, Variation
 
 
 def builder(run: RunSettings) -> Callable[[Settings], Problem]:

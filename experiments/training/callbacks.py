@@ -1,178 +1,134 @@
-"""Writes down how a training goes, while it goes."""
+"""What happens beside the steps of a training: callbacks of its loop."""
 
-import contextlib
-import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple
 
 from experiments.cli import console
 from experiments.training import checkpoints, run_logs
-from experiments.training.monitor import Guard, Trouble
+from experiments.training.monitor import HealthWarning, Monitor
 from experiments.training.run_config import RunSettings
-from experiments.training.tensorboard import Board
-from experiments.training.trainer import Checkpoint, Listener, Log, Start
+from gan_jax import training
+from gan_jax.training import MAX_DRAWN_MEMBERS, Checkpoint, Failure, Log
 
 
-class Recording(NamedTuple):
-  """What a run writes beside its results, and when it gives up.
+class RunMembers(NamedTuple):
+  """One run's part of the members that train together.
 
   Attributes:
-    checkpoint_every: steps between checkpoints; 0 for about one a minute.
-    keeping: which of them stay.
-    stops_on_failure: whether a run ends once all of its members have failed or
-      are in trouble; else it ends once none has finite numbers.
-    tensorboard: whether event files are written.
+    seeds: of the run.
+    indices: of the run's members.
+    numbers: what the training loop calls these members in place of seeds.
   """
 
-  checkpoint_every: int = 0
-  keeping: checkpoints.Keeping = checkpoints.Keeping()
-  stops_on_failure: bool = False
-  tensorboard: bool = False
+  seeds: tuple[int, ...]
+  indices: slice
+  numbers: Sequence[int]
+
+  def log(self, log: Log) -> Log:
+    """Takes the run's part of a log."""
+    frame = log.frame
+    if frame is not None:
+      frame = {
+        name: values[self.indices][:MAX_DRAWN_MEMBERS]
+        for name, values in frame.items()
+      }
+    return Log(
+      log.step,
+      {name: values[self.indices] for name, values in log.metrics.items()},
+      self.failures(log.failures),
+      frame,
+    )
+
+  def failures(self, failures: Sequence[Failure]) -> tuple[Failure, ...]:
+    """Takes the run's failures."""
+    seeds = dict(zip(self.numbers, self.seeds, strict=True))
+    return tuple(
+      failure._replace(seed=seeds[failure.seed])
+      for failure in failures
+      if failure.seed in seeds
+    )
 
 
-DEFAULT_RECORDING = Recording()
-
-
-class Record:
-  """Writes down the rows, the events and the troubles of one run.
+class RunLogger(training.Callback):
+  """Writes the rows, frames, events and warnings of one run to its folder.
 
   Attributes:
     workdir: the run folder.
-    guard: what it has shown.
+    run: its settings and seeds.
+    members: the run's part of the members that train together.
+    monitor: of the run's seeds.
+    warnings: of the last log.
   """
-
-  def __init__(
-    self,
-    workdir: Path,
-    seeds: Sequence[int],
-    logs: Iterable[Log],
-    seconds_before: float,
-  ):
-    """Prepares to write.
-
-    Args:
-      workdir: the run folder.
-      seeds: of the run.
-      logs: that are written already.
-      seconds_before: that the run took until there.
-    """
-    self.workdir = workdir
-    self.guard = Guard(seeds)
-    for log in logs:
-      self.guard.observe(log)
-    self._began = time.perf_counter() - seconds_before
-
-  def wall_seconds(self) -> float:
-    """Returns how long the run has taken, without what was lost."""
-    return time.perf_counter() - self._began
-
-  def event(self, kind: str, step: int, message: str) -> None:
-    """Writes an event of the whole run."""
-    run_logs.append_event(self.workdir, kind, step, message)
-
-  def log(self, log: Log) -> tuple[Trouble, ...]:
-    """Writes a row of metrics for each seed; returns and writes troubles."""
-    run_logs.append(self.workdir, self.guard.seeds, log)
-    troubles = self.guard.observe(log)
-    for step, seed, kind, message in troubles:
-      run_logs.append_event(self.workdir, kind, step, message, seed)
-    return troubles
-
-  def num_troubled(self, num_failed: int) -> int:
-    """Counts the members that are in trouble, or have failed since a row."""
-    return max(num_failed, int(self.guard.troubled.sum()))
-
-  def finish(self, step: int) -> None:
-    """Writes the rest, when the run's figures are there."""
-
-
-class Recorder(Record):
-  """Hears a training and writes to its run folder."""
 
   def __init__(
     self,
     workdir: Path,
     run: RunSettings,
-    description: Mapping[str, Any],
-    recording: Recording,
-    start: Start,
-    seconds_before: float,
+    members: RunMembers,
+    earlier_logs: Sequence[Log],
   ):
-    """Prepares to record.
+    """Continues the logs of a run, of which some may be on disk already."""
+    self.workdir = workdir
+    self.run = run
+    self.members = members
+    self.monitor = Monitor(members.seeds)
+    self.warnings: tuple[HealthWarning, ...] = ()
+    for log in earlier_logs:
+      self.monitor.observe(log)
 
-    Args:
-      workdir: the run folder.
-      run: what is trained.
-      description: of what the checkpoints belong to.
-      recording: what is written.
-      start: where the training goes on.
-      seconds_before: that it took until there.
-    """
-    super().__init__(workdir, run.seeds, start.logs, seconds_before)
-    self._run = run
-    self._recording = recording
-    self._first_step = start.checkpoint.step if start.checkpoint else 0
-    self._description = description
-    self._contexts = contextlib.ExitStack()
+  def event(self, kind: str, step: int, message: str) -> None:
+    """Writes an event of the whole run."""
+    run_logs.append_event(self.workdir, kind, step, message)
 
-  def __enter__(self) -> Self:
-    with contextlib.ExitStack() as stack:
-      self._writer = stack.enter_context(
-        checkpoints.Writer(
-          self.workdir, self._recording.keeping, self._description
-        )
-      )
-      self._board = None
-      if self._recording.tensorboard:
-        self._board = stack.enter_context(
-          Board(self.workdir, self._run.seeds, self._first_step)
-        )
-      self._progress = stack.enter_context(
-        console.progress(
-          self._run.experiment.name,
-          self._run.settings.steps,
-          self._first_step,
-        )
-      )
-      self._contexts = stack.pop_all()
-    return self
+  def on_log(self, log: Log) -> None:
+    log = self.members.log(log)
+    run_logs.append_log(self.workdir, self.members.seeds, log)
+    self.warnings = self.monitor.observe(log)
+    for step, seed, kind, message in self.warnings:
+      run_logs.append_event(self.workdir, kind, step, message, seed)
 
-  def __exit__(self, *exception: Any) -> None:
-    self._contexts.__exit__(*exception)
 
-  def listener(self, should_stop: Callable[[], bool]) -> Listener:
-    """Returns what hears the training.
+class CheckpointSaver(training.Callback):
+  """Saves checkpoints in the background."""
 
-    Args:
-      should_stop: whether it is told to, by anyone else.
-    """
-    return Listener(
-      on_chunk=self._progress.advance,
-      on_log=self._log,
-      on_checkpoint=self._checkpoint,
-      should_stop=lambda: should_stop() or self._gives_up(),
-    )
+  def __init__(
+    self,
+    writer: checkpoints.Writer,
+    monitors: Sequence[Monitor],
+    wall_seconds: Callable[[], float],
+  ):
+    self._writer = writer
+    self._monitors = monitors
+    self._wall_seconds = wall_seconds
 
-  def _gives_up(self) -> bool:
-    lost = bool(self.guard.troubled.all())
-    return lost and self._recording.stops_on_failure
-
-  def _log(self, log: Log) -> None:
-    self._progress.log(log, self.log(log))
-    if self._board:
-      self._board.log(log)
-
-  def _checkpoint(self, checkpoint: Checkpoint) -> None:
+  def on_checkpoint(self, checkpoint: Checkpoint) -> None:
+    num_warned = sum(int(each.warned.sum()) for each in self._monitors)
+    # Some members may have failed since the last log.
     self._writer.save(
-      checkpoint,
-      self.num_troubled(checkpoint.num_failed),
-      self.wall_seconds(),
+      checkpoint, max(checkpoint.num_failed, num_warned), self._wall_seconds()
     )
-    if self._board:
-      self._board.checkpoint(checkpoint)
 
-  def finish(self, step: int) -> None:
-    self._writer.wait()
-    if self._board:
-      self._board.finish(step)
+
+class ProgressBar(training.Callback):
+  """Shows the progress, costs and warnings of a run on the terminal."""
+
+  def __init__(self, bar: console.TrainingProgress, logger: RunLogger):
+    self._bar = bar
+    self._logger = logger
+
+  def on_steps(self, step: int) -> None:
+    self._bar.advance(step)
+
+  def on_log(self, log: Log) -> None:
+    self._bar.log(log, self._logger.warnings)
+
+
+class StopWhen(training.Callback):
+  """Stops when a condition holds, such as an interruption."""
+
+  def __init__(self, condition: Callable[[], bool]):
+    self._condition = condition
+
+  def should_stop(self) -> bool:
+    return self._condition()

@@ -27,8 +27,7 @@ from experiments.cli import console
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.training import byte_arrays
-from experiments.training.trainer import Checkpoint
-from gan_jax.training import Progress
+from gan_jax.training import Checkpoint, Progress
 
 MANIFEST = "files.json"
 """The hash of every file of a checkpoint, written when they all are."""

@@ -1,29 +1,26 @@
-"""A finished run, to use what it learnt."""
+"""Finds finished runs, and loads what one of their generators has learnt."""
 
+import dataclasses
+import json
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
 
+from experiments.cli import console
 from experiments.configs.experiment import Experiment
 from experiments.configs.settings import Settings
-from experiments.run_folder.results import RunFolderError
+from experiments.run_folder import results
+from experiments.run_folder.results import Results, RunFolderError
 from experiments.training import checkpoints, run_config
+from experiments.training.run_config import RunSettings
 from gan_jax import training
 from gan_jax.training import Problem
 from gan_jax.types import Device, TrainState
 
 
-class Finished(NamedTuple):
-  """One member of a finished run.
-
-  Attributes:
-    experiment: that it ran.
-    settings: of the run.
-    problem: that they make.
-    seed: of the member.
-    state: that the member ended in.
-  """
+class LoadedRun(NamedTuple):
+  """One seed of a finished run, with the state that it ended in."""
 
   experiment: Experiment
   settings: Settings
@@ -32,28 +29,23 @@ class Finished(NamedTuple):
   state: TrainState
 
 
-def load(workdir: Path, seed: int | None, device: Device) -> Finished:
-  """Reads what a member of a finished run learnt.
+def load_run(workdir: Path, seed: int | None, device: Device) -> LoadedRun:
+  """Loads one seed of a finished run.
 
   Args:
     workdir: the run folder.
-    seed: of the member; None for the first.
-    device: where its state goes.
-
-  Returns:
-    The member.
+    seed: None for the first.
+    device: where to place the state.
 
   Raises:
-    RunFolderError: if the folder has no such member that this version can
-      read.
-    SettingError: if the problem cannot be built, as its data is gone.
+    RunFolderError: if the folder has no such seed that this version can read.
+    SettingError: if the problem cannot be built because its data is missing.
   """
-  experiment, settings, seeds = run_config.read(workdir)
+  experiment, settings, seeds = run_config.read_settings(workdir)
   seed = int(seeds[0] if seed is None else seed)
   if seed not in seeds:
     raise RunFolderError(
-      f"{workdir} has no seed {seed}; it has "
-      + ", ".join(str(own) for own in seeds)
+      f"{workdir} has no seed {seed}; it has {', '.join(map(str, seeds))}"
     )
   problem = experiment.build(settings)
   structure = training.structure(problem, len(seeds))
@@ -63,4 +55,36 @@ def load(workdir: Path, seed: int | None, device: Device) -> Finished:
     lambda leaf: jax.device_put(leaf[index], device),
     loaded.checkpoint.progress.state,
   )
-  return Finished(experiment, settings, problem, seed, state)
+  return LoadedRun(experiment, settings, problem, seed, state)
+
+
+def find_run(parent: Path, run: RunSettings) -> tuple[Path, Results] | None:
+  """Finds a finished run with the same experiment, settings and seeds.
+
+  A folder that cannot be read is skipped with a message.
+
+  Args:
+    parent: the folder whose run folders are searched.
+    run: what to look for.
+
+  Returns:
+    The newest such folder by name, and its results; None if there is none.
+  """
+  wanted = {
+    "experiment": run.experiment.name,
+    "settings": dataclasses.asdict(run.settings),
+    "seeds": list(run.seeds),
+  }
+  # As JSON reads it back, with lists for tuples.
+  wanted = json.loads(json.dumps(wanted))
+  for summary in sorted(parent.glob(f"*/{results.SUMMARY}"), reverse=True):
+    workdir = summary.parent
+    try:
+      found = results.read_json(workdir / results.SETTINGS)
+      # The summary is written last; without a whole one the run has not ended.
+      results.read_json(summary)
+      if all(found.get(name) == value for name, value in wanted.items()):
+        return workdir, results.read(workdir)
+    except RunFolderError as error:
+      console.say(f"skipping {error}")
+  return None

@@ -1,28 +1,23 @@
-"""Goes on with a run where its newest whole checkpoint is."""
+"""Finds where a run continues, and which settings may change when it does."""
 
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from experiments.cli import console
 from experiments.configs.fields import SettingError, fields_of
 from experiments.configs.settings import Settings, with_values
+from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
-from experiments.training import checkpoints, run_logs, trainer
+from experiments.training import checkpoints, run_logs
+from experiments.training.callbacks import RunMembers
 from experiments.training.run_config import RunSettings
-from experiments.training.trainer import (
-  BEGINNING,
-  Checkpoint,
-  Failure,
-  Log,
-  Start,
-)
 from gan_jax import training
-from gan_jax.training import Problem
+from gan_jax.training import Checkpoint, Failure, Log, Problem
 
 MAY_CHANGE = (
   "steps",
@@ -34,41 +29,44 @@ MAY_CHANGE = (
 """Settings that say how far to train, when to look, and where files are."""
 
 
-def changed(
+def changed_settings(
   found: RunSettings,
   given: Mapping[str, str],
   experiment: str | None,
-  seeds: Sequence[int] | None,
+  seeds: Sequence[int],
 ) -> RunSettings:
-  """Applies what was given on the command line to the settings of a run.
+  """Applies the command line to the settings of a run that resumes.
 
   Args:
-    found: of the run folder.
-    given: settings by name, as text.
-    experiment: that was named, if any.
-    seeds: that were named, if any.
-
-  Returns:
-    What to go on with.
+    found: settings of the run folder.
+    given: settings of the command line by name, as text.
+    experiment: name on the command line, if any.
+    seeds: of the command line, or of the run folder.
 
   Raises:
-    SettingError: if that would be another run; it says which setting differs.
+    SettingError: if this would be another run; it names the difference.
   """
   if experiment is not None and experiment != found.experiment.name:
     raise _cannot_change(
       found.settings, "experiment", found.experiment.name, experiment
     )
-  if seeds is not None and tuple(seeds) != found.seeds:
+  if tuple(seeds) != found.seeds:
     raise SettingError(
-      f"--resume cannot change the seeds: they are {_of(found.seeds)}, not "
-      f"{_of(seeds)}"
+      "--resume cannot change the seeds: they are "
+      f"{_seed_range(found.seeds)}, not {_seed_range(seeds)}"
     )
   settings = with_values(found.settings, given)
-  _refuse_changes(found.settings, settings)
+  for field in fields_of(type(settings)):
+    before = getattr(found.settings, field.name)
+    after = getattr(settings, field.name)
+    if before != after and field.name not in MAY_CHANGE:
+      raise _cannot_change(
+        settings, field.name, field.format(before), field.format(after)
+      )
   return found._replace(settings=settings)
 
 
-def _of(seeds: Sequence[int]) -> str:
+def _seed_range(seeds: Sequence[int]) -> str:
   first, last = seeds[0], seeds[-1]
   return str(first) if first == last else f"{first} to {last}"
 
@@ -76,106 +74,122 @@ def _of(seeds: Sequence[int]) -> str:
 def _cannot_change(
   settings: Settings, name: str, old: Any, new: Any
 ) -> SettingError:
-  allowed = [f"--{own}" for own in MAY_CHANGE if hasattr(settings, own)]
+  allowed = [f"--{each}" for each in MAY_CHANGE if hasattr(settings, each)]
   return SettingError(
     f"--resume cannot change --{name} from {old} to {new}, which would be "
     f"another run; it can change {', '.join(allowed)}"
   )
 
 
-def _refuse_changes(old: Settings, new: Settings) -> None:
-  """Raises SettingError for a setting that alters the mathematics."""
-  for field in fields_of(type(old)):
-    before, after = getattr(old, field.name), getattr(new, field.name)
-    if before != after and field.name not in MAY_CHANGE:
-      raise _cannot_change(
-        old, field.name, field.format(before), field.format(after)
-      )
-
-
-def _tell_of_jumps(steps_before: int, settings: Settings) -> None:
-  """Says so if something depends on how many steps a run has."""
-  falls = settings.learning_rate_decay != "none" or (
-    settings.instance_noise > 0 and settings.instance_noise_decay != "none"
-  )
-  if falls and settings.steps != steps_before:
-    console.say(
-      f"what falls over the run now falls over {settings.steps:,} steps "
-      f"instead of {steps_before:,}: it jumps here, and is not what a run of "
-      "so many steps would have had"
-    )
-
-
-def description(run: RunSettings, problem: Problem) -> dict[str, Any]:
+def describe_runs(
+  runs: Sequence[RunSettings], problem: Problem
+) -> dict[str, Any]:
   """Describes what a checkpoint belongs to, as JSON reads it back."""
   content = {
-    "experiment": run.experiment.name,
-    "settings": dataclasses.asdict(run.settings),
-    "seeds": list(run.seeds),
+    "experiment": runs[0].experiment.name,
+    "settings": dataclasses.asdict(runs[0].settings),
+    "seeds": list(runs[0].seeds),
     "protocol": dict(problem.protocol),
   }
+  if len(runs) > 1:
+    content["trials"] = [dataclasses.asdict(run.settings) for run in runs]
   return json.loads(json.dumps(content))
 
 
-def start(
-  workdir: Path, run: RunSettings, problem: Problem
-) -> tuple[Start, float]:
-  """Finds where a run goes on, and removes what was logged after it.
+class StartingPoint(NamedTuple):
+  """Where runs that train together start or continue.
+
+  Attributes:
+    checkpoint: to continue from; None to begin.
+    logs: of each run, up to the checkpoint.
+    wall_seconds: that the runs have taken.
+  """
+
+  checkpoint: Checkpoint | None
+  logs: tuple[tuple[Log, ...], ...]
+  wall_seconds: float
+
+  @property
+  def step(self) -> int:
+    """The number of steps taken."""
+    return self.checkpoint.step if self.checkpoint else 0
+
+  @property
+  def last_log(self) -> int:
+    """The last logged step; -1 if there is none."""
+    return self.logs[0][-1].step if self.logs and self.logs[0] else -1
+
+
+def find_start(
+  folder: Path,
+  runs: Sequence[RunSettings],
+  workdirs: Sequence[Path],
+  members: Sequence[RunMembers],
+  problem: Problem,
+) -> StartingPoint:
+  """Finds the newest intact checkpoint, and removes what was logged after it.
 
   Args:
-    workdir: the run folder, claimed.
-    run: what to go on with.
-    problem: that it makes.
-
-  Returns:
-    Where to go on, the beginning if no checkpoint was written yet; and the
-    seconds that the run has taken until there.
+    folder: that holds the checkpoints.
+    runs: that train together.
+    workdirs: their run folders. Those that have finished stay as they are.
+    members: of each run.
+    problem: of the first run.
 
   Raises:
-    RunFolderError: if the checkpoints, or what was logged before them, cannot
-      be used.
+    RunFolderError: if the checkpoints, or the logs before them, are unusable.
+    SettingError: if the runs have taken more steps than they should.
   """
-  if not checkpoints.steps(workdir):
-    checkpoints.discard_after(workdir, -1)
-    run_logs.cut(workdir, -1)
-    return BEGINNING, 0.0
-  structure = training.structure(problem, len(run.seeds))
-  checkpoint, found = checkpoints.load_newest(workdir, structure)
+  unfinished = [each for each in workdirs if not results.is_finished(each)]
+  if len(workdirs) == 1:
+    unfinished = list(workdirs)  # A finished run may train for longer.
+  if not checkpoints.steps(folder):
+    checkpoints.discard_after(folder, -1)
+    for workdir in unfinished:
+      run_logs.cut_logs(workdir, -1)
+    return StartingPoint(None, ((),) * len(runs), 0.0)
+  num_members = sum(len(run.seeds) for run in runs)
+  checkpoint, found = checkpoints.load_newest(
+    folder, training.structure(problem, num_members)
+  )
   wall_seconds = found.pop("wall_seconds")
-  refuse_others(workdir, found, description(run, problem))
-  if checkpoint.step > run.settings.steps:
+  _check_same_runs(folder, found, describe_runs(runs, problem))
+  settings = runs[0].settings
+  if checkpoint.step > settings.steps:
     raise SettingError(
-      f"--steps={run.settings.steps} is less than the {checkpoint.step:,} "
-      f"steps that {workdir} has taken"
+      f"--steps={settings.steps} is less than the {checkpoint.step:,} "
+      f"steps that {folder} has taken"
     )
-  # Nothing is removed before all that is needed has been found.
-  run_logs.restore_frames(workdir, problem.reference)
-  logs = logs_until(workdir, run.seeds, checkpoint)
-  checkpoints.discard_after(workdir, checkpoint.step)
-  run_logs.cut(workdir, checkpoint.step)
-  _tell_of_jumps(found["settings"]["steps"], run.settings)
-  failures = trainer.failures_of(checkpoint.progress.failed_at, run.seeds)
-  logs = with_failures(logs, failures, run.seeds)
-  return Start(checkpoint, logs), wall_seconds
+  # Read everything that is needed before anything is removed.
+  logs = [
+    _logs_until(workdir, run.seeds, checkpoint, problem)
+    for run, workdir in zip(runs, workdirs, strict=True)
+  ]
+  checkpoints.discard_after(folder, checkpoint.step)
+  for workdir, logs_of_run in zip(workdirs, logs, strict=True):
+    if workdir in unfinished:
+      run_logs.cut_logs(workdir, checkpoint.step, logs_of_run)
+  _warn_of_jumps(found["settings"]["steps"], settings)
+  numbers = [number for each in members for number in each.numbers]
+  failures = training.list_failures(checkpoint.progress.failed_at, numbers)
+  return StartingPoint(
+    checkpoint,
+    tuple(
+      _with_failures(logs_of_run, each.failures(failures), each.seeds)
+      for logs_of_run, each in zip(logs, members, strict=True)
+    ),
+    wall_seconds,
+  )
 
 
-def logs_until(
-  workdir: Path, seeds: Sequence[int], checkpoint: Checkpoint
+def _logs_until(
+  workdir: Path,
+  seeds: Sequence[int],
+  checkpoint: Checkpoint,
+  problem: Problem,
 ) -> tuple[Log, ...]:
-  """Reads what a run logged until a checkpoint, all of it.
-
-  Args:
-    workdir: the run folder.
-    seeds: of the run.
-    checkpoint: that says how much that is.
-
-  Returns:
-    The logs, without failures.
-
-  Raises:
-    RunFolderError: if something is missing.
-  """
-  logs = run_logs.read(workdir, seeds, until=checkpoint.step)
+  """Reads all that a run logged up to a checkpoint, or raises."""
+  logs = run_logs.read_logs(workdir, seeds, checkpoint.step, problem.reference)
   num_frames = sum(log.frame is not None for log in logs)
   for what, number, wanted in (
     ("rows of metrics", len(logs), checkpoint.num_logs),
@@ -189,19 +203,10 @@ def logs_until(
   return logs
 
 
-def with_failures(
+def _with_failures(
   logs: Sequence[Log], failures: Sequence[Failure], seeds: Sequence[int]
 ) -> tuple[Log, ...]:
-  """Adds to each log the members that had failed by then: they have no costs.
-
-  Args:
-    logs: without failures.
-    failures: all there are.
-    seeds: of the members, in the order of the logs' metrics.
-
-  Returns:
-    The logs.
-  """
+  """Adds to each log the failures so far: failed seeds have no costs."""
   return tuple(
     log._replace(
       failures=tuple(
@@ -214,20 +219,34 @@ def with_failures(
   )
 
 
-def refuse_others(
-  workdir: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]
+def _warn_of_jumps(steps_before: int, settings: Settings) -> None:
+  """Warns if a setting depends on the number of steps, which has changed."""
+  falls = settings.learning_rate_decay != "none" or (
+    settings.instance_noise > 0 and settings.instance_noise_decay != "none"
+  )
+  if falls and settings.steps != steps_before:
+    console.say(
+      "warning: the settings that decay over the run now decay over "
+      f"{settings.steps:,} steps instead of {steps_before:,}, so they jump at "
+      f"this step; a run of {settings.steps:,} steps from the start would "
+      "differ"
+    )
+
+
+def _check_same_runs(
+  folder: Path, found: Mapping[str, Any], wanted: Mapping[str, Any]
 ) -> None:
-  """Raises RunFolderError for a checkpoint of something else.
+  """Raises RunFolderError if a checkpoint belongs to other runs.
 
   Args:
-    workdir: the folder that it is in.
-    found: what it says it belongs to.
-    wanted: what `description` says of the run.
+    folder: that holds the checkpoint.
+    found: what the checkpoint says that it belongs to.
+    wanted: what `describe_runs` returns.
   """
   for name in ("experiment", "seeds"):
     if found.get(name) != wanted[name]:
       raise RunFolderError(
-        f"{workdir} has a checkpoint of another run: its {name} "
+        f"{folder} has a checkpoint of another run: its {name} "
         f"{'is' if name == 'experiment' else 'are'} {found.get(name)}, not "
         f"{wanted[name]}"
       )
@@ -235,14 +254,16 @@ def refuse_others(
   for name in sorted({*old, *new} - set(MAY_CHANGE)):
     if old.get(name) != new.get(name):
       raise RunFolderError(
-        f"{workdir} has a checkpoint of another run: its {name} was "
+        f"{folder} has a checkpoint of another run: its {name} was "
         f"{old.get(name)}, not {new.get(name)}"
       )
-  # A classifier that another machine trained may differ in its last digits.
+  if found.get("trials") != wanted.get("trials"):
+    raise RunFolderError(f"{folder} has a checkpoint of other trials")
+  # A classifier trained on another machine may differ in its last digits.
   old, new = found["protocol"], wanted["protocol"]
   for name in sorted({*old, *new}):
     if old.get(name) != new.get(name):
       console.say(
-        f"metrics are measured otherwise from here: {name} was "
-        f"{old.get(name)}, and is {new.get(name)}"
+        f"warning: metrics are measured differently from here on: {name} was "
+        f"{old.get(name)} and is now {new.get(name)}"
       )

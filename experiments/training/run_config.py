@@ -1,4 +1,4 @@
-"""What run a folder is of: its experiment, settings and seeds."""
+"""The experiment, settings and seeds of a run, and its settings.json."""
 
 import dataclasses
 import shlex
@@ -15,14 +15,14 @@ from experiments.run_folder.results import RunFolderError
 
 
 class RunSettings(NamedTuple):
-  """What is trained, and for which seeds."""
+  """An experiment with its settings and seeds."""
 
   experiment: Experiment
   settings: Settings
   seeds: tuple[int, ...]
 
   def command(self) -> str:
-    """Writes the command that trains it again."""
+    """Returns the command that trains this run again."""
     flags = [f"--experiment={self.experiment.name}"]
     flags += [
       f"--{field.name}={field.format(getattr(self.settings, field.name))}"
@@ -48,19 +48,15 @@ def seeds(first: int, count: int) -> tuple[int, ...]:
 
 
 def resume_command(workdir: Path) -> str:
-  """Writes the command that goes on with a run."""
+  """Returns the command that resumes a run."""
   folder = shlex.quote(str(workdir))
   return f"python -m experiments.run --resume --workdir={folder}"
 
 
-def write(workdir: Path, run: RunSettings, machine: Mapping[str, Any]) -> None:
-  """Writes what run a folder is of.
-
-  Args:
-    workdir: the run folder.
-    run: its experiment, settings and seeds.
-    machine: what `environment.describe` says.
-  """
+def write_settings(
+  workdir: Path, run: RunSettings, machine: Mapping[str, Any]
+) -> None:
+  """Writes settings.json; `machine` is what `environment.describe` returns."""
   results.write_json(
     workdir / results.SETTINGS,
     {
@@ -72,18 +68,8 @@ def write(workdir: Path, run: RunSettings, machine: Mapping[str, Any]) -> None:
   )
 
 
-def read(workdir: Path) -> RunSettings:
-  """Reads what run a folder is of.
-
-  Args:
-    workdir: the run folder.
-
-  Returns:
-    Its experiment, settings and seeds.
-
-  Raises:
-    RunFolderError: if that is nothing this version knows.
-  """
+def read_settings(workdir: Path) -> RunSettings:
+  """Reads settings.json, or raises RunFolderError if this version cannot."""
   if not workdir.is_dir():
     raise RunFolderError(f"there is no run folder {workdir}")
   if (workdir / results.PLAN).exists():

@@ -1,14 +1,14 @@
-"""What a run has logged so far, on disk, to be read back when it goes on.
+"""The logs of a run on disk: rows of metrics, frames to draw, and events.
 
-Rows of metrics, frames and events are each written when they are known. What
-comes after the checkpoint that a run goes on from is cut off, so that nothing
-is there twice.
+Each is a file that only grows. When a run resumes, what was logged after the
+checkpoint is cut off, so that nothing is logged twice.
 """
 
 import datetime
+import io
 import json
-import shutil
-from collections.abc import Collection, Mapping, Sequence
+import struct
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,69 +17,53 @@ import numpy as np
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.training import monitor
-from experiments.training.trainer import Log
+from gan_jax.training import Log
 from gan_jax.types import Players
 
 COSTS = {f"{player}_cost" for player in Players._fields}
 """Metrics that every row has."""
+_LENGTH = struct.Struct("<Q")
 
 
-def append(workdir: Path, seeds: Sequence[int], log: Log) -> None:
-  """Writes a row of metrics for each seed, and the frame if there is one.
-
-  Args:
-    workdir: the run folder.
-    seeds: [num_seeds].
-    log: the next one.
-  """
+def append_log(workdir: Path, seeds: Sequence[int], log: Log) -> None:
+  """Appends a row of metrics for each seed, and the frame if there is one."""
   if log.frame is not None:
-    _write_frame(_frame_path(workdir, log.step), log.frame)
-  _append(
-    workdir / results.METRICS,
-    [
-      {
-        "step": log.step,
-        "seed": seed,
-        **{
-          name: results.json_number(value[index])
-          for name, value in log.metrics.items()
-        },
-      }
-      for index, seed in enumerate(seeds)
-    ],
-  )
+    with (workdir / results.FRAMES).open("ab") as file:
+      file.write(_frame_bytes(log.step, log.frame))
+  rows = [
+    {
+      "step": log.step,
+      "seed": seed,
+      **{
+        name: results.json_number(value[index])
+        for name, value in log.metrics.items()
+      },
+    }
+    for index, seed in enumerate(seeds)
+  ]
+  with (workdir / results.METRICS).open("a") as file:
+    file.write(_lines(rows))
 
 
 def append_event(
   workdir: Path, kind: str, step: int, message: str, seed: int | None = None
 ) -> None:
-  """Writes what happened at a step, to one seed or to the whole run."""
+  """Appends an event of one seed, or of the whole run."""
   time = datetime.datetime.now().astimezone().isoformat(timespec="seconds")
   row = {"time": time, "kind": kind, "step": step, "seed": seed}
-  _append(workdir / results.EVENTS, [{**row, "message": message}])
+  with (workdir / results.EVENTS).open("a") as file:
+    file.write(_lines([{**row, "message": message}]))
 
 
-def _append(path: Path, rows: Sequence[dict[str, Any]]) -> None:
-  """Adds rows to a file in one piece."""
-  with path.open("a") as file:
-    file.write(_lines(rows))
-
-
-def _lines(rows: Sequence[dict[str, Any]]) -> str:
+def _lines(rows: Iterable[dict[str, Any]]) -> str:
   return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
-  """Reads the whole rows of a file; a last one may be torn.
-
-  Args:
-    path: of metrics or events; need not be there.
-
-  Returns:
-    The rows.
+  """Reads the rows of metrics or events; a torn last line is left out.
 
   Raises:
-    RunFolderError: if a row before the last is no JSON object.
+    RunFolderError: if a line before the last is no JSON object.
   """
   if not path.exists():
     return []
@@ -96,46 +80,20 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
   return rows
 
 
-def cut(workdir: Path, step: int) -> None:
-  """Removes what was logged after a step; -1 removes everything.
-
-  Events that come again when their steps do go with them; others stay.
-
-  Args:
-    workdir: the run folder.
-    step: the last that is kept.
-
-  Raises:
-    RunFolderError: if a file was damaged before its end.
-  """
-  for name, of_steps in (
-    (results.METRICS, lambda row: True),
-    (results.EVENTS, lambda row: row.get("kind") in monitor.KINDS),
-  ):
-    path = workdir / name
-    if not path.exists():
-      continue
-    kept = [
-      row
-      for row in read_rows(path)
-      if row.get("step", -1) <= step or not of_steps(row)
-    ]
-    with results.replacing(path) as partial:
-      partial.write_text(_lines(kept))
-  for path in (workdir / results.FRAMES).glob("*.npz"):
-    if not path.stem.isdecimal() or int(path.stem) > step:
-      path.unlink()
-
-
-def read(
-  workdir: Path, seeds: Sequence[int], until: int | None = None
+def read_logs(
+  workdir: Path,
+  seeds: Sequence[int],
+  until: int | None = None,
+  reference: Collection[str] = (),
 ) -> tuple[Log, ...]:
-  """Reads what was logged.
+  """Reads what a run has logged.
 
   Args:
     workdir: the run folder.
     seeds: [num_seeds].
-    until: the last step that is read; None for all.
+    until: the last step to read; None for all.
+    reference: names of the arrays in the snapshots of a finished run that
+      belong to no frame.
 
   Returns:
     The logs, without failures.
@@ -146,79 +104,100 @@ def read(
   path = workdir / results.METRICS
   rows = read_rows(path)
   if until is None:
-    # Of the last step, a run that was killed may have written some.
+    # A run that was killed may have written some rows of its last step.
     rows = rows[: len(rows) // len(seeds) * len(seeds)]
   else:
     rows = [row for row in rows if row.get("step", -1) <= until]
+  frames = _read_frames(workdir, reference)
   logs = []
   for start in range(0, len(rows), len(seeds)):
-    own = rows[start : start + len(seeds)]
-    step = int(own[0].get("step", -1))
-    if [(row.get("step"), row.get("seed")) for row in own] != [
+    group = rows[start : start + len(seeds)]
+    step = int(group[0].get("step", -1))
+    if [(row.get("step"), row.get("seed")) for row in group] != [
       (step, seed) for seed in seeds
-    ] or not all(COSTS <= set(own[0]) == set(row) for row in own):
+    ] or not all(COSTS <= set(group[0]) == set(row) for row in group):
       raise RunFolderError(
         f"{workdir}, whose {path.name} has not one whole row for each seed "
         f"from line {start + 1}"
       )
-    logs.append(
-      Log(
-        step,
-        {
-          name: np.asarray([row[name] for row in own], float)
-          for name in own[0]
-          if name not in ("step", "seed")
-        },
-        (),
-        _read_frame(_frame_path(workdir, step)),
-      )
-    )
+    metrics = {
+      name: np.asarray([row[name] for row in group], float)
+      for name in group[0]
+      if name not in ("step", "seed")
+    }
+    logs.append(Log(step, metrics, (), frames.get(step)))
   return tuple(logs)
 
 
-def restore_frames(workdir: Path, reference: Collection[str]) -> None:
-  """Takes the frames of a finished run apart again, to go on with it.
+def cut_logs(workdir: Path, step: int, logs: Iterable[Log] = ()) -> None:
+  """Removes what was logged after a step; -1 removes everything.
+
+  Warnings are removed with their steps, since the resumed run repeats them.
+  Other events stay.
 
   Args:
     workdir: the run folder.
-    reference: names of the arrays that are of no frame.
-
-  Raises:
-    RunFolderError: if the arrays cannot be read.
+    step: the last step to keep.
+    logs: the logs to keep, as `read_logs` returns them; their frames are
+      written again.
   """
-  if not (workdir / results.SNAPSHOTS).exists():
-    return
-  arrays = results.read_snapshots(workdir)
-  for index, step in enumerate(arrays.pop("step")):
-    path = _frame_path(workdir, step)
+  for name, is_repeated in (
+    (results.METRICS, lambda row: True),
+    (results.EVENTS, lambda row: row.get("kind") in monitor.KINDS),
+  ):
+    path = workdir / name
     if not path.exists():
-      frame = {
+      continue
+    kept = [
+      row
+      for row in read_rows(path)
+      if row.get("step", -1) <= step or not is_repeated(row)
+    ]
+    with results.replacing(path) as partial:
+      partial.write_text(_lines(kept))
+  with (
+    results.replacing(workdir / results.FRAMES) as partial,
+    partial.open("wb") as file,
+  ):
+    for log in logs:
+      if log.frame is not None:
+        file.write(_frame_bytes(log.step, log.frame))
+
+
+def _frame_bytes(step: int, frame: Mapping[str, np.ndarray]) -> bytes:
+  """Encodes a frame: the length of an .npz archive, and the archive."""
+  archive = io.BytesIO()
+  np.savez(archive, allow_pickle=False, step=step, **frame)
+  content = archive.getvalue()
+  return _LENGTH.pack(len(content)) + content
+
+
+def _read_frames(
+  workdir: Path, reference: Collection[str]
+) -> dict[int, dict[str, np.ndarray]]:
+  """Reads the frames by step; those of a finished run are in its snapshots."""
+  path = workdir / results.FRAMES
+  frames = {}
+  if path.exists():
+    content = path.read_bytes()
+    start = _LENGTH.size
+    while start <= len(content):
+      (length,) = _LENGTH.unpack_from(content, start - _LENGTH.size)
+      if start + length > len(content):
+        break  # Torn: the run was killed while it wrote this frame.
+      with (
+        results.reading(path),
+        np.load(io.BytesIO(content[start : start + length])) as arrays,
+      ):
+        frame = dict(arrays)
+      frames[int(frame.pop("step"))] = frame
+      start += length + _LENGTH.size
+  elif (workdir / results.SNAPSHOTS).exists():
+    snapshots = results.read_snapshots(workdir)
+    for index, step in enumerate(snapshots.pop("step")):
+      frames[int(step)] = {
         name: values[:, index]
-        for name, values in arrays.items()
+        for name, values in snapshots.items()
         if name not in reference
       }
-      _write_frame(path, frame)
-
-
-def _frame_path(workdir: Path, step: int) -> Path:
-  return workdir / results.FRAMES / f"{step}.npz"
-
-
-def _write_frame(path: Path, frame: Mapping[str, np.ndarray]) -> None:
-  path.parent.mkdir(exist_ok=True)
-  with results.replacing(path) as partial:
-    np.savez(partial, allow_pickle=False, **frame)
-
-
-def _read_frame(path: Path) -> dict[str, np.ndarray] | None:
-  """Reads a frame, if there is one."""
-  if not path.exists():
-    return None
-  with results.reading(path), path.open("rb") as file, np.load(file) as arrays:
-    return dict(arrays)
-
-
-def drop_frames(workdir: Path) -> None:
-  """Removes the frames of single steps, when they have been put together."""
-  if (workdir / results.FRAMES).is_dir():
-    shutil.rmtree(workdir / results.FRAMES)
+  return frames

@@ -1,405 +1,375 @@
-"""Trains an experiment's members and measures them as they go; draws nothing.
+"""Trains runs into their folders, from the first step to the last picture.
 
-The work is done on the device, a chunk of steps at a time; the host only logs.
+`experiments.run` and the figures train one run at a time. A sweep trains runs
+that differ in seeds and numeric settings together, in one compiled program.
 """
 
+import contextlib
+import dataclasses
+import functools
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
 import numpy as np
+from matplotlib.figure import Figure
+from PIL import Image
 
-from experiments.devices import multihost
-from experiments.training.pace import Clock, Pace
+from experiments.cli import console
+from experiments.devices import environment, multihost
+from experiments.run_folder import results
+from experiments.run_folder.results import Results
+from experiments.training import checkpoints, run_config, run_logs
+from experiments.training.callbacks import (
+  CheckpointSaver,
+  ProgressBar,
+  RunLogger,
+  RunMembers,
+  StopWhen,
+)
+from experiments.training.memory import check_memory
+from experiments.training.resume import (
+  StartingPoint,
+  describe_runs,
+  find_start,
+)
+from experiments.training.run_config import RunSettings
+from experiments.training.tensorboard import TensorBoard
 from gan_jax import sharding, training
-from gan_jax.types import Device, Players
-
-MAX_DRAWN_MEMBERS = 8
-
-
-class Failure(NamedTuple):
-  """A cost, gradient or parameter that stopped being finite."""
-
-  seed: int
-  step: int
-  players: tuple[str, ...]
+from gan_jax.training import Problem
+from gan_jax.types import Device
 
 
-class Log(NamedTuple):
-  """What is known after a logged step.
+class Options(NamedTuple):
+  """What a training writes beside its results, and when it gives up.
 
   Attributes:
-    step: steps taken.
-    metrics: each [num_seeds]; NaN for members that have failed. Dear ones are
-      not in every log.
-    failures: all failures so far.
-    frame: arrays to draw, each [drawn members, ...]; None in most logs of a
-      long training.
+    checkpoint_every: steps between checkpoints; 0 for one a minute.
+    keeping: which checkpoints are kept.
+    stop_on_failure: whether to stop once a warning holds for every seed;
+      otherwise the run stops once no seed has finite values.
+    tensorboard: whether to write event files.
+    max_frames: about how many logs have a frame; 1 for the last one alone.
+    draw_figures: whether to draw the pictures and the animation.
+    show_progress: whether to show progress on the terminal.
   """
 
-  step: int
-  metrics: dict[str, np.ndarray]
-  failures: tuple[Failure, ...]
-  frame: dict[str, np.ndarray] | None
+  checkpoint_every: int = 0
+  keeping: checkpoints.Keeping = checkpoints.Keeping()
+  stop_on_failure: bool = False
+  tensorboard: bool = False
+  max_frames: int = training.MAX_FRAMES
+  draw_figures: bool = True
+  show_progress: bool = True
 
 
-class Checkpoint(NamedTuple):
-  """All that the next steps of a training depend on, beside its settings.
-
-  Attributes:
-    step: steps taken.
-    progress: of the members, NumPy arrays [num_seeds, ...].
-    num_logs: logs up to this step.
-    num_frames: those of them that have a frame.
-    num_failed: members that have failed.
-    seconds: spent on these steps.
-  """
-
-  step: int
-  progress: training.Progress
-  num_logs: int
-  num_frames: int
-  num_failed: int
-  seconds: float
+DEFAULT_OPTIONS = Options()
 
 
-class Start(NamedTuple):
-  """Where a training goes on; without arguments, it begins.
+class Run(NamedTuple):
+  """A finished run: its measurements, and the content of its summary.json."""
 
-  Attributes:
-    checkpoint: to go on from.
-    logs: up to it.
-  """
-
-  checkpoint: Checkpoint | None = None
-  logs: tuple[Log, ...] = ()
+  results: Results
+  summary: dict[str, Any]
 
 
-BEGINNING = Start()
+class StoppedError(Exception):
+  """The process was interrupted after everything trained was saved."""
 
 
-class Variation(NamedTuple):
-  """Members that differ in more than their seeds.
-
-  Attributes:
-    roots: the seed that each member's keys are of, [members].
-    make_problem: values of one member -> its problem, as
-      `training.varied_population` has it.
-    values: a pytree of arrays [members, ...].
-  """
-
-  roots: Sequence[int]
-  make_problem: Callable[[Any], training.Problem]
-  values: Any
-
-
-class Outcome(NamedTuple):
-  """A training that has finished, wholly failed or been stopped.
-
-  Attributes:
-    step: steps taken.
-    steps: logged steps, [num_logs].
-    metrics: each [num_seeds, num_logs]; NaN where not measured.
-    snapshots: arrays to draw, as `results.Results` describes them.
-    failures: of members, in order of step.
-    steps_per_second: steps of one member, compilation and evaluation excluded.
-    stopped: whether it was told to stop before its end.
-  """
-
-  step: int
-  steps: np.ndarray
-  metrics: dict[str, np.ndarray]
-  snapshots: dict[str, np.ndarray]
-  failures: tuple[Failure, ...]
-  steps_per_second: float
-  stopped: bool
-
-
-class Listener(NamedTuple):
-  """Who hears how a training goes; by default nobody.
-
-  Attributes:
-    on_chunk: called with the number of steps taken, a few times a second.
-    on_log: called after every evaluation.
-    on_checkpoint: called when one is due, after the log of its step if there is
-      one, and at the end.
-    should_stop: asked after every chunk.
-  """
-
-  on_chunk: Callable[[int], None] = lambda step: None
-  on_log: Callable[[Log], None] = lambda log: None
-  on_checkpoint: Callable[[Checkpoint], None] = lambda checkpoint: None
-  should_stop: Callable[[], bool] = lambda: False
-
-
-NOBODY = Listener()
-
-
-def failures_of(
-  failed_at: Players[Any], seeds: Sequence[int]
-) -> tuple[Failure, ...]:
-  """Lists each member that failed, and when, and whose cost showed it.
+def build_problem(
+  run: RunSettings, devices: Sequence[Device], axis: str = sharding.MEMBERS
+) -> Problem:
+  """Builds the problem of a run and checks that its states fit into memory.
 
   Args:
-    failed_at: of each player, [members], of which the first are the seeds'.
-    seeds: of the members.
+    run: settings and seeds.
+    devices: of all processes.
+    axis: what the devices divide, as in `training.population`.
 
   Returns:
-    The failures in order of step.
+    The problem, with the same data in all processes.
+
+  Raises:
+    SettingError: if the states do not fit.
+    HostsError: if another process cannot build it, or has other data.
   """
-  failures = []
-  of_members = np.stack(failed_at, axis=1)[: len(seeds)]
-  for seed, steps in zip(seeds, of_members, strict=True):
-    failed = steps != training.NEVER
-    if failed.any():
-      first = steps[failed].min()
-      players = tuple(np.array(Players._fields)[steps == first].tolist())
-      failures.append(Failure(seed, int(first), players))
-  return tuple(sorted(failures, key=lambda failure: failure.step))
 
+  def build():
+    problem = run.experiment.build(run.settings)
+    check_memory(problem, len(run.seeds), devices, axis)
+    return problem
 
-def _failed_at(
-  before: Players[np.ndarray], metrics: Mapping[str, np.ndarray], step: int
-) -> Players[np.ndarray]:
-  """Adds the failures that an evaluation shows to those of the loop.
-
-  The last step before it may have spoilt the parameters, or what an optimizer
-  remembers of the gradients, although its own costs, measured before the
-  update, were finite.
-
-  Args:
-    before: as the loop has it, each [members].
-    metrics: each [members].
-    step: of the evaluation.
-
-  Returns:
-    For each player, the step at which each member failed, [members].
-  """
-  return Players(
-    *(
-      np.where(
-        (failed == training.NEVER)
-        & ~np.isfinite(metrics[f"{player}_cost"] + metrics[f"{player}_norm"]),
-        np.int32(step),
-        failed,
-      )
-      for player, failed in zip(Players._fields, before, strict=True)
-    )
-  )
+  problem = multihost.in_all(build)
+  return problem._replace(data=multihost.shared(problem.data))
 
 
 def train(
-  problem: training.Problem,
-  seeds: Sequence[int],
-  pace: Pace,
+  runs: Sequence[RunSettings],
+  workdirs: Sequence[Path],
+  build: Callable[[Any], Problem],
   devices: Sequence[Device],
-  listener: Listener = NOBODY,
-  start: Start = BEGINNING,
-  variation: Variation | None = None,
+  options: Options = DEFAULT_OPTIONS,
+  resumes: bool = False,
+  should_stop: Callable[[], bool] = lambda: False,
   axis: str = sharding.MEMBERS,
-) -> Outcome:
-  """Trains one member per seed.
+  folder: Path | None = None,
+  variation: training.Variation | None = None,
+  callbacks: Sequence[training.Callback] = (),
+) -> list[Run] | None:
+  """Trains a run, or several together, and writes their folders.
 
-  Where there are several processes, each calls this, and all do what the clock
-  of the first says; a wish to stop may come from any.
+  If there are several processes, each calls this, and process 0 writes.
 
   Args:
-    problem: what to train.
-    seeds: of the members; with a variation, numbers that name them.
-    pace: how far, and what is done on the way.
-    devices: where, of all processes.
-    listener: who hears how it goes.
-    start: where to go on.
-    variation: what the members differ in beside their seeds; all of them are
-      then drawn. None for nothing.
-    axis: what the devices divide, as of `training.population`.
+    runs: one, or several that differ in numbers, with equally many seeds each.
+    workdirs: the run folder of each, claimed by this process. Of several runs,
+      those that have finished are never touched again.
+    build: settings -> problem.
+    devices: of all processes.
+    options: what to write beside the results.
+    resumes: whether to continue from the newest checkpoint.
+    should_stop: whether the process was interrupted.
+    axis: what the devices divide, as in `training.population`.
+    folder: that holds the checkpoints of several runs; None for that of a run.
+    variation: the members of several runs: all seeds of the first run, then of
+      the second, and so on.
+    callbacks: what else happens beside the steps.
 
   Returns:
-    The outcome.
-  """
-  num_members = len(seeds)
-  if axis == sharding.MEMBERS:
-    # Devices hold equally many; the last ones may be there to fill up.
-    num_members = -(-len(seeds) // len(devices)) * len(devices)
-  filled = np.arange(num_members) % len(seeds)
-  if variation is None:
-    roots = seeds
-    num_drawn = min(len(seeds), MAX_DRAWN_MEMBERS)
-    population = training.population(
-      problem, num_members, devices, num_drawn, axis
-    )
-  else:
-    roots = variation.roots
-    population = training.varied_population(
-      variation.make_problem,
-      jax.tree.map(lambda own: own[filled], variation.values),
-      num_members,
-      devices,
-      num_drawn=len(seeds),
-      data=problem.data,
-      axis=axis,
-    )
-  keys = population.keys(np.asarray(roots, np.uint32)[filled])
-  progress = population.init(keys)
-  step, clock, logs, saved = 0, Clock(0.0), list(start.logs), -1
-  failures = ()
-  if start.checkpoint is not None:
-    step = saved = start.checkpoint.step
-    clock = Clock(start.checkpoint.seconds)
-    progress = _placed(start.checkpoint.progress, filled, like=progress)
-    failures = failures_of(start.checkpoint.progress.failed_at, seeds)
-  # No steps: this compiles, so that the clock sees training alone.
-  progress = population.advance(progress, keys, np.int32(0), np.int32(0))
-  saved_at = time.monotonic()
+    The runs that have finished; None if the process was interrupted, and in
+    processes other than 0.
 
-  while True:
-    if pace.logs(step) and (not logs or logs[-1].step < step):
-      progress, log = _log(population, progress, keys, seeds, pace, step)
-      logs.append(log)
-      listener.on_log(log)
-      failures = log.failures
-    wishes = multihost.of_all(
-      (
-        step < pace.num_steps and listener.should_stop(),
-        len(failures) == len(seeds),
-        pace.saves(step, time.monotonic() - saved_at),
-        min(clock.num_steps, pace.num_steps),
-      )
+  Raises:
+    RunFolderError: if what is there cannot resume.
+    OSError: if something cannot be written.
+  """
+  folder = folder or workdirs[0]
+  problem = build(runs[0].settings)
+  members = _members(runs)
+  start = StartingPoint(None, ((),) * len(runs), 0.0)
+  if resumes:
+    start = multihost.from_first(
+      lambda: find_start(folder, runs, workdirs, members, problem)
     )
-    stopped = bool(wishes[:, 0].any())
-    _, all_failed, saves, affordable = map(int, wishes[0])
-    ends = stopped or step == pace.num_steps or all_failed
-    if step > saved and (ends or saves):
-      progress_of_seeds = _on_host(progress, len(seeds))
-      listener.on_checkpoint(
-        Checkpoint(
-          step,
-          progress_of_seeds,
-          len(logs),
-          sum(log.frame is not None for log in logs),
-          # Some may have failed since the last log.
-          len(failures_of(progress_of_seeds.failed_at, seeds)),
-          clock.seconds,
+  settings = runs[0].settings
+  train_members = functools.partial(
+    training.train,
+    problem,
+    [number for each in members for number in each.numbers],
+    training.Schedule(
+      settings.steps,
+      settings.log_interval(),
+      settings.evaluation_interval(),
+      options.checkpoint_every,
+      options.max_frames,
+    ),
+    devices,
+    start=start.checkpoint,
+    last_log=start.last_log,
+    variation=variation,
+    axis=axis,
+  )
+  if not multihost.is_first():
+    train_members(callbacks=[StopWhen(should_stop)])
+    multihost.any_of(should_stop())
+    return None
+
+  machine = environment.describe(devices)
+  loggers = []
+  for run, workdir, part, logs in zip(
+    runs, workdirs, members, start.logs, strict=True
+  ):
+    if len(runs) > 1 and results.is_finished(workdir):
+      continue
+    (workdir / results.SUMMARY).unlink(missing_ok=True)
+    run_config.write_settings(workdir, run, machine)
+    loggers.append(RunLogger(workdir, run, part, logs))
+    loggers[-1].event(
+      "began" if start.checkpoint is None else "resumed",
+      start.step,
+      f"on {machine['device']}, jax {machine['versions']['jax']}"
+      + (f", as one of {len(runs)} trials" if len(runs) > 1 else ""),
+    )
+  began = time.perf_counter() - start.wall_seconds
+  with contextlib.ExitStack() as stack:
+    writer = stack.enter_context(
+      checkpoints.Writer(folder, options.keeping, describe_runs(runs, problem))
+    )
+    monitors = [logger.monitor for logger in loggers]
+    callbacks = [
+      *loggers,
+      CheckpointSaver(writer, monitors, lambda: time.perf_counter() - began),
+      StopWhen(should_stop),
+      *callbacks,
+    ]
+    if options.stop_on_failure:
+      callbacks.append(
+        StopWhen(lambda: all(each.warned.all() for each in monitors))
+      )
+    board = None
+    if options.tensorboard:
+      board = TensorBoard(workdirs[0], runs[0].seeds, start.step)
+      callbacks.append(stack.enter_context(board))
+    if options.show_progress:
+      bar = console.progress(
+        runs[0].experiment.name, settings.steps, start.step
+      )
+      callbacks.append(ProgressBar(stack.enter_context(bar), loggers[0]))
+    result = train_members(callbacks=callbacks)
+    # The other processes call this too.
+    interrupted = multihost.any_of(should_stop())
+    finished = []
+    try:
+      if result.stopped and interrupted:
+        raise StoppedError
+      writer.wait()
+      for logger in loggers:
+        _check_not_interrupted(should_stop)
+        problem = build(logger.run.settings)
+        if logger.workdir != folder:
+          _save_members(problem, result, logger, began)
+        run = _conclude(
+          problem, result, logger, machine, began, should_stop, options
         )
-      )
-      saved, saved_at = step, time.monotonic()
-    if ends:
-      break
-    stop = min(step + affordable, pace.next_stop(step))
-    with clock.chunk(stop - step):
-      progress = population.advance(
-        progress, keys, np.int32(step), np.int32(stop)
-      )
-      jax.block_until_ready(progress)
-    step = stop
-    listener.on_chunk(step)
-  return outcome(problem, seeds, step, logs, failures, clock.seconds, stopped)
+        if board:
+          board.write_figures(result.checkpoint.step)
+        # Written last: it marks the run as finished.
+        results.write_json(logger.workdir / results.SUMMARY, run.summary)
+        (logger.workdir / results.FRAMES).unlink(missing_ok=True)
+        finished.append(run)
+    except StoppedError:
+      for logger in loggers[len(finished) :]:
+        logger.event(
+          "stopped", result.checkpoint.step, "the run was interrupted"
+        )
+      return None
+  return finished
 
 
-def _placed(
-  progress: training.Progress, filled: np.ndarray, like: training.Progress
-) -> training.Progress:
-  """Brings the progress of the seeds to the devices of all members.
+def _members(runs: Sequence[RunSettings]) -> list[RunMembers]:
+  """Numbers the members of several runs; those of one run have its seeds."""
+  if len(runs) == 1:
+    (run,) = runs
+    return [RunMembers(run.seeds, slice(0, len(run.seeds)), run.seeds)]
+  members, first = [], 0
+  for run in runs:
+    numbers = range(first, first + len(run.seeds))
+    members.append(RunMembers(run.seeds, slice(first, numbers.stop), numbers))
+    first = numbers.stop
+  return members
 
-  Args:
-    progress: of the seeds, [num_seeds, ...].
-    filled: the index of the seed of each member, [members].
-    like: a progress of the members, where it is to be.
 
-  Returns:
-    The progress of the members.
-  """
-  # As the loop's own is placed, or the loop would be compiled again.
-  return sharding.placed(
-    jax.tree.map(lambda own: np.asarray(own)[filled], progress),
-    jax.tree.map(lambda there: there.sharding, like),
+def _save_members(
+  problem: Problem,
+  result: training.Result,
+  logger: RunLogger,
+  began: float,
+) -> None:
+  """Saves a run's part of the last checkpoint to the folder of the run."""
+  # A process that was killed before it wrote the summary may have left one.
+  checkpoints.discard_after(logger.workdir, -1)
+  members = logger.members
+  failures = members.failures(result.failures)
+  checkpoint = result.checkpoint._replace(
+    progress=jax.tree.map(
+      lambda x: x[members.indices], result.checkpoint.progress
+    ),
+    num_failed=len(failures),
   )
-
-
-def _on_host(progress: training.Progress, num_seeds: int) -> training.Progress:
-  """Copies the progress of the seeds, which the next chunk overwrites."""
-  return jax.tree.map(lambda x: x[:num_seeds], sharding.on_host(progress))
-
-
-def _log(
-  population: training.Population,
-  progress: training.Progress,
-  keys: training.Keys,
-  seeds: Sequence[int],
-  pace: Pace,
-  step: int,
-) -> tuple[training.Progress, Log]:
-  """Evaluates the members; returns what failures make of the progress."""
-  metrics = population.evaluate(progress, keys)
-  if pace.measures(step):
-    metrics |= population.measure(progress, keys)
-  metrics = {
-    name: value.astype(float)
-    for name, value in sharding.on_host(metrics).items()
-  }
-  before = progress.failed_at
-  failed_at = _failed_at(sharding.on_host(before), metrics, step)
-  # An evaluation's failure is remembered with the loop's.
-  progress = progress._replace(
-    failed_at=sharding.placed(
-      failed_at, jax.tree.map(lambda own: own.sharding, before)
+  with checkpoints.Writer(
+    logger.workdir,
+    checkpoints.Keeping(newest=1),
+    describe_runs([logger.run], problem),
+  ) as writer:
+    writer.save(
+      checkpoint,
+      max(len(failures), int(logger.monitor.warned.sum())),
+      time.perf_counter() - began,
     )
-  )
-  failures = failures_of(failed_at, seeds)
-  failed = np.isin(seeds, [failure.seed for failure in failures])
-  metrics = {
-    name: np.where(failed, np.nan, value[: len(seeds)])
-    for name, value in metrics.items()
-  }
-  frame = None
-  if pace.draws(step):
-    frame = sharding.on_host(population.snapshot(progress, keys))
-  return progress, Log(step, metrics, failures, frame)
 
 
-def outcome(
-  problem: training.Problem,
-  seeds: Sequence[int],
-  step: int,
-  logs: Sequence[Log],
-  failures: tuple[Failure, ...],
-  seconds: float,
-  stopped: bool,
-) -> Outcome:
-  """Puts the logs of a training side by side.
+def _conclude(
+  problem: Problem,
+  result: training.Result,
+  logger: RunLogger,
+  machine: Mapping[str, Any],
+  began: float,
+  should_stop: Callable[[], bool],
+  options: Options,
+) -> Run:
+  """Writes the snapshots and figures of a run, and returns its summary.
 
-  Args:
-    problem: that was trained.
-    seeds: of the members.
-    step: steps taken.
-    logs: at least one.
-    failures: all of them, since the last log too.
-    seconds: that the steps took.
-    stopped: whether it was told to stop before its end.
+  Everything is drawn and scored from the logs on disk.
 
-  Returns:
-    The outcome.
+  Raises:
+    StoppedError: if the process was interrupted.
+    OSError: if something cannot be written.
   """
-  absent = np.full(len(seeds), np.nan)
-  drawn = [(log.step, log.frame) for log in logs if log.frame is not None]
-  names = drawn[0][1] if drawn else ()
-  return Outcome(
-    step=step,
-    steps=np.asarray([log.step for log in logs]),
-    metrics={
-      name: np.stack([log.metrics.get(name, absent) for log in logs], axis=1)
-      for name in logs[0].metrics
-    },
-    snapshots={
-      **jax.device_get(problem.reference),
-      "step": np.asarray([frame_step for frame_step, _ in drawn]),
-      **{
-        name: np.stack([frame[name] for _, frame in drawn], axis=1)
-        for name in names
-      },
-    },
-    failures=failures,
-    steps_per_second=step / seconds if seconds else 0.0,
-    stopped=stopped,
+  experiment, settings, seeds = logger.run
+  workdir, step = logger.workdir, result.checkpoint.step
+  logs = run_logs.read_logs(workdir, seeds, reference=problem.reference)
+  steps, metrics, snapshots = training.stack_logs(
+    logs, seeds, problem.reference
   )
+  run_results = Results(
+    experiment.name,
+    dataclasses.asdict(settings),
+    np.asarray(seeds),
+    steps,
+    metrics,
+    snapshots,
+    workdir,
+  )
+  with results.replacing(workdir / results.SNAPSHOTS) as partial:
+    np.savez_compressed(partial, allow_pickle=False, **snapshots)
+  for name, draw in experiment.figures.items() if options.draw_figures else ():
+    _check_not_interrupted(should_stop)
+    figure = draw(run_results)
+    if not isinstance(figure, Figure):
+      figure = _frames(figure, should_stop)
+    results.write_figures(workdir, {name: figure})
+  failures = logger.members.failures(result.failures)
+  score = np.array(experiment.score(run_results))
+  # A seed that failed has no metrics at its end; its score is 0.
+  failed = np.isin(seeds, [failure.seed for failure in failures])
+  score[failed] = np.nan_to_num(score[failed], nan=0.0)
+  wall_seconds = time.perf_counter() - began
+  summary = {
+    "experiment": experiment.name,
+    "settings": dataclasses.asdict(settings),
+    "seeds": list(seeds),
+    "steps": step,
+    "steps_per_second": result.steps_per_second,
+    "wall_seconds": wall_seconds,
+    "device": machine["device"],
+    "versions": machine["versions"],
+    **({"protocol": dict(problem.protocol)} if problem.protocol else {}),
+    **results.final_and_best(metrics, score),
+    "failures": [failure._asdict() for failure in failures],
+  }
+  all_warned = result.stopped or len(failures) == len(seeds)
+  logger.event(
+    "ended",
+    step,
+    "every seed has failed or has a warning"
+    if all_warned
+    else f"after {wall_seconds:,.1f} s",
+  )
+  return Run(run_results, summary)
+
+
+def _check_not_interrupted(should_stop: Callable[[], bool]) -> None:
+  if should_stop():
+    raise StoppedError
+
+
+def _frames(
+  images: Iterator[Image.Image], should_stop: Callable[[], bool]
+) -> Iterator[Image.Image]:
+  """Draws an animation until the process is interrupted."""
+  for image in images:
+    _check_not_interrupted(should_stop)
+    yield image

@@ -20,11 +20,11 @@ TIMEOUT_SECONDS = 300
 _SERVER = f"""
 import importlib, json, os, signal, sys
 from experiments import figures, run
-from experiments.cli import flags as command_line
+from experiments.cli import flags
 from experiments.run_folder import results
 
 for line in sys.stdin:
-  module, flags, draws, cwd, stdout, stderr = json.loads(line)
+  module, arguments, draws, cwd, stdout, stderr = json.loads(line)
   child = os.fork()
   if not child:
     signal.alarm({TIMEOUT_SECONDS})
@@ -33,8 +33,8 @@ for line in sys.stdin:
       os.dup2(os.open(name, os.O_RDWR | os.O_CREAT), number)
     if not draws:
       results.write_figures = lambda *_: None
-    sys.argv = [module, *flags]
-    command_line.main(importlib.import_module(module).run)
+    sys.argv = [module, *arguments]
+    flags.main(importlib.import_module(module).run)
   _, status = os.waitpid(child, 0)
   print(os.waitstatus_to_exitcode(status), flush=True)
 """

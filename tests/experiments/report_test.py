@@ -114,7 +114,7 @@ class ReportTest(parameterized.TestCase):
       (workdir / name).unlink()
     shutil.rmtree(workdir / results.FIGURES)
     (workdir / results.ANIMATION).unlink()
-    run_logs.cut(workdir, 3)
+    run_logs.cut_logs(workdir, 3)
     run_logs.append_event(workdir, "collapsed", 2, "<b>bad</b> & sad", seed=4)
     _, text = self.read(self.report(workdir))
     self.assertIn("It has logged 2 of 6 steps, and not finished.", text)

@@ -78,7 +78,7 @@ class SampleTest(parameterized.TestCase):
 
   def test_it_is_what_the_run_evaluated(self):
     # The average of the generator, which ring keeps, under its own key.
-    member = load_run.load(self.runs["ring"], 6, jax.devices()[0])
+    member = load_run.load_run(self.runs["ring"], 6, jax.devices()[0])
     self.assertEqual(int(member.state.step), 2)
     read = results.read(self.runs["ring"])
     evaluation = member.problem.evaluate(

@@ -58,7 +58,8 @@ class MistakesTest(parameterized.TestCase):
       "both in --grid and in --random",
     ),
     (("--random=steps=log:1:9", "--trials=10001"), "10,001 trials.*--yes"),
-    (("--grid=loss=hinge", "--engine=slum"), "one of local, ray, slurm"),
+    (("--grid=loss=hinge", "--engine=slum"), "allowed: local, ray"),
+    (("--grid=loss=hinge", "--engine=slurm"), "docs/slurm.md"),
     (("--grid=loss=hinge", "--address=auto"), "--engine=ray"),
     (("--grid=batch_size=0",), "at least 1"),
     (("--program=0",), "needs --workdir"),
@@ -163,7 +164,7 @@ class SweepTest(absltest.TestCase):
     self.assertTrue((workdir / results.REPORT).exists())
 
     with self.assertRaisesRegex(RunFolderError, "is the folder of a sweep"):
-      run_config.read(workdir)
+      run_config.read_settings(workdir)
     with self.assertRaisesRegex(UsageError, "has a sweep, which cannot change"):
       sweep.run(["sweep", f"--workdir={workdir}", "--num_seeds=4"])
 

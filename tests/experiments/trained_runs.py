@@ -10,9 +10,9 @@ import jax
 
 from experiments.configs.registry import BY_NAME
 from experiments.run_folder import results, workdirs
-from experiments.training import run_training
+from experiments.training import trainer
 from experiments.training.run_config import RunSettings
-from gan_jax import training
+from gan_jax.training import loop
 
 
 def settings_of(name: str, seeds: Any, **values: Any) -> RunSettings:
@@ -23,7 +23,7 @@ def settings_of(name: str, seeds: Any, **values: Any) -> RunSettings:
   )
 
 
-def train(parent: Path, run: RunSettings) -> tuple[Path, run_training.Run]:
+def train(parent: Path, run: RunSettings) -> tuple[Path, trainer.Run]:
   """Trains into the next free folder of a parent.
 
   Args:
@@ -34,11 +34,11 @@ def train(parent: Path, run: RunSettings) -> tuple[Path, run_training.Run]:
     The run folder, and the run.
   """
   devices = jax.devices()[:1]
-  problem = run_training.prepare(run, devices)
+  problem = trainer.build_problem(run, devices)
   with workdirs.create_numbered(parent, run.experiment.name) as workdir:
-    trained = run_training.train(run, problem, devices, workdir)
-  assert trained is not None
-  return workdir, trained
+    finished = trainer.train([run], [workdir], lambda _: problem, devices)
+  assert finished is not None
+  return workdir, finished[0]
 
 
 WRITE_FIGURES = results.write_figures
@@ -53,7 +53,7 @@ def undrawn() -> contextlib.AbstractContextManager:
 @contextlib.contextmanager
 def traced_once() -> Iterator[None]:
   """Has runs of equal settings share their programs: tracing is dear too."""
-  prepare, population = run_training.prepare, training.population
+  prepare, population = trainer.build_problem, loop.population
   # Problems are told apart by their identity, so they must be kept.
   problems, populations = {}, {}
 
@@ -75,7 +75,7 @@ def traced_once() -> Iterator[None]:
     return populations[key]
 
   with (
-    mock.patch.object(run_training, "prepare", prepare_once),
-    mock.patch.object(training, "population", population_once),
+    mock.patch.object(trainer, "build_problem", prepare_once),
+    mock.patch.object(loop, "population", population_once),
   ):
     yield

@@ -79,7 +79,7 @@ class Trained(NamedTuple):
 def load(results: Results, seed: int | None = None) -> Trained:
   """Reads what a seed of a run on images learnt, the first if None."""
   assert results.workdir is not None
-  member = load_run.load(results.workdir, seed, jax.devices()[0])
+  member = load_run.load_run(results.workdir, seed, jax.devices()[0])
   settings = member.settings
   assert isinstance(settings, ImageSettings)
   train, test = (read_split(settings, split) for split in ("train", "test"))

@@ -15,8 +15,7 @@ from matplotlib.figure import Figure
 from experiments.configs.image_settings import ImageSettings
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.run_folder import results
-from experiments.training import trainer
-from experiments.training.pace import Pace
+from gan_jax import training
 from gan_jax.data import faces, images
 from tests.experiments import tiny_images
 
@@ -65,20 +64,17 @@ class RegistryTest(parameterized.TestCase):
 
   def check_two_steps(self, experiment):
     settings = self.small(experiment.settings)
-    logs = []
-    outcome = trainer.train(
+    result = training.train(
       experiment.build(settings),
-      seeds=[3, 4],
-      pace=Pace(
+      [3, 4],
+      training.Schedule(
         settings.steps, settings.log_interval(), settings.evaluation_interval()
       ),
-      devices=jax.devices()[:1],
-      listener=trainer.Listener(on_log=logs.append),
+      jax.devices()[:1],
     )
-    self.assertEqual([log.step for log in logs], [0, 1, 2])
-    np.testing.assert_array_equal(outcome.steps, [0, 1, 2])
-    self.assertEmpty(outcome.failures)
-    for name, values in outcome.metrics.items():
+    np.testing.assert_array_equal(result.steps, [0, 1, 2])
+    self.assertEmpty(result.failures)
+    for name, values in result.history.items():
       self.assertEqual(values.shape, (2, 3), name)
       self.assertTrue(np.isfinite(values).all(), name)
       # Both steps changed what is measured.
@@ -88,9 +84,9 @@ class RegistryTest(parameterized.TestCase):
       experiment.name,
       dataclasses.asdict(settings),
       np.array([3, 4]),
-      outcome.steps,
-      outcome.metrics,
-      outcome.snapshots,
+      result.steps,
+      result.history,
+      result.snapshots,
     )
     score = experiment.score(run)
     self.assertEqual(score.shape, (2, 3))

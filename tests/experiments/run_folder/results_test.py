@@ -13,7 +13,7 @@ from PIL import Image, ImageSequence
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.training import run_logs
-from experiments.training.trainer import Log
+from gan_jax.training import Log
 
 
 class StatisticsTest(parameterized.TestCase):
@@ -63,7 +63,7 @@ class RunFolderTest(parameterized.TestCase):
     )
     for index, step in enumerate((0, 10)):
       log = Log(step, {"cost": metrics["cost"][:, index]}, (), None)
-      run_logs.append(self.parent, [4, 5], log)
+      run_logs.append_log(self.parent, [4, 5], log)
     np.savez_compressed(
       self.parent / results.SNAPSHOTS, allow_pickle=False, **snapshots
     )

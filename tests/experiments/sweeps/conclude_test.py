@@ -13,7 +13,6 @@ from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import conclude as outcome
 from experiments.sweeps import folders, report
-from experiments.training import run_training
 from tests.experiments import shown_pages
 from tests.experiments.sweeps import finished_sweeps
 
@@ -183,7 +182,7 @@ class OutcomeTest(parameterized.TestCase):
     (workdir / results.EVENTS).touch()
     self.assertEqual(conclude(plan, self.folder)[0], 0)
     self.assertIn("It took 100 steps", (workdir / results.REPORT).read_text())
-    self.assertTrue(run_training.is_finished(workdir))
+    self.assertTrue(results.is_finished(workdir))
 
 
 @absltest.skipUnless(shown_pages.HAS_BROWSER, shown_pages.NO_BROWSER)

@@ -16,9 +16,8 @@ from experiments.run_folder import results
 from experiments.sweeps import batches, search_space, worker_process
 from experiments.sweeps import plan as plans
 from experiments.sweeps.plan import Plan, Told
-from experiments.training import run_training
 from experiments.training.run_config import RunSettings
-from experiments.training.trainer import Failure
+from gan_jax.training import Failure
 
 STEPS = (0, 50, 100)
 SECONDS = 2.5
@@ -141,4 +140,4 @@ def write_run(
     ],
   }
   results.write_json(workdir / results.SUMMARY, summary)
-  assert run_training.is_finished(workdir)
+  assert results.is_finished(workdir)

@@ -78,7 +78,7 @@ class ProgramTest(absltest.TestCase):
         (wanted / results.METRICS).read_text(),
       )
       states = [
-        load_run.load(workdir, SEEDS[1], jax.devices()[0]).state
+        load_run.load_run(workdir, SEEDS[1], jax.devices()[0]).state
         for workdir in (own, wanted)
       ]
       for a, b in zip(*map(jax.tree.leaves, states), strict=True):
@@ -133,7 +133,7 @@ class ProgramTest(absltest.TestCase):
   def test_a_trial_can_be_gone_on_with(self):
     workdir = self.plan.workdir(self.whole, 1)
     self.assertEqual(checkpoints.steps(workdir), [12])
-    state = load_run.load(workdir, 4, jax.devices()[0]).state
+    state = load_run.load_run(workdir, 4, jax.devices()[0]).state
     self.assertEqual(int(state.step), 12)
     # Nothing of the program itself is left but what it said.
     left = {

@@ -15,8 +15,7 @@ from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.training import checkpoints
 from experiments.training.checkpoints import Keeping
-from experiments.training.trainer import Checkpoint
-from gan_jax.training import Progress
+from gan_jax.training import Checkpoint, Progress
 from gan_jax.types import Players, TrainState
 
 

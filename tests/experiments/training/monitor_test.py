@@ -1,10 +1,10 @@
-"""The guard tells each trouble once, when it is sure."""
+"""The monitor gives each warning once, when it is sure."""
 
 import numpy as np
 from absl.testing import absltest, parameterized
 
 from experiments.training import monitor
-from experiments.training.trainer import Failure, Log
+from gan_jax.training import Failure, Log
 
 SEEDS = (3, 4)
 
@@ -30,11 +30,11 @@ def make_log(step, failures=(), **values):
 
 
 def observe(watch, logs):
-  """Returns (step, seed, kind) of all that a guard tells."""
-  return [own[:3] for log in logs for own in watch.observe(log)]
+  """Returns (step, seed, kind) of all warnings."""
+  return [each[:3] for log in logs for each in watch.observe(log)]
 
 
-class GuardTest(parameterized.TestCase):
+class MonitorTest(parameterized.TestCase):
   @parameterized.parameters(
     ({"generated_spread": 1e-4}, "collapsed", monitor.PATIENCE),
     (
@@ -45,15 +45,15 @@ class GuardTest(parameterized.TestCase):
     ({"generator_norm": 2001.0}, "exploding", 1),
     ({"discriminator_norm": 1001.0}, "exploding", 1),
   )
-  def test_trouble_is_told_once_while_it_lasts(self, values, kind, patience):
-    watch = monitor.Guard(SEEDS)
+  def test_a_warning_is_given_once_while_it_lasts(self, values, kind, patience):
+    watch = monitor.Monitor(SEEDS)
     logs = [make_log(0)] + [make_log(step, **values) for step in range(1, 20)]
     self.assertEqual(observe(watch, logs), [(patience, 4, kind)])
-    np.testing.assert_array_equal(watch.troubled, [False, True])
+    np.testing.assert_array_equal(watch.warned, [False, True])
     # It passes, and comes again.
     logs = [make_log(20)] + [make_log(step, **values) for step in range(21, 30)]
     self.assertEmpty(observe(watch, logs[:1]))
-    np.testing.assert_array_equal(watch.troubled, [False, False])
+    np.testing.assert_array_equal(watch.warned, [False, False])
     self.assertEqual(observe(watch, logs[1:]), [(20 + patience, 4, kind)])
 
   @parameterized.parameters(
@@ -65,30 +65,30 @@ class GuardTest(parameterized.TestCase):
     {"discriminator_norm": 999.0},
     {"generated_spread": np.nan},
   )
-  def test_what_is_no_trouble(self, **values):
-    watch = monitor.Guard(SEEDS)
+  def test_healthy_values_give_no_warning(self, **values):
+    watch = monitor.Monitor(SEEDS)
     logs = [make_log(0)] + [make_log(step, **values) for step in range(1, 20)]
     self.assertEmpty(observe(watch, logs))
 
-  def test_what_passes_sooner_is_not_told(self):
-    watch = monitor.Guard(SEEDS)
+  def test_a_problem_that_passes_sooner_gives_no_warning(self):
+    watch = monitor.Monitor(SEEDS)
     for start in (0, 10):
       steps = range(start + 1, start + monitor.PATIENCE)
       logs = [make_log(start)]
       logs += [make_log(step, generated_spread=0.0) for step in steps]
       self.assertEmpty(observe(watch, logs))
 
-  def test_a_failure_is_told_once(self):
+  def test_a_failure_is_warned_of_once(self):
     failure = Failure(4, 6, ("generator",))
-    watch = monitor.Guard(SEEDS)
+    watch = monitor.Monitor(SEEDS)
     logs = [make_log(0), make_log(10, (failure,)), make_log(20, (failure,))]
     self.assertEqual(observe(watch, logs), [(10, 4, "failed")])
-    np.testing.assert_array_equal(watch.troubled, [False, True])
+    np.testing.assert_array_equal(watch.warned, [False, True])
     self.assertIn("of the generator", monitor.describe(failure))
     self.assertIn("step 6", monitor.describe(failure))
 
   def test_games_without_samples_or_probabilities(self):
-    watch = monitor.Guard(SEEDS)
+    watch = monitor.Monitor(SEEDS)
     names = ("generator_norm", "discriminator_norm")
     for step in range(9):
       log = make_log(step)

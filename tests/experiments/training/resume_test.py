@@ -25,7 +25,7 @@ from experiments.configs.fields import SettingError
 from experiments.devices import environment
 from experiments.run_folder import results, workdirs
 from experiments.run_folder.results import RunFolderError
-from experiments.training import callbacks, checkpoints, run_logs, run_training
+from experiments.training import checkpoints, run_logs, trainer
 from gan_jax import training
 from tests.experiments import commands, trained_runs
 
@@ -99,22 +99,22 @@ class ResumptionTest(parameterized.TestCase):
   def stop_at(cls, workdir, own, step, devices=1, keep=9):
     """Trains until a step, with a checkpoint of every second one."""
     devices = jax.devices()[:devices]
-    problem = run_training.prepare(own, devices)
+    problem = trainer.build_problem(own, devices)
     taken = []
     with (
       workdirs.create(workdir, overwrite=False),
       mock.patch.object(
-        run_training.console.TrainingProgress,
+        trainer.console.TrainingProgress,
         "advance",
         lambda _, s: taken.append(s),
       ),
     ):
-      trained = run_training.train(
-        own,
-        problem,
+      trained = trainer.train(
+        [own],
+        [workdir],
+        lambda _: problem,
         devices,
-        workdir,
-        callbacks.Recording(2, checkpoints.Keeping(keep)),
+        trainer.Options(2, checkpoints.Keeping(keep)),
         should_stop=lambda: bool(taken) and taken[-1] >= step,
       )
     assert trained is None
@@ -224,8 +224,12 @@ class ResumptionTest(parameterized.TestCase):
       workdirs.claim(workdir),
       contextlib.redirect_stderr(io.StringIO()),
     ):
-      trained = run_training.train(
-        RUN, run_training.prepare(RUN, devices), devices, workdir, resumes=True
+      trained = trainer.train(
+        [RUN],
+        [workdir],
+        lambda _: trainer.build_problem(RUN, devices),
+        devices,
+        resumes=True,
       )
     assert trained is not None
     # A device that has one member compiles another loop than for two.
@@ -320,7 +324,7 @@ class ResumptionTest(parameterized.TestCase):
       self.refused(RunFolderError, "is being written to by process")
 
   def test_lost_frames_are_refused(self):
-    shutil.rmtree(self.workdir / results.FRAMES)
+    (self.workdir / results.FRAMES).unlink()
     self.refused(RunFolderError, "has 0 of the 3 frames .*--overwrite")
 
   def test_a_damaged_old_checkpoint_does_no_harm(self):
@@ -361,7 +365,7 @@ class ResumptionTest(parameterized.TestCase):
     self.assertEqual(self.resume(), 0)
     self.assertEqual(page.read_text(), text)
 
-  def test_decay_over_more_steps_is_told(self):
+  def test_decay_over_more_steps_gives_a_warning(self):
     own = RUN._replace(
       settings=RUN.settings.replace(learning_rate_decay="cosine")
     )
@@ -369,10 +373,10 @@ class ResumptionTest(parameterized.TestCase):
     self.stop_at(self.workdir, own, STOPS)
     self.stderr.truncate(0)
     self.assertEqual(self.resume("--steps=24"), 0)
-    self.assertIn("falls over 24 steps instead of 12", self.stderr.getvalue())
+    self.assertIn("decay over 24 steps instead of 12", self.stderr.getvalue())
     self.stderr.truncate(0)
     self.assertEqual(self.resume("--steps=24"), 0)
-    self.assertNotIn("falls", self.stderr.getvalue())
+    self.assertNotIn("decay", self.stderr.getvalue())
 
 
 class GuardedTest(parameterized.TestCase):

@@ -1,4 +1,4 @@
-"""What was logged is read back, and cut off where a run goes on."""
+"""Logs are read back, and cut off where a run resumes."""
 
 import json
 import tempfile
@@ -11,7 +11,7 @@ from absl.testing import absltest, parameterized
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.training import run_logs
-from experiments.training.trainer import Log
+from gan_jax.training import Log
 
 SEEDS = (7, 8)
 
@@ -34,54 +34,58 @@ def frame(step):
   return {"samples": np.full((2, 3), step, np.float32), "count": np.ones(2)}
 
 
-class JournalTest(parameterized.TestCase):
+class RunLogsTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     self.workdir = Path(self.enterContext(tempfile.TemporaryDirectory()))
     self.logs = make_logs()
     for log in self.logs:
-      run_logs.append(self.workdir, SEEDS, log)
+      run_logs.append_log(self.workdir, SEEDS, log)
+
+  def cut(self, step):
+    kept = [log for log in self.logs if log.step <= step]
+    run_logs.cut_logs(self.workdir, step, kept)
 
   def check(self, found, expected):
     self.assertEqual(
       [log.step for log in found], [log.step for log in expected]
     )
-    for own, other in zip(found, expected, strict=True):
-      self.assertEqual(set(own.metrics), set(other.metrics))
-      for name, values in own.metrics.items():
+    for log, other in zip(found, expected, strict=True):
+      self.assertEqual(set(log.metrics), set(other.metrics))
+      for name, values in log.metrics.items():
         # JSON has no infinity.
         wanted = np.where(
           np.isfinite(other.metrics[name]), other.metrics[name], np.nan
         )
         np.testing.assert_array_equal(values, wanted)
-      self.assertEqual(own.frame is None, other.frame is None)
-      for name in own.frame or ():
-        np.testing.assert_array_equal(own.frame[name], other.frame[name])
+      self.assertEqual(log.frame is None, other.frame is None)
+      for name in log.frame or ():
+        np.testing.assert_array_equal(log.frame[name], other.frame[name])
 
   def test_what_was_logged_is_read_back(self):
-    self.check(run_logs.read(self.workdir, SEEDS), self.logs)
+    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs)
 
   @parameterized.parameters((-1, 0), (0, 1), (4, 1), (5, 2), (10, 3), (99, 3))
   def test_what_comes_after_a_step_is_cut_off(self, step, num_left):
-    run_logs.cut(self.workdir, step)
-    self.check(run_logs.read(self.workdir, SEEDS), self.logs[:num_left])
+    self.cut(step)
+    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs[:num_left])
     for log in self.logs[num_left:]:
-      run_logs.append(self.workdir, SEEDS, log)
-    self.check(run_logs.read(self.workdir, SEEDS), self.logs)
+      run_logs.append_log(self.workdir, SEEDS, log)
+    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs)
 
   @parameterized.parameters(b'{"step": 15, "seed": 7, "co', b"{", b"\xc3")
   def test_a_torn_row_is_cut_off(self, torn):
     path = self.workdir / results.METRICS
     whole = path.read_bytes()
     path.write_bytes(whole + torn)
-    run_logs.cut(self.workdir, 10)
+    self.cut(10)
     self.assertEqual(path.read_bytes(), whole)
 
   def test_a_row_of_some_seeds_is_cut_off_with_its_step(self):
     path = self.workdir / results.METRICS
     whole = path.read_bytes()
     path.write_bytes(whole + b'{"step": 15, "seed": 7, "cost": 1.0}\n')
-    run_logs.cut(self.workdir, 10)
+    self.cut(10)
     self.assertEqual(path.read_bytes(), whole)
 
   @parameterized.parameters(
@@ -95,27 +99,38 @@ class JournalTest(parameterized.TestCase):
   def test_what_is_damaged_is_refused(self, text, message):
     (self.workdir / results.METRICS).write_text(text)
     with self.assertRaisesRegex(RunFolderError, message):
-      run_logs.read(self.workdir, SEEDS, until=99)
+      run_logs.read_logs(self.workdir, SEEDS, until=99)
 
   def test_a_row_without_its_costs_is_refused(self):
     path = self.workdir / results.METRICS
     path.write_text(path.read_text().replace("discriminator_cost", "other", 1))
     with self.assertRaisesRegex(RunFolderError, "one whole row"):
-      run_logs.read(self.workdir, SEEDS)
+      run_logs.read_logs(self.workdir, SEEDS)
 
   def test_rows_until_a_step_are_read(self):
     path = self.workdir / results.METRICS
     path.write_text(path.read_text() + '{"step": 15, "seed": 7}\n')
-    self.check(run_logs.read(self.workdir, SEEDS, until=5), self.logs[:2])
+    self.check(run_logs.read_logs(self.workdir, SEEDS, until=5), self.logs[:2])
     # Some rows of a last step are those of a run that was killed.
-    self.check(run_logs.read(self.workdir, SEEDS), self.logs)
+    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs)
 
   def test_a_damaged_frame_is_refused(self):
-    (self.workdir / results.FRAMES / "0.npz").write_text("no arrays")
-    with self.assertRaisesRegex(RunFolderError, "0.npz is a damaged"):
-      run_logs.read(self.workdir, SEEDS)
+    path = self.workdir / results.FRAMES
+    content = bytearray(path.read_bytes())
+    content[8:40] = bytes(32)
+    path.write_bytes(content)
+    with self.assertRaisesRegex(RunFolderError, "frames.bin is a damaged"):
+      run_logs.read_logs(self.workdir, SEEDS)
 
-  def test_troubles_go_with_their_steps_and_other_events_stay(self):
+  @parameterized.parameters(1, 8, 9, 100)
+  def test_a_torn_frame_is_left_out(self, num_bytes):
+    path = self.workdir / results.FRAMES
+    whole = path.read_bytes()
+    with path.open("ab") as file:
+      file.write(whole[:num_bytes])
+    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs)
+
+  def test_warnings_are_cut_with_their_steps_and_other_events_stay(self):
     for kind, step in (
       ("began", 0),
       ("collapsed", 5),
@@ -123,7 +138,7 @@ class JournalTest(parameterized.TestCase):
       ("failed", 10),
     ):
       run_logs.append_event(self.workdir, kind, step, "why", seed=7)
-    run_logs.cut(self.workdir, 5)
+    self.cut(5)
     text = (self.workdir / results.EVENTS).read_text()
     rows = [json.loads(line) for line in text.splitlines()]
     self.assertEqual(
@@ -133,10 +148,10 @@ class JournalTest(parameterized.TestCase):
     self.assertEqual(rows[1]["seed"], 7)
     self.assertEqual(rows[1]["message"], "why")
 
-  def test_frames_are_put_back(self):
+  def test_frames_of_a_finished_run_are_in_its_snapshots(self):
     frames = [log.frame for log in self.logs if log.frame]
     snapshots: dict[str, Any] = {
-      name: np.stack([own[name] for own in frames], axis=1)
+      name: np.stack([frame[name] for frame in frames], axis=1)
       for name in frames[0]
     }
     np.savez(
@@ -145,10 +160,9 @@ class JournalTest(parameterized.TestCase):
       x=np.arange(5),
       **snapshots,
     )
-    run_logs.drop_frames(self.workdir)
-    self.assertIsNone(run_logs.read(self.workdir, SEEDS)[0].frame)
-    run_logs.restore_frames(self.workdir, {"x"})
-    self.check(run_logs.read(self.workdir, SEEDS), self.logs)
+    (self.workdir / results.FRAMES).unlink()
+    found = run_logs.read_logs(self.workdir, SEEDS, reference={"x"})
+    self.check(found, self.logs)
 
 
 if __name__ == "__main__":

@@ -11,8 +11,7 @@ from absl.testing import absltest
 from tensorboardX.proto import event_pb2
 
 from experiments.run_folder import results, workdirs
-from experiments.training import run_training
-from experiments.training.callbacks import Recording
+from experiments.training import trainer
 from tests.experiments import trained_runs
 
 # Its classes are made when it is imported, which type checkers do not see.
@@ -37,10 +36,14 @@ class TensorBoardTest(absltest.TestCase):
   def train(self, own):
     parent = Path(self.enterContext(tempfile.TemporaryDirectory()))
     devices = jax.devices()[:1]
-    problem = run_training.prepare(own, devices)
+    problem = trainer.build_problem(own, devices)
     with workdirs.create_numbered(parent, "run") as workdir:
-      run_training.train(
-        own, problem, devices, workdir, Recording(tensorboard=True)
+      trainer.train(
+        [own],
+        [workdir],
+        lambda _: problem,
+        devices,
+        trainer.Options(tensorboard=True),
       )
     return workdir
 

@@ -100,7 +100,7 @@ class TrainedTest(parameterized.TestCase):
     network = trained.load(run)
     self.assertEqual(int(network.state.step), 2)
     assert run.workdir is not None
-    member = load_run.load(run.workdir, 0, jax.devices()[0])
+    member = load_run.load_run(run.workdir, 0, jax.devices()[0])
     # What was read draws the pictures that the run drew.
     key = training.member_keys(0).evaluation
     np.testing.assert_array_equal(

@@ -1,4 +1,4 @@
-"""When a training stops to be evaluated, drawn and saved."""
+"""When a training loop evaluates, draws and saves its members."""
 
 import contextlib
 import time
@@ -8,76 +8,75 @@ from typing import NamedTuple
 MAX_FRAMES = 101
 SECONDS_PER_CHUNK = 0.5
 SECONDS_PER_CHECKPOINT = 60
-"""Where no number of steps is given."""
 
 
-class Pace(NamedTuple):
-  """How far a training goes, and what is done on the way.
+class Schedule(NamedTuple):
+  """The length of a training, and what happens at which step.
 
   Attributes:
-    num_steps: steps to take, unless every member fails earlier.
-    log_every: steps between evaluations; the first is before any step and the
-      last after all of them.
-    measure_every: steps between measurements of the problem's dear metrics: at
-      the first row of metrics, the last, and the next after so many steps.
-    checkpoint_every: steps between checkpoints; 0 for `SECONDS_PER_CHECKPOINT`.
-    max_frames: about how many evaluations have a frame; 1 is the last alone.
+    num_steps: steps to take; fewer if every member fails earlier.
+    log_every: steps between rows of metrics. The first row is at step 0, the
+      last one after all steps.
+    measure_every: steps between measurements of the expensive metrics, which
+      are in the first row, the last, and the next row after so many steps.
+    checkpoint_every: steps between checkpoints; 0 for one a minute.
+    max_frames: about how many rows have a frame; 1 for the last row alone.
   """
 
   num_steps: int
   log_every: int
-  measure_every: int
+  measure_every: int = 1
   checkpoint_every: int = 0
   max_frames: int = MAX_FRAMES
 
-  def logs(self, step: int) -> bool:
-    """Tells whether a step is evaluated."""
+  def logs_at(self, step: int) -> bool:
+    """Tells whether a step has a row of metrics."""
     return step % self.log_every == 0 or step == self.num_steps
 
-  def measures(self, step: int) -> bool:
-    """Tells whether the evaluation of a step has the dear metrics."""
+  def measures_at(self, step: int) -> bool:
+    """Tells whether the row of a step has the expensive metrics."""
     before = step - self.log_every
     due = step // self.measure_every > before // self.measure_every
     return due or step in (0, self.num_steps)
 
-  def draws(self, step: int) -> bool:
-    """Tells whether the evaluation of a step has a frame."""
+  def draws_at(self, step: int) -> bool:
+    """Tells whether the row of a step has a frame."""
     if self.max_frames == 1:
       return step == self.num_steps
     num_logs = -(-self.num_steps // self.log_every) + 1
     frame_every = self.log_every * -(-num_logs // self.max_frames)
     return step % frame_every == 0 or step == self.num_steps
 
-  def saves(self, step: int, seconds: float) -> bool:
-    """Tells whether a checkpoint is due, the last one so many seconds ago."""
+  def saves_at(self, step: int, seconds: float) -> bool:
+    """Tells whether a checkpoint is due, `seconds` after the last one."""
     if not self.checkpoint_every:
       return seconds > SECONDS_PER_CHECKPOINT
     return step > 0 and step % self.checkpoint_every == 0
 
   def next_stop(self, step: int) -> int:
-    """Returns the next step after which there is something to do."""
+    """Returns the next step after which the host has something to do."""
     intervals = [self.log_every]
     if self.checkpoint_every:
       intervals.append(self.checkpoint_every)
     return min(self.num_steps, *(step - step % n + n for n in intervals))
 
 
-class Clock:
-  """Cuts a training into chunks of about `SECONDS_PER_CHUNK`.
+class Stopwatch:
+  """Times chunks of steps, and makes them last about `SECONDS_PER_CHUNK`.
 
   Attributes:
-    seconds: that all chunks took.
-    num_steps: that the next one may have.
+    seconds: of all chunks.
+    num_steps: of the next chunk at most.
   """
 
-  def __init__(self, seconds: float):
-    """Begins, when chunks have taken `seconds` already."""
+  def __init__(self, seconds: float = 0.0):
+    """Starts after chunks that took `seconds`."""
     self.seconds = seconds
     self.num_steps = 1
 
   @contextlib.contextmanager
   def chunk(self, num_steps: int) -> Iterator[None]:
-    """Times a chunk, and decides how long the next one may be."""
+    """Times a chunk and sets the length of the next one."""
     started = time.perf_counter()
     yield
     elapsed = time.perf_counter() - started

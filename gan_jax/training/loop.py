@@ -1,0 +1,444 @@
+"""The training loop: takes steps, evaluates, and calls callbacks.
+
+The devices work on a chunk of steps at a time; the host only evaluates and
+logs. The loop writes no files: what happens beside the steps is a `Callback`.
+"""
+
+import functools
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+
+from gan_jax import sharding, statistics
+from gan_jax.training.population import (
+  NEVER,
+  Keys,
+  Population,
+  Progress,
+  population,
+  varied_population,
+)
+from gan_jax.training.problems import Problem
+from gan_jax.training.schedule import Schedule, Stopwatch
+from gan_jax.types import Array, Device, Players, TrainState
+
+MAX_DRAWN_MEMBERS = 8
+
+
+class Failure(NamedTuple):
+  """The step at which a cost, gradient or parameter was not finite."""
+
+  seed: int
+  step: int
+  players: tuple[str, ...]
+
+
+class Log(NamedTuple):
+  """The evaluation of all members after a step.
+
+  Attributes:
+    step: steps taken.
+    metrics: each [num_seeds]; NaN for members that have failed. Expensive
+      metrics are not in every log.
+    failures: all failures so far.
+    frame: arrays to draw, each [drawn members, ...]; None in most logs of a
+      long training.
+  """
+
+  step: int
+  metrics: dict[str, np.ndarray]
+  failures: tuple[Failure, ...]
+  frame: dict[str, np.ndarray] | None
+
+
+class Checkpoint(NamedTuple):
+  """Everything that the next steps depend on, apart from the problem.
+
+  Attributes:
+    step: steps taken.
+    progress: NumPy arrays [num_seeds, ...].
+    num_logs: number of logs up to this step.
+    num_frames: number of these logs that have a frame.
+    num_failed: number of members that have failed.
+    seconds: time that the steps took.
+  """
+
+  step: int
+  progress: Progress
+  num_logs: int
+  num_frames: int
+  num_failed: int
+  seconds: float
+
+
+class Variation(NamedTuple):
+  """Members that differ in settings as well as in seeds.
+
+  Attributes:
+    roots: the seed of each member's random keys, [members].
+    make_problem: values of one member -> its problem, as in
+      `varied_population`.
+    values: a pytree of arrays [members, ...].
+  """
+
+  roots: Sequence[int]
+  make_problem: Callable[[Any], Problem]
+  values: Any
+
+
+class Callback:
+  """Something that happens beside the steps. Override what you need."""
+
+  def on_steps(self, step: int) -> None:
+    """Is called a few times a second with the number of steps taken."""
+
+  def on_log(self, log: Log) -> None:
+    """Is called after every evaluation."""
+
+  def on_checkpoint(self, checkpoint: Checkpoint) -> None:
+    """Is called when a checkpoint is due, and at the end.
+
+    If the step has a log, `on_log` comes first.
+    """
+
+  def should_stop(self) -> bool:
+    """Returns whether to stop here; is asked after every chunk of steps."""
+    return False
+
+
+class Result(NamedTuple):
+  """A training that has finished, was stopped, or whose members all failed.
+
+  Attributes:
+    problem: the problem of all members.
+    seeds: [num_seeds].
+    steps: the logged steps, [num_logs].
+    history: metrics, each [num_seeds, num_logs]; NaN where not measured.
+    snapshots: arrays to draw: the problem's reference, `step` [num_frames], and
+      each frame array [drawn members, num_frames, ...].
+    failures: in order of step.
+    checkpoint: the end of the training.
+    stopped: whether a callback stopped it.
+  """
+
+  problem: Problem
+  seeds: tuple[int, ...]
+  steps: np.ndarray
+  history: dict[str, np.ndarray]
+  snapshots: dict[str, np.ndarray]
+  failures: tuple[Failure, ...]
+  checkpoint: Checkpoint
+  stopped: bool
+
+  @property
+  def states(self) -> TrainState:
+    """The state of every seed at the end, NumPy arrays [num_seeds, ...]."""
+    return self.checkpoint.progress.state
+
+  @property
+  def metrics(self) -> dict[str, statistics.Mean]:
+    """The last value of every metric: mean, 95 % interval, and per seed."""
+    return {
+      name: statistics.mean_and_interval(values[:, -1])
+      for name, values in self.history.items()
+    }
+
+  @property
+  def steps_per_second(self) -> float:
+    """Training steps of one member; compilation and evaluation excluded."""
+    seconds = self.checkpoint.seconds
+    return self.checkpoint.step / seconds if seconds else 0.0
+
+  def samples(self, num_samples: int, seed: int = 0) -> Array:
+    """Draws samples [num_seeds, num_samples, ...] of every generator.
+
+    Args:
+      num_samples: number of samples of each generator.
+      seed: seed of the latents, which all generators share.
+    """
+    if self.problem.sample is None:
+      raise ValueError("the problem has no `sample` function")
+    draw = functools.partial(self.problem.sample, n=num_samples)
+    return jax.jit(jax.vmap(draw, in_axes=(0, None)))(
+      self.states, jax.random.key(seed)
+    )
+
+
+def train(
+  problem: Problem,
+  seeds: Sequence[int],
+  steps: int | Schedule,
+  devices: Sequence[Device] | None = None,
+  callbacks: Sequence[Callback] = (),
+  start: Checkpoint | None = None,
+  last_log: int = -1,
+  variation: Variation | None = None,
+  axis: str = sharding.MEMBERS,
+) -> Result:
+  """Trains one member per seed.
+
+  If there are several processes, each calls this function. All of them follow
+  the clock of process 0, and a callback of any process can stop them all.
+
+  Args:
+    problem: what to train.
+    seeds: one per member; with a variation, numbers that name the members.
+    steps: number of steps, with 100 rows of metrics, or a `Schedule`.
+    devices: of all processes; None for those of JAX's default platform, at most
+      one per seed.
+    callbacks: what else happens.
+    start: where to continue; None to begin.
+    last_log: with `start`, the last step that was logged already.
+    variation: what members differ in apart from their seeds. All members are
+      then drawn, otherwise the first `MAX_DRAWN_MEMBERS`.
+    axis: what the devices divide, as in `population`.
+
+  Returns:
+    The result. Its logs are those of this call.
+  """
+  seeds = tuple(seeds)
+  schedule = steps
+  if not isinstance(steps, Schedule):
+    schedule = Schedule(steps, max(1, steps // 100))
+  devices = list(devices or jax.devices()[: len(seeds)])
+  members, keys, progress, filled = _set_up(
+    problem, seeds, devices, variation, axis
+  )
+  step, saved, stopwatch = 0, -1, Stopwatch()
+  num_logs = num_frames = 0
+  failures, checkpoint = (), start
+  if start is not None:
+    step = saved = start.step
+    stopwatch = Stopwatch(start.seconds)
+    num_logs, num_frames = start.num_logs, start.num_frames
+    progress = _to_devices(start.progress, filled, like=progress)
+    failures = list_failures(start.progress.failed_at, seeds)
+  # Zero steps: this compiles the loop before the stopwatch runs.
+  progress = members.advance(progress, keys, np.int32(0), np.int32(0))
+  saved_at = time.monotonic()
+  logs: list[Log] = []
+
+  while True:
+    if schedule.logs_at(step) and step > last_log:
+      progress, log = _evaluate(members, progress, keys, seeds, schedule, step)
+      last_log, failures = step, log.failures
+      num_logs, num_frames = num_logs + 1, num_frames + (log.frame is not None)
+      logs.append(log)
+      for callback in callbacks:
+        callback.on_log(log)
+    stops, all_failed, saves, affordable = _agree(
+      step < schedule.num_steps and any(c.should_stop() for c in callbacks),
+      len(failures) == len(seeds),
+      schedule.saves_at(step, time.monotonic() - saved_at),
+      min(stopwatch.num_steps, schedule.num_steps),
+    )
+    ends = stops or step == schedule.num_steps or all_failed
+    if step > saved and (ends or saves):
+      host_progress = _to_host(progress, len(seeds))
+      # Some members may have failed since the last log.
+      num_failed = len(list_failures(host_progress.failed_at, seeds))
+      checkpoint = Checkpoint(
+        step, host_progress, num_logs, num_frames, num_failed, stopwatch.seconds
+      )
+      for callback in callbacks:
+        callback.on_checkpoint(checkpoint)
+      saved, saved_at = step, time.monotonic()
+    if ends:
+      break
+    stop = min(step + affordable, schedule.next_stop(step))
+    with stopwatch.chunk(stop - step):
+      progress = members.advance(progress, keys, np.int32(step), np.int32(stop))
+      jax.block_until_ready(progress)
+    step = stop
+    for callback in callbacks:
+      callback.on_steps(step)
+
+  assert checkpoint is not None  # Step 0 is saved if it is the last one.
+  logged, history, snapshots = stack_logs(logs, seeds, problem.reference)
+  return Result(
+    problem,
+    seeds,
+    logged,
+    history,
+    snapshots,
+    failures,
+    checkpoint,
+    bool(stops),
+  )
+
+
+def _set_up(
+  problem: Problem,
+  seeds: Sequence[int],
+  devices: Sequence[Device],
+  variation: Variation | None,
+  axis: str,
+) -> tuple[Population, Keys, Progress, np.ndarray]:
+  """Compiles the population and initialises its members.
+
+  Returns:
+    The population, the members' keys and progress, and for each member the
+    index of its seed: the last members may only fill up the devices.
+  """
+  num_members = len(seeds)
+  if axis == sharding.MEMBERS:
+    num_members = -(-len(seeds) // len(devices)) * len(devices)
+  filled = np.arange(num_members) % len(seeds)
+  if variation is None:
+    roots = seeds
+    members = population(
+      problem, num_members, devices, min(len(seeds), MAX_DRAWN_MEMBERS), axis
+    )
+  else:
+    roots = variation.roots
+    members = varied_population(
+      variation.make_problem,
+      jax.tree.map(lambda values: values[filled], variation.values),
+      num_members,
+      devices,
+      num_drawn=len(seeds),
+      data=problem.data,
+      axis=axis,
+    )
+  keys = members.keys(np.asarray(roots, np.uint32)[filled])
+  return members, keys, members.init(keys), filled
+
+
+def _agree(
+  stops: bool, all_failed: bool, saves: bool, num_steps: int
+) -> tuple[bool, bool, bool, int]:
+  """Agrees with all processes: any can stop, process 0 decides the rest."""
+  if jax.process_count() == 1:
+    return stops, all_failed, saves, num_steps
+  found = multihost_utils.process_allgather(
+    np.array([stops, all_failed, saves, num_steps], np.int32)
+  )
+  _, all_failed, saves, num_steps = found[0]
+  return bool(found[:, 0].any()), bool(all_failed), bool(saves), int(num_steps)
+
+
+def list_failures(
+  failed_at: Players[Any], seeds: Sequence[int]
+) -> tuple[Failure, ...]:
+  """Lists the failed members in order of step.
+
+  Args:
+    failed_at: for each player, [members], the first of which are the seeds'.
+    seeds: [num_seeds].
+  """
+  failures = []
+  of_members = np.stack(failed_at, axis=1)[: len(seeds)]
+  for seed, steps in zip(seeds, of_members, strict=True):
+    failed = steps != NEVER
+    if failed.any():
+      first = steps[failed].min()
+      players = tuple(np.array(Players._fields)[steps == first].tolist())
+      failures.append(Failure(seed, int(first), players))
+  return tuple(sorted(failures, key=lambda failure: failure.step))
+
+
+def _to_devices(
+  progress: Progress, filled: np.ndarray, like: Progress
+) -> Progress:
+  """Places the progress of the seeds as the members' progress is placed."""
+  # Another placement would compile the loop again.
+  return sharding.placed(
+    jax.tree.map(lambda x: np.asarray(x)[filled], progress),
+    jax.tree.map(lambda x: x.sharding, like),
+  )
+
+
+def _to_host(progress: Progress, num_seeds: int) -> Progress:
+  """Copies the progress of the seeds, which the next chunk overwrites."""
+  return jax.tree.map(lambda x: x[:num_seeds], sharding.on_host(progress))
+
+
+def _evaluate(
+  members: Population,
+  progress: Progress,
+  keys: Keys,
+  seeds: Sequence[int],
+  schedule: Schedule,
+  step: int,
+) -> tuple[Progress, Log]:
+  """Evaluates the members; the progress notes failures that this shows."""
+  metrics = members.evaluate(progress, keys)
+  if schedule.measures_at(step):
+    metrics |= members.measure(progress, keys)
+  metrics = {
+    name: value.astype(float)
+    for name, value in sharding.on_host(metrics).items()
+  }
+  before = progress.failed_at
+  failed_at = _add_failures(sharding.on_host(before), metrics, step)
+  progress = progress._replace(
+    failed_at=sharding.placed(
+      failed_at, jax.tree.map(lambda x: x.sharding, before)
+    )
+  )
+  failures = list_failures(failed_at, seeds)
+  failed = np.isin(seeds, [failure.seed for failure in failures])
+  metrics = {
+    name: np.where(failed, np.nan, value[: len(seeds)])
+    for name, value in metrics.items()
+  }
+  frame = None
+  if schedule.draws_at(step):
+    frame = sharding.on_host(members.snapshot(progress, keys))
+  return progress, Log(step, metrics, failures, frame)
+
+
+def _add_failures(
+  failed_at: Players[np.ndarray], metrics: Mapping[str, np.ndarray], step: int
+) -> Players[np.ndarray]:
+  """Adds the failures that an evaluation shows to those of the steps.
+
+  The step before it may have spoilt the parameters or the optimizer's state
+  although the costs, measured before its update, were finite.
+  """
+  return Players(
+    *(
+      np.where(
+        (failed == NEVER)
+        & ~np.isfinite(metrics[f"{player}_cost"] + metrics[f"{player}_norm"]),
+        np.int32(step),
+        failed,
+      )
+      for player, failed in zip(Players._fields, failed_at, strict=True)
+    )
+  )
+
+
+def stack_logs(
+  logs: Sequence[Log],
+  seeds: Sequence[int],
+  reference: Mapping[str, Array],
+) -> tuple[np.ndarray, dict[str, np.ndarray], dict[str, np.ndarray]]:
+  """Stacks logs along time.
+
+  Returns:
+    The logged steps, metrics and snapshots, as in `Result`.
+  """
+  absent = np.full(len(seeds), np.nan)
+  drawn = [(log.step, log.frame) for log in logs if log.frame is not None]
+  metric_names = logs[0].metrics if logs else ()
+  frame_names = drawn[0][1] if drawn else ()
+  return (
+    np.asarray([log.step for log in logs]),
+    {
+      name: np.stack([log.metrics.get(name, absent) for log in logs], axis=1)
+      for name in metric_names
+    },
+    {
+      **jax.device_get(dict(reference)),
+      "step": np.asarray([step for step, _ in drawn]),
+      **{
+        name: np.stack([frame[name] for _, frame in drawn], axis=1)
+        for name in frame_names
+      },
+    },
+  )
