@@ -116,7 +116,7 @@ class EveryPictureTest(parameterized.TestCase):
       [
         sys.executable,
         "-c",
-        "import sys; from experiments import plots, plots_1d, plots_2d; "
+        "import sys; from experiments.plots import curves, toy_1d, toy_2d; "
         "assert not {'matplotlib.pyplot', 'jax'} & set(sys.modules)",
       ],
       check=True,
