@@ -18,9 +18,9 @@ USAGE = f"""\
 python -m experiments.prepare_data --dataset=NAME [--source=PATH]
 
 Prepares {", ".join(images.PREPARED)} as TensorFlow Datasets
-does, without TensorFlow. The official files are downloaded and their checksums
-compared; files that are whole are kept in DATA_DIR/downloads, so that a second
-try goes on after the last of them. With --source nothing is downloaded."""
+does, without TensorFlow. It downloads the official files and compares their
+checksums. Complete files are kept in DATA_DIR/downloads, so a second try
+continues after the last of them. With --source nothing is downloaded."""
 
 DOWNLOADS = "downloads"
 """The folder of a data_dir that TFDS keeps official files in."""
@@ -32,19 +32,19 @@ class PrepareOptions:
 
   dataset: str = setting(
     "",
-    f"what to prepare; {images.FACES} needs no preparation",
+    f"dataset to prepare; {images.FACES} needs no preparation",
     choices=(*images.PREPARED, images.FACES),
   )
   source: str = setting(
     "",
-    "what to take instead of a download: a folder of IDX files, a folder or "
-    "zip of images (train/CLASS/x.jpg, CLASS/x.jpg or x.jpg), or a folder with "
+    "files to use instead of a download: a folder of IDX files, a folder or "
+    "zip of images (train/CLASS/x.jpg, CLASS/x.jpg or x.jpg), or a folder of "
     "the official archives",
   )
   data_dir: str = setting(
-    "", "where to put it; the folder that TFDS itself uses where none is named"
+    "", "folder to write to; by default the folder that TFDS uses"
   )
-  overwrite: bool = setting(False, "replace a dataset that is there")
+  overwrite: bool = setting(False, "replace an existing dataset")
 
 
 def run(argv: list[str]) -> int:
@@ -81,7 +81,7 @@ def run(argv: list[str]) -> int:
   except KeyboardInterrupt:
     console.say("interrupted; files that are whole are kept")
     sys.stdout.flush()
-    # The thread that downloads would otherwise go on to the end of its file.
+    # Otherwise the thread that downloads would finish its file first.
     os._exit(flags.INTERRUPTED_EXIT_CODE)
   for split, reasons in skipped.items():
     if reasons:
@@ -96,7 +96,7 @@ def run(argv: list[str]) -> int:
 
 
 def _check_free(target: Path, overwrite: bool) -> None:
-  """Raises UsageError if what is at a path may not be replaced."""
+  """Raises UsageError if the target exists and may not be replaced."""
   if not target.exists():
     return
   if not overwrite:
@@ -111,17 +111,17 @@ def _check_free(target: Path, overwrite: bool) -> None:
 
 
 def _official_files(official: Any, source: Path) -> Path | None:
-  """Returns a folder of what would be downloaded, or None if it is not."""
+  """Returns `source` if it has all files of the download, else None."""
   names = {info.filename for info in official.url_infos.values()}
-  # The files of MNIST are read as they are: gzipped again, or unpacked, they
-  # are the same images, but have another checksum.
+  # MNIST is read from its files directly: unpacked or gzipped again, they have
+  # the same images but another checksum.
   if any(name.endswith("-ubyte.gz") for name in names):
     return None
   return source if all((source / name).is_file() for name in names) else None
 
 
 def _find(dataset: str, source: Path, split: str) -> image_files.Source:
-  """Returns the files of a split, or raises ImagesError."""
+  """Finds the files of a split, or raises ImagesError."""
   found = image_files.find(dataset, source, split) or image_files.find(
     image_files.FOLDER, source, split
   )
@@ -132,7 +132,7 @@ def _find(dataset: str, source: Path, split: str) -> image_files.Source:
 
 @contextlib.contextmanager
 def _alone(data_dir: Path) -> Iterator[None]:
-  """Makes a folder and keeps it from other processes of this command."""
+  """Makes a folder and locks it against other processes of this command."""
   data_dir.mkdir(parents=True, exist_ok=True)
   handle = os.open(data_dir, os.O_RDONLY)
   try:
@@ -150,16 +150,10 @@ def _alone(data_dir: Path) -> Iterator[None]:
 def _prepare(
   dataset: str, source: Path | None, data_dir: Path, target: Path
 ) -> tuple[Mapping[str, Any], Mapping[str, list[str]]]:
-  """Prepares a dataset from a download or from files.
-
-  Args:
-    dataset: its name.
-    source: of the files; they are downloaded if None.
-    data_dir: where downloads are kept.
-    target: where the dataset goes.
+  """Prepares a dataset from the files of `source`, or downloads it if None.
 
   Returns:
-    What TFDS says of each split, and why images of each were skipped, by name.
+    For each split the SplitInfo of TFDS, and why images were skipped.
   """
   from experiments.datasets import tfds
 
@@ -184,16 +178,16 @@ def _prepare(
 def _build(
   builder_class: Any, data_dir: Path, target: Path, archives: Path | None
 ) -> Mapping[str, Any]:
-  """Prepares beside the target, and moves there what is whole.
+  """Prepares in a folder beside the target, and moves the whole dataset there.
 
   Args:
-    builder_class: what prepares.
-    data_dir: where downloads are kept.
-    target: the place, of which only a prepared dataset is replaced.
+    builder_class: of TFDS.
+    data_dir: has the folder of downloads.
+    target: folder of the dataset; a prepared dataset there is replaced.
     archives: a folder that has the official files already, or None.
 
   Returns:
-    What TFDS says of each split, by name.
+    The SplitInfo of each split.
   """
   import tensorflow_datasets as tfds
 
@@ -224,7 +218,7 @@ def _build(
 
 
 def _remove_partial(staging: Path, downloads: Path) -> None:
-  """Removes what a preparation that was cut off has left."""
+  """Removes what an interrupted preparation left."""
   for path in (staging, *downloads.glob("*/*.tmp.*")):
     shutil.rmtree(path, ignore_errors=True)
 

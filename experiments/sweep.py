@@ -9,7 +9,6 @@ from experiments.cli.flags import CommandLine, UsageError
 from experiments.configs.fields import SettingError, setting, unknown
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.configs.settings import with_values
-from experiments.devices import environment
 from experiments.sweeps import (
   conclude,
   display,
@@ -21,7 +20,7 @@ from experiments.sweeps import (
 )
 from experiments.sweeps import plan as plans
 from experiments.sweeps.engines import EngineOptions, local
-from experiments.sweeps.plan import MANY_TRIALS, Plan, Told
+from experiments.sweeps.plan import MANY_TRIALS, Plan, PlanOptions
 from experiments.training import run_config
 from experiments.training.run_config import RunSettings
 
@@ -30,44 +29,51 @@ python -m experiments.sweep --experiment=NAME --grid='SETTING=VALUE,...;...'
   [--random='SETTING=log:LOW:HIGH;...' --trials=N] [--SETTING=VALUE ...]
 
 Trains an experiment with every combination of values, each for all seeds, and
-ranks them by the mean of their final scores. Combinations that differ only in
-numbers train in one compiled program. The same command, or
---workdir=DIR alone, goes on with what is missing."""
+ranks the combinations by the mean of their final scores. Combinations that
+differ only in numeric settings train together in one compiled program. The
+same command, or --workdir=DIR alone, resumes a sweep."""
 
 FAILED_EXIT_CODE = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SweepOptions:
-  """The flags of this command that are no settings of an experiment."""
+  """The flags of this command that are not settings of an experiment."""
 
-  experiment: str = setting("normal", "what to train")
+  experiment: str = setting(
+    "normal", "experiment to train; experiments.run --list shows them all"
+  )
   grid: str = setting(
     "",
-    "settings and their values, 'a=1,2;b=x,y': every combination is a trial; a "
-    "value with commas stands in parentheses",
+    "settings and their values, 'a=1,2;b=x,y'; every combination is a trial; "
+    "values that contain commas need parentheses",
   )
   random: str = setting(
     "",
-    "settings to draw, 'a=log:1e-5:1e-2;b=uniform:0:1;c=x,y'; each draw is "
-    "combined with all of the grid",
+    "settings to draw at random, 'a=log:1e-5:1e-2;b=uniform:0:1;c=x,y'; each "
+    "draw is combined with the whole grid",
   )
-  trials: int = setting(0, "how often --random draws", minimum=0, maximum=10**7)
+  trials: int = setting(
+    0, "number of draws of --random", minimum=0, maximum=10**7
+  )
   seed: int = setting(
     0,
-    "seed of each trial's first member, and of the draws",
+    "first seed of each trial, and the seed of the random draws",
     minimum=0,
     maximum=2**32 - 1,
   )
   num_seeds: int = setting(
-    1, "members of each trial: seed, seed + 1, ...", minimum=1, maximum=65536
+    1,
+    "number of seeds of each trial: seed, seed + 1, ...",
+    minimum=1,
+    maximum=65536,
   )
   workdir: str = setting(
-    "", "folder of the sweep; the next free runs/sweep-NAME-NNN if not named"
+    "", "sweep folder to write to; by default the next free runs/sweep-NAME-NNN"
   )
-  overwrite: bool = setting(False, "replace a sweep that is there")
+  overwrite: bool = setting(False, "replace an existing sweep")
   dry_run: bool = setting(
-    False, "print trials, programs and about how long they take; write nothing"
+    False, "print the trials, programs and estimated time, and write nothing"
   )
   plan_only: bool = setting(
     False,
@@ -76,12 +82,12 @@ class SweepOptions:
   )
   yes: bool = setting(False, f"allow more than {MANY_TRIALS:,} trials")
   skip_invalid: bool = setting(
-    False, "leave out combinations that make no sense, instead of refusing"
+    False, "skip invalid combinations instead of refusing the sweep"
   )
   engine: str = setting(
     "local",
-    "where programs train: local, processes of this machine; or ray, tasks of "
-    "a Ray cluster, which share the storage of --workdir",
+    "engine that trains the programs: local uses processes of this machine, "
+    "ray uses tasks of a Ray cluster, which share the storage of --workdir",
   )
   address: str = setting(
     "",
@@ -89,35 +95,36 @@ class SweepOptions:
     "machine; leave it out to start a local Ray",
   )
   max_parallel: int = setting(
-    0, "programs that train at a time; 0 is as many as there is room", minimum=0
+    0,
+    "largest number of programs to train at a time; 0 is as many as fit",
+    minimum=0,
   )
   max_members: int = setting(
     0,
-    "seeds of trials in one program; 0 is all that differ only in numbers, as "
-    "many at a time as fit into memory",
+    "largest number of seeds in one program, over all its trials; 0 is all "
+    "that differ only in numbers, in batches that fit into memory",
     minimum=0,
   )
   pictures: bool = setting(
     False,
-    "draw pictures and animation of each trial that is trained, as "
-    "experiments.run does",
+    "draw the figures and the animation of each trial, as experiments.run does",
   )
   checkpoint_every: int = setting(
     0, "steps between checkpoints; 0 is about one a minute", minimum=0
   )
   platform: str = setting(
     "auto",
-    "where to train; auto is JAX's first choice",
-    choices=environment.PLATFORMS,
+    "platform to train on; auto is JAX's first choice",
+    choices=flags.PLATFORMS,
   )
   program: int = setting(
     -1,
-    "train this program of the plan in --workdir alone, and rank nothing: for "
-    "schedulers; -1 is all of them",
+    "train only this program of the plan in --workdir and rank nothing (for "
+    "schedulers); -1 is all programs",
     minimum=-1,
   )
   started_by: int = setting(
-    0, "process whose end stops a --program; 0 is none", minimum=0
+    0, "id of a process whose end stops the --program; 0 is none", minimum=0
   )
 
 
@@ -144,8 +151,8 @@ def run(argv: list[str]) -> int:
     ) as told,
   ):
     if not resumes:
-      plans.write(plan, folder)
-    programs = plan.left(folder)
+      plans.write_plan(plan, folder)
+    programs = plan.unfinished_programs(folder)
     if options.plan_only and programs:
       _print_programs(plan, folder, programs)
       return 0
@@ -154,7 +161,7 @@ def run(argv: list[str]) -> int:
       f"--checkpoint_every={options.checkpoint_every}",
       f"--pictures={str(options.pictures).lower()}",
     ]
-    with display.progress(plan, folder) as watched:
+    with display.progress_bar(plan, folder) as watched:
       lost = engines.train_programs(
         machines, folder, programs, program_flags, watched, told.requested
       )
@@ -165,7 +172,7 @@ def run(argv: list[str]) -> int:
       return told.exit_code()
   for program, reason in lost.items():
     console.say(f"error: program {program} could not train: {reason}")
-  if plan.left(folder):
+  if plan.unfinished_programs(folder):
     num_left = sum(
       not plan.is_done(folder, index) for index in range(len(plan.trials))
     )
@@ -232,7 +239,7 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     "num_seeds",
   } & set(line.named)
   if resumes and not told:
-    return plans.read(folder), True
+    return plans.read_plan(folder), True
   if resumes and not (options.grid or options.random):
     raise UsageError(
       f"{folder} has a sweep, which cannot change: --workdir alone goes on "
@@ -250,8 +257,8 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     )
   plan = _made(line)
   if resumes:
-    found = plans.read(folder)
-    difference = plans.difference(found, plan)
+    found = plans.read_plan(folder)
+    difference = plans.plan_difference(found, plan)
     if difference:
       raise SettingError(
         f"{folder} has another sweep, {difference}; choose another --workdir, "
@@ -279,7 +286,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     )
   drawn = ()
   if options.random:
-    drawn = search_space.draw(
+    drawn = search_space.draw_points(
       options.random, options.trials, options.seed, base
     )
   varied = {axis.name for axis in axes} | set(drawn[0] if drawn else ())
@@ -287,7 +294,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     raise UsageError(f"--{name} is both given and varied; choose one")
   if axes and drawn and not {axis.name for axis in axes}.isdisjoint(drawn[0]):
     raise UsageError("a setting is both in --grid and in --random; choose one")
-  return plans.make(
+  return plans.make_plan(
     RunSettings(
       experiment,
       base,
@@ -295,7 +302,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     ),
     axes,
     search_space.crossed(axes, drawn),
-    Told(options.random, options.trials, options.max_members),
+    PlanOptions(options.random, options.trials, options.max_members),
     options.skip_invalid,
   )
 

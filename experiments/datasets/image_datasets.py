@@ -1,7 +1,8 @@
-"""Images that an experiment trains on, and the features it is measured by."""
+"""Images that experiments train on, and features that measure samples."""
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.cli import console
 from experiments.configs.fields import SettingError
 from experiments.datasets import inception_weights
 from gan_jax.data import images
@@ -18,18 +18,16 @@ from gan_jax.metrics import classifier, inception
 from gan_jax.metrics.classifier import Features
 
 FEATURES_SEED = 0
-_ROTATED = 20_000
-"""Unlabelled images that are learnt from; each is seen in four positions."""
-_TURNS = 4
+_NUM_ROTATED = 20_000
+"""Unlabelled images to learn from; each is seen in four rotations."""
+_NUM_TURNS = 4
+
+Log = Callable[[str], None]
+"""Takes a line of progress for the user, for example `console.say`."""
 
 
 class FeatureNet(NamedTuple):
-  """Features and the protocol they stand for.
-
-  Attributes:
-    features: of images.
-    protocol: what a result measured with them has to say.
-  """
+  """Features of images, and the protocol to record with what they measure."""
 
   features: Features
   protocol: dict[str, str | int | float]
@@ -41,23 +39,21 @@ def cache_dir() -> Path:
   return Path(home).expanduser() / "gan_jax"
 
 
-def read(
-  dataset: str, data_dir: str, split: str, size: int, channels: int
+def read_images(
+  dataset: str, data_dir: str, split: str, size: int, channels: int, log: Log
 ) -> Images:
-  """Reads a split, and says what to do where it is not there.
+  """Reads a split of a dataset.
 
   Args:
-    dataset: as `images.load` has it.
+    dataset: a name that `images.load` knows.
     data_dir: the setting; "" for the default.
     split: "train" or "test".
     size: side of the images.
     channels: of the images.
-
-  Returns:
-    The images.
+    log: called every tenth of decoding, and if images were skipped.
 
   Raises:
-    SettingError: if there are none.
+    SettingError: if there are no such images; it says what prepares them.
   """
   verb = "drawing" if dataset == images.FACES else "decoding"
   try:
@@ -68,7 +64,7 @@ def read(
       size,
       channels,
       cache_dir() / "images",
-      console.counter(f"{verb} {dataset}, {split}"),
+      _every_tenth(f"{verb} {dataset}, {split}", log),
     )
   except images.NotPreparedError as error:
     at = f" --data_dir={data_dir}" if data_dir else ""
@@ -79,25 +75,32 @@ def read(
   except images.ImagesError as error:
     raise SettingError(str(error)) from error
   if loaded.num_skipped:
-    console.say(
+    log(
       f"{loaded.num_skipped:,} images of {dataset}, {split}, were skipped; "
       f"the first: {loaded.reasons[0]}"
     )
   return loaded
 
 
+def _every_tenth(task: str, log: Log) -> Callable[[int, int], None]:
+  """Returns a callback (done, total) that logs every tenth of a long task."""
+  logged = 0
+
+  def count(done: int, total: int) -> None:
+    nonlocal logged
+    tenth = 10 * done // total
+    if tenth > logged:
+      logged = tenth
+      log(f"{task}: {done:,} of {total:,}")
+
+  return count
+
+
 def limited(train: Images, count: int) -> Images:
-  """Draws images to learn from, always the same ones.
-
-  Args:
-    train: a split.
-    count: how many; 0 for all.
-
-  Returns:
-    Those images, in their order.
+  """Draws `count` training images, always the same ones; 0 for all.
 
   Raises:
-    SettingError: if there are not so many.
+    SettingError: if there are fewer.
   """
   n = len(train.pixels)
   if count > n:
@@ -111,21 +114,21 @@ def limited(train: Images, count: int) -> Images:
   return train._replace(pixels=train.pixels[drawn], labels=labels)
 
 
-def feature_net(dataset: str, train: Images, test: Images) -> FeatureNet:
-  """Trains the classifier whose features measure samples, or finds it.
+def feature_net(
+  dataset: str, train: Images, test: Images, log: Log
+) -> FeatureNet:
+  """Loads the classifier whose features measure samples; trains it once.
 
-  It learns the classes of the training split; where there are none, by how many
-  quarter turns an image is rotated, which needs none (Gidaris et al.,
-  "Unsupervised Representation Learning by Predicting Image Rotations", arXiv
-  1803.07728). The same images give the same classifier.
+  It learns the classes of the training split. Without classes it learns by how
+  many quarter turns an image is rotated (Gidaris et al., "Unsupervised
+  Representation Learning by Predicting Image Rotations", arXiv 1803.07728). The
+  same images give the same classifier.
 
   Args:
     dataset: its name.
-    train: what it learns, classifier.BATCH_SIZE images or more.
-    test: what its accuracy is measured on.
-
-  Returns:
-    The features.
+    train: images to learn from, classifier.BATCH_SIZE or more.
+    test: images to measure the accuracy on.
+    log: called before and after training.
   """
   task = "rotations" if train.labels is None else "classes"
   digest = hashlib.sha256(train.pixels.tobytes())
@@ -139,7 +142,7 @@ def feature_net(dataset: str, train: Images, test: Images) -> FeatureNet:
   )
   key = jax.random.key(FEATURES_SEED)
   shape = train.pixels.shape[1:]
-  num_classes = len(train.class_names) or _TURNS
+  num_classes = len(train.class_names) or _NUM_TURNS
   structure = jax.eval_shape(lambda: classifier.init(key, shape, num_classes))
   leaves, treedef = jax.tree.flatten(structure)
   if path.exists():
@@ -147,13 +150,12 @@ def feature_net(dataset: str, train: Images, test: Images) -> FeatureNet:
       accuracy = float(arrays["accuracy"])
       params = [jnp.asarray(arrays[str(i)]) for i in range(len(leaves))]
   else:
-    console.say(
+    log(
       f"training a classifier of the {task} of {dataset}, once; its features "
       "measure the samples"
     )
-    learnt = _examples(train)
-    trained = classifier.train(key, *learnt, num_classes=num_classes)
-    accuracy = float(classifier.accuracy(trained, *_examples(test)))
+    trained = classifier.train(key, *_labelled(train), num_classes=num_classes)
+    accuracy = float(classifier.accuracy(trained, *_labelled(test)))
     params = jax.tree.leaves(trained)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
@@ -164,7 +166,7 @@ def feature_net(dataset: str, train: Images, test: Images) -> FeatureNet:
       **{str(i): np.asarray(leaf) for i, leaf in enumerate(params)},
     )
     partial.replace(path)
-    console.say(f"its accuracy on the test split is {accuracy:.4f}")
+    log(f"its accuracy on the test split is {accuracy:.4f}")
   name = f"{task} of {dataset} {digest.hexdigest()[:8]}"
   return FeatureNet(
     classifier.trained_features(name, jax.tree.unflatten(treedef, params)),
@@ -173,16 +175,10 @@ def feature_net(dataset: str, train: Images, test: Images) -> FeatureNet:
 
 
 def inception_net(path: str) -> FeatureNet:
-  """Reads the weights of Inception, whose features the literature measures by.
-
-  Args:
-    path: the setting, a file of weights.
-
-  Returns:
-    The features.
+  """Reads Inception from a file of weights; the literature measures by it.
 
   Raises:
-    SettingError: if they cannot be read or are not Inception's.
+    SettingError: if the file cannot be read or has other weights.
   """
   try:
     content = Path(path).expanduser().read_bytes()
@@ -199,11 +195,11 @@ def inception_net(path: str) -> FeatureNet:
   )
 
 
-def _examples(of: Images) -> tuple[jax.Array, jax.Array]:
-  """Returns pixels and the labels that a classifier learns of them."""
-  if of.labels is not None:
-    return jnp.asarray(of.pixels), jnp.asarray(of.labels)
-  pixels = np.asarray(of.pixels[:_ROTATED])
-  turned = [np.rot90(pixels, turns, axes=(1, 2)) for turns in range(_TURNS)]
-  labels = np.repeat(np.arange(_TURNS, dtype=np.int32), len(pixels))
+def _labelled(split: Images) -> tuple[jax.Array, jax.Array]:
+  """Returns pixels and labels for the classifier to learn."""
+  if split.labels is not None:
+    return jnp.asarray(split.pixels), jnp.asarray(split.labels)
+  pixels = np.asarray(split.pixels[:_NUM_ROTATED])
+  turned = [np.rot90(pixels, turns, axes=(1, 2)) for turns in range(_NUM_TURNS)]
+  labels = np.repeat(np.arange(_NUM_TURNS, dtype=np.int32), len(pixels))
   return jnp.asarray(np.concatenate(turned)), jnp.asarray(labels)

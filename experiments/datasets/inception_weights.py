@@ -1,4 +1,4 @@
-"""Weights of Inception in a file that PyTorch or NumPy wrote."""
+"""Reads weights from files of PyTorch or NumPy, without running their code."""
 
 import collections
 import io
@@ -17,21 +17,18 @@ _STORAGES = {
   "DoubleStorage": "<f8",
   "LongStorage": "<i8",
 }
-"""Types of elements; strings, on which a pickle can change nothing."""
+"""NumPy types of PyTorch storages. A pickle gets these strings, not classes."""
 _ZIP = b"PK\x03\x04"
 _MAGIC = 0x1950A86A20F9469CFC6C
-"""The number that files of PyTorch before 1.6 begin with."""
+"""The first number in files of PyTorch before 1.6."""
 
 
 def read(content: bytes) -> dict[str, np.ndarray]:
-  """Reads named arrays; a file can make nothing else of itself.
+  """Reads named arrays; a file that holds anything else is refused.
 
   Args:
-    content: of a file by `torch.save` of a state dict, in the zip that PyTorch
-      writes since 1.6 or in the format before it, or by `numpy.savez`.
-
-  Returns:
-    The arrays by name.
+    content: of a file that `torch.save` wrote from a state dict, in the zip
+      format since PyTorch 1.6 or in the older one, or that `numpy.savez` wrote.
 
   Raises:
     WeightsError: if the file is not one of these.
@@ -45,7 +42,7 @@ def read(content: bytes) -> dict[str, np.ndarray]:
   except WeightsError:
     raise
   except Exception as error:
-    # What a damaged pickle raises can be anything.
+    # A damaged pickle can raise anything.
     raise WeightsError("no whole file of PyTorch or NumPy") from error
   if not isinstance(arrays, dict) or not all(
     isinstance(array, np.ndarray) for array in arrays.values()
@@ -55,7 +52,7 @@ def read(content: bytes) -> dict[str, np.ndarray]:
 
 
 def _read_zip(archive: zipfile.ZipFile) -> Any:
-  """Reads what PyTorch since 1.6 or NumPy wrote."""
+  """Reads a file of PyTorch since 1.6, or of NumPy."""
   names = archive.namelist()
   pickled = [name for name in names if name.endswith("/data.pkl")]
   if not pickled:
@@ -76,7 +73,7 @@ def _read_zip(archive: zipfile.ZipFile) -> Any:
 
 
 def _read_old(file: io.BytesIO) -> Any:
-  """Reads what PyTorch before 1.6 wrote: pickles, then the arrays' bytes."""
+  """Reads a file of PyTorch before 1.6: pickles, then the bytes of arrays."""
   storages = {}
 
   def storage(kind, key, size):
@@ -94,14 +91,14 @@ def _read_old(file: io.BytesIO) -> Any:
   arrays = load()
   for key in load():
     values = storages[key]
-    file.read(8)  # How many there are.
+    file.read(8)  # The number of elements.
     data = file.read(values.nbytes)
     values[:] = np.frombuffer(data, values.dtype, len(values))
   return arrays
 
 
 class _Unpickler(pickle.Unpickler):
-  """Makes arrays of tensors, and calls nothing else that a pickle names."""
+  """Turns tensors into arrays, and refuses anything else in a pickle."""
 
   def __init__(
     self, file: io.BytesIO, storage: Callable[[str, str, int], np.ndarray]
@@ -134,7 +131,7 @@ def _tensor(
   strides: tuple[int, ...],
   *_: Any,
 ) -> np.ndarray:
-  """Returns a tensor, a view of its storage; lengths are in elements."""
+  """Returns a tensor as a view of its storage; offsets count elements."""
   width = storage.itemsize
   return np.ndarray(
     shape,

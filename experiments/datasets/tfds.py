@@ -1,7 +1,7 @@
-"""The official dataset builders of TFDS, made to prepare without TensorFlow.
+"""The official dataset builders of TFDS, changed to work without TensorFlow.
 
-They open files with `tf.io` and write PNG with `tf.image`. These subclasses
-differ in that alone: what they leave, the official builders read.
+The official builders open files with `tf.io` and write PNG with `tf.image`.
+These subclasses do not, and write datasets that the official ones read.
 """
 
 import io
@@ -34,14 +34,13 @@ Examples = Iterator[tuple[Any, dict[str, Any]]]
 SQUARE = {"mnist": (28, 1), "fashion_mnist": (28, 1), "cifar10": (32, 3)}
 """Size and channels of the datasets whose images are all alike."""
 
-# A file of a user's may be of any size: it is checked at this one.
 _CHECKED_SIZE = 64
+"""Images of other datasets have any size; decoding is tried at this one."""
 
-
-# With TFDS's ten, whose waits double, it takes minutes to say that there is no
-# network.
+# The waits between retries double. With the ten retries of TFDS it takes
+# minutes to report that there is no network.
 downloader.MAX_RETRIES = 5
-# The last failure, which ends the command, says all that the others did.
+# The last failure ends the command, and its message is enough.
 logging.getLogger("urllib3.connectionpool").setLevel(logging.ERROR)
 
 
@@ -57,14 +56,16 @@ def official(dataset: str) -> Any:
 def _subclass(
   dataset: str,
   generate: Callable[[Any, Any], Mapping[str, Examples]],
-  info: Callable[[Any, Any], Any] = lambda builder, own: own,
+  info: Callable[[Any, Any], Any] = lambda builder, official_info: (
+    official_info
+  ),
 ) -> Any:
   """Returns an official builder with other examples.
 
   Args:
     dataset: its name.
     generate: (builder, download manager) -> the examples of each split.
-    info: (builder, the official description) -> the description.
+    info: (builder, the official DatasetInfo) -> the DatasetInfo.
   """
   base = official(dataset)
 
@@ -72,7 +73,7 @@ def _subclass(
 
     class Builder(base):
       name = dataset
-      # Found by the place of a class's own source, unless they are given.
+      # TFDS looks for these beside the source of a class, unless given.
       pkg_dir_path = base.pkg_dir_path
       url_infos = base.url_infos
 
@@ -83,10 +84,10 @@ def _subclass(
         return generate(self, dl_manager)
 
       def _log_download_bytes(self):
-        """Prints nothing, on the standard output least of all."""
+        """Prints nothing; the standard output is for results."""
 
       def _log_download_done(self):
-        """Prints nothing either."""
+        """Prints nothing."""
 
   return Builder
 
@@ -98,16 +99,10 @@ def downloading(dataset: str) -> Any:
 
 
 def _download(dl_manager: Any, urls: Mapping[str, str]) -> dict[str, Path]:
-  """Downloads files one after another; those that are whole are kept.
+  """Downloads files by name, and returns their paths; compares checksums.
 
-  All at once, the failure of one would wait for the others and lose them.
-
-  Args:
-    dl_manager: of TFDS, which compares checksums.
-    urls: by name.
-
-  Returns:
-    Where they are, by name.
+  One file after another: if several were downloaded at once, a failure of one
+  would wait for the others and lose them.
 
   Raises:
     DownloadError: for the first that fails.
@@ -117,13 +112,13 @@ def _download(dl_manager: Any, urls: Mapping[str, str]) -> dict[str, Path]:
     try:
       paths[name] = Path(dl_manager.download(url))
     except download_manager.NonMatchingChecksumError as error:
-      # The advice that follows is for maintainers of TFDS.
+      # What follows is advice for maintainers of TFDS.
       facts, _, _ = str(error).partition("To debug")
       raise DownloadError(" ".join(facts.split())) from error
     except (
       util.DownloadError,
       requests.RequestException,
-      # Of a page that Google Drive sends instead of a file.
+      # Google Drive may send a page instead of a file.
       ImportError,
       ValueError,
     ) as error:
@@ -132,7 +127,7 @@ def _download(dl_manager: Any, urls: Mapping[str, str]) -> dict[str, Path]:
 
 
 def _cause(error: BaseException) -> str:
-  """Says in a line what an exception started from."""
+  """Returns the message of the first exception of a chain, in one line."""
   while error.__cause__ or error.__context__:
     error = error.__cause__ or error.__context__ or error
   return " ".join(str(error).split())
@@ -147,7 +142,7 @@ def _png(pixels: np.ndarray) -> bytes:
 
 
 def _mnist(builder: Any, dl_manager: Any) -> dict[str, Examples]:
-  """Gives the examples of (Fashion-)MNIST."""
+  """Returns the examples of each split of (Fashion-)MNIST."""
   names = {
     (split, kind): f"{prefix}-{kind}-ubyte.gz"
     for split, prefix in (("train", "train"), ("test", "t10k"))
@@ -168,7 +163,7 @@ def _mnist(builder: Any, dl_manager: Any) -> dict[str, Examples]:
 
 
 def _cifar10(builder: Any, dl_manager: Any) -> dict[str, Examples]:
-  """Gives the examples of CIFAR-10."""
+  """Returns the examples of each split of CIFAR-10."""
   about = builder._cifar_info
   path = _download(dl_manager, {"all": about.url})["all"]
 
@@ -186,7 +181,7 @@ def _cifar10(builder: Any, dl_manager: Any) -> dict[str, Examples]:
     records = np.concatenate(
       [np.frombuffer(read(file), np.uint8).reshape(-1, 3073) for file in files]
     )
-    # A record is its label and the three planes of its colours.
+    # A record is a label and three planes of colours.
     planes = records[:, 1:].reshape(-1, 3, 32, 32)
     for key, image in enumerate(planes.transpose(0, 2, 3, 1)):
       yield (
@@ -205,7 +200,7 @@ def _cifar10(builder: Any, dl_manager: Any) -> dict[str, Examples]:
 
 
 class _ZipImages:
-  """The files of a zip by their last names, read when they are asked for."""
+  """The files of a zip by their names without folders, read on access."""
 
   def __init__(self, path: Path):
     self._archive = zipfile.ZipFile(path)
@@ -218,7 +213,7 @@ class _ZipImages:
 
 
 def _celeb_a(builder: Any, dl_manager: Any) -> dict[str, Examples]:
-  """Gives the examples of CelebA, its JPEG files as they are."""
+  """Returns the examples of each split of CelebA, its JPEG files unchanged."""
   module = sys.modules[official("celeb_a").__module__]
   paths = _download(
     dl_manager,
@@ -240,36 +235,36 @@ def _celeb_a(builder: Any, dl_manager: Any) -> dict[str, Examples]:
 def reading(
   dataset: str, contents: Mapping[str, Contents], where: Path
 ) -> tuple[Any, dict[str, list[str]]]:
-  """Returns a builder that takes images which are already there.
+  """Returns a builder that reads a dataset from the user's image files.
 
-  Images of SQUARE datasets are scaled and cut to the official size; those of
-  CelebA stay the files they are, without the annotations.
+  Images of SQUARE datasets are scaled and cropped to the official size; files
+  of CelebA stay unchanged, without the annotations.
 
   Args:
     dataset: its name.
     contents: the images of each split.
-    where: they lie, for the description.
+    where: the folder of the files, for the description.
 
   Returns:
-    The builder, and the reasons for which images of each split were skipped,
-    which grow while it prepares.
+    The builder, and for each split the reasons why images were skipped; the
+    lists grow while the builder prepares.
   """
   skipped = {split: [] for split in contents}
   class_names = contents["train"].class_names
   size, channels = SQUARE.get(dataset, (_CHECKED_SIZE, 3))
 
-  def info(builder, own):
+  def info(builder, official_info):
     features: dict[str, Any] = {"image": tfds.features.Image()}
     if dataset in SQUARE:
-      features = dict(own.features.items())
+      features = dict(official_info.features.items())
     if class_names:
       features["label"] = tfds.features.ClassLabel(names=list(class_names))
     return tfds.core.DatasetInfo(
       builder=builder,
       description=f"{dataset}, prepared from {where}.",
       features=tfds.features.FeaturesDict(features),
-      homepage=own.homepage,
-      citation=own.citation,
+      homepage=official_info.homepage,
+      citation=official_info.citation,
     )
 
   def examples(builder, split):
@@ -301,5 +296,5 @@ def reading(
 
 
 def _file(raw: bytes | np.ndarray) -> bytes:
-  """Returns an image's file, or makes one of its pixels."""
+  """Returns the bytes of an image's file; pixels are written as PNG."""
   return raw if isinstance(raw, bytes) else _png(raw)

@@ -11,14 +11,13 @@ from typing import Any
 
 import jax
 
+from experiments.cli.flags import UsageError
 from gan_jax.types import Device
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy")
 
-PLATFORMS = ("auto", "cpu", "gpu", "tpu")
 
-
-class PlatformError(Exception):
+class PlatformError(UsageError):
   """A platform that this machine does not have; the message is one line."""
 
 
@@ -39,7 +38,7 @@ def choose_devices(platform: str, num_members: int) -> list[Device]:
   small network cannot use two cores, but two members can use one core each.
 
   Args:
-    platform: one of PLATFORMS; auto is JAX's first choice.
+    platform: one of `flags.PLATFORMS`; auto is JAX's first choice.
     num_members: number of members that train together.
 
   Raises:
@@ -61,7 +60,7 @@ def devices_of(platform: str) -> list[Device]:
   """Returns the devices of a platform in all processes.
 
   Args:
-    platform: one of PLATFORMS; auto is JAX's first choice.
+    platform: one of `flags.PLATFORMS`; auto is JAX's first choice.
 
   Raises:
     PlatformError: if this machine does not have the platform.

@@ -87,7 +87,7 @@ def choose_layout(
   """Chooses the devices of a run.
 
   Args:
-    platform: one of `environment.PLATFORMS`.
+    platform: one of `flags.PLATFORMS`.
     wanted: the value of --mesh.
     settings: settings of the run.
     num_seeds: number of seeds of the run.

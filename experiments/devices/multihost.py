@@ -24,6 +24,7 @@ import numpy as np
 from jax.errors import JaxRuntimeError
 from jax.experimental import multihost_utils
 
+from experiments.cli.flags import UsageError
 from experiments.configs.fields import SettingError
 from experiments.devices.environment import PACKAGES, PlatformError
 from experiments.run_folder.results import RunFolderError
@@ -56,6 +57,40 @@ class Cluster(NamedTuple):
   coordinator_address: str = ""
   num_processes: int = 0
   process_id: int = 0
+
+
+def find_cluster(
+  coordinator_address: str,
+  num_processes: int,
+  process_id: int,
+  distributed: bool,
+) -> Cluster | None:
+  """Checks the flags of several processes; None if there is one process.
+
+  Raises:
+    UsageError: if they contradict each other.
+  """
+  if distributed:
+    if coordinator_address or num_processes or process_id >= 0:
+      raise UsageError(
+        "--distributed lets JAX find what --coordinator_address, "
+        "--num_processes and --process_id say; give either"
+      )
+    return Cluster()
+  if not coordinator_address and not num_processes and process_id < 0:
+    return None
+  host, _, port = coordinator_address.rpartition(":")
+  if not host or not port.isdecimal():
+    raise UsageError(
+      f"--coordinator_address={coordinator_address} is not allowed; several "
+      "processes need the HOST:PORT of process 0"
+    )
+  if not 0 <= process_id < num_processes:
+    raise UsageError(
+      f"--process_id={process_id} is not one of the "
+      f"--num_processes={num_processes}; they are 0, 1, ..."
+    )
+  return Cluster(coordinator_address, num_processes, process_id)
 
 
 @contextlib.contextmanager

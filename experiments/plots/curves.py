@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
-from experiments.run_folder.results import Results, mean_and_interval
+from experiments.run_folder.results import Results
+from gan_jax.statistics import mean_and_interval
 
 # The palette of Okabe and Ito, told apart under every common colour blindness:
 # a thing has the same colour in every picture.
@@ -399,9 +400,9 @@ def curve(
   """
   columns = [mean_and_interval(column) for column in results.metrics[name].T]
   # None, where too few members are left, turns into NaN.
-  mean = np.array([column["mean"] for column in columns], float)
-  half = np.array([column["ci95"] for column in columns], float)
-  # Dear metrics are not measured at every step.
+  mean = np.array([column.mean for column in columns], float)
+  half = np.array([column.ci95 for column in columns], float)
+  # Expensive metrics are not measured at every step.
   known = np.isfinite(mean)
   steps, mean, half = results.steps[known], mean[known], half[known]
   # A line needs two points to be seen.

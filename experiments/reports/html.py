@@ -1,4 +1,4 @@
-"""What every page of HTML is made of: templates, and pictures inside of it."""
+"""HTML pages from templates, with pictures inside the page."""
 
 import base64
 import io
@@ -16,15 +16,7 @@ _TYPES = {".png": "image/png", ".gif": "image/gif"}
 
 
 def render(template: str, **values: Any) -> str:
-  """Fills in a template.
-
-  Args:
-    template: its file name.
-    **values: what it reads; all of it is escaped.
-
-  Returns:
-    HTML.
-  """
+  """Fills a template file with values, which are escaped."""
   environment = jinja2.Environment(
     loader=jinja2.FileSystemLoader(_TEMPLATES),
     autoescape=True,
@@ -49,12 +41,12 @@ def settings_rows(run: RunSettings) -> list[tuple[str, str, bool, str]]:
 
 
 def source_of_file(path: Path) -> str:
-  """Reads a picture as the source of an image."""
+  """Returns the `src` of an `img` element that holds a picture file."""
   return _source(path.read_bytes(), path.suffix)
 
 
 def source_of_figure(figure: Figure) -> str:
-  """Draws a figure as the source of an image."""
+  """Returns the `src` of an `img` element that holds a figure."""
   buffer = io.BytesIO()
   figure.savefig(buffer, format="png")
   return _source(buffer.getvalue(), ".png")

@@ -1,4 +1,4 @@
-"""One self-contained page of HTML about a run, or about several."""
+"""report.html of a run, and the page that compares several runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,25 +20,25 @@ ABSENT = "-"
 
 
 class Page(NamedTuple):
-  """What is said of one run.
+  """What the page says about one run.
 
   Attributes:
     name: of its folder.
     summary: one sentence on what was trained.
     verdict: one sentence on how far it came.
-    command: that trains it again.
-    resume: the command that goes on with it; None if it has finished.
-    troubles: events of `guard.KINDS`.
-    metrics: name, final and best, as text.
-    has_best: whether `best` is known.
+    command: trains it again.
+    resume: the command that resumes it; None if it has finished.
+    troubles: the events that are warnings, those of `monitor.KINDS`.
+    metrics: name, final and best value, as text.
+    has_best: whether best values are known.
     protocol: how metrics were measured.
-    pictures: name and source of each.
-    events: all of them.
+    pictures: name and image source of each.
+    events: all of events.jsonl.
     settings: name, value, whether it was changed, and help.
     environment: name and value.
-    final: of `metrics`, the final text by name.
-    values: of `settings`, the value by name.
-    results: what curves are drawn from.
+    final: final value of each metric, as text by name.
+    values: settings as text by name.
+    results: for the curves.
   """
 
   name: str
@@ -60,57 +60,42 @@ class Page(NamedTuple):
 
 
 def write(workdirs: Sequence[Path], out: Path) -> None:
-  """Writes the page of one run folder, or the comparison of several.
-
-  Args:
-    workdirs: as of `render`.
-    out: the file, which is replaced.
-
-  Raises:
-    RunFolderError: as `render` does.
-  """
-  page = render(workdirs)
-  with results.replacing(out) as partial:
-    partial.write_text(page)
-
-
-def render(workdirs: Sequence[Path]) -> str:
-  """Writes the page of one run folder, or the comparison of several.
+  """Writes one page, which needs no other file, about one or several runs.
 
   Args:
     workdirs: run folders, finished or not.
-
-  Returns:
-    HTML that refers to nothing outside of it.
+    out: the file, which is replaced.
 
   Raises:
-    RunFolderError: if one of them is no run folder, or damaged.
+    RunFolderError: if one of them is not a run folder, or damaged.
   """
-  gathered = []
+  pages = []
   for workdir, name in zip(workdirs, _names(workdirs), strict=True):
     with results.reading(workdir):
-      gathered.append(_page(workdir, name))
-  compares = len(gathered) > 1
-  drawn = {own.name: own.results for own in gathered if len(own.results.steps)}
+      pages.append(_page(workdir, name))
+  compares = len(pages) > 1
+  drawn = {page.name: page.results for page in pages if len(page.results.steps)}
   curves = None
   if compares and drawn:
     curves = html.source_of_figure(comparison.curves(drawn))
-  return html.render(
+  text = html.render(
     "report.html",
-    title=f"{len(gathered)} runs compared" if compares else gathered[0].name,
-    pages=gathered,
-    rows=_side_by_side([own.final for own in gathered]),
+    title=f"{len(pages)} runs compared" if compares else pages[0].name,
+    pages=pages,
+    rows=_side_by_side([page.final for page in pages]),
     differences=[
       (name, cells)
-      for name, cells in _side_by_side([own.values for own in gathered])
+      for name, cells in _side_by_side([page.values for page in pages])
       if len(set(cells)) > 1
     ],
     curves=curves,
   )
+  with results.replacing(out) as partial:
+    partial.write_text(text)
 
 
 def _names(workdirs: Sequence[Path]) -> list[str]:
-  """Names each run by its folder, or by its path where others have that."""
+  """Names each run by its folder, or by its path if folders share a name."""
   names = [workdir.resolve().name for workdir in workdirs]
   return [
     name if names.count(name) == 1 else str(workdir)
@@ -121,7 +106,7 @@ def _names(workdirs: Sequence[Path]) -> list[str]:
 def _side_by_side(
   columns: Sequence[dict[str, str]],
 ) -> list[tuple[str, list[str]]]:
-  """Lists what any column has, with what each one has."""
+  """Lists every name that a column has, with the cells of all columns."""
   names = list(dict.fromkeys(name for column in columns for name in column))
   return [
     (name, [column.get(name, ABSENT) for column in columns]) for name in names
@@ -129,7 +114,7 @@ def _side_by_side(
 
 
 def _page(workdir: Path, name: str) -> Page:
-  """Gathers what is said of a run."""
+  """Gathers what the page says about a run."""
   run = settings_files.read_settings(workdir)
   described = results.read_json(workdir / results.SETTINGS)
   events = run_logs.read_rows(workdir / results.EVENTS)
@@ -150,7 +135,7 @@ def _page(workdir: Path, name: str) -> Page:
     verdict=_verdict(summary, step, run.settings.steps),
     command=run.command(),
     resume=None if finished else settings_files.resume_command(workdir),
-    troubles=[own for own in events if own["kind"] in monitor.KINDS],
+    troubles=[each for each in events if each["kind"] in monitor.KINDS],
     metrics=(metrics := _metrics(measured, summary)),
     has_best=finished,
     protocol=list((summary or {}).get("protocol", {}).items()),
@@ -179,16 +164,16 @@ def _verdict(summary: dict[str, Any] | None, step: int, num_steps: int) -> str:
   """Says how far a run came."""
   if summary is None:
     return f"It has logged {step:,} of {num_steps:,} steps, and not finished."
-  failed = len(summary["failures"])
-  lost = f" {failed} of them failed." if failed else ""
+  num_failed = len(summary["failures"])
+  failed = f" {num_failed} of them failed." if num_failed else ""
   return (
     f"It took {summary['steps']:,} steps in {summary['wall_seconds']:,.0f} s, "
-    f"at {summary['steps_per_second']:,.0f} steps/s.{lost}"
+    f"at {summary['steps_per_second']:,.0f} steps/s.{failed}"
   )
 
 
 def _so_far(workdir: Path, run: RunSettings) -> Results:
-  """Reads what a run has measured that has not finished."""
+  """Reads what an unfinished run has measured."""
   logs = run_logs.read_logs(workdir, run.seeds)
   names = logs[0].metrics if logs else ()
   absent = np.full(len(run.seeds), np.nan)
@@ -216,7 +201,7 @@ def _metrics(
       for name, entry in entries.items()
     ]
   return [
-    (name, console.number(results.mean_and_interval(values[:, -1])), ABSENT)
+    (name, console.number(results.seed_summary(values[:, -1])), ABSENT)
     for name, values in measured.metrics.items()
   ]
 

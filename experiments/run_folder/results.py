@@ -24,6 +24,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from gan_jax import statistics
+
 (
   SETTINGS,
   METRICS,
@@ -100,32 +102,19 @@ class Results(NamedTuple):
     return self.metrics.get(f"average_{name}", self.metrics[name])
 
 
-def mean_and_interval(values: np.ndarray) -> dict[str, Any]:
-  """Summarises one number per seed.
-
-  The 95 % confidence interval is mean +- ci95 with
-
-    ci95 = t(0.975, n - 1) * s / sqrt(n),
-
-  Student's t over the n finite values and s their standard deviation.
+def seed_summary(values: np.ndarray) -> dict[str, Any]:
+  """Summarises one number per seed as JSON, as `summary.json` holds it.
 
   Args:
     values: [num_seeds]; NaN where a seed has none.
 
   Returns:
-    `mean`, `ci95` (None below two values) and `per_seed` (None for NaN).
+    `mean` and `ci95` of `statistics.mean_and_interval`, and `per_seed` (None
+    for NaN).
   """
-  # Imported late: it takes longer than the rest of a command's start.
-  from scipy.special import stdtrit
-
-  finite = values[np.isfinite(values)]
-  count = len(finite)
-  ci95 = None
-  if count > 1:
-    t = stdtrit(count - 1, 0.975)
-    ci95 = float(t * np.std(finite, ddof=1) / math.sqrt(count))
+  mean, ci95, _ = statistics.mean_and_interval(values)
   return {
-    "mean": float(np.mean(finite)) if count else None,
+    "mean": mean,
     "ci95": ci95,
     "per_seed": [json_number(value) for value in values],
   }
@@ -151,8 +140,8 @@ def final_and_best(
 
   def summarise(values):
     return {
-      "final": mean_and_interval(values[:, -1]),
-      "best": mean_and_interval(values[np.arange(len(values)), best]),
+      "final": seed_summary(values[:, -1]),
+      "best": seed_summary(values[np.arange(len(values)), best]),
     }
 
   return {

@@ -107,6 +107,27 @@ def create(workdir: Path, overwrite: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
+def claim_or_create(
+  workdir: str, name: str, resumes: bool, overwrite: bool
+) -> Iterator[Path]:
+  """Claims the folder of a run while the context lasts.
+
+  Args:
+    workdir: the run folder; "" makes the next free one under DEFAULT_PARENT.
+    name: of the experiment.
+    resumes: whether the run is there already.
+    overwrite: whether another run may be removed.
+  """
+  if not workdir:
+    with create_numbered(DEFAULT_PARENT, name) as folder:
+      yield folder
+    return
+  folder = Path(workdir)
+  with claim(folder) if resumes else create(folder, overwrite):
+    yield folder
+
+
+@contextlib.contextmanager
 def create_numbered(parent: Path, name: str) -> Iterator[Path]:
   """Makes the first free run folder parent/name-001, parent/name-002, ...
 

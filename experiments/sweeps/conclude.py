@@ -1,32 +1,39 @@
-"""What a sweep has come to: a table, a ranking, figures and a page."""
+"""What is written once all trials of a sweep have finished."""
 
+import csv
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
 
 from experiments.cli import console
 from experiments.reports import run_report
 from experiments.run_folder import results
 from experiments.sweeps import (
-  display,
+  batches,
   folders,
+  labels,
   ranking,
   report,
-  seed_table,
-  summary,
+  worker_process,
 )
-from experiments.sweeps.plan import Plan
+from experiments.sweeps.plan import Plan, plan_json
 from experiments.sweeps.plots import overview
+from experiments.sweeps.ranking import SCORE, RankedTrial, TrialResults
+from experiments.sweeps.search_space import format_values
 
 FAILED_EXIT_CODE = 1
+_SHOWN_TRIALS = 10
 
 
 def conclude(plan: Plan, folder: Path) -> int:
-  """Writes what a sweep has come to, and prints its best trials.
+  """Writes table, figures, report and summary, and prints the best trials.
 
-  All of it is made again from the folders of the trials each time.
-
-  Args:
-    plan: of the sweep.
-    folder: of the sweep, in which all trials have finished.
+  All of it is made again from the run folders of the trials each time.
 
   Returns:
     The exit code: not 0 if every seed of every trial failed.
@@ -37,24 +44,182 @@ def conclude(plan: Plan, folder: Path) -> int:
   """
   for index in range(len(plan.trials)):
     workdir = plan.workdir(folder, index)
-    # Its process may have ended just before.
+    # A process may have ended just before it wrote the trial's report.
     if not (workdir / results.REPORT).exists():
       run_report.write([workdir], workdir / results.REPORT)
-  measured = ranking.read(plan, folder)
-  places = ranking.ranked(measured)
-  seconds = summary.program_seconds(plan, folder, measured)
-  seed_table.write(plan, measured, folder / folders.CSV)
-  figures = overview.figures(plan, places)
-  results.write_figures(
-    folder, {name: draw() for name, draw in figures.items()}
-  )
-  report.write(plan, places, folder, seconds)
+  trials = ranking.read_trials(plan, folder)
+  ranked = ranking.rank_trials(trials)
+  seconds = program_seconds(plan, folder, trials)
+  write_seed_table(plan, trials, folder / folders.CSV)
+  results.write_figures(folder, overview.figures(plan, ranked))
+  report.write_report(plan, ranked, folder, seconds)
   results.write_json(
-    folder / results.SUMMARY, summary.content(plan, places, seconds)
+    folder / results.SUMMARY, summary_json(plan, ranked, seconds)
   )
-  display.print_ranking(plan, places)
+  print_ranking(plan, ranked)
   print(f"written to {folder}")
-  if ranking.all_failed(places):
+  if ranking.all_failed(ranked):
     console.say("error: every seed of every trial failed")
     return FAILED_EXIT_CODE
   return 0
+
+
+def program_seconds(
+  plan: Plan, folder: Path, trials: Sequence[TrialResults]
+) -> float | None:
+  """Adds up the seconds that each program trained.
+
+  The trials of a program train in rounds. Those of a round train together, and
+  each records the seconds from the start of the round to its end.
+
+  Returns:
+    None where it is not known which trials trained together.
+
+  Raises:
+    RunFolderError: if the record of a program's rounds is damaged.
+  """
+  total = 0.0
+  for index, program in enumerate(plan.programs):
+    scratch = worker_process.scratch(folder, index)
+    path = scratch / batches.ROUNDS
+    if not path.exists():
+      return None
+    with results.reading(scratch):
+      start = 0
+      for size in results.read_json(path)["trials"]:
+        together = program[start : start + size]
+        total += max(trials[index].wall_seconds for index in together)
+        start += size
+  return total
+
+
+def write_seed_table(
+  plan: Plan, trials: Sequence[TrialResults], path: Path
+) -> None:
+  """Writes results.csv: a row for each trial and seed.
+
+  The columns are `trial`, `seed`, every setting as its flag takes it, `failed`
+  (true or false), `failed_at` (the step), and `NAME_final` and `NAME_best` of
+  the score and of each metric, with all their digits. A number that a seed does
+  not have leaves its cell empty.
+  """
+  rows: list[dict[str, Any]] = []
+  for each in trials:
+    settings = format_values(each.trial.run.settings)
+    for index, seed in enumerate(each.trial.run.seeds):
+      numbers = {
+        f"{name}_{which}": values[name][index]
+        for name in each.final
+        for which, values in (("final", each.final), ("best", each.best))
+      }
+      rows.append(
+        {
+          "trial": each.trial.name,
+          "seed": seed,
+          **settings,
+          "failed": str(seed in each.failures).lower(),
+          "failed_at": each.failures.get(seed, ""),
+          **{
+            name: "" if math.isnan(x) else repr(float(x))
+            for name, x in numbers.items()
+          },
+        }
+      )
+  columns = dict.fromkeys(name for row in rows for name in row)
+  with (
+    results.replacing(path) as partial,
+    partial.open("w", newline="", encoding="utf-8") as file,
+  ):
+    table = csv.DictWriter(file, list(columns), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+
+
+def summary_json(
+  plan: Plan, ranked: Sequence[RankedTrial], seconds: float | None
+) -> dict[str, Any]:
+  """Returns what summary.json of a sweep holds.
+
+  Returns:
+    `settings` are those of all trials, but for what `axes` and `drawn` vary.
+    `program_seconds` is None if it is not known. `environments` have the number
+    of trials of each. `trials` are in the order of their ranks, each with its
+    `difference` and `tie` to the best trial, which has None of both; `tie` is
+    None also where there is no interval.
+  """
+  planned = plan_json(plan)
+  shared = ("experiment", "settings", "seeds", "axes", "drawn")
+  return {
+    **{name: planned[name] for name in shared},
+    "num_trials": len(plan.trials),
+    "num_programs": len(plan.programs),
+    "left_out": plan.left_out,
+    "command": plan.command(),
+    "program_seconds": seconds,
+    "environments": [
+      {**environment, "num_trials": count}
+      for environment, count in ranking.environments(ranked)
+    ],
+    "protocol": ranked[0].results.protocol,
+    "trials": [_trial_json(each) for each in ranked],
+  }
+
+
+def _trial_json(ranked_trial: RankedTrial) -> dict[str, Any]:
+  trial_results, difference = ranked_trial.results, ranked_trial.difference
+  return {
+    "rank": ranked_trial.rank,
+    "name": ranked_trial.trial.name,
+    "values": ranked_trial.trial.values,
+    "score": {
+      "final": results.seed_summary(trial_results.final[SCORE]),
+      "best": results.seed_summary(trial_results.best[SCORE]),
+    },
+    "metrics": {
+      name: results.seed_summary(values)
+      for name, values in trial_results.final.items()
+      if name != SCORE
+    },
+    "failures": [
+      {"seed": seed, "step": step}
+      for seed, step in trial_results.failures.items()
+    ],
+    "difference": difference
+    and {"mean": difference.mean, "ci95": difference.ci95},
+    "tie": difference and difference.tie,
+  }
+
+
+def print_ranking(plan: Plan, ranked: Sequence[RankedTrial]) -> None:
+  """Prints the best trials."""
+  several = len(plan.base.seeds) > 1
+  shown = ranked[:_SHOWN_TRIALS]
+  some_failed = any(each.num_failed for each in shown)
+  table = Table(
+    title=f"{plan.base.experiment.name}, {labels.extent(plan)}",
+    caption=None if several else labels.ONE_SEED,
+    box=box.SIMPLE_HEAD,
+    padding=(0, 1, 0, 0),
+    pad_edge=False,
+  )
+  table.add_column("rank", justify="right")
+  table.add_column("trial", overflow="fold")
+  table.add_column(
+    "final score\n(mean ± 95 %)" if several else "final score", justify="right"
+  )
+  table.add_column("to the best", justify="right")
+  if some_failed:
+    table.add_column("failed", justify="right")
+  for each in shown:
+    values = format_values(plan.base.settings, each.trial.values)
+    ties = each.difference is not None and each.difference.tie
+    table.add_row(
+      str(each.rank),
+      "\n".join(f"{name}={text}" for name, text in values.items()),
+      console.number(each.score._asdict()),
+      "tie" if ties else labels.verdict(each),
+      *([str(each.num_failed or "")] if some_failed else []),
+    )
+  Console().print(table)
+  if len(ranked) > len(shown):
+    print(f"and {len(ranked) - len(shown):,} more")

@@ -1,41 +1,42 @@
-"""What a sweep trains: trials, and the programs that train them together.
+"""The plan of a sweep: its trials, and the programs that train them together.
 
-The plan is written before anything is trained, and never changed. A trial is an
-experiment with its settings, for all seeds; it gets a run folder of its own. A
-program trains the trials that differ in nothing but numbers.
+A trial is an experiment with its settings, for all seeds, in a run folder. A
+program is compiled once and trains trials that differ only in numbers. The plan
+is written before anything is trained, and never changed.
 """
 
 import dataclasses
 import hashlib
+import math
 import re
+import shlex
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.configs.experiment import Experiment
 from experiments.configs.fields import SettingError, fields_of, is_on
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import Settings, with_values
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
-from experiments.sweeps.search_space import Axis
+from experiments.sweeps.search_space import Axis, format_grid, format_values
 from experiments.training.run_config import RunSettings
 
 PLAN, TRIALS, PROGRAMS = results.PLAN, results.TRIALS, "programs"
-"""What is in the folder of a sweep, from the beginning."""
+"""Names in the folder of a sweep."""
 
 MANY_TRIALS = 10_000
-"""More than these are made only when that is meant."""
+"""A plan of more trials needs `--yes`."""
 
 MAX_NAME = 120
-"""Characters of a trial's name, which a file system may limit to 255 bytes."""
+"""Characters of a trial's name; file systems may limit names to 255 bytes."""
 
 
 class Trial(NamedTuple):
   """One point of a sweep.
 
   Attributes:
-    name: of its folder.
+    name: of its run folder.
     values: of the settings that the sweep varies, by name.
     run: its experiment, settings and seeds.
   """
@@ -45,13 +46,14 @@ class Trial(NamedTuple):
   run: RunSettings
 
 
-class Told(NamedTuple):
-  """What the command was told that trials and programs do not say.
+class PlanOptions(NamedTuple):
+  """Flags that the trials and programs of a plan do not show.
 
   Attributes:
     random: what is drawn, as `--random` has it; "" for nothing.
-    draws: how often.
-    max_members: of a program; 0 for any.
+    draws: how many points are drawn.
+    max_members: the most seeds, of all trials together, in one program; 0 for
+      any number.
   """
 
   random: str = ""
@@ -63,13 +65,13 @@ class Plan(NamedTuple):
   """A sweep.
 
   Attributes:
-    base: the experiment, what all trials share, and their seeds.
+    base: the experiment, the settings that all trials share, and their seeds.
     axes: of the grid.
     drawn: names of the settings that are drawn at random.
     trials: all of them.
     programs: the trials of each program, as indices of `trials`.
-    left_out: combinations that make no sense.
-    told: what else it takes to plan the same again.
+    left_out: number of invalid combinations that were left out.
+    options: the other flags that planning the same again takes.
   """
 
   base: RunSettings
@@ -78,7 +80,7 @@ class Plan(NamedTuple):
   trials: tuple[Trial, ...]
   programs: tuple[tuple[int, ...], ...]
   left_out: int = 0
-  told: Told = Told()
+  options: PlanOptions = PlanOptions()
 
   def workdir(self, folder: Path, trial: int) -> Path:
     """Returns the run folder of a trial, in the folder of the sweep."""
@@ -88,7 +90,7 @@ class Plan(NamedTuple):
     """Tells whether a trial has finished."""
     return (self.workdir(folder, trial) / results.SUMMARY).exists()
 
-  def left(self, folder: Path) -> list[int]:
+  def unfinished_programs(self, folder: Path) -> list[int]:
     """Lists the programs of which a trial has not finished."""
     return [
       index
@@ -96,30 +98,53 @@ class Plan(NamedTuple):
       if not all(self.is_done(folder, trial) for trial in trials)
     ]
 
+  def command(self) -> str:
+    """Writes the shell command that plans and trains the same sweep.
 
-def make(
+    Flags that do not change the plan, such as `--engine`, are not in it.
+    """
+    experiment, settings, seeds = self.base
+    random, draws, max_members = self.options
+    flags = {"experiment": experiment.name}
+    if self.axes:
+      flags["grid"] = format_grid(self.axes, settings)
+    if random:
+      flags |= {"random": random, "trials": str(draws)}
+    defaults = format_values(experiment.settings)
+    for name, text in format_values(settings).items():
+      if text != defaults[name]:
+        flags[name] = text
+    if seeds[0]:
+      flags["seed"] = str(seeds[0])
+    if len(seeds) > 1:
+      flags["num_seeds"] = str(len(seeds))
+    if max_members:
+      flags["max_members"] = str(max_members)
+    if self.left_out:
+      flags["skip_invalid"] = "true"
+    num_points = math.prod(len(axis.values) for axis in self.axes)
+    if num_points * (draws or 1) > MANY_TRIALS:
+      flags["yes"] = "true"
+    return " ".join(
+      [
+        "python -m experiments.sweep",
+        *(f"--{name}={shlex.quote(text)}" for name, text in flags.items()),
+      ]
+    )
+
+
+def make_plan(
   base: RunSettings,
   axes: Sequence[Axis],
   points: Sequence[Mapping[str, Any]],
-  told: Told,
+  options: PlanOptions,
   skips_invalid: bool,
 ) -> Plan:
-  """Plans a sweep.
-
-  Args:
-    base: the experiment, what all trials share, and their seeds.
-    axes: of the grid.
-    points: the values of each trial by name.
-    told: what the points were drawn from, and how many members a program may
-      have, that is seeds of all its trials.
-    skips_invalid: whether combinations of settings that make no sense are left
-      out rather than refused.
-
-  Returns:
-    The plan.
+  """Plans a sweep of which each point, values by name, is a trial.
 
   Raises:
-    SettingError: for a combination that makes no sense, or for none at all.
+    SettingError: for an invalid combination of settings, unless `skips_invalid`
+      leaves it out, or if none is valid.
   """
   trials: dict[str, Trial] = {}
   left_out = 0
@@ -129,40 +154,36 @@ def make(
     except SettingError as error:
       if not skips_invalid:
         raise SettingError(
-          f"{describe(base.settings, values)}: {error}; --skip_invalid leaves "
+          f"{_describe(base.settings, values)}: {error}; --skip_invalid leaves "
           "such combinations out"
         ) from error
       left_out += 1
       continue
-    name = _name(base.settings, values)
-    # Few numbers may be drawn twice.
+    name = _trial_name(base.settings, values)
+    # The same point may be drawn twice; it is one trial.
     trials[name] = Trial(name, dict(values), base._replace(settings=settings))
   if not trials:
     raise SettingError("no combination of these values makes sense")
-  in_order = tuple(trials.values())
   axis_names = [axis.name for axis in axes]
   return Plan(
     base,
     tuple(axes),
     tuple(name for name in points[0] if name not in axis_names),
-    in_order,
-    _programs(in_order, told.max_members),
+    tuple(trials.values()),
+    _group_programs(tuple(trials.values()), options.max_members),
     left_out,
-    told,
+    options,
   )
 
 
-def describe(settings: Settings, values: Mapping[str, Any]) -> str:
-  """Writes values of settings as flags take them, without dashes."""
-  fields = {field.name: field for field in fields_of(type(settings))}
-  return ",".join(
-    f"{name}={fields[name].format(value)}" for name, value in values.items()
-  )
+def _describe(settings: Settings, values: Mapping[str, Any]) -> str:
+  texts = format_values(settings, values)
+  return ",".join(f"{name}={text}" for name, text in texts.items())
 
 
-def _name(settings: Settings, values: Mapping[str, Any]) -> str:
-  """Names a trial by what it varies, as a folder's name."""
-  text = describe(settings, values)
+def _trial_name(settings: Settings, values: Mapping[str, Any]) -> str:
+  """Names a trial's folder by what the sweep varies."""
+  text = _describe(settings, values)
   name = re.sub(r"[^A-Za-z0-9_.,=+-]", "-", text)
   if name == text and len(name) <= MAX_NAME:
     return name
@@ -171,7 +192,7 @@ def _name(settings: Settings, values: Mapping[str, Any]) -> str:
 
 
 def _structure(settings: Settings) -> tuple[Any, ...]:
-  """Returns what two trials of one program must agree in."""
+  """Returns what two trials must have in common to share a program."""
   parts = []
   for field in fields_of(type(settings)):
     value = getattr(settings, field.name)
@@ -184,30 +205,32 @@ def _structure(settings: Settings) -> tuple[Any, ...]:
   return tuple(parts)
 
 
-def _programs(
+def _group_programs(
   trials: Sequence[Trial], max_members: int
 ) -> tuple[tuple[int, ...], ...]:
-  """Groups trials that one program trains, in the order of their first."""
+  """Groups the trials of each program, in the order of their first trials."""
   groups: dict[tuple[Any, ...], list[int]] = {}
   for index, trial in enumerate(trials):
     groups.setdefault(_structure(trial.run.settings), []).append(index)
-  at_once = max(1, max_members // len(trials[0].run.seeds))
+  size = len(trials)
+  if max_members:
+    size = max(1, max_members // len(trials[0].run.seeds))
   return tuple(
-    tuple(group[start : start + (at_once if max_members else len(group))])
+    tuple(group[start : start + size])
     for group in groups.values()
-    for start in range(0, len(group), at_once if max_members else len(group))
+    for start in range(0, len(group), size)
   )
 
 
-def write(plan: Plan, folder: Path) -> None:
-  """Writes a plan into the folder of its sweep, and its trials' folders."""
+def write_plan(plan: Plan, folder: Path) -> None:
+  """Writes a plan, and makes the run folders of its trials."""
   for index in range(len(plan.trials)):
     plan.workdir(folder, index).mkdir(parents=True, exist_ok=True)
-  results.write_json(folder / PLAN, content(plan))
+  results.write_json(folder / PLAN, plan_json(plan))
 
 
-def content(plan: Plan) -> dict[str, Any]:
-  """Writes a plan as JSON."""
+def plan_json(plan: Plan) -> dict[str, Any]:
+  """Returns what plan.json holds."""
   return {
     "experiment": plan.base.experiment.name,
     "settings": dataclasses.asdict(plan.base.settings),
@@ -219,85 +242,74 @@ def content(plan: Plan) -> dict[str, Any]:
     ],
     "programs": [list(trials) for trials in plan.programs],
     "left_out": plan.left_out,
-    "told": plan.told._asdict(),
+    "told": plan.options._asdict(),
   }
 
 
-def difference(old: Plan, new: Plan) -> str | None:
-  """Says in what a plan is another one; None if it is the same.
-
-  Args:
-    old: that a folder has.
-    new: that is asked for.
-
-  Returns:
-    A phrase.
-  """
-  # What it is told may be put otherwise; what comes of it counts.
-  was, now = (content(own._replace(told=Told())) for own in (old, new))
-  for name in ("experiment", "seeds"):
-    if was[name] != now[name]:
-      return f"whose {name}: {was[name]}, not {now[name]}"
-  fields = {field.name: field for field in fields_of(type(old.base.settings))}
-  for name, field in fields.items():
-    before, after = (
-      field.format(getattr(own.base.settings, name)) for own in (old, new)
-    )
-    if before != after:
-      return f"whose {name} was {before}, not {after}"
-  if was != now:
-    return (
-      f"which varies otherwise: {len(old.trials):,} trials in "
-      f"{len(old.programs):,} programs, not {len(new.trials):,} in "
-      f"{len(new.programs):,}"
-    )
-  return None
-
-
-def read(folder: Path) -> Plan:
+def read_plan(folder: Path) -> Plan:
   """Reads the plan of a sweep.
 
-  Args:
-    folder: of the sweep.
-
-  Returns:
-    The plan.
-
   Raises:
-    RunFolderError: if there is none that this version knows.
+    RunFolderError: if the folder has none that this version understands.
   """
   if not (folder / PLAN).exists():
     raise RunFolderError(f"{folder} is no folder of a sweep: it has no {PLAN}")
-  found = results.read_json(folder / PLAN)
+  content = results.read_json(folder / PLAN)
   with results.reading(folder):
-    name = found["experiment"]
+    name = content["experiment"]
     if name not in BY_NAME:
       raise RunFolderError(f"{folder} is not the sweep of a known experiment")
-    experiment: Experiment = BY_NAME[name]
-    settings = type(experiment.settings)(**_read_back(found["settings"]))
-    base = RunSettings(experiment, settings, tuple(found["seeds"]))
+    experiment = BY_NAME[name]
+    settings = type(experiment.settings)(**_with_tuples(content["settings"]))
+    base = RunSettings(experiment, settings, tuple(content["seeds"]))
     trials = []
-    for own in found["trials"]:
-      values = _read_back(own["values"])
+    for trial in content["trials"]:
+      values = _with_tuples(trial["values"])
       run = base._replace(settings=with_values(settings, values))
-      trials.append(Trial(own["name"], values, run))
+      trials.append(Trial(trial["name"], values, run))
     return Plan(
       base,
       tuple(
-        Axis(axis, tuple(_read_back({axis: own})[axis] for own in values))
-        for axis, values in found["axes"].items()
+        Axis(name, tuple(_with_tuples(dict(enumerate(values))).values()))
+        for name, values in content["axes"].items()
       ),
-      tuple(found["drawn"]),
+      tuple(content["drawn"]),
       tuple(trials),
-      tuple(tuple(own) for own in found["programs"]),
-      found["left_out"],
-      Told(**found["told"]),
+      tuple(tuple(program) for program in content["programs"]),
+      content["left_out"],
+      PlanOptions(**content["told"]),
     )
 
 
-def _read_back(values: Mapping[str, Any]) -> dict[str, Any]:
-  """Returns values that JSON kept: it has no tuples."""
+def _with_tuples(values: Mapping[Any, Any]) -> dict[Any, Any]:
+  """Turns lists into tuples, which JSON does not have."""
   return {
     name: tuple(value) if isinstance(value, list) else value
     for name, value in values.items()
   }
+
+
+def plan_difference(old: Plan, new: Plan) -> str | None:
+  """Says how the plan of a folder differs from a new one; None if it does not.
+
+  The phrase follows "the folder has another sweep,". Plans with the same trials
+  and programs are the same, whatever `options` they were made from.
+  """
+  old_base, new_base = (
+    {
+      "experiment": plan.base.experiment.name,
+      "seeds": list(plan.base.seeds),
+      **format_values(plan.base.settings),
+    }
+    for plan in (old, new)
+  )
+  for name, value in old_base.items():
+    if value != new_base[name]:
+      return f"with {name} {value}, not {new_base[name]}"
+  if old._replace(options=new.options) != new:
+    return (
+      f"which varies other values: {len(old.trials):,} trials in "
+      f"{len(old.programs):,} programs, not {len(new.trials):,} in "
+      f"{len(new.programs):,}"
+    )
+  return None

@@ -1,4 +1,4 @@
-"""What the trials of a sweep measured, in the order of their final scores."""
+"""Results of the trials of a sweep, ranked by their final scores."""
 
 import json
 from collections.abc import Sequence
@@ -10,14 +10,18 @@ import numpy as np
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.sweeps.plan import Plan, Trial
-from gan_jax import statistics
-from gan_jax.statistics import Difference
+from gan_jax.statistics import (
+  Difference,
+  Mean,
+  mean_and_interval,
+  welch_difference,
+)
 
 SCORE = "score"
-"""Stands among the metrics, before them."""
+"""Name of the score among the metrics of a trial; it is the first of them."""
 
 
-class Measured(NamedTuple):
+class TrialResults(NamedTuple):
   """What a finished trial measured.
 
   Attributes:
@@ -27,7 +31,7 @@ class Measured(NamedTuple):
       seed has none.
     best: the same at each seed's best score.
     failures: seed -> the step at which it failed.
-    wall_seconds: from its beginning to its end.
+    wall_seconds: from its start to its end.
     environment: `device`, `versions` and `git_commit`.
     protocol: how the metrics were measured.
   """
@@ -42,95 +46,87 @@ class Measured(NamedTuple):
   protocol: dict[str, Any]
 
 
-class Place(NamedTuple):
-  """A trial and where it stands.
+class RankedTrial(NamedTuple):
+  """A trial and how it compares to the best one.
 
   Attributes:
-    rank: 1 for the best; trials of the same mean share one.
-    measured: by the trial.
-    score: the final one, as `results.mean_and_interval` summarises it.
-    difference: of its mean final score from the best trial's, which is at most
-      0; None for the best trial itself, the first of equals.
+    rank: 1 for the best; trials of the same mean share a rank.
+    results: of the trial.
+    score: mean over seeds of the final score.
+    difference: of that mean to the best trial's, at most 0; None for the best
+      trial itself, the first of equals.
   """
 
   rank: int
-  measured: Measured
-  score: dict[str, Any]
+  results: TrialResults
+  score: Mean
   difference: Difference | None
 
   @property
   def trial(self) -> Trial:
-    """The trial."""
-    return self.measured.trial
+    """The trial of the plan."""
+    return self.results.trial
+
+  @property
+  def num_failed(self) -> int:
+    """The number of its seeds that failed."""
+    return len(self.results.failures)
 
   @property
   def has_failed(self) -> bool:
     """Whether all of its seeds failed."""
-    return len(self.measured.failures) == len(self.trial.run.seeds)
+    return self.num_failed == len(self.trial.run.seeds)
 
   @property
-  def leads(self) -> bool:
-    """Whether it is the best, or cannot be told from it."""
+  def is_best(self) -> bool:
+    """Whether it is the best trial or ties with it."""
     return self.difference is None or self.difference.tie is True
 
 
-def read(plan: Plan, folder: Path) -> list[Measured]:
-  """Reads what all trials of a sweep measured.
-
-  Args:
-    plan: of the sweep.
-    folder: of the sweep, in which all trials have finished.
-
-  Returns:
-    What each trial measured, in the order of the plan.
+def read_trials(plan: Plan, folder: Path) -> list[TrialResults]:
+  """Reads the results of all trials, which have finished, in plan order.
 
   Raises:
-    RunFolderError: if a trial's folder is not whole, or is another run's.
+    RunFolderError: if the folder of a trial is damaged or has another run.
   """
-  measured = []
+  trials = []
   for index, trial in enumerate(plan.trials):
     try:
-      measured.append(_read(trial, plan.workdir(folder, index)))
+      trials.append(_read_trial(trial, plan.workdir(folder, index)))
     except RunFolderError as error:
       raise RunFolderError(
         f"{error}; move that folder away, and the sweep trains its trial again"
       ) from error
-  return measured
+  return trials
 
 
-def _read(trial: Trial, workdir: Path) -> Measured:
-  """Reads what a trial measured."""
+def _read_trial(trial: Trial, workdir: Path) -> TrialResults:
   summary = results.read_json(workdir / results.SUMMARY)
   described = results.read_json(workdir / results.SETTINGS)
   with results.reading(workdir):
-    values = json.loads(json.dumps(trial.values))
-    found = {name: summary["settings"][name] for name in values}
-    if (
-      summary["experiment"] != trial.run.experiment.name
-      or summary["seeds"] != list(trial.run.seeds)
-      or found != values
-    ):
-      raise RunFolderError(f"{workdir} has another run than its sweep planned")
-    planned, taken = trial.run.settings.steps, summary["settings"]["steps"]
-    if taken != planned:
-      raise RunFolderError(
-        f"{workdir} has been trained for {taken:,} steps since, not the "
-        f"{planned:,} of its sweep"
-      )
+    _check_run(trial, workdir, summary)
+    num_seeds = len(trial.run.seeds)
     entries = {SCORE: summary["score"], **summary["metrics"]}
     final, best = (
       {
-        name: _per_seed(workdir, name, entry[which], len(trial.run.seeds))
+        # None turns into NaN.
+        name: np.asarray(entry[which]["per_seed"], float)
         for name, entry in entries.items()
       }
       for which in ("final", "best")
     )
-    return Measured(
+    for name, values in (*final.items(), *best.items()):
+      if values.shape != (num_seeds,):
+        raise RunFolderError(
+          f"{workdir} is a damaged run: {name} of {values.size} seeds, not of "
+          f"{num_seeds}"
+        )
+    return TrialResults(
       trial,
       workdir,
       final,
       best,
-      {int(own["seed"]): int(own["step"]) for own in summary["failures"]},
+      {int(each["seed"]): int(each["step"]) for each in summary["failures"]},
       float(summary["wall_seconds"]),
       {
         "device": str(summary["device"]),
@@ -141,59 +137,67 @@ def _read(trial: Trial, workdir: Path) -> Measured:
     )
 
 
-def _per_seed(
-  workdir: Path, name: str, entry: dict[str, Any], num_seeds: int
-) -> np.ndarray:
-  """Reads a number for each seed."""
-  # None turns into NaN.
-  values = np.asarray(entry["per_seed"], float)
-  if values.shape != (num_seeds,):
+def _check_run(trial: Trial, workdir: Path, summary: dict[str, Any]) -> None:
+  """Raises RunFolderError if a folder has another run than its trial's."""
+  # As JSON, which has no tuples.
+  values = json.loads(json.dumps(trial.values))
+  if (
+    summary["experiment"] != trial.run.experiment.name
+    or summary["seeds"] != list(trial.run.seeds)
+    or {name: summary["settings"][name] for name in values} != values
+  ):
+    raise RunFolderError(f"{workdir} has another run than its sweep planned")
+  planned, trained = trial.run.settings.steps, summary["settings"]["steps"]
+  if trained != planned:
     raise RunFolderError(
-      f"{workdir} is a damaged run: {name} of {values.size} seeds, not of "
-      f"{num_seeds}"
+      f"{workdir} has been trained for {trained:,} steps since, not the "
+      f"{planned:,} of its sweep"
     )
-  return values
 
 
-def ranked(measured: Sequence[Measured]) -> list[Place]:
+def rank_trials(trials: Sequence[TrialResults]) -> list[RankedTrial]:
   """Orders trials by the mean over seeds of their final scores.
 
-  Args:
-    measured: by each trial, at least one.
-
   Returns:
-    Their places, the best first; equals stand in the order given, and trials
-    without any score at the end.
+    The best trial first. Equals keep their order, and trials without any score
+    come last.
   """
-  scored = [
-    (own, results.mean_and_interval(own.final[SCORE])) for own in measured
-  ]
 
-  def height(score: dict[str, Any]) -> float:
-    return -np.inf if score["mean"] is None else score["mean"]
+  def sort_key(score: Mean) -> float:
+    return np.inf if score.mean is None else -score.mean
 
-  scored.sort(key=lambda own: -height(own[1]))
+  scored = [(each, mean_and_interval(each.final[SCORE])) for each in trials]
+  scored.sort(key=lambda pair: sort_key(pair[1]))
   best = scored[0][0]
-  places: list[Place] = []
-  for index, (own, score) in enumerate(scored):
-    equal = index and height(score) == height(places[-1].score)
-    difference = None
-    if index:
-      difference = statistics.difference(own.final[SCORE], best.final[SCORE])
-      if len(own.failures) == len(own.trial.run.seeds):
-        # However wide the interval is: it learnt nothing.
-        difference = difference._replace(tie=False)
-    places.append(
-      Place(
-        places[-1].rank if equal else index + 1,
-        own,
-        score,
-        difference,
-      )
+  ranked = [RankedTrial(1, *scored[0], None)]
+  for index, (each, score) in enumerate(scored[1:], 2):
+    equal = sort_key(score) == sort_key(ranked[-1].score)
+    found = RankedTrial(
+      ranked[-1].rank if equal else index,
+      each,
+      score,
+      welch_difference(each.final[SCORE], best.final[SCORE]),
     )
-  return places
+    if found.has_failed and found.difference:
+      # However wide the interval is, a trial that learnt nothing does not tie.
+      found = found._replace(difference=found.difference._replace(tie=False))
+    ranked.append(found)
+  return ranked
 
 
-def all_failed(places: Sequence[Place]) -> bool:
+def all_failed(ranked: Sequence[RankedTrial]) -> bool:
   """Tells whether every seed of every trial failed."""
-  return all(place.has_failed for place in places)
+  return all(each.has_failed for each in ranked)
+
+
+def environments(
+  ranked: Sequence[RankedTrial],
+) -> list[tuple[dict[str, Any], int]]:
+  """Lists where trials trained, each with the number of trials, most first."""
+  found = [each.results.environment for each in ranked]
+  distinct: list[dict[str, Any]] = []
+  for environment in found:
+    if environment not in distinct:
+      distinct.append(environment)
+  counted = [(each, found.count(each)) for each in distinct]
+  return sorted(counted, key=lambda pair: -pair[1])

@@ -1,5 +1,6 @@
-"""Reads what a sweep varies: `--grid='a=1,2;b=x,y'`, `--random='a=log:1:9'`."""
+"""The values a sweep tries: `--grid='a=1,2;b=x,y'`, `--random='a=log:1:9'`."""
 
+import itertools
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -11,75 +12,108 @@ from experiments.configs.fields import Field, SettingError, fields_of, unknown
 from experiments.configs.settings import Settings
 
 _DIGITS = 4
-"""Significant ones of a drawn number, so that names of trials stay short."""
+"""Significant digits of a drawn number; they keep the names of trials short."""
 
 
 class Axis(NamedTuple):
-  """A setting, and the values that it takes in a grid.
-
-  Attributes:
-    name: of the setting.
-    values: of the setting's type, in the order given.
-  """
+  """A setting and the values that it takes in a grid, in the order given."""
 
   name: str
   values: tuple[Any, ...]
 
 
 def read_grid(text: str, settings: Settings) -> tuple[Axis, ...]:
-  """Reads a grid.
+  """Parses `--grid`.
 
   Args:
     text: axes separated by semicolons, `name=value,value,...` each. A value
-      that has commas itself stands in parentheses: `penalty=none,(r1,r2)`.
-    settings: of the experiment, which say what is allowed.
-
-  Returns:
-    The axes.
+      with commas is written in parentheses: `penalty=none,(r1,r2)`.
+    settings: any of the experiment; their fields say what is allowed.
 
   Raises:
     SettingError: for an unknown setting, an empty or repeated axis, or a value
       that is not allowed.
   """
   axes = []
-  for name, rest in _assignments("grid", text):
-    field = _field(name, settings)
-    values = tuple(field.parse(part) for part in _parts("grid", name, rest))
-    _refuse_repeated("grid", name, [field.format(own) for own in values])
-    axes.append(Axis(name, values))
-  _refuse_repeated("grid", "settings", [axis.name for axis in axes])
+  for field, values_text in _assignments("grid", text, settings):
+    parts = _split_values("grid", field.name, values_text)
+    values = tuple(field.parse(part) for part in parts)
+    _refuse_repeated("grid", field.name, [field.format(x) for x in values])
+    axes.append(Axis(field.name, values))
   return tuple(axes)
 
 
-def draw(
+def format_grid(axes: Sequence[Axis], settings: Settings) -> str:
+  """Writes axes as `--grid` takes them."""
+  fields = fields_by_name(settings)
+  texts = []
+  for name, values in axes:
+    parts = [fields[name].format(value) for value in values]
+    parts = [f"({part})" if "," in part else part for part in parts]
+    texts.append(f"{name}={','.join(parts)}")
+  return ";".join(texts)
+
+
+def draw_points(
   text: str, count: int, seed: int, settings: Settings
 ) -> tuple[dict[str, Any], ...]:
-  """Draws random values of settings.
+  """Draws `count` points at random, each the values of settings by name.
 
   Args:
-    text: settings separated by semicolons, `name=log:low:high` (uniform in the
-      logarithm) or `name=uniform:low:high` for numbers, `name=value,value,...`
-      for any.
-    count: how many to draw.
-    seed: of the draws: the same gives the same.
-    settings: of the experiment.
-
-  Returns:
-    The values by name of each draw.
+    text: `--random`: settings separated by semicolons, `name=log:low:high`
+      (uniform in the logarithm) or `name=uniform:low:high` for numbers,
+      `name=value,value,...` for any setting.
+    count: how many points to draw.
+    seed: the same seed gives the same points.
+    settings: any of the experiment; their fields say what is allowed.
 
   Raises:
     SettingError: for an unknown setting, or a range that it does not allow.
   """
-  named = _assignments("random", text)
-  _refuse_repeated("random", "settings", [name for name, _ in named])
   rng = np.random.default_rng(seed)
-  drawn: list[dict[str, Any]] = [{} for _ in range(count)]
-  for name, rest in named:
-    field = _field(name, settings)
-    values = _draw_values(field, rest, count, rng)
-    for own, value in zip(drawn, values, strict=True):
-      own[name] = value
-  return tuple(drawn)
+  columns = {
+    field.name: _draw_values(field, values_text, count, rng)
+    for field, values_text in _assignments("random", text, settings)
+  }
+  return tuple(
+    dict(zip(columns, values, strict=True))
+    for values in zip(*columns.values(), strict=True)
+  )
+
+
+def crossed(
+  axes: Sequence[Axis], drawn: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+  """Combines every point of a grid with every drawn point, if there are any.
+
+  The last axis varies fastest, and drawn points faster than the axes.
+  """
+  names = [axis.name for axis in axes]
+  return [
+    {**dict(zip(names, values, strict=True)), **point}
+    for values in itertools.product(*(axis.values for axis in axes))
+    for point in (drawn or ({},))
+  ]
+
+
+def fields_by_name(settings: Settings) -> dict[str, Field]:
+  """Returns the fields of an experiment's settings."""
+  return {field.name: field for field in fields_of(type(settings))}
+
+
+def format_value(settings: Settings, name: str, value: Any) -> str:
+  """Writes a value of a setting as its flag takes it."""
+  return fields_by_name(settings)[name].format(value)
+
+
+def format_values(
+  settings: Settings, values: Mapping[str, Any] | None = None
+) -> dict[str, str]:
+  """Writes values by name as flags take them; by default all settings."""
+  fields = fields_by_name(settings)
+  if values is None:
+    values = {name: getattr(settings, name) for name in fields}
+  return {name: fields[name].format(value) for name, value in values.items()}
 
 
 def _draw_values(
@@ -87,34 +121,35 @@ def _draw_values(
 ) -> list[Any]:
   """Draws values of one setting."""
   kind, *ends = text.split(":")
+  assignment = f"--random: {field.name}={text}"
   if kind not in ("log", "uniform"):
-    choices = [field.parse(part) for part in _parts("random", field.name, text)]
+    choices = [
+      field.parse(part) for part in _split_values("random", field.name, text)
+    ]
     return [choices[index] for index in rng.integers(len(choices), size=count)]
-  scalar = {(float,): float, (int,): int}.get((field.type,))
-  example = f"--random='{field.name}={kind}:0.001:0.1'"
-  if scalar is None:
+  if field.type not in (float, int):
     raise SettingError(
-      f"--random: {field.name} is no single number, which {kind} draws; list "
-      f"its values: {field.name}=...,..."
+      f"--random: {field.name} is not a single number, which {kind} draws; "
+      f"list its values: {field.name}=...,..."
     )
   try:
     low, high = (float(end) for end in ends)
   except ValueError:
     raise SettingError(
-      f"--random: {field.name}={text} is no range; write {example}"
+      f"{assignment} is not a range; write "
+      f"--random='{field.name}={kind}:0.001:0.1'"
     ) from None
   if not (math.isfinite(low) and math.isfinite(high) and low < high):
     raise SettingError(
-      f"--random: {field.name}={text} needs two finite numbers, the smaller "
-      "first"
+      f"{assignment} needs two finite numbers, the smaller first"
     )
   if kind == "log" and low <= 0:
-    raise SettingError(f"--random: {field.name}={text} needs ends above 0")
+    raise SettingError(f"{assignment} needs ends above 0")
   if kind == "log":
     numbers = np.exp(rng.uniform(math.log(low), math.log(high), count))
   else:
     numbers = rng.uniform(low, high, count)
-  if scalar is int:
+  if field.type is int:
     values = [int(np.clip(round(x), low, high)) for x in numbers]
   else:
     values = [float(f"{x:.{_DIGITS}g}") for x in numbers]
@@ -123,73 +158,50 @@ def _draw_values(
   return values
 
 
-def _assignments(flag: str, text: str) -> list[tuple[str, str]]:
-  """Splits `a=...;b=...`."""
+def _assignments(
+  flag: str, text: str, settings: Settings
+) -> list[tuple[Field, str]]:
+  """Splits `a=...;b=...` into settings and the text of their values."""
+  fields = fields_by_name(settings)
   assignments = []
-  for part in text.split(";"):
-    if not part.strip():
-      continue
-    name, equals, rest = part.partition("=")
+  for part in filter(str.strip, text.split(";")):
+    name, equals, values = part.partition("=")
     if not equals:
       raise SettingError(
-        f"--{flag}: {part.strip()!r} is no setting with values; write "
+        f"--{flag}: {part.strip()!r} is not a setting with values; write "
         "NAME=VALUE,VALUE;NAME=..."
       )
-    assignments.append((name.strip().removeprefix("--"), rest.strip()))
+    name = name.strip().removeprefix("--")
+    if name in ("seed", "num_seeds"):
+      raise SettingError(
+        f"{name} is not a setting: every trial has all seeds of --seed and "
+        "--num_seeds"
+      )
+    if name not in fields:
+      raise SettingError(unknown("setting", name, fields))
+    assignments.append((fields[name], values.strip()))
   if not assignments:
     raise SettingError(f"--{flag} is empty; write NAME=VALUE,VALUE;NAME=...")
+  names = [field.name for field, _ in assignments]
+  _refuse_repeated(flag, "settings", names)
   return assignments
 
 
-def _parts(flag: str, name: str, text: str) -> list[str]:
-  """Splits values at the commas outside of parentheses."""
-  parts = re.findall(r"\s*(\([^()]*\)|[^,()]*)\s*(?:,|$)", text)
-  # The pattern matches once more, nothing, at the end of the text.
-  parts = [own.strip() for own in (parts if text.endswith(",") else parts[:-1])]
-  if not text or "" in parts:
+def _split_values(flag: str, name: str, text: str) -> list[str]:
+  """Splits values at the commas outside parentheses."""
+  parts = [part.strip() for part in re.split(r",(?![^()]*\))", text)]
+  if "" in parts:
     raise SettingError(f"--{flag}: {name} has no value, or an empty one")
-  joined = ",".join(parts)
-  if re.sub(r"\s", "", joined) != re.sub(r"\s", "", text):
+  values = [re.sub(r"^\(([^()]*)\)$", r"\1", part) for part in parts]
+  if re.search("[()]", "".join(values)):
     raise SettingError(
       f"--{flag}: {name}={text} cannot be read; a value with commas stands in "
       "parentheses by itself"
     )
-  return [own.removeprefix("(").removesuffix(")") for own in parts]
-
-
-def _field(name: str, settings: Settings) -> Field:
-  """Finds the field of a setting."""
-  fields = {field.name: field for field in fields_of(type(settings))}
-  if name in ("seed", "num_seeds"):
-    raise SettingError(
-      f"{name} is no setting: every trial has all seeds of --seed and "
-      "--num_seeds"
-    )
-  if name not in fields:
-    raise SettingError(unknown("setting", name, fields))
-  return fields[name]
+  return values
 
 
 def _refuse_repeated(flag: str, name: str, texts: Sequence[str]) -> None:
-  """Raises SettingError if something is named twice."""
   for text in texts:
-    if list(texts).count(text) > 1:
+    if texts.count(text) > 1:
       raise SettingError(f"--{flag}: {name} has {text} twice")
-
-
-def crossed(
-  axes: Sequence[Axis], drawn: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-  """Combines every point of a grid with every draw.
-
-  Args:
-    axes: of the grid; the last varies fastest.
-    drawn: values by name of each draw; none is like one of nothing.
-
-  Returns:
-    The values by name of each trial.
-  """
-  points: list[dict[str, Any]] = [{}]
-  for name, values in axes:
-    points = [{**point, name: value} for point in points for value in values]
-  return [{**point, **own} for point in points for own in (drawn or ({},))]

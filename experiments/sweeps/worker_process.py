@@ -99,7 +99,7 @@ def train_program(
     RunFolderError: if there is no such program, or its folder cannot be used.
     SettingError: if its problem cannot be built.
   """
-  plan = plans.read(folder)
+  plan = plans.read_plan(folder)
   if index >= len(plan.programs):
     raise RunFolderError(
       f"{folder} has the programs 0 to {len(plan.programs) - 1}, not {index}"

@@ -47,10 +47,27 @@ def seeds(first: int, count: int) -> tuple[int, ...]:
   return tuple(range(first, first + count))
 
 
-def resume_command(workdir: Path) -> str:
-  """Returns the command that resumes a run."""
+def resume_command(workdir: Path, options: Any = None) -> str:
+  """Returns the command that resumes a run.
+
+  Args:
+    workdir: the run folder.
+    options: of the command that trained it, whose devices are to be the same;
+      None for any devices.
+  """
   folder = shlex.quote(str(workdir))
-  return f"python -m experiments.run --resume --workdir={folder}"
+  flags = ["--resume", f"--workdir={folder}"]
+  if options is not None:
+    flags += [
+      f"--{name}={getattr(options, name)}"
+      for name in ("platform", "mesh", "coordinator_address", "num_processes")
+      if getattr(options, name) != getattr(type(options), name)
+    ]
+    if options.distributed:
+      flags.append("--distributed")
+    if options.num_processes:
+      flags.append(f"--process_id={options.process_id}")
+  return " ".join(["python -m experiments.run", *flags])
 
 
 def write_settings(

@@ -154,7 +154,7 @@ class FiguresTest(parameterized.TestCase):
       figure="dirac_gan,disjoint_lines", out="elsewhere", full=True
     )
     self.assertEqual(
-      figures._rest(options, 1),
+      figures._remaining_flags(options, 1),
       "--figure=disjoint_lines --out=elsewhere --full=true",
     )
 

@@ -12,7 +12,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from experiments import sample
-from experiments.cli import flags as command_line
+from experiments.cli.flags import UsageError
 from experiments.devices import environment
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
@@ -116,7 +116,7 @@ class SampleTest(parameterized.TestCase):
     ("ring", [], "--out is missing"),
   )
   def test_what_makes_no_sense_is_refused(self, name, flags, message):
-    with self.assertRaisesRegex(command_line.UsageError, message):
+    with self.assertRaisesRegex(UsageError, message):
       sample.run(["sample", f"--workdir={self.runs[name]}", *flags])
     self.assertFalse(Path("x.npz").exists())
 

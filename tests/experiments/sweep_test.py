@@ -143,8 +143,8 @@ class SweepTest(absltest.TestCase):
     code, stdout, stderr = self.finish(self.start("--workdir=killed"))
     self.assertEqual(code, 0, stderr)
     self.assertIn("killed", stdout)
-    plan = plans.read(workdir)
-    self.assertEqual(plan.left(workdir), [])
+    plan = plans.read_plan(workdir)
+    self.assertEqual(plan.unfinished_programs(workdir), [])
     for index in range(4):
       trial = plan.workdir(workdir, index)
       rows = [

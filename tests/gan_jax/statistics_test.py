@@ -1,4 +1,4 @@
-"""Differences of means, beside SciPy's."""
+"""Means, differences of means and their intervals, against SciPy."""
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -14,13 +14,35 @@ def known(difference):
   return mean, ci95, tie
 
 
+class MeanTest(parameterized.TestCase):
+  @parameterized.parameters(2, 3, 30)
+  def test_the_interval_is_students(self, n):
+    values = np.random.default_rng(n).normal(3.0, 2.0, n)
+    found = statistics.mean_and_interval(values)
+    low, high = stats.t.interval(
+      0.95, n - 1, loc=values.mean(), scale=stats.sem(values)
+    )
+    np.testing.assert_allclose(
+      np.array(found, float), [values.mean(), (high - low) / 2, n], rtol=1e-9
+    )
+
+  def test_failed_seeds_are_left_out_and_one_seed_has_no_interval(self):
+    for values, expected in (
+      ([np.nan, 3.0], (3.0, None, 1)),
+      ([np.nan, np.inf], (None, None, 0)),
+      ([], (None, None, 0)),
+      ([2.0, np.nan, 2.0], (2.0, 0.0, 2)),
+    ):
+      self.assertEqual(statistics.mean_and_interval(np.array(values)), expected)
+
+
 class WelchTest(parameterized.TestCase):
   @parameterized.parameters((2, 2, 1.0), (3, 3, 0.1), (5, 8, 30.0))
   def test_the_interval_is_scipys(self, num_values, num_others, spread):
     rng = np.random.default_rng(num_values)
     values = rng.normal(size=num_values)
     others = 0.3 + spread * rng.normal(size=num_others)
-    mean, ci95, _ = known(statistics.difference(values, others))
+    mean, ci95, _ = known(statistics.welch_difference(values, others))
     low, high = stats.ttest_ind(
       values, others, equal_var=False
     ).confidence_interval(0.95)
@@ -32,37 +54,43 @@ class WelchTest(parameterized.TestCase):
     # 2.7764 * 0.8165 = 2.267 for v = 1.
     values = np.array([-1.0, 0, 1])
     for shift, tie in ((2.26, True), (2.27, False), (-2.26, True)):
-      mean, ci95, found = known(statistics.difference(values, values + shift))
+      mean, ci95, found = known(
+        statistics.welch_difference(values, values + shift)
+      )
       self.assertAlmostEqual(mean, -shift)
       self.assertAlmostEqual(ci95, 2.267, places=3)
       self.assertEqual(found, tie)
 
   def test_what_does_not_vary(self):
     self.assertEqual(
-      statistics.difference(np.zeros(3), np.ones(3)), (-1.0, 0.0, False)
+      statistics.welch_difference(np.zeros(3), np.ones(3)), (-1.0, 0.0, False)
     )
     self.assertEqual(
-      statistics.difference(np.ones(3), np.ones(2)), (0.0, 0.0, True)
+      statistics.welch_difference(np.ones(3), np.ones(2)), (0.0, 0.0, True)
     )
     # One side varies: 0.5 +- t(0.975, 1) * sqrt(0.5 / 2).
-    _, ci95, _ = known(statistics.difference(np.array([0.0, 1.0]), np.zeros(2)))
+    _, ci95, _ = known(
+      statistics.welch_difference(np.array([0.0, 1.0]), np.zeros(2))
+    )
     self.assertAlmostEqual(ci95, 12.7062 / 2, places=3)
     # Variances whose squares are no numbers any more.
     tiny = np.array([0.0, 1e-120])
-    found = statistics.difference(tiny, tiny)
+    found = statistics.welch_difference(tiny, tiny)
     self.assertEqual((found.mean, found.tie), (0.0, True))
 
   def test_one_seed_has_no_interval(self):
     self.assertEqual(
-      statistics.difference(np.array([0.25]), np.array([0.5])),
+      statistics.welch_difference(np.array([0.25]), np.array([0.5])),
       (-0.25, None, None),
     )
     self.assertEqual(
-      statistics.difference(np.array([0.25, np.nan]), np.array([0.5, 0.5])),
+      statistics.welch_difference(
+        np.array([0.25, np.nan]), np.array([0.5, 0.5])
+      ),
       (-0.25, None, None),
     )
     self.assertEqual(
-      statistics.difference(np.array([np.nan]), np.array([0.5])),
+      statistics.welch_difference(np.array([np.nan]), np.array([0.5])),
       (None, None, None),
     )
 

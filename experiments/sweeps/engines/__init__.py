@@ -34,6 +34,9 @@ class _Process(Protocol):
   def terminate(self) -> None: ...
 
 
+_Start = Callable[[int], _Process]
+
+
 def check(options: EngineOptions) -> None:
   """Raises UsageError for an engine that does not exist or cannot be used."""
   if options.engine == "slurm":
@@ -88,10 +91,11 @@ def train_programs(
     places = local.places(*arguments)
   waiting = list(programs)
   num_starts = collections.Counter()
-  running: dict[int, tuple[_Process, Callable[[int], _Process]]] = {}
+  running: dict[int, tuple[_Process, _Start]] = {}
   lost: dict[int, str] = {}
   stopping = False
-  with places as free:
+  with places as starts:
+    free: list[_Start] = list(starts)
     while running or (waiting and not stopping):
       if should_stop() and not stopping:
         stopping = True

@@ -64,7 +64,7 @@ def places(
   platform: str,
   max_parallel: int,
   flags: Sequence[str],
-) -> Iterator[list[Callable[[int], subprocess.Popen]]]:
+) -> Iterator[Sequence[Callable[[int], subprocess.Popen]]]:
   """Gives a function for each slot that starts a program there.
 
   No process outlives the context.

@@ -171,7 +171,7 @@ def places(
   platform: str,
   max_parallel: int,
   flags: Sequence[str],
-) -> Iterator[list[Callable[[int], _Task]]]:
+) -> Iterator[Sequence[Callable[[int], _Task]]]:
   """Connects to a cluster; without an address, starts one on this machine.
 
   Yields:

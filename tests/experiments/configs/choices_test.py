@@ -88,7 +88,7 @@ class ChoicesTest(parameterized.TestCase):
       expected = expected - 2 * rate * ratio + rate * last
       last = ratio
 
-    optimizer = OPTIMIZERS["optimistic_adam"].make(rate, beta1, beta2, 0.0)
+    optimizer = OPTIMIZERS["optimistic_adam"](rate, beta1, beta2, 0.0)
     params: Any = np.zeros(3)
     state = optimizer.init(params)
     for gradient in gradients:

@@ -12,7 +12,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from experiments.cli import console
+from experiments.configs import image_metrics
 from experiments.configs import images as dcgan
 from experiments.configs.fields import SettingError
 from experiments.configs.image_settings import ImageSettings
@@ -130,7 +130,7 @@ class DCGANTest(parameterized.TestCase):
       **tiny_images.SETTINGS, dataset="folder", data_dir=str(folder)
     )
     settings = settings.replace(image_channels=3)
-    said = self.enterContext(mock.patch.object(console, "say"))
+    said = self.enterContext(mock.patch.object(image_metrics, "say"))
     problem = dcgan.build(settings)
     self.assertIn("too few to measure", said.call_args.args[0])
     self.assertEqual(problem.protocol, {})
@@ -170,14 +170,16 @@ class DCGANTest(parameterized.TestCase):
 
   def test_the_classifier_is_trained_once_and_says_how_well(self):
     train, test = (
-      image_datasets.read("mnist", str(self.folder / "data"), split, 16, 1)
+      image_datasets.read_images(
+        "mnist", str(self.folder / "data"), split, 16, 1, print
+      )
       for split in ("train", "test")
     )
-    first = image_datasets.feature_net("mnist", train, test)
+    first = image_datasets.feature_net("mnist", train, test, print)
     with mock.patch.object(
       image_datasets.classifier, "train", side_effect=AssertionError
     ):
-      again = image_datasets.feature_net("mnist", train, test)
+      again = image_datasets.feature_net("mnist", train, test, print)
     self.assertEqual(first.protocol, again.protocol)
     self.assertBetween(first.protocol["features_accuracy"], 0, 1)
     batch = images.to_unit(jnp.asarray(test.pixels))
@@ -189,12 +191,12 @@ class DCGANTest(parameterized.TestCase):
 
   def test_images_without_classes_are_told_apart_by_their_turns(self):
     train, test = (
-      image_datasets.read(
-        "mnist", str(self.folder / "data"), split, 16, 1
+      image_datasets.read_images(
+        "mnist", str(self.folder / "data"), split, 16, 1, print
       )._replace(labels=None, class_names=())
       for split in ("train", "test")
     )
-    net = image_datasets.feature_net("mnist", train, test)
+    net = image_datasets.feature_net("mnist", train, test, print)
     self.assertIn("rotations", net.features.name)
     _, logits = net.features.apply(images.to_unit(jnp.asarray(test.pixels)))
     self.assertEqual(logits.shape, (tiny_images.NUM_TEST, 4))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.devices import multihost
@@ -82,6 +83,7 @@ class MultihostTest(parameterized.TestCase):
     return processes
 
   @pytest.mark.slow
+  @pytest.mark.slow
   def test_losing_process_0_ends_the_other(self):
     first, second = self.start_training("--workdir=two")
     first.send_signal(signal.SIGKILL)
@@ -89,6 +91,7 @@ class MultihostTest(parameterized.TestCase):
     first.communicate()
     self.assertIn(second.returncode, LOST_EXIT_CODES)
 
+  @pytest.mark.slow
   @pytest.mark.slow
   def test_a_run_that_lost_process_1_resumes_like_one_process(self):
     workdir = self.folder / "two"
@@ -123,6 +126,7 @@ class MultihostTest(parameterized.TestCase):
         [*resumed_row.values()], [*row.values()], rtol=1e-3, atol=1e-4
       )
 
+  @pytest.mark.slow
   def test_sigterm_to_one_process_saves_and_stops_both(self):
     first, second = self.start_training("--workdir=two")
     second.send_signal(signal.SIGTERM)

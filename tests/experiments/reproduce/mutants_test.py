@@ -1,4 +1,4 @@
-"""A figure notices when a function of the library is wrong."""
+"""Checks of figures fail when a function of the library is wrong."""
 
 from unittest import mock
 
@@ -11,12 +11,12 @@ from gan_jax import divergences
 
 
 def swapped(function):
-  """Exchanges the first two arguments."""
+  """Swaps the first two arguments of a function."""
   return lambda p, q, *rest: function(q, p, *rest)
 
 
 def times(factor):
-  """Makes the mutation that multiplies a function's value."""
+  """Returns the mutation that multiplies a function's value."""
   return lambda function: lambda *args: factor * function(*args)
 
 
@@ -44,7 +44,7 @@ class MutantsTest(parameterized.TestCase):
 
   def check_mutant_fails(self, figure, name, mutation):
     mutant = mutation(getattr(divergences, name))
-    # What was compiled before would not see the mutant, nor lose it afterwards.
+    # Compiled programs would keep the original function, or later the mutant.
     jax.clear_caches()
     self.addCleanup(jax.clear_caches)
     reproduction = BY_ID[figure]

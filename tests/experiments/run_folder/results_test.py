@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import scipy.stats
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
@@ -16,25 +15,19 @@ from experiments.training import run_logs
 from gan_jax.training import Log
 
 
-class StatisticsTest(parameterized.TestCase):
-  def test_interval_is_students(self):
-    values = np.array([1.0, 2.0, 4.0, 7.0])
-    summary = results.mean_and_interval(values)
-    low, high = scipy.stats.t.interval(
-      0.95, 3, loc=values.mean(), scale=scipy.stats.sem(values)
-    )
-    self.assertAlmostEqual(summary["mean"], 3.5)
-    self.assertAlmostEqual(summary["mean"] - summary["ci95"], low)
-    self.assertAlmostEqual(summary["mean"] + summary["ci95"], high)
-    self.assertEqual(summary["per_seed"], [1.0, 2.0, 4.0, 7.0])
+class SummaryTest(parameterized.TestCase):
+  def test_a_summary_has_every_seed(self):
+    summary = results.seed_summary(np.array([1.0, 2.0, np.nan, 4.5]))
+    # t(0.975, 2) * 1.8028 / sqrt(3), by a table of t.
+    self.assertAlmostEqual(summary.pop("ci95"), 4.4784, places=3)
+    self.assertEqual(summary, {"mean": 2.5, "per_seed": [1.0, 2.0, None, 4.5]})
 
-  def test_failed_seeds_are_left_out_and_one_seed_has_no_interval(self):
-    summary = results.mean_and_interval(np.array([np.nan, 3.0]))
-    self.assertEqual(
-      summary, {"mean": 3.0, "ci95": None, "per_seed": [None, 3.0]}
-    )
-    summary = results.mean_and_interval(np.array([np.nan]))
-    self.assertEqual(summary, {"mean": None, "ci95": None, "per_seed": [None]})
+  def test_too_few_seeds_have_no_interval(self):
+    for values, expected in (
+      ([np.nan, 3.0], {"mean": 3.0, "ci95": None, "per_seed": [None, 3.0]}),
+      ([np.nan], {"mean": None, "ci95": None, "per_seed": [None]}),
+    ):
+      self.assertEqual(results.seed_summary(np.array(values)), expected)
 
   def test_best_is_where_the_score_is_highest(self):
     score = np.array([[0.1, 0.9, 0.2], [0.3, 0.3, 0.1]])

@@ -8,7 +8,6 @@ from absl.testing import absltest, parameterized
 from experiments import sweep
 from experiments.cli.flags import UsageError, read
 from experiments.configs.registry import EXPERIMENTS
-from experiments.sweeps import command
 from experiments.sweeps import plan as plans
 
 GRID = "--grid=generator_learning_rate=0.1,1e-3"
@@ -44,25 +43,25 @@ class CommandTest(parameterized.TestCase):
   )
   def test_it_plans_the_same(self, flags):
     plan = planned(["sweep", *flags])
-    text = command.command(plan)
+    text = plan.command()
     python, m, module, *again = shlex.split(text)
     self.assertEqual((python, m), ("python", "-m"))
     found = planned([module, *again])
-    self.assertEqual(plans.content(found), plans.content(plan))
-    self.assertEqual(command.command(found), text)
+    self.assertEqual(plans.plan_json(found), plans.plan_json(plan))
+    self.assertEqual(found.command(), text)
 
   def test_many_trials_are_meant(self):
-    for module in (sweep, command):
+    for module in (sweep, plans):
       self.enterContext(mock.patch.object(module, "MANY_TRIALS", 9))
     flags = [GRID, "--random=batch_size=log:2:900", "--trials=5"]
     with self.assertRaisesRegex(UsageError, "--yes"):
       planned(["sweep", *flags])
-    text = command.command(planned(["sweep", *flags, "--yes"]))
+    text = planned(["sweep", *flags, "--yes"]).command()
     self.assertEndsWith(text, " --trials=5 --yes=true")
 
   def test_it_is_readable(self):
     self.assertEqual(
-      command.command(planned(["sweep", GRID, "--num_seeds=3"])),
+      planned(["sweep", GRID, "--num_seeds=3"]).command(),
       "python -m experiments.sweep --experiment=normal "
       "--grid=generator_learning_rate=0.1,0.001 --num_seeds=3",
     )

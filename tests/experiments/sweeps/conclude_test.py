@@ -18,8 +18,8 @@ from tests.experiments.sweeps import finished_sweeps
 
 GRID = "generator_learning_rate=0.03,0.1;discriminator_learning_rate=0.01,0.1"
 FIRST, LAST = (
-  f"generator_learning_rate={own},discriminator_learning_rate={own}"
-  for own in ("0.1", "0.03")
+  f"generator_learning_rate={each},discriminator_learning_rate={each}"
+  for each in ("0.1", "0.03")
 )
 
 
@@ -66,7 +66,7 @@ class OutcomeTest(parameterized.TestCase):
       self.assertTrue((self.folder / name).exists(), name)
     figures = self.folder / results.FIGURES
     self.assertEqual(
-      sorted(own.name for own in figures.iterdir()),
+      sorted(each.name for each in figures.iterdir()),
       ["heat_map.png", "learning_curves.png"],
     )
     lines = printed.splitlines()
@@ -124,10 +124,10 @@ class OutcomeTest(parameterized.TestCase):
   def test_more_trials_than_a_page_has(self):
     self.enterContext(mock.patch.object(report, "MAX_ROWS", 25))
     num_trials = report.MAX_ROWS + 5
-    values = ",".join(str(own) for own in range(1, num_trials + 1))
+    values = ",".join(str(each) for each in range(1, num_trials + 1))
     plan = finished_sweeps.plan(f"batch_size={values}", num_seeds=1)
     finished_sweeps.finish(
-      plan, self.folder, lambda own: [1 / own["batch_size"]]
+      plan, self.folder, lambda each: [1 / each["batch_size"]]
     )
     code, printed, _ = conclude(plan, self.folder)
     self.assertEqual(code, 0)
@@ -143,7 +143,7 @@ class OutcomeTest(parameterized.TestCase):
       plan,
       self.folder,
       lambda values: [0.5, 0.5],
-      {own.name: {5: 50, 6: 100} for own in plan.trials},
+      {each.name: {5: 50, 6: 100} for each in plan.trials},
     )
     code, _, said = conclude(plan, self.folder)
     self.assertEqual(code, 1)
@@ -156,8 +156,8 @@ class OutcomeTest(parameterized.TestCase):
     plan = make(self.folder)
     path = plan.workdir(self.folder, 3) / results.SUMMARY
     content = results.read_json(path)
-    own = {"mean": 3.25, "ci95": None, "per_seed": [3.25] * 3}
-    content["metrics"]["average_jensen_shannon"] = {"final": own, "best": own}
+    each = {"mean": 3.25, "ci95": None, "per_seed": [3.25] * 3}
+    content["metrics"]["average_jensen_shannon"] = {"final": each, "best": each}
     results.write_json(path, content)
     conclude(plan, self.folder)
     read = shown_pages.Reader((self.folder / results.REPORT).read_text())

@@ -15,7 +15,7 @@ from experiments.configs.toy_1d import DISJOINT_JSD
 from experiments.run_folder import results
 from experiments.sweeps import batches, search_space, worker_process
 from experiments.sweeps import plan as plans
-from experiments.sweeps.plan import Plan, Told
+from experiments.sweeps.plan import Plan, PlanOptions
 from experiments.training.run_config import RunSettings
 from gan_jax.training import Failure
 
@@ -41,12 +41,12 @@ def plan(
   experiment = BY_NAME["normal"]
   base = with_values(experiment.settings, {"steps": STEPS[-1], **values})
   axes = search_space.read_grid(grid, base) if grid else ()
-  drawn = search_space.draw(random, draws, 5, base) if random else ()
-  return plans.make(
+  drawn = search_space.draw_points(random, draws, 5, base) if random else ()
+  return plans.make_plan(
     RunSettings(experiment, base, tuple(range(5, 5 + num_seeds))),
     axes,
     search_space.crossed(axes, drawn),
-    Told(random, draws, max_members),
+    PlanOptions(random, draws, max_members),
     skips_invalid,
   )
 
@@ -66,7 +66,7 @@ def finish(
       is the score at the first step, and 0.9 of it at the second.
     failures: name of a trial -> seed -> the step at which it failed.
   """
-  plans.write(made, folder)
+  plans.write_plan(made, folder)
   for index, trial in enumerate(made.trials):
     lost = (failures or {}).get(trial.name, {})
     final = np.asarray(scores(trial.values), float)

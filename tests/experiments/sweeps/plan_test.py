@@ -21,11 +21,11 @@ def make(
   experiment = BY_NAME[name]
   settings = with_values(experiment.settings, values)
   axes = search_space.read_grid(text, settings)
-  return plans.make(
+  return plans.make_plan(
     RunSettings(experiment, settings, tuple(seeds)),
     axes,
     search_space.crossed(axes, ()),
-    plans.Told(max_members=max_members),
+    plans.PlanOptions(max_members=max_members),
     skips_invalid,
   )
 
@@ -126,39 +126,41 @@ class KeptTest(absltest.TestCase):
     ):
       plan = make(text, range(3), skips_invalid=True, steps=7)
       folder = Path(tempfile.mkdtemp(dir=self.folder))
-      plans.write(plan, folder)
-      found = plans.read(folder)
+      plans.write_plan(plan, folder)
+      found = plans.read_plan(folder)
       self.assertEqual(found, plan)
-      self.assertEqual(found.left(folder), list(range(len(plan.programs))))
-      self.assertIsNone(plans.difference(found, plan))
+      self.assertEqual(
+        found.unfinished_programs(folder), list(range(len(plan.programs)))
+      )
+      self.assertIsNone(plans.plan_difference(found, plan))
 
   def test_difference(self):
     plan = make("radius=1,2")
     for other, phrase in (
       (make("radius=1,2", seeds=(1,)), "seeds"),
-      (make("radius=1,2", steps=3), "steps was 8000, not 3"),
-      (make("radius=1,3"), "varies otherwise"),
-      (make("radius=1,2", name="ring", loss="hinge"), "loss was"),
+      (make("radius=1,2", steps=3), "steps 8000, not 3"),
+      (make("radius=1,3"), "varies other values"),
+      (make("radius=1,2", name="ring", loss="hinge"), "loss "),
     ):
-      self.assertIn(phrase, plans.difference(plan, other) or "")
+      self.assertIn(phrase, plans.plan_difference(plan, other) or "")
 
   def test_no_plan(self):
     with self.assertRaisesRegex(RunFolderError, "no folder of a sweep"):
-      plans.read(self.folder)
-    plans.write(make("radius=1,2"), self.folder)
+      plans.read_plan(self.folder)
+    plans.write_plan(make("radius=1,2"), self.folder)
     path = self.folder / plans.PLAN
     content = json.loads(path.read_text())
     for damage in (
-      lambda own: own.pop("trials"),
-      lambda own: own.update(experiment="x"),
-      lambda own: own["settings"].update(speed=1),
-      lambda own: own["trials"][0]["values"].update(radius=-1),
+      lambda each: each.pop("trials"),
+      lambda each: each.update(experiment="x"),
+      lambda each: each["settings"].update(speed=1),
+      lambda each: each["trials"][0]["values"].update(radius=-1),
     ):
       damaged = json.loads(json.dumps(content))
       damage(damaged)
       path.write_text(json.dumps(damaged))
       with self.assertRaises(RunFolderError):
-        plans.read(self.folder)
+        plans.read_plan(self.folder)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from experiments.configs.habr import NORMAL_JSD
 from experiments.configs.toy_1d import DISJOINT_JSD
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
-from experiments.sweeps import labels, ranking, seed_table, summary
+from experiments.sweeps import conclude, labels, ranking
 from gan_jax.statistics import Difference
 from tests.experiments.sweeps import finished_sweeps
 
@@ -25,7 +25,7 @@ SCORES = {
 """Learning rate -> scores, whose means are 0.6, 0.8, 0.2 and 0.5."""
 NOTHING = Difference(None, None, None)
 GRID = "generator_learning_rate=0.1,0.2,0.3,0.4"
-NAMES = [f"generator_learning_rate={own}" for own in SCORES]
+NAMES = [f"generator_learning_rate={each}" for each in SCORES]
 
 
 class RankingTest(absltest.TestCase):
@@ -40,39 +40,41 @@ class RankingTest(absltest.TestCase):
       lambda values: SCORES[values["generator_learning_rate"]],
       {NAMES[3]: {6: 50}},
     )
-    cls.measured = ranking.read(cls.plan, cls.folder)
-    cls.places = ranking.ranked(cls.measured)
-    cls.seconds = summary.program_seconds(cls.plan, cls.folder, cls.measured)
+    cls.trials = ranking.read_trials(cls.plan, cls.folder)
+    cls.ranked = ranking.rank_trials(cls.trials)
+    cls.seconds = conclude.program_seconds(cls.plan, cls.folder, cls.trials)
 
   def test_order_and_ties(self):
     self.assertEqual(
-      [(own.rank, own.trial.name) for own in self.places],
+      [(each.rank, each.trial.name) for each in self.ranked],
       list(enumerate([NAMES[1], NAMES[0], NAMES[3], NAMES[2]], 1)),
     )
     np.testing.assert_allclose(
-      [own.score["mean"] for own in self.places], [0.8, 0.6, 0.5, 0.2]
+      [each.score.mean for each in self.ranked], [0.8, 0.6, 0.5, 0.2]
     )
-    self.assertIsNone(self.places[0].difference)
-    for own, tie in zip(self.places[1:], (True, True, False), strict=True):
+    self.assertIsNone(self.ranked[0].difference)
+    for each, tie in zip(self.ranked[1:], (True, True, False), strict=True):
       low, high = stats.ttest_ind(
-        own.measured.final["score"], SCORES[0.2], equal_var=False
+        each.results.final["score"], SCORES[0.2], equal_var=False
       ).confidence_interval(0.95)
-      difference = own.difference or NOTHING
+      difference = each.difference or NOTHING
       np.testing.assert_allclose(
         np.array(difference[:2], float), [(low + high) / 2, (high - low) / 2]
       )
       self.assertEqual(difference.tie, tie)
       self.assertEqual(low <= 0 <= high, tie)
-    self.assertEqual([own.leads for own in self.places], 3 * [True] + [False])
-    self.assertEqual(labels.verdict(self.places[0]), "best")
-    self.assertRegex(
-      labels.verdict(self.places[1]), r"^tie \(-0\.2 ± 0\.\d\d\)"
+    self.assertEqual(
+      [each.is_best for each in self.ranked], 3 * [True] + [False]
     )
-    self.assertRegex(labels.verdict(self.places[3]), r"^-0\.6 ± 0\.23$")
+    self.assertEqual(labels.verdict(self.ranked[0]), "best")
+    self.assertRegex(
+      labels.verdict(self.ranked[1]), r"^tie \(-0\.2 ± 0\.\d\d\)"
+    )
+    self.assertRegex(labels.verdict(self.ranked[3]), r"^-0\.6 ± 0\.23$")
 
   def test_a_table_of_seeds(self):
     path = self.folder / "table.csv"
-    seed_table.write(self.plan, self.measured, path)
+    conclude.write_seed_table(self.plan, self.trials, path)
     with path.open(newline="") as file:
       rows = list(csv.DictReader(file))
     self.assertLen(rows, 12)
@@ -84,14 +86,14 @@ class RankingTest(absltest.TestCase):
       self.assertEqual(row["batch_size"], "32")
       self.assertEqual(row["penalty"], "none")
       self.assertEqual(float(row["score_final"]), SCORES[rate][index % 3])
-    own = rows[0]
-    jsd = float(own["jensen_shannon_final"])
+    each = rows[0]
+    jsd = float(each["jensen_shannon_final"])
     # repr keeps every digit.
-    self.assertEqual(jsd, self.measured[0].final["jensen_shannon"][0])
+    self.assertEqual(jsd, self.trials[0].final["jensen_shannon"][0])
     np.testing.assert_allclose(
       (DISJOINT_JSD - jsd) / (DISJOINT_JSD - NORMAL_JSD), 0.5
     )
-    self.assertEqual((own["failed"], own["failed_at"]), ("false", ""))
+    self.assertEqual((each["failed"], each["failed_at"]), ("false", ""))
     # The seed that failed scores 0, and has no metrics at the end.
     lost = rows[10]
     self.assertEqual((lost["failed"], lost["failed_at"]), ("true", "50"))
@@ -102,7 +104,7 @@ class RankingTest(absltest.TestCase):
   def test_the_summary(self):
     path = self.folder / "content.json"
     results.write_json(
-      path, summary.content(self.plan, self.places, self.seconds)
+      path, conclude.summary_json(self.plan, self.ranked, self.seconds)
     )
     found = results.read_json(path)
     self.assertEqual(found["experiment"], "normal")
@@ -130,13 +132,13 @@ class RankingTest(absltest.TestCase):
     plan = finished_sweeps.plan("batch_size=4,8")
     folder = self.folder / "two"
     finished_sweeps.finish(plan, folder, lambda values: [0.5, 0.6, 0.7])
-    measured = ranking.read(plan, folder)
+    trials = ranking.read_trials(plan, folder)
     self.assertEqual(
-      summary.program_seconds(plan, folder, measured),
+      conclude.program_seconds(plan, folder, trials),
       2 * finished_sweeps.SECONDS,
     )
     (folder / "programs" / "001" / "rounds.json").unlink()
-    self.assertIsNone(summary.program_seconds(plan, folder, measured))
+    self.assertIsNone(conclude.program_seconds(plan, folder, trials))
 
   def test_one_seed(self):
     plan = finished_sweeps.plan(GRID, num_seeds=1)
@@ -144,13 +146,13 @@ class RankingTest(absltest.TestCase):
     finished_sweeps.finish(
       plan, folder, lambda values: [values["generator_learning_rate"]]
     )
-    places = ranking.ranked(ranking.read(plan, folder))
-    self.assertEqual(places[0].trial.name, NAMES[3])
-    for own in places[1:]:
-      self.assertEqual((own.difference or NOTHING)[1:], (None, None))
-      self.assertIsNotNone((own.difference or NOTHING).mean)
-      self.assertFalse(own.leads)
-    self.assertEqual(labels.verdict(places[1]), "-0.1")
+    ranked = ranking.rank_trials(ranking.read_trials(plan, folder))
+    self.assertEqual(ranked[0].trial.name, NAMES[3])
+    for each in ranked[1:]:
+      self.assertEqual((each.difference or NOTHING)[1:], (None, None))
+      self.assertIsNotNone((each.difference or NOTHING).mean)
+      self.assertFalse(each.is_best)
+    self.assertEqual(labels.verdict(ranked[1]), "-0.1")
 
   def test_equals_share_a_rank(self):
     plan = finished_sweeps.plan(GRID)
@@ -161,12 +163,12 @@ class RankingTest(absltest.TestCase):
       lambda values: [float(values["generator_learning_rate"] < 0.15)] * 3,
       {name: {5: 0, 6: 0, 7: 50} for name in NAMES[1:]},
     )
-    places = ranking.ranked(ranking.read(plan, folder))
-    self.assertEqual([own.rank for own in places], [1, 2, 2, 2])
-    self.assertEqual([own.trial.name for own in places], NAMES)
-    self.assertEqual(places[1].difference, (-1.0, 0.0, False))
-    self.assertFalse(ranking.all_failed(places))
-    self.assertTrue(ranking.all_failed(places[1:]))
+    ranked = ranking.rank_trials(ranking.read_trials(plan, folder))
+    self.assertEqual([each.rank for each in ranked], [1, 2, 2, 2])
+    self.assertEqual([each.trial.name for each in ranked], NAMES)
+    self.assertEqual(ranked[1].difference, (-1.0, 0.0, False))
+    self.assertFalse(ranking.all_failed(ranked))
+    self.assertTrue(ranking.all_failed(ranked[1:]))
 
   def test_a_trial_that_failed_ties_with_none(self):
     # The best one's interval is so wide that 0 is in it.
@@ -180,11 +182,11 @@ class RankingTest(absltest.TestCase):
       ),
       {NAMES[1]: {5: 0, 6: 0, 7: 0}},
     )
-    best, failed = ranking.ranked(ranking.read(plan, folder))
+    best, failed = ranking.rank_trials(ranking.read_trials(plan, folder))
     mean, ci95, tie = failed.difference or NOTHING
     self.assertLess(abs(mean or np.inf), ci95 or 0)
     self.assertFalse(tie)
-    self.assertFalse(failed.leads)
+    self.assertFalse(failed.is_best)
     self.assertEqual(labels.verdict(failed), "failed")
     self.assertEqual(labels.verdict(best), "best")
 
@@ -197,20 +199,20 @@ class DamagedTest(absltest.TestCase):
     path = folder / "trials" / NAMES[1] / results.SUMMARY
     whole = results.read_json(path)
     for damage, message in (
-      (lambda own: own.clear(), "is a damaged run: KeyError"),
-      (lambda own: own["score"].update(final=3), "is a damaged run"),
+      (lambda each: each.clear(), "is a damaged run: KeyError"),
+      (lambda each: each["score"].update(final=3), "is a damaged run"),
       (
-        lambda own: own["score"]["final"]["per_seed"].pop(),
+        lambda each: each["score"]["final"]["per_seed"].pop(),
         "score of 2 seeds, not of 3",
       ),
-      (lambda own: own.update(failures=[[]]), "is a damaged run"),
-      (lambda own: own.update(seeds=[1, 2, 3]), "another run than its sweep"),
+      (lambda each: each.update(failures=[[]]), "is a damaged run"),
+      (lambda each: each.update(seeds=[1, 2, 3]), "another run than its sweep"),
       (
-        lambda own: own["settings"].update(generator_learning_rate=0.1),
+        lambda each: each["settings"].update(generator_learning_rate=0.1),
         "another run than its sweep",
       ),
       (
-        lambda own: own["settings"].update(steps=10**6),
+        lambda each: each["settings"].update(steps=10**6),
         "trained for 1,000,000 steps since, not the .*move that folder away",
       ),
     ):
@@ -218,13 +220,13 @@ class DamagedTest(absltest.TestCase):
       damage(content)
       results.write_json(path, content)
       with self.assertRaisesRegex(RunFolderError, message) as caught:
-        ranking.read(plan, folder)
+        ranking.read_trials(plan, folder)
       self.assertIn(NAMES[1], str(caught.exception))
       self.assertLen(str(caught.exception).splitlines(), 1)
       results.write_json(path, whole)
     path.write_text("{")
     with self.assertRaisesRegex(RunFolderError, "cannot be read"):
-      ranking.read(plan, folder)
+      ranking.read_trials(plan, folder)
 
 
 if __name__ == "__main__":

@@ -34,7 +34,7 @@ class GridTest(parameterized.TestCase):
   @parameterized.parameters(
     ("", "is empty"),
     (" ; ", "is empty"),
-    ("loss", "no setting with values"),
+    ("loss", "not a setting with values"),
     ("loss=", "no value"),
     ("loss=hinge,,minimax", "empty"),
     ("loss=hinge,", "empty"),
@@ -76,48 +76,48 @@ class GridTest(parameterized.TestCase):
 
 class DrawTest(parameterized.TestCase):
   def test_ranges(self):
-    drawn = search_space.draw(
+    drawn = search_space.draw_points(
       "generator_learning_rate=log:1e-5:1e-1;instance_noise=uniform:0:2;"
       "batch_size=uniform:8:16;loss=hinge,minimax",
       400,
       seed=3,
       settings=RING,
     )
-    rates = np.array([own["generator_learning_rate"] for own in drawn])
+    rates = np.array([each["generator_learning_rate"] for each in drawn])
     # Uniform in the logarithm: the mean of log10 is -3, its standard error
     # 4 / sqrt(12 * 400) = 0.058. A rate uniform in itself has -1.4.
     self.assertAlmostEqual(np.log10(rates).mean(), -3, delta=0.25)
     self.assertTrue(((rates >= 1e-5) & (rates <= 1e-1)).all())
-    noise = np.array([own["instance_noise"] for own in drawn])
+    noise = np.array([each["instance_noise"] for each in drawn])
     self.assertAlmostEqual(noise.mean(), 1, delta=4 * 2 / math.sqrt(12 * 400))
-    sizes = {own["batch_size"] for own in drawn}
+    sizes = {each["batch_size"] for each in drawn}
     self.assertEqual(sizes, set(range(8, 17)))
-    losses = [own["loss"] for own in drawn]
+    losses = [each["loss"] for each in drawn]
     self.assertEqual(set(losses), {"hinge", "minimax"})
     self.assertBetween(losses.count("hinge"), 150, 250)
 
   def test_the_same_seed_draws_the_same(self):
     text = "generator_learning_rate=log:1e-5:1e-1"
     first, again, other = (
-      search_space.draw(text, 5, seed, RING) for seed in (1, 1, 2)
+      search_space.draw_points(text, 5, seed, RING) for seed in (1, 1, 2)
     )
     self.assertEqual(first, again)
     self.assertNotEqual(first, other)
 
   @parameterized.parameters(
     ("generator_learning_rate=log:0:1", "above 0"),
-    ("generator_learning_rate=log:1", "no range"),
-    ("generator_learning_rate=log:a:b", "no range"),
+    ("generator_learning_rate=log:1", "not a range"),
+    ("generator_learning_rate=log:a:b", "not a range"),
     ("generator_learning_rate=log:2:1", "smaller first"),
     ("generator_beta1=uniform:0.5:3", "below 1"),
-    ("penalty_weight=log:1:2", "no single number"),
-    ("loss=uniform:1:2", "no single number"),
+    ("penalty_weight=log:1:2", "not a single number"),
+    ("loss=uniform:1:2", "not a single number"),
     ("loss=hing", "hinge"),
     ("speed=log:1:2", "unknown setting"),
   )
   def test_refused(self, text, reason):
     with self.assertRaisesRegex(SettingError, reason):
-      search_space.draw(text, 20, 0, RING)
+      search_space.draw_points(text, 20, 0, RING)
 
 
 if __name__ == "__main__":

@@ -34,11 +34,11 @@ def make_plan(text=GRID, **values):
   experiment = BY_NAME["ring"]
   settings = experiment.settings.replace(**(SMALL | values))
   axes = search_space.read_grid(text, settings)
-  return plans.make(
+  return plans.make_plan(
     RunSettings(experiment, settings, SEEDS),
     axes,
     search_space.crossed(axes, ()),
-    plans.Told(),
+    plans.PlanOptions(),
     skips_invalid=False,
   )
 
@@ -50,7 +50,7 @@ class ProgramTest(absltest.TestCase):
     cls.parent = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
     cls.plan = make_plan()
     cls.whole = cls.parent / "whole"
-    plans.write(cls.plan, cls.whole)
+    plans.write_plan(cls.plan, cls.whole)
     assert cls.train(cls.whole)
 
   @classmethod
@@ -143,22 +143,22 @@ class ProgramTest(absltest.TestCase):
 
   def test_stopped_and_gone_on_with(self):
     folder = self.parent / "stopped"
-    plans.write(self.plan, folder)
+    plans.write_plan(self.plan, folder)
     asked = iter([False, False, False, True])
     self.assertFalse(self.train(folder, should_stop=lambda: next(asked, True)))
-    self.assertEqual(self.plan.left(folder), [0])
+    self.assertEqual(self.plan.unfinished_programs(folder), [0])
     rows = (
       (self.plan.workdir(folder, 0) / results.METRICS).read_text().splitlines()
     )
     self.assertLess(json.loads(rows[-1])["step"], 12)
     self.assertTrue(self.train(folder))
-    self.assertEqual(self.plan.left(folder), [])
+    self.assertEqual(self.plan.unfinished_programs(folder), [])
     self.assert_same_trials(folder)
 
   def test_killed_between_two_trials(self):
     # As it is when the first trial has finished, and nothing after it.
     folder = self.parent / "killed"
-    plans.write(self.plan, folder)
+    plans.write_plan(self.plan, folder)
     asked = 0
 
     def should_stop():
@@ -186,7 +186,7 @@ class ProgramTest(absltest.TestCase):
       (self.plan.workdir(folder, index) / results.METRICS).read_bytes()
       for index in (0, 2)
     ]
-    self.assertEqual(self.plan.left(folder), [0])
+    self.assertEqual(self.plan.unfinished_programs(folder), [0])
     self.assertTrue(self.train(folder))
     self.assert_same_trials(folder)
     for index, content in zip((0, 2), kept, strict=True):
@@ -196,7 +196,7 @@ class ProgramTest(absltest.TestCase):
   @pytest.mark.slow
   def test_rounds_that_fit_into_memory(self):
     folder = self.parent / "rounds"
-    plans.write(self.plan, folder)
+    plans.write_plan(self.plan, folder)
     scratch = folder / plans.PROGRAMS / "000"
     scratch.mkdir(parents=True)
     results.write_json(scratch / "rounds.json", {"trials": [1, 2]})
@@ -206,7 +206,7 @@ class ProgramTest(absltest.TestCase):
   def test_pictures(self):
     folder = self.parent / "pictures"
     plan = make_plan("generator_learning_rate=1e-3", steps=2, log_every=1)
-    plans.write(plan, folder)
+    plans.write_plan(plan, folder)
     scratch = folder / plans.PROGRAMS / "000"
     scratch.mkdir(parents=True)
     worker.train(plan, 0, folder, scratch, jax.devices()[:1], draws=True)

@@ -288,12 +288,13 @@ class ResumptionTest(parameterized.TestCase):
     )
 
   def damage(self, step):
-    folder = self.workdir / results.CHECKPOINTS / str(step) / "state"
+    """Truncates the files of a checkpoint."""
+    folder = self.workdir / results.CHECKPOINTS / str(step)
     for path in folder.rglob("*"):
       if path.is_file():
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
 
-  def test_a_truncated_checkpoint_is_passed_over(self):
+  def test_a_truncated_checkpoint_is_skipped(self):
     newest, before = checkpoints.steps(self.workdir)[:2]
     self.damage(newest)
     self.assertEqual(self.resume(), 0)
@@ -305,7 +306,7 @@ class ResumptionTest(parameterized.TestCase):
     )
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
 
-  def test_none_that_is_whole_is_refused(self):
+  def test_no_intact_checkpoint_is_refused(self):
     for step in checkpoints.steps(self.workdir):
       self.damage(step)
     self.refused(RunFolderError, "no checkpoint of .* can be read")

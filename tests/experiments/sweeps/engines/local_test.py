@@ -53,14 +53,14 @@ class KilledTest(absltest.TestCase):
       steps=2000, evaluation_samples=64, discriminator_width=8
     )
     axes = search_space.read_grid("generator_learning_rate=0.1,0.2", settings)
-    self.plan = plans.make(
+    self.plan = plans.make_plan(
       RunSettings(experiment, settings, (0,)),
       axes,
       search_space.crossed(axes, ()),
-      plans.Told(),
+      plans.PlanOptions(),
       False,
     )
-    plans.write(self.plan, self.folder)
+    plans.write_plan(self.plan, self.folder)
     self.killed = []
 
   def train(self, times):
@@ -88,7 +88,7 @@ class KilledTest(absltest.TestCase):
   def test_it_is_lost_when_that_happens_too_often(self):
     lost = self.train(engines.MAX_STARTS)
     self.assertEqual(lost, {0: "its process was ended by SIGKILL"})
-    self.assertEqual(self.plan.left(self.folder), [0])
+    self.assertEqual(self.plan.unfinished_programs(self.folder), [0])
 
 
 if __name__ == "__main__":

@@ -10,14 +10,13 @@ from matplotlib.patches import Rectangle
 
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
-from experiments.sweeps import labels as words
-from experiments.sweeps import ranking
+from experiments.sweeps import labels, ranking
 from experiments.sweeps.plots import (
+  bars,
   heat_map,
   learning_curves,
-  numeric,
   overview,
-  ranked,
+  scores_by_setting,
 )
 from tests.experiments.sweeps import finished_sweeps
 
@@ -40,14 +39,14 @@ def points(line):
 
 class PlotsTest(parameterized.TestCase):
   def finished(self, failures=None, scores=score, **told):
-    """Returns a plan, and the places of its trials."""
+    """Returns a plan, and its ranked trials."""
     folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
     plan = finished_sweeps.plan(**told)
     num_seeds = len(plan.base.seeds)
     finished_sweeps.finish(
       plan, folder, lambda values: scores(values)[:num_seeds], failures
     )
-    return plan, ranking.ranked(ranking.read(plan, folder))
+    return plan, ranking.rank_trials(ranking.read_trials(plan, folder))
 
   @parameterized.parameters(
     ({"grid": RATES}, ["line"]),
@@ -70,35 +69,35 @@ class PlotsTest(parameterized.TestCase):
     ),
   )
   def test_the_shape_of_the_grid_chooses(self, told, names):
-    plan, places = self.finished(**told)
-    figures = overview.figures(plan, places)
+    plan, ranked = self.finished(**told)
+    figures = overview.figures(plan, ranked)
     self.assertEqual(
       sorted(figures),
-      sorted(f"{own}.png" for own in [*names, "learning_curves"]),
+      sorted(f"{each}.png" for each in [*names, "learning_curves"]),
     )
 
   def test_a_heat_map(self):
-    plan, places = self.finished(grid=f"{RATES};{BETAS}")
+    plan, ranked = self.finished(grid=f"{RATES};{BETAS}")
     up, across = plan.axes
-    figure = heat_map.heat_maps(plan, places, across, up)
+    figure = heat_map.heat_maps(plan, ranked, across, up)
     axes = figure.axes[0]
     # Values are in order, and labels are theirs.
     self.assertEqual(
-      [own.get_text() for own in axes.get_xticklabels()], ["0", "0.5", "0.9"]
+      [each.get_text() for each in axes.get_xticklabels()], ["0", "0.5", "0.9"]
     )
     self.assertEqual(
-      [own.get_text() for own in axes.get_yticklabels()],
+      [each.get_text() for each in axes.get_yticklabels()],
       ["0.0001", "0.01", "1"],
     )
-    texts = {own.get_position(): own.get_text() for own in axes.texts}
+    texts = {each.get_position(): each.get_text() for each in axes.texts}
     self.assertLen(texts, 9)
     # 0.5 - 0.3 + 0, and t(0.975, 2) 0.01 / sqrt(3) = 0.0248.
     self.assertEqual(texts[0, 2], "0.200\n± 0.025")
     self.assertEqual(texts[2, 0], "0.860\n± 0.025")
     frames = {
-      tuple(np.round(own.get_center())): own.get_linewidth()
-      for own in axes.patches
-      if isinstance(own, Rectangle)
+      tuple(np.round(each.get_center())): each.get_linewidth()
+      for each in axes.patches
+      if isinstance(each, Rectangle)
     }
     # Rates 1e-4 and 0.01 differ by 0.003 of 0.5, less than the seeds tell.
     self.assertEqual(set(frames), {(2, 0), (2, 1)})
@@ -107,42 +106,42 @@ class PlotsTest(parameterized.TestCase):
     self.assert_apart(figure)
 
   def test_maps_side_by_side(self):
-    plan, places = self.finished(
+    plan, ranked = self.finished(
       grid=f"{RATES};{LOSSES};{BETAS}", skips_invalid=True, num_seeds=1
     )
     up, by, across = plan.axes
     # A point that no trial has.
-    places = [
-      own
-      for own in places
-      if own.trial.values["loss"] == "hinge" or own.trial.values[up.name] < 1
+    ranked = [
+      each
+      for each in ranked
+      if each.trial.values["loss"] == "hinge" or each.trial.values[up.name] < 1
     ]
-    figure = heat_map.heat_maps(plan, places, across, up, by)
+    figure = heat_map.heat_maps(plan, ranked, across, up, by)
     hinge, minimax, _ = figure.axes
     self.assertEqual(hinge.get_title(loc="left"), "loss hinge")
     self.assertLen(hinge.texts, 9)
     self.assertLen(minimax.texts, 6)
     self.assertNotIn("±", hinge.texts[0].get_text())
-    self.assertIn(words.ONE_SEED, figure.get_suptitle())
+    self.assertIn(labels.ONE_SEED, figure.get_suptitle())
     self.assert_apart(figure)
 
   def test_a_failed_trial_does_not_take_all_colours(self):
-    values = ",".join(f"{own / 100}" for own in range(1, 9))
+    values = ",".join(f"{each / 100}" for each in range(1, 9))
     name = "generator_learning_rate=0.01,discriminator_beta1=0.5"
-    plan, places = self.finished(
+    plan, ranked = self.finished(
       grid=f"generator_learning_rate={values};{BETAS}",
       failures={name: {5: 0, 6: 0, 7: 0}},
     )
     up, across = plan.axes
-    figure = heat_map.heat_maps(plan, places, across, up)
+    figure = heat_map.heat_maps(plan, ranked, across, up)
     mesh = figure.axes[0].collections[0]
     # 0 is below the scale, and so is what is far from the others.
     self.assertLess(np.asarray(mesh.norm(np.array([0.1])))[0], 0)
     self.assertEqual(np.ma.min(np.ma.asarray(mesh.get_array())), 0)
 
   def test_a_line(self):
-    plan, places = self.finished(grid=RATES)
-    figure = numeric.line(plan, places, plan.axes[0])
+    plan, ranked = self.finished(grid=RATES)
+    figure = scores_by_setting.line(plan, ranked, plan.axes[0])
     (axes,) = figure.axes
     self.assertEqual(axes.get_xscale(), "log")
     mean, seeds, best = axes.lines
@@ -153,69 +152,70 @@ class PlotsTest(parameterized.TestCase):
     self.assertLen(axes.collections, 1)
     FigureCanvasAgg(figure).draw()
     self.assertEqual(
-      [own.get_text() for own in axes.get_xticklabels()],
+      [each.get_text() for each in axes.get_xticklabels()],
       ["0.0001", "0.01", "1"],
     )
     self.assert_apart(figure)
 
   def test_bars(self):
-    values = ",".join(f"{own}" for own in range(1, 41))
-    plan, places = self.finished(
+    values = ",".join(f"{each}" for each in range(1, 41))
+    plan, ranked = self.finished(
       grid=f"batch_size={values};{LOSSES}",
-      scores=lambda own: (
-        0.9 - 0.01 * own["batch_size"] + np.array([0, 0, 1e-3])
+      scores=lambda each: (
+        0.9 - 0.01 * each["batch_size"] + np.array([0, 0, 1e-3])
       ),
       failures={"batch_size=1,loss=hinge": {5: 50}},
     )
-    figure = ranked.bars(plan, places)
+    figure = bars.bars(plan, ranked)
     (axes,) = figure.axes
-    labels = [own.get_text() for own in axes.get_yticklabels()]
-    self.assertLen(labels, ranked.MAX_BARS)
-    self.assertEqual(labels[:2], ["1 · minimax", "2 · hinge"])
+    texts = [each.get_text() for each in axes.get_yticklabels()]
+    self.assertLen(texts, bars.MAX_BARS)
+    self.assertEqual(texts[:2], ["1 · minimax", "2 · hinge"])
     self.assertIn("labels: batch size · loss", figure.get_suptitle())
-    bars = [own for own in axes.patches if isinstance(own, Rectangle)]
+    rectangles = [each for each in axes.patches if isinstance(each, Rectangle)]
     np.testing.assert_allclose(
-      [own.get_width() for own in bars],
-      [own.score["mean"] for own in places[:30]],
+      [each.get_width() for each in rectangles],
+      [each.score.mean for each in ranked[:30]],
     )
-    colors = [own.get_facecolor() for own in bars]
+    colors = [each.get_facecolor() for each in rectangles]
     self.assertNotEqual(colors[0], colors[1])
     self.assert_apart(figure)
 
   def test_what_was_drawn(self):
-    plan, places = self.finished(
+    plan, ranked = self.finished(
       random="generator_learning_rate=log:1e-4:1;discriminator_beta1="
       "uniform:0:0.9;loss=hinge,minimax",
       draws=20,
     )
-    figure = numeric.drawn(plan, places, plan.drawn)
+    figure = scores_by_setting.scatter(plan, ranked, plan.drawn)
     rates, betas, losses = figure.axes
     self.assertEqual(
-      [own.get_xscale() for own in figure.axes], ["log", "linear", "linear"]
+      [each.get_xscale() for each in figure.axes], ["log", "linear", "linear"]
     )
-    best = places[0].trial.values
+    best = ranked[0].trial.values
     for axes, name in ((rates, plan.drawn[0]), (betas, plan.drawn[1])):
-      (star,) = (own for own in axes.lines if own.get_marker() == "*")
+      (star,) = (each for each in axes.lines if each.get_marker() == "*")
       np.testing.assert_allclose(
-        points(star), [[best[name], places[0].score["mean"]]]
+        points(star), [[best[name], ranked[0].score.mean]]
       )
     self.assertEqual(
-      [own.get_text() for own in losses.get_xticklabels()], ["hinge", "minimax"]
+      [each.get_text() for each in losses.get_xticklabels()],
+      ["hinge", "minimax"],
     )
     self.assert_apart(figure)
 
   def test_learning_curves(self):
     failures = {"batch_size=3": {6: 50}}
-    plan, places = self.finished(
+    plan, ranked = self.finished(
       grid="batch_size=1,2,3",
-      scores=lambda own: np.array([0.2, 0.4, 0.6]) + 0.1 * own["batch_size"],
+      scores=lambda each: np.array([0.2, 0.4, 0.6]) + 0.1 * each["batch_size"],
       failures=failures,
     )
     # The third has lost 0.7 of 2.1, and is last; the second is the best.
     self.assertEqual(
-      [own.trial.values["batch_size"] for own in places], [2, 1, 3]
+      [each.trial.values["batch_size"] for each in ranked], [2, 1, 3]
     )
-    figure = learning_curves.curves(plan, places)
+    figure = learning_curves.learning_curves(plan, ranked)
     (axes,) = figure.axes
     best, median = axes.lines
     np.testing.assert_allclose(points(best)[:, 1], [0.3, 0.54, 0.6], atol=1e-6)
@@ -224,15 +224,15 @@ class PlotsTest(parameterized.TestCase):
     )
     self.assertEqual(best.get_label(), "best: batch_size=2")
     # From where a seed failed its score is 0.
-    figure = learning_curves.curves(plan, places[2:])
+    figure = learning_curves.learning_curves(plan, ranked[2:])
     np.testing.assert_allclose(
       points(figure.axes[0].lines[0])[:, 1],
       [0.35, 0.9 * 1.4 / 3, 1.4 / 3],
       atol=1e-6,
     )
-    (places[0].measured.workdir / results.METRICS).unlink()
+    (ranked[0].results.workdir / results.METRICS).unlink()
     with self.assertRaisesRegex(RunFolderError, "batch_size=2"):
-      learning_curves.curves(plan, places)
+      learning_curves.learning_curves(plan, ranked)
 
   @parameterized.parameters(
     {"grid": RATES},
@@ -242,11 +242,11 @@ class PlotsTest(parameterized.TestCase):
   )
   def test_everything_has_failed(self, **told):
     plan = finished_sweeps.plan(**told)
-    lost = {own.name: {5: 0, 6: 0, 7: 0} for own in plan.trials}
-    plan, places = self.finished(lost, **told)
-    self.assertTrue(ranking.all_failed(places))
-    for draw in overview.figures(plan, places).values():
-      FigureCanvasAgg(draw()).draw()
+    lost = {each.name: {5: 0, 6: 0, 7: 0} for each in plan.trials}
+    plan, ranked = self.finished(lost, **told)
+    self.assertTrue(ranking.all_failed(ranked))
+    for figure in overview.figures(plan, ranked).values():
+      FigureCanvasAgg(figure).draw()
 
   def assert_apart(self, figure):
     """Sees that no two labels of an axis overlap, and all are on the figure."""
@@ -262,26 +262,26 @@ class PlotsTest(parameterized.TestCase):
         for axis in (axes.xaxis, axes.yaxis)
         for low, high in [sorted(axis.get_view_interval())]
       ]
-      for labels in (*ticks, axes.texts):
+      for texts in (*ticks, axes.texts):
         boxes = [
-          own.get_window_extent()
-          for own in labels
-          if own.get_text() and own.get_visible()
+          each.get_window_extent()
+          for each in texts
+          if each.get_text() and each.get_visible()
         ]
-        for index, own in enumerate(boxes):
-          self.assertGreaterEqual(own.x0, -1)
-          self.assertLessEqual(own.x1, figure.bbox.width + 1)
+        for index, each in enumerate(boxes):
+          self.assertGreaterEqual(each.x0, -1)
+          self.assertLessEqual(each.x1, figure.bbox.width + 1)
           for other in boxes[:index]:
             self.assertFalse(
-              own.x0 < other.x1
-              and other.x0 < own.x1
-              and own.y0 < other.y1
-              and other.y0 < own.y1,
-              (own, other),
+              each.x0 < other.x1
+              and other.x0 < each.x1
+              and each.y0 < other.y1
+              and other.y0 < each.y1,
+              (each, other),
             )
 
 
-class WordsTest(parameterized.TestCase):
+class NumbersTest(parameterized.TestCase):
   @parameterized.parameters(
     ([1, 10, 100], True),
     ([1e-4, 3e-4, 1e-3, 3e-3, 0.01], True),
@@ -293,13 +293,13 @@ class WordsTest(parameterized.TestCase):
     ([5], False),
   )
   def test_logarithmic_axes(self, values, expected):
-    self.assertEqual(words.is_logarithmic(values), expected)
+    self.assertEqual(scores_by_setting.is_logarithmic(values), expected)
 
   @parameterized.parameters(
     (0.5, 0.5), (3, 3.0), ((2.0,), 2.0), ((1.0, 2.0), None), (True, None)
   )
   def test_numbers(self, value, expected):
-    self.assertEqual(words.number(value), expected)
+    self.assertEqual(scores_by_setting.as_number(value), expected)
 
 
 if __name__ == "__main__":

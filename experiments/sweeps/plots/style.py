@@ -1,0 +1,93 @@
+"""Colours, titles and legends of the figures of a sweep."""
+
+import textwrap
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from experiments.plots import curves
+from experiments.sweeps import labels
+from experiments.sweeps.plan import Plan
+from experiments.sweeps.ranking import SCORE, RankedTrial
+from experiments.sweeps.search_space import format_value
+
+BEST, TIE, OTHER = curves.GENERATED, curves.DISCRIMINATOR, "#9A9A9A"
+"""The best trial, those that tie with it, and the rest."""
+
+MEAN_LABEL = "mean final score (0 to 1)"
+SEED_DOTS = {"linestyle": "", "marker": ".", "color": "black", "alpha": 0.35}
+"""How the scores of single seeds are drawn."""
+_CHARACTERS_PER_INCH = 13
+"""The least that fit into an inch of a title or a legend."""
+
+
+def title(figure: Figure, plan: Plan, subject: str, note: str = "") -> None:
+  """Writes above all panels what they show, and of which sweep."""
+  experiment, settings, seeds = plan.base
+  facts = [
+    labels.counted(len(plan.trials), "trial"),
+    labels.counted(len(seeds), "seed"),
+  ]
+  varied = {*plan.drawn, *(axis.name for axis in plan.axes)}
+  facts += [
+    f"{name}={getattr(settings, name)}"
+    for name in ("loss", "update")
+    if name not in varied
+  ]
+  # All trials have the value of an axis that has only one.
+  facts += [
+    f"{name}={format_value(settings, name, values[0])}"
+    for name, values in plan.axes
+    if len(values) == 1
+  ]
+  lines = [f"{experiment.name}: {subject}", " · ".join(facts), note]
+  if len(seeds) == 1:
+    lines.append(labels.ONE_SEED)
+  figure.suptitle(
+    "\n".join(wrapped(figure, line) for line in lines if line),
+    x=0.01,
+    ha="left",
+    fontsize=11,
+  )
+
+
+def wrapped(figure: Figure, text: str) -> str:
+  """Breaks a text that is wider than a figure into lines."""
+  width = int(_CHARACTERS_PER_INCH * figure.get_figwidth())
+  return textwrap.fill(text, width)
+
+
+def legend(figure: Figure, handles: Sequence[Artist], columns: int = 0) -> None:
+  """Adds a legend of labelled artists below all panels, by default one row."""
+  if handles:
+    figure.legend(
+      handles=handles,
+      loc="outside lower center",
+      ncols=columns or len(handles),
+      frameon=False,
+      fontsize=9,
+    )
+
+
+def score_axis(axes: Axes, label: str) -> None:
+  """Labels a vertical axis of scores, and keeps it near their range."""
+  axes.set_ylabel(label)
+  low, high = axes.get_ylim()
+  # The interval is symmetric, and may reach beyond what a score can be.
+  axes.set_ylim(max(low, -0.04), min(high, 1.04))
+
+
+def means(ranked: Sequence[RankedTrial]) -> tuple[np.ndarray, np.ndarray]:
+  """Returns mean scores and halves of intervals; NaN where there is none."""
+  return (
+    np.array([each.score.mean for each in ranked], float),
+    np.array([each.score.ci95 for each in ranked], float),
+  )
+
+
+def seed_scores(ranked: Sequence[RankedTrial]) -> np.ndarray:
+  """Returns the final scores, [num_trials, num_seeds]."""
+  return np.stack([each.results.final[SCORE] for each in ranked])
