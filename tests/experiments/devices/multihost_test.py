@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.devices import multihost
@@ -83,7 +82,6 @@ class MultihostTest(parameterized.TestCase):
     return processes
 
   @pytest.mark.slow
-  @pytest.mark.slow
   def test_losing_process_0_ends_the_other(self):
     first, second = self.start_training("--workdir=two")
     first.send_signal(signal.SIGKILL)
@@ -91,7 +89,6 @@ class MultihostTest(parameterized.TestCase):
     first.communicate()
     self.assertIn(second.returncode, LOST_EXIT_CODES)
 
-  @pytest.mark.slow
   @pytest.mark.slow
   def test_a_run_that_lost_process_1_resumes_like_one_process(self):
     workdir = self.folder / "two"
