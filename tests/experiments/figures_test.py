@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments import figures
@@ -104,6 +105,7 @@ class FiguresTest(parameterized.TestCase):
     )
     self.assertIs(record["passed"], False)
 
+  @pytest.mark.slow
   def test_a_full_disk_ends_with_one_line_and_no_half_files(self):
     if not Path("/dev/full").exists():
       self.skipTest("no /dev/full")

@@ -30,11 +30,11 @@ WORDS = tuple(
   for field in fields_of(type(RING.settings))
   for word in field.metadata["choices"]
 )
-# Every loss and every rule, and the last word of each other setting.
+# The last word of each setting.
 FAST = tuple(
   case
   for case, following in zip(WORDS, (*WORDS[1:], ("", "", "")), strict=True)
-  if case[1] in ("loss", "update") or case[1] != following[1]
+  if case[1] != following[1]
 )
 
 

@@ -78,7 +78,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     },
   ),
 }
-FAST = ("consensus", "grid")
+FAST = ("consensus",)
 
 
 def trained(population, seeds):

@@ -181,7 +181,7 @@ class ResumptionTest(parameterized.TestCase):
       self.assertEqual(self.resume(), 130)
     self.assertRegex(
       self.stderr.getvalue().splitlines()[-1],
-      r"^stopped at step 12; go on with: .* --resume --workdir=\S+$",
+      r"^stopped at step 12; resume with: .* --resume --workdir=\S+$",
     )
     self.assertFalse((self.workdir / results.SUMMARY).exists())
     self.assertLen(list((self.workdir / results.FIGURES).iterdir()), 1)
@@ -488,7 +488,7 @@ class SignalTest(parameterized.TestCase):
     self.assertNotIn("Traceback", errors)
     self.assertRegex(
       errors.splitlines()[-1],
-      r"^stopped at step [\d,]+; go on with: python -m experiments.run "
+      r"^stopped at step [\d,]+; resume with: python -m experiments.run "
       "--resume --workdir=run$",
     )
     self.assertLen(checkpoints.steps(folder / "run"), 1)

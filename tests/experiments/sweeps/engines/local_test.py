@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.configs.registry import BY_NAME
@@ -83,6 +84,7 @@ class KilledTest(absltest.TestCase):
       summary = self.plan.workdir(self.folder, trial) / results.SUMMARY
       self.assertEqual(results.read_json(summary)["steps"], 2000)
 
+  @pytest.mark.slow
   def test_it_is_lost_when_that_happens_too_often(self):
     lost = self.train(engines.MAX_STARTS)
     self.assertEqual(lost, {0: "its process was ended by SIGKILL"})

@@ -10,6 +10,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from absl.testing import absltest
 
 from experiments.run_folder import results
@@ -24,6 +25,7 @@ SMALL = (
 )
 
 
+@pytest.mark.slow
 class RecipeTest(absltest.TestCase):
   def setUp(self):
     self.root = Path(self.enter_context(tempfile.TemporaryDirectory()))
