@@ -20,7 +20,7 @@ TIMEOUT_SECONDS = 300
 _SERVER = f"""
 import importlib, json, os, signal, sys
 from experiments import figures, run
-from experiments.cli import flags
+from experiments.cli import flags as command_line
 from experiments.run_folder import results
 
 for line in sys.stdin:
@@ -34,7 +34,7 @@ for line in sys.stdin:
     if not draws:
       results.write_figures = lambda *_: None
     sys.argv = [module, *flags]
-    flags.main(importlib.import_module(module).run)
+    command_line.main(importlib.import_module(module).run)
   _, status = os.waitpid(child, 0)
   print(os.waitstatus_to_exitcode(status), flush=True)
 """
