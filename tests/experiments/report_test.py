@@ -11,7 +11,6 @@ from absl.testing import absltest, parameterized
 
 from experiments import report
 from experiments.configs.fields import UsageError
-from experiments.reports import run_report
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.training import run_logs
@@ -37,8 +36,6 @@ class ReportTest(parameterized.TestCase):
     for loss in ("hinge", "wasserstein"):
       own = trained_runs.settings_of("ring", [3, 4], loss=loss, **SMALL)
       cls.runs.append(trained_runs.train(cls.folder, own)[0])
-    for workdir in cls.runs:
-      run_report.write([workdir], workdir / results.REPORT)
 
   def report(self, *arguments):
     with contextlib.redirect_stdout(io.StringIO()) as stdout:
@@ -168,7 +165,6 @@ class BrowserTest(parameterized.TestCase):
     cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
     own = trained_runs.settings_of("ring", [0], **SMALL)
     cls.run_folder, _ = trained_runs.train(cls.folder, own)
-    run_report.write([cls.run_folder], cls.run_folder / results.REPORT)
     cls.browser = cls.enterClassContext(shown_pages.browser())
 
   @parameterized.parameters(390, 1280)
