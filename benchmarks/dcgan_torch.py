@@ -14,7 +14,12 @@ from torch.nn import functional
 from benchmarks import dcgan_game
 from benchmarks.dcgan_game import Players, Setting
 from benchmarks.timing import Training
-from benchmarks.torch_training import adam, descend, make_training, steps_taken
+from benchmarks.torch_training import (
+  adam,
+  apply_gradients,
+  make_training,
+  steps_taken,
+)
 
 
 class TorchOptions(NamedTuple):
@@ -219,6 +224,6 @@ def simultaneous(
       setup.params, setup.discriminate(setup.real), setup.discriminate(fake)
     )
     for player in zip(setup.optimizers, setup.params, updates, strict=True):
-      descend(*player)
+      apply_gradients(*player)
 
   return setup.make_training(step)

@@ -59,7 +59,7 @@ def make_training(
   return Training(take_steps, num_steps, generate_numpy)
 
 
-def descend(
+def apply_gradients(
   optimizer: torch.optim.Adam,
   params: Sequence[Tensor],
   gradients: Sequence[Tensor],

@@ -14,7 +14,12 @@ from torch.nn import functional
 
 from benchmarks import toy_game
 from benchmarks.timing import Training, UnavailableError
-from benchmarks.torch_training import adam, descend, make_training, steps_taken
+from benchmarks.torch_training import (
+  adam,
+  apply_gradients,
+  make_training,
+  steps_taken,
+)
 
 
 def _perceptron(features: int) -> nn.Sequential:
@@ -119,8 +124,8 @@ def simultaneous(batch_size: int, threads: int) -> Training:
       discriminator_cost, discriminator_params, retain_graph=True
     )
     generator_gradients = torch.autograd.grad(generator_cost, generator_params)
-    descend(generator_optimizer, generator_params, generator_gradients)
-    descend(
+    apply_gradients(generator_optimizer, generator_params, generator_gradients)
+    apply_gradients(
       discriminator_optimizer, discriminator_params, discriminator_gradients
     )
 
@@ -161,7 +166,7 @@ def _initial_state(players: dict[str, nn.Module]) -> _State:
   return _State(params, means, squares, counts)
 
 
-def _descend(state: _State, name: str, gradients: dict[str, Tensor]) -> None:
+def _apply_adam(state: _State, name: str, gradients: dict[str, Tensor]) -> None:
   """Updates a player with Adam in place."""
   params, means = state.params[name], state.means[name]
   squares = state.squares[name]
@@ -240,8 +245,8 @@ def compiled(batch_size: int, threads: int) -> Training:
     )
     generator_gradients = pullback((one, zero), retain_graph=True)[0]
     discriminator_gradients = pullback((zero, one))[1]
-    _descend(state, "generator", generator_gradients)
-    _descend(state, "discriminator", discriminator_gradients)
+    _apply_adam(state, "generator", generator_gradients)
+    _apply_adam(state, "discriminator", discriminator_gradients)
 
   return _compiled(players, step, threads)
 
@@ -315,7 +320,7 @@ def wgan_gp_economical(batch_size: int, threads: int) -> Training:
     cost = fake_values.mean() - real_values.mean()
     cost += toy_game.PENALTY_WEIGHT * penalty
     gradients = torch.autograd.grad(cost, critic_params)
-    descend(critic_optimizer, critic_params, gradients)
+    apply_gradients(critic_optimizer, critic_params, gradients)
 
   def step():
     num_real = toy_game.CRITIC_STEPS * batch_size
@@ -328,7 +333,7 @@ def wgan_gp_economical(batch_size: int, threads: int) -> Training:
       critic_step(*batch)
     fake = generator(torch.randn(batch_size, toy_game.LATENTS))
     gradients = torch.autograd.grad(-critic(fake).mean(), generator_params)
-    descend(generator_optimizer, generator_params, gradients)
+    apply_gradients(generator_optimizer, generator_params, gradients)
 
   return _make_training(
     step,
@@ -369,10 +374,10 @@ def wgan_gp_compiled(batch_size: int, threads: int) -> Training:
       gradients = torch.func.grad(critic_cost)(
         critic, sample(batch_size), generate(generator)
       )
-      _descend(state, "critic", gradients)
+      _apply_adam(state, "critic", gradients)
     gradients = torch.func.grad(
       lambda params: -criticize(critic, generate(params)).mean()
     )(generator)
-    _descend(state, "generator", gradients)
+    _apply_adam(state, "generator", gradients)
 
   return _compiled(players, step, threads)

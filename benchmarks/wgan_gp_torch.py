@@ -12,7 +12,7 @@ from benchmarks import dcgan_game
 from benchmarks.dcgan_game import Players, Setting
 from benchmarks.dcgan_torch import TorchOptions, TrainingSetup
 from benchmarks.timing import Training
-from benchmarks.torch_training import descend
+from benchmarks.torch_training import apply_gradients
 
 
 class GeneratorBlock(nn.Module):
@@ -197,6 +197,6 @@ def simultaneous(
     fake = setup.generate()
     updates = gradients(setup.params, setup.discriminate, setup.real, fake)
     for player in zip(setup.optimizers, setup.params, updates, strict=True):
-      descend(*player)
+      apply_gradients(*player)
 
   return setup.make_training(step)
