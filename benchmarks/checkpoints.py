@@ -1,10 +1,10 @@
-"""Measures what checkpoints cost: `python -m benchmarks.checkpoints`.
+"""Measures the cost of checkpoints: `python -m benchmarks.checkpoints`.
 
-A ring and a DCGAN on images of noise train in turns with checkpoints and
-without any, in one process; the order alternates. The time of a turn runs from
-the first row of metrics until the last checkpoint is written. The difference,
-divided by the number of checkpoints, is the time that one checkpoint costs the
-training, and divided by 60 seconds the share that one a minute costs.
+A ring and a DCGAN on images of noise train in turns, once with checkpoints and
+once without, in one process; the order alternates. A turn is timed from the
+first row of metrics until the last checkpoint is written. The cost of one
+checkpoint is the difference divided by the number of checkpoints. Divided by 60
+seconds, it is the share of the time that one checkpoint per minute takes.
 """
 
 import argparse
@@ -29,7 +29,17 @@ NUM_IMAGES = 100
 
 
 class Case(NamedTuple):
-  """A training to measure: `steps` per turn, a checkpoint every `every`."""
+  """A training to measure.
+
+  Attributes:
+    title: its name on the command line and in the output.
+    experiment: name of the experiment.
+    num_seeds: seeds that train together.
+    steps: steps of a turn.
+    every: steps between checkpoints.
+    num_turns: turns with checkpoints, and as many without.
+    values: settings of the experiment.
+  """
 
   title: str
   experiment: str
@@ -48,7 +58,7 @@ CASES = (
 
 
 def _write_noise(folder: Path) -> None:
-  """Writes images, too few for metrics that need a classifier."""
+  """Writes images of noise, too few for metrics that need a classifier."""
   rng = np.random.default_rng(0)
   for index in range(NUM_IMAGES):
     pixels = rng.integers(0, 256, (28, 28), dtype=np.uint8)
@@ -56,27 +66,27 @@ def _write_noise(folder: Path) -> None:
 
 
 class Turn(NamedTuple):
-  """What was measured in one turn.
+  """The measurements of one turn.
 
   Attributes:
-    seconds: time of the training.
-    saving: seconds that each checkpoint took to be written, alone.
+    train_seconds: time of the training.
+    save_seconds: time to write one checkpoint while nothing trains.
   """
 
-  seconds: float
-  saving: float
+  train_seconds: float
+  save_seconds: float
 
 
 class Timer(training.Callback):
   """Saves checkpoints, if there is a writer, and times the training."""
 
   def __init__(self, writer: checkpoints.Writer | None):
-    self.began = 0.0
+    self.started = 0.0
     self.newest: training.Checkpoint | None = None
     self._writer = writer
 
   def on_log(self, log: training.Log) -> None:
-    self.began = self.began or time.perf_counter()
+    self.started = self.started or time.perf_counter()
 
   def on_checkpoint(self, checkpoint: training.Checkpoint) -> None:
     self.newest = checkpoint
@@ -90,7 +100,7 @@ def measure_turn(
   every: int,
   devices: Sequence[Device],
 ) -> Turn:
-  """Trains once with a checkpoint every so many steps; 0 for none."""
+  """Trains once, with a checkpoint every `every` steps; 0 for none."""
   schedule = training.Schedule(
     run.settings.steps,
     run.settings.log_interval(),
@@ -104,8 +114,8 @@ def measure_turn(
     timer = Timer(writer if every else None)
     training.train(problem, run.seeds, schedule, devices, [timer])
     writer.wait()
-    seconds = time.perf_counter() - timer.began
-    # Once more, while nothing trains.
+    seconds = time.perf_counter() - timer.started
+    # Saves once more while nothing trains.
     assert timer.newest is not None
     started = time.perf_counter()
     writer.save(timer.newest._replace(step=run.settings.steps + 1), 0, 0.0)
@@ -113,7 +123,7 @@ def measure_turn(
     return Turn(seconds, time.perf_counter() - started)
 
 
-def measure(
+def measure_case(
   case: Case, values: dict[str, object], devices: Sequence[Device]
 ) -> str:
   """Measures a case and describes the result in one line."""
@@ -124,7 +134,7 @@ def measure(
   run = RunSettings(experiment, settings, tuple(range(case.num_seeds)))
   problem = experiment.build(settings)
   devices = devices[: case.num_seeds]
-  costs, without, saving = [], [], []
+  costs, without, save_seconds = [], [], []
   for turn in range(case.num_turns + 1):
     order = [0, case.every] if turn % 2 else [case.every, 0]
     turns = {
@@ -132,22 +142,22 @@ def measure(
     }
     # The first turn compiles.
     if turn:
-      lost = turns[case.every].seconds - turns[0].seconds
+      lost = turns[case.every].train_seconds - turns[0].train_seconds
       costs.append(lost / (case.steps // case.every))
-      without.append(turns[0].seconds)
-      saving.append(turns[case.every].saving)
+      without.append(turns[0].train_seconds)
+      save_seconds.append(turns[case.every].save_seconds)
   low, cost, high = statistics.quantiles(costs)
   return (
     f"{case.title}, {case.num_turns} turns of {case.steps:,} steps in "
     f"{statistics.median(without):.2f} s: a checkpoint takes "
-    f"{1e3 * statistics.median(saving):.0f} ms alone and costs the training "
-    f"{1e3 * cost:.0f} ms (quartiles {1e3 * low:.0f} and {1e3 * high:.0f}), "
-    f"one a minute {100 * cost / 60:.2f} %"
+    f"{1e3 * statistics.median(save_seconds):.0f} ms to write and costs the "
+    f"training {1e3 * cost:.0f} ms (quartiles {1e3 * low:.0f} and "
+    f"{1e3 * high:.0f}); one per minute costs {100 * cost / 60:.2f} %"
   )
 
 
 def main() -> None:
-  """Prints the cost of checkpoints, a line for each case."""
+  """Prints the cost of checkpoints, one line for each case."""
   parser = argparse.ArgumentParser(description=__doc__)
   titles = [case.title for case in CASES]
   parser.add_argument("--cases", nargs="+", choices=titles, default=titles)
@@ -156,11 +166,11 @@ def main() -> None:
   with tempfile.TemporaryDirectory() as images:
     _write_noise(Path(images))
     for case in CASES:
-      values = {}
+      values: dict[str, object] = {}
       if case.experiment.startswith("dcgan"):
         values = {"dataset": "folder", "data_dir": images}
       if case.title in options.cases:
-        print(measure(case, values, devices), flush=True)
+        print(measure_case(case, values, devices), flush=True)
 
 
 if __name__ == "__main__":

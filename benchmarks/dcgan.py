@@ -1,6 +1,6 @@
-"""The suite on images: DCGAN and WGAN-GP, against PyTorch and textbook Flax."""
+"""The dcgan suite: trains DCGAN and WGAN-GP in several frameworks."""
 
-# PyTorch is an extra, which need not be there where types are checked.
+# PyTorch is an optional dependency and may be missing when types are checked.
 # pyright: reportMissingImports=false
 
 import functools
@@ -12,119 +12,121 @@ import jax
 import torch
 
 from benchmarks import (
-  contest,
   dcgan_flax,
   dcgan_game,
   dcgan_gan_jax,
   dcgan_torch,
   matmul,
+  measurement,
   wgan_gp_torch,
 )
-from benchmarks.contest import Contestant
 from benchmarks.dcgan_game import Setting
-from benchmarks.dcgan_torch import Arrangement
+from benchmarks.dcgan_torch import TorchOptions
+from benchmarks.measurement import Implementation
 from benchmarks.report import Bound, Row, bound
 from benchmarks.report import print_report as print_report
 from experiments.cli import console
 from experiments.devices import environment
 
 FLAX = "flax_textbook"
-"""The contestant that ratios are taken to beside the best PyTorch."""
+"""Name of textbook Flax, the reference of the ratios."""
 FLAX_ROUNDS = 3
-"""Its turns, which are the longest."""
+"""Rounds of textbook Flax, fewer than the others because its turns are the
+longest."""
 NUM_BACKWARD = {
   "pytorch_simultaneous": 2,
   "gan_jax": 2,
   "gan_jax_without_batch_norm": 1,
 }
-"""By simultaneous contestant of DCGAN, its passes back through D."""
+"""Backward passes through D of DCGAN's simultaneous implementations."""
 
 
-class Effort(NamedTuple):
-  """How much is measured.
+class Budget(NamedTuple):
+  """How much to measure.
 
   Attributes:
     dcgan: settings of DCGAN.
     wgan_gp: settings of WGAN-GP.
-    batch_sizes: of DCGAN.
-    wgan_gp_batch_sizes: of WGAN-GP.
-    fed: those of `dcgan` where minibatches of a data set compete with a fixed
-      one.
-    peak_width: of the square matrices that show the machine's peak.
-    contest: of each game and batch size.
+    batch_sizes: batch sizes of DCGAN.
+    wgan_gp_batch_sizes: batch sizes of WGAN-GP.
+    with_dataset: the settings of `dcgan` that also train on minibatches of a
+      dataset; all others train on one fixed minibatch.
+    peak_width: width of the square matrices that measure the peak rate.
+    game: how much to measure for each game and batch size.
   """
 
   dcgan: tuple[Setting, ...]
   wgan_gp: tuple[Setting, ...]
   batch_sizes: tuple[int, ...]
   wgan_gp_batch_sizes: tuple[int, ...]
-  fed: tuple[Setting, ...]
+  with_dataset: tuple[Setting, ...]
   peak_width: int
-  contest: contest.Effort
+  game: measurement.Budget
 
 
-FULL = Effort(
+FULL = Budget(
   dcgan=(Setting(28, 1, 2), Setting(32, 3, 3), Setting(64, 3, 4)),
   wgan_gp=(Setting(32, 3, 3),),
   batch_sizes=(64, 128),
   wgan_gp_batch_sizes=(64,),
-  fed=(Setting(28, 1, 2),),
+  with_dataset=(Setting(28, 1, 2),),
   peak_width=2048,
-  contest=contest.Effort(5, 2.0, fresh_steps=2),
+  game=measurement.Budget(5, 2.0, cold_start_steps=2),
 )
-QUICK = Effort(
+QUICK = Budget(
   dcgan=(Setting(16, 1, 2, filters=4),),
   wgan_gp=(Setting(16, 1, 2, filters=4),),
   batch_sizes=(4,),
   wgan_gp_batch_sizes=(4,),
-  fed=(),
+  with_dataset=(),
   peak_width=256,
-  contest=contest.Effort(2, 0.01, fresh_steps=2, num_processes=2),
+  game=measurement.Budget(2, 0.01, cold_start_steps=2, num_processes=2),
 )
 
 
-def _pytorch(name, update, start, setting, arrangements):
-  variants = {
-    own.title(): functools.partial(start, setting=setting, arrangement=own)
-    for own in arrangements
-  }
-  return Contestant(name, update, variants)
+def _pytorch(name, update, start, setting, variants):
+  return Implementation(
+    name,
+    update,
+    {
+      options.title(): functools.partial(
+        start, setting=setting, options=options
+      )
+      for options in variants
+    },
+  )
 
 
 def _jax(name, update, start, max_rounds=None, **kwargs):
   variants = {"": functools.partial(start, **kwargs)}
-  return Contestant(
+  return Implementation(
     name, update, variants, max_rounds=max_rounds, restarts=True
   )
 
 
 def _check_equal(*num_params: Sequence[int]) -> None:
-  """Checks that contestants' networks have as many parameters."""
+  """Checks that all implementations have the same number of parameters."""
   if len(set(num_params)) > 1:
-    raise RuntimeError(f"networks of unequal sizes compete: {num_params}")
+    raise RuntimeError(
+      f"the networks to compare have unequal sizes: {num_params}"
+    )
 
 
-def dcgan(
-  setting: Setting, arrangements: Sequence[Arrangement]
-) -> tuple[Contestant, ...]:
-  """Lists the contestants of DCGAN's game.
-
-  Args:
-    setting: of the game.
-    arrangements: of PyTorch.
+def list_dcgan(
+  setting: Setting, variants: Sequence[TorchOptions]
+) -> tuple[Implementation, ...]:
+  """Lists the implementations of DCGAN, with these variants of PyTorch.
 
   Raises:
-    RuntimeError: if their networks are of unequal sizes.
+    RuntimeError: if their networks have unequal sizes.
   """
   _check_equal(
     dcgan_torch.num_params(dcgan_torch.players(setting)),
     dcgan_flax.num_params(dcgan_flax.networks(setting), setting),
     dcgan_flax.num_params(dcgan_gan_jax.networks(setting), setting),
   )
-  pytorch = functools.partial(
-    _pytorch, setting=setting, arrangements=arrangements
-  )
-  ours = functools.partial(
+  pytorch = functools.partial(_pytorch, setting=setting, variants=variants)
+  gan_jax = functools.partial(
     _jax,
     update="simultaneous",
     start=dcgan_gan_jax.simultaneous,
@@ -140,117 +142,118 @@ def dcgan(
       max_rounds=FLAX_ROUNDS,
       setting=setting,
     ),
-    ours("gan_jax"),
-    ours("gan_jax_without_batch_norm", batch_norm=False),
+    gan_jax("gan_jax"),
+    gan_jax("gan_jax_without_batch_norm", batch_norm=False),
   )
 
 
-def fed(setting: Setting) -> tuple[Contestant, ...]:
-  """Lists ours that draw minibatches of a data set, on and off the device."""
-  ours = functools.partial(
+def list_dcgan_with_dataset(setting: Setting) -> tuple[Implementation, ...]:
+  """Lists this library's trainings on a dataset, kept on the device or not."""
+  gan_jax = functools.partial(
     _jax,
     update="simultaneous",
-    start=dcgan_gan_jax.drawing,
+    start=dcgan_gan_jax.simultaneous_with_dataset,
     setting=setting,
   )
   return (
-    ours("gan_jax_resident", on_device=True),
-    ours("gan_jax_streamed", on_device=False),
+    gan_jax("gan_jax_resident", on_device=True),
+    gan_jax("gan_jax_streamed", on_device=False),
   )
 
 
-def wgan_gp(
-  setting: Setting, arrangements: Sequence[Arrangement]
-) -> tuple[Contestant, ...]:
-  """Lists the contestants of WGAN-GP.
-
-  Args:
-    setting: of the game.
-    arrangements: of PyTorch.
+def list_wgan_gp(
+  setting: Setting, variants: Sequence[TorchOptions]
+) -> tuple[Implementation, ...]:
+  """Lists the implementations of WGAN-GP, with these variants of PyTorch.
 
   Raises:
-    RuntimeError: if their networks are of unequal sizes.
+    RuntimeError: if their networks have unequal sizes.
   """
   _check_equal(
     dcgan_torch.num_params(wgan_gp_torch.players(setting)),
     dcgan_flax.num_params(dcgan_gan_jax.wgan_gp_networks(setting), setting),
   )
   alternating, simultaneous = "alternating", "simultaneous"
-  pytorch = functools.partial(
-    _pytorch, setting=setting, arrangements=arrangements
-  )
-  ours = functools.partial(_jax, setting=setting)
+  pytorch = functools.partial(_pytorch, setting=setting, variants=variants)
+  gan_jax = functools.partial(_jax, setting=setting)
   return (
     pytorch("pytorch_textbook", alternating, wgan_gp_torch.textbook),
     pytorch("pytorch_simultaneous", simultaneous, wgan_gp_torch.simultaneous),
-    ours("gan_jax_alternating", alternating, dcgan_gan_jax.wgan_gp_alternating),
-    ours("gan_jax", simultaneous, dcgan_gan_jax.wgan_gp_simultaneous),
+    gan_jax(
+      "gan_jax_alternating", alternating, dcgan_gan_jax.wgan_gp_alternating
+    ),
+    gan_jax("gan_jax", simultaneous, dcgan_gan_jax.wgan_gp_simultaneous),
   )
 
 
 class Game(NamedTuple):
-  """What is played on some batch sizes, and by whom."""
+  """A game with its batch sizes and implementations."""
 
   title: str
   batch_sizes: tuple[int, ...]
-  everyone: tuple[Contestant, ...]
+  implementations: tuple[Implementation, ...]
 
 
-def games(effort: Effort, device: str) -> list[Game]:
+def list_games(budget: Budget, device: str) -> list[Game]:
   """Lists the games.
 
   Args:
-    effort: how much to measure.
-    device: of PyTorch, "cpu" or "cuda"; a GPU has bfloat16 and a compiler too.
-
-  Returns:
-    The games.
+    budget: how much to measure.
+    device: device of PyTorch, "cpu" or "cuda". On a GPU there are games in
+      bfloat16 and compiled variants of PyTorch too.
 
   Raises:
-    RuntimeError: if networks of a game are of unequal sizes.
+    RuntimeError: if the networks of a game have unequal sizes.
   """
-  contiguous = Arrangement(device, threads=len(os.sched_getaffinity(0)))
+  contiguous = TorchOptions(device, threads=len(os.sched_getaffinity(0)))
   channels_last = contiguous._replace(channels_last=True)
-  arrangements = [contiguous, channels_last]
+  variants = [contiguous, channels_last]
   dtypes = ["float32"]
   if device == "cuda":
-    arrangements.append(channels_last._replace(compiled=True))
+    variants.append(channels_last._replace(compiled=True))
     dtypes.append("bfloat16")
-  listed = []
+  games = []
   for dtype in dtypes:
-    for own in effort.dcgan:
-      setting = own._replace(dtype=dtype)
-      everyone = dcgan(setting, arrangements)
-      if own in effort.fed:
-        everyone += fed(setting)
-      listed.append(Game(setting.title(), effort.batch_sizes, everyone))
-    for setting in (own._replace(dtype=dtype) for own in effort.wgan_gp):
-      title = f"wgan_gp {setting.title()}"
-      everyone = wgan_gp(setting, arrangements)
-      listed.append(Game(title, effort.wgan_gp_batch_sizes, everyone))
-  return listed
+    for float32_setting in budget.dcgan:
+      setting = float32_setting._replace(dtype=dtype)
+      implementations = list_dcgan(setting, variants)
+      if float32_setting in budget.with_dataset:
+        implementations += list_dcgan_with_dataset(setting)
+      games.append(Game(setting.title(), budget.batch_sizes, implementations))
+    for float32_setting in budget.wgan_gp:
+      setting = float32_setting._replace(dtype=dtype)
+      games.append(
+        Game(
+          f"wgan_gp {setting.title()}",
+          budget.wgan_gp_batch_sizes,
+          list_wgan_gp(setting, variants),
+        )
+      )
+  return games
 
 
-def _measure(game: Game, effort: Effort) -> list[contest.Measured]:
-  """Measures a game, and first steps and memory at its largest batch size."""
+def _measure_batch_sizes(
+  game: Game, budget: Budget
+) -> list[measurement.Measurements]:
+  """Measures a game, with cold starts at its largest batch size only."""
   return [
-    contest.measure(
+    measurement.measure_game(
       game.title,
       batch_size,
-      game.everyone,
-      effort.contest,
-      starts_afresh=batch_size == max(game.batch_sizes),
+      game.implementations,
+      budget.game,
+      cold_starts=batch_size == max(game.batch_sizes),
     )
     for batch_size in game.batch_sizes
   ]
 
 
-def _bounds(rows: Sequence[Row], effort: Effort) -> list[Bound]:
-  """Measures what DCGAN's products alone allow, and how near it is."""
+def _measure_bounds(rows: Sequence[Row], budget: Budget) -> list[Bound]:
+  """Measures the speed that the matrix products of DCGAN allow."""
   console.say("timing matrix products")
-  width = effort.peak_width
+  width = budget.peak_width
   threads = [len(os.sched_getaffinity(0))]
-  peak = matmul.rate(width, width, threads, effort.contest.seconds)
+  peak = matmul.measure_matmul_rate(width, width, threads, budget.game.seconds)
   return [
     bound(
       [
@@ -263,41 +266,45 @@ def _bounds(rows: Sequence[Row], effort: Effort) -> list[Bound]:
       f"{width} x {width}",
       peak,
     )
-    for setting in effort.dcgan
-    for batch_size in effort.batch_sizes
+    for setting in budget.dcgan
+    for batch_size in budget.batch_sizes
     for num_backward in (2, 1)
   ]
 
 
 def measure(quick: bool) -> dict[str, Any]:
-  """Runs the suite, on a GPU where PyTorch and JAX both have one.
+  """Runs the suite, on a GPU if PyTorch and JAX both have one.
 
   Args:
-    quick: whether a few steps are enough, to see that everything works.
+    quick: whether to take only a few steps, to test the suite.
 
   Returns:
-    The report, but for the suite's name, as `contest.report` makes it.
+    The report of `measurement.make_report`.
   """
-  effort = QUICK if quick else FULL
+  budget = QUICK if quick else FULL
   load_average = os.getloadavg()
-  # PyTorch shares a GPU with JAX, which would take most of its memory.
+  # PyTorch needs memory of the GPU, most of which JAX would preallocate.
   os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
   if not torch.cuda.is_available():
     os.environ["JAX_PLATFORMS"] = "cpu"
     jax.config.update("jax_platforms", "cpu")
   if quick:
-    # Half of the time to compile.
+    # Compiles in half of the time.
     os.environ["XLA_FLAGS"] = (
       f"{os.environ.get('XLA_FLAGS', '')} --xla_backend_optimization_level=0 "
       "--xla_llvm_disable_expensive_passes=true"
     )
   devices = environment.choose_devices("auto", 1)
-  # A program that an earlier run left in the cache would hide compilation.
+  # With cached programs of an earlier run the first steps would not compile.
   jax.config.update("jax_enable_compilation_cache", False)
   device = "cuda" if devices[0].platform == "gpu" else "cpu"
-  measured = [
-    own for game in games(effort, device) for own in _measure(game, effort)
+  measurements = [
+    entry
+    for game in list_games(budget, device)
+    for entry in _measure_batch_sizes(game, budget)
   ]
-  rows = [row for own in measured for row in own.rows]
-  bounds = _bounds(rows, effort)
-  return contest.report(measured, FLAX, bounds, devices, load_average)
+  rows = [row for entry in measurements for row in entry.rows]
+  bounds = _measure_bounds(rows, budget)
+  return measurement.make_report(
+    measurements, FLAX, bounds, devices, load_average
+  )

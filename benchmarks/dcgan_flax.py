@@ -1,4 +1,4 @@
-"""Flax and Optax play DCGAN's game as tutorials write it: a step a call."""
+"""Trains DCGAN with Flax as tutorials do: one call for each step."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -70,7 +70,7 @@ class Discriminator(nn.Module):
 
 
 class TrainState(train_state.TrainState):
-  """A player, with its averages of batch statistics."""
+  """The state of a player, with its batch statistics."""
 
   batch_stats: Any
 
@@ -80,14 +80,14 @@ def _cross_entropy(logits, label):
   return jnp.mean(optax.sigmoid_binary_cross_entropy(logits, labels))
 
 
-def _inputs(setting):
-  """Returns what shows the players their shapes."""
+def _example_inputs(setting):
+  """Returns inputs that initialize the players."""
   shape = 1, setting.size, setting.size, setting.channels
   return Players(jnp.zeros((1, dcgan_game.LATENTS)), jnp.zeros(shape))
 
 
 def num_params(players: Iterable[nn.Module], setting: Setting) -> Players[int]:
-  """Counts the parameters of a generator and a discriminator of Flax."""
+  """Counts the parameters of a generator and a discriminator in Flax."""
 
   def count(player, x):
     collections = jax.eval_shape(
@@ -95,17 +95,17 @@ def num_params(players: Iterable[nn.Module], setting: Setting) -> Players[int]:
     )
     return sum(leaf.size for leaf in jax.tree.leaves(collections["params"]))
 
-  inputs = _inputs(setting)
-  return Players(*(count(*own) for own in zip(players, inputs, strict=True)))
+  inputs = _example_inputs(setting)
+  return Players(*map(count, players, inputs))
 
 
 def networks(setting: Setting) -> Players[nn.Module]:
-  """Makes DCGAN's two."""
+  """Makes the networks of DCGAN."""
   return Players(Generator(setting), Discriminator(setting))
 
 
 def textbook(batch_size: int, setting: Setting) -> Training:
-  """Starts a loop in Python around a jitted alternating step."""
+  """Starts a Python loop around a jitted alternating step."""
   real = jnp.asarray(dcgan_game.images(setting, batch_size))
 
   def create(key, player, x):
@@ -121,7 +121,7 @@ def textbook(batch_size: int, setting: Setting) -> Training:
     )
 
   def apply(player, params, batch_stats, x):
-    """Applies a player in training mode: outputs, updated statistics."""
+    """Returns outputs in training mode and the updated statistics."""
     outputs, updated = player.apply_fn(
       {"params": params, "batch_stats": batch_stats},
       x,
@@ -164,13 +164,13 @@ def textbook(batch_size: int, setting: Setting) -> Training:
     return generator, discriminator, (cost_of_generator, cost_of_discriminator)
 
   key, generator_key, discriminator_key = jax.random.split(jax.random.key(0), 3)
-  players, inputs = networks(setting), _inputs(setting)
+  players, inputs = networks(setting), _example_inputs(setting)
   generator = create(generator_key, players.generator, inputs.generator)
   discriminator = create(
     discriminator_key, players.discriminator, inputs.discriminator
   )
 
-  def take(count):
+  def take_steps(count):
     nonlocal key, generator, discriminator
     for _ in range(count):
       key, step_key = jax.random.split(key)
@@ -188,4 +188,4 @@ def textbook(batch_size: int, setting: Setting) -> Training:
     latents = jax.random.normal(key, shape)
     return np.asarray(generator.apply_fn(collections, latents, False))
 
-  return Training(take, lambda: int(discriminator.step), generate)
+  return Training(take_steps, lambda: int(discriminator.step), generate)

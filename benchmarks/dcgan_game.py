@@ -1,10 +1,10 @@
-"""The games that the contestants of the suite on images play.
+"""The games of the dcgan suite.
 
-The networks of DCGAN, or the residual ones of WGAN-GP, from 100 latents
-N(0, I): the generator doubles its maps from a few pixels to the image, the
-discriminator halves them. Adam for each player, and one fixed minibatch of
-noise for images, on the device from the start: what the data is does not matter
-to the time of a step.
+The networks are those of DCGAN, or the residual ones of WGAN-GP, with 100
+latents N(0, I). The generator doubles the side of its maps until they have the
+size of the image, and the discriminator halves it. Each player has Adam. The
+data is one fixed minibatch of noise on the device, because the time of a step
+does not depend on the values of the images.
 """
 
 import itertools
@@ -17,24 +17,25 @@ LEARNING_RATE = 2e-4
 BETA1 = 0.5
 BETA2 = 0.999
 STDDEV = 0.02
-"""Of the initial weights."""
+"""Standard deviation of the initial weights."""
 SLOPE = 0.2
-"""Of LeakyReLU below 0."""
+"""Slope of LeakyReLU below 0."""
 PENALTY_WEIGHT = 10.0
-"""Of WGAN-GP; the target is 1."""
+"""Weight of the gradient penalty of WGAN-GP. The target is 1."""
 PLAIN_BLOCKS = 2
-"""Of its critic: residual blocks after those that halve the image."""
+"""Residual blocks of WGAN-GP's critic after those that halve the image."""
 NUM_GENERATED = 8
-"""Samples that show whether a training has diverged."""
+"""Number of samples to check whether a training has diverged."""
 
 
 T = TypeVar("T")
 
 
 class Players(NamedTuple, Generic[T]):
-  """One thing for each player, as the library has it.
+  """A pair with one entry for each player.
 
-  The library's own would bring JAX into the processes of PyTorch.
+  It copies `gan_jax.types.Players`, because that module imports JAX, which must
+  not be in the processes that measure PyTorch.
   """
 
   generator: T
@@ -42,15 +43,15 @@ class Players(NamedTuple, Generic[T]):
 
 
 class Setting(NamedTuple):
-  """The images of a game, its networks and what they compute in.
+  """The sizes of a game's images and networks, and their dtype.
 
   Attributes:
-    size: side of the images.
-    channels: of the images.
-    depth: how often the generator doubles the side.
-    filters: channels of DCGAN's maps at the side's half, twice as many at each
-      next; of all maps of WGAN-GP.
-    dtype: "float32" or "bfloat16", in which convolutions compute; parameters
+    size: side of the images in pixels.
+    channels: channels of the images.
+    depth: how many times the generator doubles the side.
+    filters: in DCGAN, channels of the maps at half the image's side, doubled
+      each time the side halves; in WGAN-GP, channels of all maps.
+    dtype: "float32" or "bfloat16", the dtype of the convolutions. Parameters
       are float32.
   """
 
@@ -69,13 +70,13 @@ class Setting(NamedTuple):
     return [self.channels] + [self.filters * 2**i for i in range(self.depth)]
 
   def title(self) -> str:
-    """Names it in the report."""
+    """Returns the name of the game in the report."""
     images = f"{self.size}x{self.size}x{self.channels}"
     return images if self.dtype == "float32" else f"{images} {self.dtype}"
 
 
 def critic_depth(setting: Setting) -> int:
-  """Returns how often the critic of WGAN-GP halves the side."""
+  """Returns how many times the critic of WGAN-GP halves the side."""
   return setting.depth - 1
 
 
@@ -88,25 +89,25 @@ def images(setting: Setting, n: int) -> np.ndarray:
 def step_flops(setting: Setting, batch_size: int, num_backward: int) -> int:
   """Counts the operations of the products of one simultaneous step of DCGAN.
 
-  A layer is a product of its inputs by its weights: 2 a operations for a
-  sample, twice the multiplications of convolutions by their 4 x 4 taps, with
-  those by the zeros around an image. The gradient in its weights costs as
-  much, and so does the one in its inputs. On a batch of B,
+  A layer multiplies its inputs by its weights. It takes two operations for each
+  multiplication by one of the 4 x 4 taps, including those by the zeros around
+  an image. The gradients in its weights and in its inputs cost as much each. A
+  step on a batch of B has:
 
     G forward, G weights               B rows, all layers
     G inputs                           B rows, all layers but the first
     D forward, D weights              2B rows (real and fake), all layers
     D inputs                          2B rows, all layers but the first,
-                                       B rows (fake), the first layer,
+                                       B rows (fake), the first layer.
 
-  where one pass back through D serves both players. Where D mixes samples, its
-  own pass ends at the first layer and the generator's, a second one of B rows,
-  goes through all.
+  This holds if one backward pass through D serves both players. If D mixes
+  samples, the discriminator's pass ends at the first layer, and a second pass
+  of B rows for the generator goes through all layers.
 
   Args:
-    setting: of the game.
-    batch_size: B, real samples and as many latents.
-    num_backward: passes back through D, 1 or 2.
+    setting: sizes of the game.
+    batch_size: B, the number of real samples and of latents.
+    num_backward: backward passes through D, 1 or 2.
 
   Returns:
     The number of additions and multiplications.

@@ -1,4 +1,4 @@
-"""This library plays the games on images: the fused loop."""
+"""Trains the games on images with this library."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,7 +9,7 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from benchmarks import dcgan_game, populations
+from benchmarks import dcgan_game, gan_jax_training
 from benchmarks.dcgan_game import Setting
 from benchmarks.timing import Training
 from gan_jax import games, losses, penalties, steps, training
@@ -18,15 +18,16 @@ from gan_jax.networks import dcgan, resnet
 from gan_jax.types import Players, Step
 
 NUM_IMAGES = 10_000
-"""Of the data set that minibatches are drawn from."""
+"""Number of images in the dataset."""
 
 
 def networks(setting: Setting, batch_norm: bool = True) -> Players[nn.Module]:
-  """Makes DCGAN's two.
+  """Makes the networks of DCGAN.
 
   Args:
-    setting: of the game.
-    batch_norm: whether the discriminator has it; the generator always does.
+    setting: sizes of the game.
+    batch_norm: whether the discriminator has batch normalization. The generator
+      always has it.
   """
   dtype = jnp.dtype(setting.dtype)
   return Players(
@@ -47,11 +48,11 @@ def networks(setting: Setting, batch_norm: bool = True) -> Players[nn.Module]:
 
 
 def wgan_gp_networks(setting: Setting) -> Players[nn.Module]:
-  """Makes the two residual networks of WGAN-GP.
+  """Makes the residual networks of WGAN-GP, with half of the paper's channels.
 
   References:
     Gulrajani et al., "Improved Training of Wasserstein GANs", arXiv 1704.00028,
-      appendix F, with half as many channels.
+      appendix F.
   """
   dtype = jnp.dtype(setting.dtype)
   return Players(
@@ -73,7 +74,7 @@ def wgan_gp_networks(setting: Setting) -> Players[nn.Module]:
 
 
 def game(players: Players[nn.Module]) -> games.Game:
-  """Makes DCGAN's game."""
+  """Makes the game of DCGAN."""
   return games.adversarial(
     players.generator,
     players.discriminator,
@@ -83,7 +84,7 @@ def game(players: Players[nn.Module]) -> games.Game:
 
 
 def wgan_gp_game(players: Players[nn.Module]) -> games.Game:
-  """Makes the game of a critic with a gradient penalty."""
+  """Makes the game of WGAN-GP."""
   return games.adversarial(
     players.generator,
     players.discriminator,
@@ -94,10 +95,10 @@ def wgan_gp_game(players: Players[nn.Module]) -> games.Game:
 
 
 class Feed(NamedTuple):
-  """Where minibatches come from.
+  """A source of minibatches.
 
   Attributes:
-    data: what `sample_batch` reads, on the device.
+    data: the data on the device that `sample_batch` reads.
     sample_batch: (key, data) -> a minibatch.
   """
 
@@ -105,14 +106,14 @@ class Feed(NamedTuple):
   sample_batch: Callable[[jax.Array, Any], jax.Array]
 
 
-def _fixed(setting: Setting, batch_size: int) -> Feed:
-  """One minibatch for all steps."""
+def _fixed_batch(setting: Setting, batch_size: int) -> Feed:
+  """Feeds the same minibatch to all steps."""
   minibatch = jnp.asarray(dcgan_game.images(setting, batch_size))
   return Feed(minibatch, lambda key, data: data)
 
 
-def _drawn(setting: Setting, batch_size: int, on_device: bool) -> Feed:
-  """Minibatches of a data set, as experiments draw them."""
+def _dataset(setting: Setting, batch_size: int, on_device: bool) -> Feed:
+  """Feeds minibatches drawn from a dataset, as the experiments do."""
   values = jnp.asarray(dcgan_game.images(setting, NUM_IMAGES))
   pixels = np.asarray(images.to_pixels(values))
   sampler = images.sampler(
@@ -133,7 +134,7 @@ def _start(
     dcgan_game.LEARNING_RATE, b1=dcgan_game.BETA1, b2=dcgan_game.BETA2
   )
   optimizers = Players(adam, adam)
-  return populations.start(
+  return gan_jax_training.start(
     training.Problem(
       init=lambda key: steps.init_state(game, optimizers, key),
       sample_batch=feed.sample_batch,
@@ -153,30 +154,41 @@ def _start(
 def simultaneous(
   batch_size: int, setting: Setting, batch_norm: bool = True
 ) -> Training:
-  """Starts DCGAN's simultaneous update."""
-  own = game(networks(setting, batch_norm))
-  return _start(own, steps.simultaneous, _fixed(setting, batch_size))
+  """Starts simultaneous updates of DCGAN on a fixed minibatch."""
+  return _start(
+    game(networks(setting, batch_norm)),
+    steps.simultaneous,
+    _fixed_batch(setting, batch_size),
+  )
 
 
-def drawing(batch_size: int, setting: Setting, on_device: bool) -> Training:
-  """Starts DCGAN's simultaneous update on minibatches of a data set.
+def simultaneous_with_dataset(
+  batch_size: int, setting: Setting, on_device: bool
+) -> Training:
+  """Starts simultaneous updates of DCGAN on minibatches of a dataset.
 
-  Args:
-    batch_size: of a minibatch.
-    setting: of the game.
-    on_device: whether the device holds the data set.
+  The dataset is on the device, or is streamed to it from the host.
   """
-  own = game(networks(setting))
-  return _start(own, steps.simultaneous, _drawn(setting, batch_size, on_device))
+  return _start(
+    game(networks(setting)),
+    steps.simultaneous,
+    _dataset(setting, batch_size, on_device),
+  )
 
 
 def wgan_gp_simultaneous(batch_size: int, setting: Setting) -> Training:
-  """Starts WGAN-GP, both players moving at once."""
-  own = wgan_gp_game(wgan_gp_networks(setting))
-  return _start(own, steps.simultaneous, _fixed(setting, batch_size))
+  """Starts simultaneous updates of WGAN-GP."""
+  return _start(
+    wgan_gp_game(wgan_gp_networks(setting)),
+    steps.simultaneous,
+    _fixed_batch(setting, batch_size),
+  )
 
 
 def wgan_gp_alternating(batch_size: int, setting: Setting) -> Training:
-  """Starts WGAN-GP, a step of the critic before each of the generator."""
-  own = wgan_gp_game(wgan_gp_networks(setting))
-  return _start(own, steps.alternating, _fixed(setting, batch_size))
+  """Starts WGAN-GP with one update of the critic before the generator's."""
+  return _start(
+    wgan_gp_game(wgan_gp_networks(setting)),
+    steps.alternating,
+    _fixed_batch(setting, batch_size),
+  )

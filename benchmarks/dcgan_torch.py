@@ -1,6 +1,6 @@
-"""PyTorch plays DCGAN's game: as its example does, and economically."""
+"""Trains DCGAN in PyTorch: the loop of its example, and a simultaneous one."""
 
-# PyTorch is an extra, which need not be there where types are checked.
+# PyTorch is an optional dependency and may be missing when types are checked.
 # pyright: reportMissingImports=false
 
 import itertools
@@ -14,18 +14,22 @@ from torch.nn import functional
 from benchmarks import dcgan_game
 from benchmarks.dcgan_game import Players, Setting
 from benchmarks.timing import Training
-from benchmarks.torch_training import adam, descend, steps_taken, training
+from benchmarks.torch_training import (
+  adam,
+  apply_gradients,
+  make_training,
+  steps_taken,
+)
 
 
-class Arrangement(NamedTuple):
-  """How a game is laid out on the machine.
+class TorchOptions(NamedTuple):
+  """How PyTorch runs a game.
 
   Attributes:
     device: "cpu" or "cuda".
-    threads: that a CPU has for it.
-    channels_last: whether a pixel's channels are neighbours in memory, or the
-      pixels of a channel.
-    compiled: whether PyTorch's compiler has the networks.
+    threads: number of threads on a CPU.
+    channels_last: whether images are in the memory format NHWC, not NCHW.
+    compiled: whether `torch.compile` compiles the networks.
   """
 
   device: str
@@ -34,7 +38,7 @@ class Arrangement(NamedTuple):
   compiled: bool = False
 
   def title(self) -> str:
-    """Names it in the report."""
+    """Returns the name of the variant in the report."""
     memory_format = "channels_last" if self.channels_last else "contiguous"
     return f"compiled {memory_format}" if self.compiled else memory_format
 
@@ -47,8 +51,8 @@ class Arrangement(NamedTuple):
 def generator(setting: Setting) -> nn.Sequential:
   """Makes DCGAN's generator: latents [n, k] -> [n, channels, size, size]."""
   base, widths = setting.base(), setting.widths()[::-1]
-  # The example has a transposed convolution of one pixel, which is this product
-  # and a few times slower on a CPU.
+  # The example has a transposed convolution of one pixel instead. It computes
+  # the same and is a few times slower on a CPU.
   layers = [
     nn.Linear(dcgan_game.LATENTS, base**2 * widths[0], bias=False),
     nn.Unflatten(1, (widths[0], base, base)),
@@ -85,23 +89,23 @@ def _initialized(player: nn.Sequential) -> nn.Sequential:
 
 def num_params(players: Players[nn.Module]) -> Players[int]:
   """Counts each player's parameters."""
-  return Players(*(sum(p.numel() for p in own.parameters()) for own in players))
+  return Players(*(sum(p.numel() for p in net.parameters()) for net in players))
 
 
 def players(setting: Setting) -> Players[nn.Module]:
-  """Makes DCGAN's two."""
+  """Makes the networks of DCGAN."""
   return Players(generator(setting), discriminator(setting))
 
 
-class Arena:
-  """Two players laid out on the machine, with their optimizers and data.
+class TrainingSetup:
+  """The players on their device, with their optimizers and data.
 
   Attributes:
-    params: of each player.
-    optimizers: of each player.
+    params: parameters of each player.
+    optimizers: optimizer of each player.
     real: [n, channels, size, size], the data.
-    generate: () -> [n, channels, size, size], from new latents.
-    judge: [n, channels, size, size] -> logits [n, 1].
+    generate: () -> [n, channels, size, size], samples from new latents.
+    discriminate: [n, channels, size, size] -> logits [n, 1].
   """
 
   def __init__(
@@ -109,23 +113,27 @@ class Arena:
     players: Players[nn.Module],
     batch_size: int,
     setting: Setting,
-    arrangement: Arrangement,
+    options: TorchOptions,
     fused: bool,
   ):
-    device, memory_format = arrangement.device, arrangement.memory_format()
+    device, memory_format = options.device, options.memory_format()
     for player in players:
       player.to(device=device, memory_format=memory_format)
-    self._threads = arrangement.threads
+    self._threads = options.threads
     betas = dcgan_game.BETA1, dcgan_game.BETA2
-    self.params = Players(*(tuple(own.parameters()) for own in players))
+    self.params = Players(*(tuple(player.parameters()) for player in players))
     self.optimizers = Players(
-      *(adam(own, dcgan_game.LEARNING_RATE, betas, fused) for own in players)
+      *(
+        adam(player, dcgan_game.LEARNING_RATE, betas, fused)
+        for player in players
+      )
     )
     pixels = torch.from_numpy(dcgan_game.images(setting, batch_size))
     self.real = pixels.permute(0, 3, 1, 2).to(device)
     self.real = self.real.contiguous(memory_format=memory_format)
-    generate, judge = (
-      torch.compile(own) if arrangement.compiled else own for own in players
+    generate, discriminate = (
+      torch.compile(player) if options.compiled else player
+      for player in players
     )
     precision = torch.autocast(
       device, torch.bfloat16, enabled=setting.dtype == "bfloat16"
@@ -136,78 +144,86 @@ class Arena:
       return generate(latents).float()
 
     @precision
-    def judge_in_float32(x):
-      return judge(x).float()
+    def discriminate_in_float32(x):
+      return discriminate(x).float()
 
     def latents(n):
       return torch.randn(n, dcgan_game.LATENTS, device=device)
 
     self.generate = lambda: generate_from(latents(batch_size))
-    self.judge = judge_in_float32
-    self._samples = lambda: generate_from(latents(dcgan_game.NUM_GENERATED))
+    self.discriminate = discriminate_in_float32
+    self._generate_samples = lambda: generate_from(
+      latents(dcgan_game.NUM_GENERATED)
+    )
 
-  def training(self, step: Callable[[], object]) -> Training:
-    """Makes a training of a step that changes the players in place."""
-    return training(
+  def make_training(self, step: Callable[[], object]) -> Training:
+    """Makes a training whose step updates the players in place."""
+    return make_training(
       step,
       lambda: steps_taken(self.optimizers.discriminator),
-      self._samples,
+      self._generate_samples,
       self._threads,
     )
 
 
 def textbook(
-  batch_size: int, setting: Setting, arrangement: Arrangement
+  batch_size: int, setting: Setting, options: TorchOptions
 ) -> Training:
   """Starts the alternating loop of PyTorch's example.
 
   References:
     PyTorch examples, "dcgan/main.py", the training loop.
   """
-  arena = Arena(players(setting), batch_size, setting, arrangement, fused=False)
-  optimizers, judge = arena.optimizers, arena.judge
+  setup = TrainingSetup(
+    players(setting), batch_size, setting, options, fused=False
+  )
+  optimizers, discriminate = setup.optimizers, setup.discriminate
   cost = nn.BCEWithLogitsLoss()
-  is_real = torch.ones(batch_size, 1, device=arrangement.device)
-  is_fake = torch.zeros(batch_size, 1, device=arrangement.device)
+  is_real = torch.ones(batch_size, 1, device=options.device)
+  is_fake = torch.zeros(batch_size, 1, device=options.device)
 
   def step():
     optimizers.discriminator.zero_grad()
-    cost(judge(arena.real), is_real).backward()
-    fake = arena.generate()
-    cost(judge(fake.detach()), is_fake).backward()
+    cost(discriminate(setup.real), is_real).backward()
+    fake = setup.generate()
+    cost(discriminate(fake.detach()), is_fake).backward()
     optimizers.discriminator.step()
 
     optimizers.generator.zero_grad()
-    cost(judge(fake), is_real).backward()
+    cost(discriminate(fake), is_real).backward()
     optimizers.generator.step()
 
-  return arena.training(step)
+  return setup.make_training(step)
 
 
 def gradients(
   params: Players[tuple[Tensor, ...]], real_logits: Tensor, fake_logits: Tensor
 ) -> Players[tuple[Tensor, ...]]:
-  """Differentiates the non-saturating costs, by one forward pass."""
+  """Returns the gradients of the non-saturating costs of both players."""
   generator_cost = functional.softplus(-fake_logits).mean()
   discriminator_cost = functional.softplus(-real_logits).mean()
   discriminator_cost += functional.softplus(fake_logits).mean()
-  of_discriminator = torch.autograd.grad(
+  discriminator_gradients = torch.autograd.grad(
     discriminator_cost, params.discriminator, retain_graph=True
   )
-  of_generator = torch.autograd.grad(generator_cost, params.generator)
-  return Players(of_generator, of_discriminator)
+  generator_gradients = torch.autograd.grad(generator_cost, params.generator)
+  return Players(generator_gradients, discriminator_gradients)
 
 
 def simultaneous(
-  batch_size: int, setting: Setting, arrangement: Arrangement
+  batch_size: int, setting: Setting, options: TorchOptions
 ) -> Training:
-  """Starts the simultaneous update, which passes each player forward once."""
-  arena = Arena(players(setting), batch_size, setting, arrangement, fused=True)
+  """Starts simultaneous updates with one forward pass of the generator."""
+  setup = TrainingSetup(
+    players(setting), batch_size, setting, options, fused=True
+  )
 
   def step():
-    fake = arena.generate()
-    moves = gradients(arena.params, arena.judge(arena.real), arena.judge(fake))
-    for own in zip(arena.optimizers, arena.params, moves, strict=True):
-      descend(*own)
+    fake = setup.generate()
+    updates = gradients(
+      setup.params, setup.discriminate(setup.real), setup.discriminate(fake)
+    )
+    for player in zip(setup.optimizers, setup.params, updates, strict=True):
+      apply_gradients(*player)
 
-  return arena.training(step)
+  return setup.make_training(step)

@@ -1,4 +1,4 @@
-"""What a suite reports: rows, ratios, what operations allow; and its tables."""
+"""Defines the entries of a suite's report and prints it as tables."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -6,35 +6,37 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.timing import ratio
+from benchmarks.timing import median_ratio
 
 PYTORCH = "pytorch"
-"""What the names of PyTorch's contestants start with."""
+"""Prefix of the names of PyTorch's implementations."""
 MIN_WIDTH = 145
-"""Columns of the table; a wrapped line is better than a cut number."""
+"""Smallest width of the tables in characters. In a narrower terminal lines wrap
+and no number is cut."""
 FAST = 100
-"""Steps per second from which decimals say nothing."""
+"""From this many steps per second on, decimals are not shown."""
 
 
 class Row(NamedTuple):
-  """A contestant's measurements on one batch size.
+  """The measurements of one implementation at one batch size.
 
   Attributes:
-    game: that is played.
-    name: of the contestant.
+    game: name of the game.
+    name: name of the implementation.
     update: "alternating" or "simultaneous".
-    batch_size: real samples in a move of a player, and as many latents.
-    num_seeds: trained side by side.
-    variant: the best of those that were tried.
-    steps_per_second: median over the rounds, of all seeds together.
-    rounds: steps per second of all seeds together in each round.
+    batch_size: number of real samples, and of latents, in an update of a
+      player.
+    num_seeds: seeds that train together.
+    variant: the fastest variant; the other fields describe this one.
+    steps_per_second: median over the rounds, summed over the seeds.
+    rounds: steps per second in each round, summed over the seeds.
     by_variant: the median for each variant.
-    first_step_seconds: from nothing, but for the import of the framework, to
-      the end of the first step in a fresh process that finds no compiled
-      program. This and the next two are None where they are not measured.
-    restart_seconds: the same in another, which finds those of the first.
-    peak_memory_mib: peak resident memory of the first of these processes, on
-      the host.
+    first_step_seconds: time to set up the training and take the first step,
+      without importing the framework, in a new process with no compiled
+      program in its cache. This and the next two are None if not measured.
+    restart_seconds: the same in a second process, which finds the compiled
+      programs of the first.
+    peak_memory_mib: peak resident memory of the first process on the host.
   """
 
   game: str
@@ -52,7 +54,7 @@ class Row(NamedTuple):
 
 
 class Missing(NamedTuple):
-  """A contestant that could not start, and why."""
+  """An implementation that cannot run here, and the reason."""
 
   game: str
   name: str
@@ -61,16 +63,16 @@ class Missing(NamedTuple):
 
 
 class Bound(NamedTuple):
-  """What the operations of a step alone allow.
+  """The speed that the matrix products of a step allow.
 
   Attributes:
-    game: that is played.
-    batch_size: of the game.
-    flops_per_step: additions and multiplications.
-    products: the matrices that the rate is measured on.
-    gflops: the rate, in 1e9 operations a second.
-    steps_per_second: that the rate allows.
-    reached: the part that a contestant has reached, by name.
+    game: name of the game.
+    batch_size: number of real samples in an update of a player.
+    flops_per_step: additions and multiplications in a step.
+    products: description of the matrices whose products were timed.
+    gflops: the measured rate, in 1e9 operations per second.
+    steps_per_second: the speed at that rate.
+    reached: for each implementation, the fraction of that speed it reached.
   """
 
   game: str
@@ -88,13 +90,10 @@ def bound(
   """Compares rows of one game and batch size with a rate of operations.
 
   Args:
-    rows: of contestants whose step has the operations.
-    flops_per_step: the operations.
-    products: what the rate is measured on.
+    rows: the implementations whose step has `flops_per_step` operations.
+    flops_per_step: additions and multiplications in a step.
+    products: description of the matrices that `rate` was measured with.
     rate: operations per second.
-
-  Returns:
-    The bound.
   """
   steps_per_second = rate / flops_per_step
   return Bound(
@@ -109,39 +108,42 @@ def bound(
 
 
 def ratios(rows: Sequence[Row], reference: str) -> dict[str, Any]:
-  """Compares every contestant with others at the same game and batch size.
+  """Computes speed ratios between implementations of each game and batch size.
+
+  A ratio is the median over the rounds of one implementation's steps per second
+  divided by those of another, each summed over its seeds.
 
   Args:
-    rows: of all contestants, some of PyTorch's in every game.
-    reference: name of a contestant, which need not play every game.
+    rows: all implementations. Every game has at least one of PyTorch.
+    reference: name of an implementation, which some games may lack.
 
   Returns:
-    By game and batch size, `best_pytorch`, the name of the fastest, and by
-    contestant `to_best_pytorch` and, where the reference plays,
-    `to_{reference}`: medians over the rounds of the ratio of its steps per
-    second, of all seeds together, to theirs.
+    {game: {batch size: {"best_pytorch": name of the fastest of PyTorch,
+    "contestants": {name: {"to_best_pytorch": ratio, "to_{reference}": ratio}}}
+    }}. Games without the reference have no ratio to it.
   """
   compared = {}
   for game, batch_size in dict.fromkeys((r.game, r.batch_size) for r in rows):
-    own = {
+    by_name = {
       row.name: row
       for row in rows
       if (row.game, row.batch_size) == (game, batch_size)
     }
     best = max(
-      (row for name, row in own.items() if name.startswith(PYTORCH)),
+      (row for name, row in by_name.items() if name.startswith(PYTORCH)),
       key=lambda row: row.steps_per_second,
     )
     others = {"to_best_pytorch": best}
-    if reference in own:
-      others[f"to_{reference}"] = own[reference]
+    if reference in by_name:
+      others[f"to_{reference}"] = by_name[reference]
     compared.setdefault(game, {})[str(batch_size)] = {
       "best_pytorch": best.name,
       "contestants": {
         name: {
-          key: ratio(row.rounds, other.rounds) for key, other in others.items()
+          key: median_ratio(row.rounds, other.rounds)
+          for key, other in others.items()
         }
-        for name, row in own.items()
+        for name, row in by_name.items()
       },
     }
   return compared
@@ -178,16 +180,14 @@ def print_report(report: dict[str, Any]) -> None:
   console.print(_bounds_table(report["bounds"]))
 
 
-def _rate(steps_per_second: float) -> str:
-  """Writes a number of steps per second."""
+def _format_rate(steps_per_second: float) -> str:
   if steps_per_second >= FAST:
     return f"{steps_per_second:,.0f}"
   return f"{steps_per_second:.3g}"
 
 
-def _optional(number: float | None, form: str = ".2f") -> str:
-  """Writes a number that need not be there."""
-  return "-" if number is None else format(number, form)
+def _format_optional(number: float | None, spec: str = ".2f") -> str:
+  return "-" if number is None else format(number, spec)
 
 
 def _table(
@@ -198,7 +198,7 @@ def _table(
 ) -> Table:
   """Makes the table of one game and batch size."""
   table = Table(title=title)
-  for heading in ("contestant", "update"):
+  for heading in ("implementation", "update"):
     table.add_column(heading, no_wrap=True)
   table.add_column("seeds", justify="right")
   table.add_column("variants, steps/s", no_wrap=True)
@@ -213,34 +213,35 @@ def _table(
     table.add_column(heading, justify="right", overflow="fold")
   for row in rows:
     variants = [
-      f"{variant} {_rate(rate)}" for variant, rate in row["by_variant"].items()
+      f"{variant} {_format_rate(rate)}"
+      for variant, rate in row["by_variant"].items()
     ]
-    own = compared[row["name"]]
+    row_ratios = compared[row["name"]]
     table.add_row(
       row["name"],
       row["update"],
       str(row["num_seeds"]),
       "\n".join(variants) if len(variants) > 1 else "",
-      _rate(row["steps_per_second"]),
-      f"{own['to_best_pytorch']:.2f}",
-      _optional(own.get(f"to_{reference}")),
-      _optional(row["first_step_seconds"]),
-      _optional(row["restart_seconds"]),
-      _optional(row["peak_memory_mib"], ",.0f"),
+      _format_rate(row["steps_per_second"]),
+      f"{row_ratios['to_best_pytorch']:.2f}",
+      _format_optional(row_ratios.get(f"to_{reference}")),
+      _format_optional(row["first_step_seconds"]),
+      _format_optional(row["restart_seconds"]),
+      _format_optional(row["peak_memory_mib"], ",.0f"),
     )
   return table
 
 
 def _bounds_table(bounds: Sequence[dict[str, Any]]) -> Table:
-  """Makes the table of what the matrix products alone allow."""
+  """Makes the table of the speeds that the matrix products allow."""
   table = Table(
-    title="simultaneous steps/s that the matrix products alone allow, and the "
-    "part reached"
+    title="simultaneous steps/s that the matrix products allow, and the "
+    "fraction reached"
   )
   table.add_column("game", no_wrap=True)
   table.add_column("batch", justify="right")
-  table.add_column("MFLOP a step", justify="right")
-  table.add_column("products of", no_wrap=True)
+  table.add_column("MFLOP per step", justify="right")
+  table.add_column("matrices", no_wrap=True)
   table.add_column("GFLOP/s", justify="right")
   table.add_column("steps/s", justify="right")
   table.add_column("reached by")
@@ -251,9 +252,9 @@ def _bounds_table(bounds: Sequence[dict[str, Any]]) -> Table:
       f"{entry['flops_per_step'] / 1e6:,.1f}",
       entry["products"],
       f"{entry['gflops']:,.0f}",
-      _rate(entry["steps_per_second"]),
+      _format_rate(entry["steps_per_second"]),
       ", ".join(
-        f"{name} {part:.0%}" for name, part in entry["reached"].items()
+        f"{name} {fraction:.0%}" for name, fraction in entry["reached"].items()
       ),
     )
   return table

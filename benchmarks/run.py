@@ -1,4 +1,4 @@
-"""Times this library beside its peers: `python -m benchmarks.run`."""
+"""Times this library and PyTorch in turns: `python -m benchmarks.run`."""
 
 import dataclasses
 import importlib
@@ -13,16 +13,17 @@ from experiments.run_folder import results
 USAGE = """\
 python -m benchmarks.run --suite=NAME [--out=FILE.json]
 
-Times this library, PyTorch and a tutorial's JAX side by side in one process and
-prints a table. Needs the extra `bench`: pip install -e '.[bench]'."""
+Times this library, PyTorch and textbook Flax in turns in one process and prints
+a table. Install its dependencies first: pip install -e '.[bench]'."""
 
 SUITES = {
   "toy": "benchmarks.toy",
   "dcgan": "benchmarks.dcgan",
   "sweep": "benchmarks.sweep",
 }
-"""By name, the module whose `measure` makes the report and whose `print_report`
-prints it. It is imported when it runs, because it imports PyTorch."""
+"""For each suite, the module whose `measure` makes the report and whose
+`print_report` prints it. It is imported when it runs, because it imports
+PyTorch."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,7 +48,7 @@ def run(argv: list[str]) -> int:
     _check_writable(out, options.overwrite)
   if importlib.util.find_spec("torch") is None:
     raise flags.UsageError(
-      "PyTorch, which this compares with, is not installed: "
+      "PyTorch is not installed and the benchmarks need it: "
       "pip install -e '.[bench]'"
     )
   suite = importlib.import_module(SUITES[options.suite])
@@ -60,18 +61,15 @@ def run(argv: list[str]) -> int:
 
 
 def _check_writable(out: Path, overwrite: bool) -> None:
-  """Refuses a file that could not be written when all has been measured."""
+  """Checks before a long measurement that the report can be written."""
   if not os.access(out.parent, os.W_OK):
     raise flags.UsageError(
-      f"--out={out} cannot be written: {out.parent} is no folder that is there "
-      "and can be written to"
+      f"--out={out} cannot be written: {out.parent} is not a writable folder"
     )
   if out.is_dir():
     raise flags.UsageError(f"--out={out} is a folder, not a file")
   if out.exists() and not overwrite:
-    raise flags.UsageError(
-      f"--out={out} is there already; --overwrite replaces it"
-    )
+    raise flags.UsageError(f"--out={out} exists; --overwrite replaces it")
 
 
 if __name__ == "__main__":

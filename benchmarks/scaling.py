@@ -1,8 +1,8 @@
-"""What a step costs, from an MLP to DCGAN-64: `python -m benchmarks.scaling`.
+"""Measures the cost of a step: `python -m benchmarks.scaling`.
 
-Prints the table of docs/scaling.md: operations, bytes and communication of one
-simultaneous step of one seed, from the networks and the compiled program, and
-how long it takes on this machine.
+Prints the table of docs/scaling.md: parameters, operations, memory and
+communication of one simultaneous step of one seed, for networks from an MLP to
+DCGAN-64, and the time of the step on this machine.
 """
 
 import statistics
@@ -20,20 +20,18 @@ from gan_jax.types import Array
 
 BATCH_SIZE = 64
 NUM_TURNS = 5
-SECONDS = 2.0
-"""Of a turn."""
-FLOAT = 4
-"""Bytes."""
+TURN_SECONDS = 2.0
+BYTES_PER_FLOAT = 4
 
 
 class Case(NamedTuple):
   """A game whose step is measured.
 
   Attributes:
-    title: what to call it.
-    flops: operations of the products of a step.
-    start: starts its training.
-    params: shapes of both players' parameters.
+    title: its name in the table.
+    flops: operations of the matrix products of a step.
+    start: starts the training.
+    params: () -> the shapes of both players' parameters.
   """
 
   title: str
@@ -85,20 +83,20 @@ CASES = (
 )
 
 
-def seconds_of_step(training: Training) -> float:
-  """Times steps in turns; returns the median of a step's seconds."""
-  training.take(1)
+def measure_step_seconds(training: Training) -> float:
+  """Returns the median over several turns of the seconds per step."""
+  training.take_steps(1)
   count = 1
-  taken = []
-  while len(taken) < NUM_TURNS:
-    began = time.perf_counter()
-    training.take(count)
-    elapsed = time.perf_counter() - began
-    if elapsed < SECONDS / 2:
+  step_seconds = []
+  while len(step_seconds) < NUM_TURNS:
+    started = time.perf_counter()
+    training.take_steps(count)
+    elapsed = time.perf_counter() - started
+    if elapsed < TURN_SECONDS / 2:
       count *= 2
       continue
-    taken.append(elapsed / count)
-  return statistics.median(taken)
+    step_seconds.append(elapsed / count)
+  return statistics.median(step_seconds)
 
 
 def main() -> None:
@@ -110,11 +108,12 @@ def main() -> None:
   )
   for case in CASES:
     count = sum(leaf.size for leaf in case.params())
-    seconds = seconds_of_step(case.start())
+    seconds = measure_step_seconds(case.start())
     print(
       f"| {case.title} | {count:,} | {case.flops / 1e9:.3g} | "
-      # Parameters, and Adam's two moments of each.
-      f"{3 * FLOAT * count / 1e6:.3g} | {FLOAT * count / 1e6:.3g} | "
+      # The state has each parameter and its two moments of Adam.
+      f"{3 * BYTES_PER_FLOAT * count / 1e6:.3g} | "
+      f"{BYTES_PER_FLOAT * count / 1e6:.3g} | "
       f"{seconds * 1e3:.3g} | {case.flops / seconds / 1e9:.3g} |",
       flush=True,
     )

@@ -1,9 +1,9 @@
-"""The sweep suite: how long 64 trials of the ring take, from start to end.
+"""The sweep suite: measures how long 64 trials of the ring take in total.
 
-Eight learning rates, eight seeds each, as many steps as the experiment has.
-This library measures and writes down every trial; PyTorch only trains. What
-would take a quarter of an hour is measured for a part of the trials or of the
-steps, and said to be.
+The trials have eight learning rates, eight seeds each, and the experiment's
+number of steps. This library evaluates every trial and writes its run folder;
+PyTorch only trains. Where all trials would take a quarter of an hour, the suite
+measures some of the trials or steps and extrapolates; the report says which.
 """
 
 import functools
@@ -20,48 +20,48 @@ from typing import Any, NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks import contest, fresh, toy_torch
+from benchmarks import cold_start, measurement, toy_torch
 from experiments.cli import console
 from experiments.configs.registry import BY_NAME
 from experiments.devices import environment
 from gan_jax.types import Device
 
 RATES = tuple(2e-3 * 2 ** (index / 4) for index in range(8))
-"""Of both players. They need no digits in common with any paper."""
+"""Learning rates of both players. They are not taken from a paper."""
 BATCH_SIZE = 64
 
 
-class Effort(NamedTuple):
-  """How much is measured.
+class Budget(NamedTuple):
+  """How much to measure.
 
   Attributes:
     num_rates: learning rates.
-    num_seeds: of each.
-    steps: of every trial.
-    alone: trials that are run by themselves, in place of all.
-    torch_steps: steps of PyTorch that are timed, in place of all.
+    num_seeds: seeds for each learning rate.
+    steps: steps of each trial.
+    separate_trials: trials to time with one process each.
+    torch_steps: steps to time in PyTorch.
   """
 
   num_rates: int
   num_seeds: int
   steps: int
-  alone: int
+  separate_trials: int
   torch_steps: int
 
 
-FULL = Effort(8, 8, BY_NAME["ring"].settings.steps, 4, 4000)
-QUICK = Effort(2, 2, 20, 1, 20)
+FULL = Budget(8, 8, BY_NAME["ring"].settings.steps, 4, 4000)
+QUICK = Budget(2, 2, 20, 1, 20)
 
 
 class Row(NamedTuple):
-  """How long one way to train all trials takes.
+  """The time that one way to train all trials takes.
 
   Attributes:
-    name: of it.
-    seconds: of wall clock, for all trials.
-    part: what was measured, where that is not all of them.
-    speedup: the seconds of PyTorch's textbook loop, one trial after another,
-      over these.
+    name: its name in the report.
+    seconds: wall-clock time of all trials.
+    part: the part that was measured if the time is extrapolated, otherwise "".
+    speedup: the time of PyTorch's textbook loop, one trial after another,
+      divided by `seconds`.
   """
 
   name: str
@@ -70,9 +70,9 @@ class Row(NamedTuple):
   speedup: float
 
 
-def _command(module: str, *flags: str, cache: Path, cwd: Path) -> float:
-  """Runs a command; returns how long it took."""
-  began = time.perf_counter()
+def _time_command(module: str, *flags: str, cache: Path, cwd: Path) -> float:
+  """Runs a command and returns its seconds."""
+  started = time.perf_counter()
   subprocess.run(
     [sys.executable, "-m", module, *flags],
     cwd=cwd,
@@ -85,83 +85,89 @@ def _command(module: str, *flags: str, cache: Path, cwd: Path) -> float:
     stderr=subprocess.DEVNULL,
     check=True,
   )
-  return time.perf_counter() - began
+  return time.perf_counter() - started
 
 
-def _packed(effort: Effort, folder: Path) -> Mapping[str, tuple[float, str]]:
-  """Times the sweep's command, first with no compiled program to be found."""
-  rates = ",".join(f"{rate:.4g}" for rate in RATES[: effort.num_rates])
+def _time_sweep(
+  budget: Budget, folder: Path
+) -> Mapping[str, tuple[float, str]]:
+  """Times `experiments.sweep` twice. The first finds no compiled program."""
+  rates = ",".join(f"{rate:.4g}" for rate in RATES[: budget.num_rates])
   flags = (
     "--experiment=ring",
     f"--grid=generator_learning_rate={rates}",
-    f"--num_seeds={effort.num_seeds}",
-    f"--steps={effort.steps}",
+    f"--num_seeds={budget.num_seeds}",
+    f"--steps={budget.steps}",
     "--platform=cpu",
   )
-  taken = {}
+  times = {}
   for name in ("gan_jax, packed", "gan_jax, packed, again"):
     console.say(f"timing {name}")
-    seconds = _command(
+    seconds = _time_command(
       "experiments.sweep",
       *flags,
       f"--workdir={folder / name.replace(' ', '_')}",
       cache=folder / "cache",
       cwd=folder,
     )
-    taken[name] = (seconds, "")
-  return taken
+    times[name] = (seconds, "")
+  return times
 
 
-def _alone(effort: Effort, folder: Path) -> tuple[float, str]:
-  """Times a run's command for each trial, one after another."""
-  num_trials = effort.num_rates * effort.num_seeds
-  console.say(f"timing {effort.alone} trials, a process each")
+def _time_runs(budget: Budget, folder: Path) -> tuple[float, str]:
+  """Times `experiments.run` for one trial after another."""
+  num_trials = budget.num_rates * budget.num_seeds
+  console.say(f"timing {budget.separate_trials} trials, one process each")
   seconds = sum(
-    _command(
+    _time_command(
       "experiments.run",
       "--experiment=ring",
       f"--generator_learning_rate={RATES[index]:.4g}",
       f"--seed={index}",
-      f"--steps={effort.steps}",
+      f"--steps={budget.steps}",
       "--platform=cpu",
       f"--workdir={folder / f'alone-{index}'}",
       cache=folder / "cache-alone",
       cwd=folder,
     )
-    for index in range(effort.alone)
+    for index in range(budget.separate_trials)
   )
   return (
-    seconds * num_trials / effort.alone,
-    f"{effort.alone} of {num_trials} trials",
+    seconds * num_trials / budget.separate_trials,
+    f"{budget.separate_trials} of {num_trials} trials",
   )
 
 
-def _torch(
-  effort: Effort, start: Callable[..., Any], processes: int, folder: Path
+def _time_torch(
+  budget: Budget, start: Callable[..., Any], processes: int, folder: Path
 ) -> tuple[float, str]:
-  """Times PyTorch's loop in as many processes at once, the cores divided."""
+  """Times PyTorch's loop in several processes that share the cores."""
   num_cores = len(os.sched_getaffinity(0))
-  begin = functools.partial(
+  start_trial = functools.partial(
     start, BATCH_SIZE, threads=max(1, num_cores // processes)
   )
 
-  def timed(num_steps: int) -> float:
-    began = time.perf_counter()
+  def time_steps(num_steps: int) -> float:
+    started = time.perf_counter()
     with ThreadPoolExecutor(processes) as executor:
       children = [
-        executor.submit(fresh.measure, begin, num_steps, folder)
+        executor.submit(
+          cold_start.measure_cold_start, start_trial, num_steps, folder
+        )
         for _ in range(processes)
       ]
       for child in children:
         child.result()
-    return time.perf_counter() - began
+    return time.perf_counter() - started
 
-  to_start = timed(1)
-  of_step = (timed(effort.torch_steps) - to_start) / (effort.torch_steps - 1)
-  trials = -(-effort.num_rates * effort.num_seeds // processes)
+  start_seconds = time_steps(1)
+  step_seconds = (time_steps(budget.torch_steps) - start_seconds) / (
+    budget.torch_steps - 1
+  )
+  trials = -(-budget.num_rates * budget.num_seeds // processes)
   return (
-    to_start + trials * effort.steps * of_step,
-    f"{effort.torch_steps:,} of {trials * effort.steps:,} steps",
+    start_seconds + trials * budget.steps * step_seconds,
+    f"{budget.torch_steps:,} of {trials * budget.steps:,} steps",
   )
 
 
@@ -169,36 +175,36 @@ def measure(quick: bool) -> dict[str, Any]:
   """Runs the suite.
 
   Args:
-    quick: whether a few steps are enough, to see that everything works.
+    quick: whether to take only a few steps, to test the suite.
 
   Returns:
     `machine`, `versions`, `trials`, `steps`, `rows`.
   """
-  effort = QUICK if quick else FULL
+  budget = QUICK if quick else FULL
   load_average = os.getloadavg()
-  taken: dict[str, tuple[float, str]] = {}
+  times: dict[str, tuple[float, str]] = {}
   with tempfile.TemporaryDirectory() as name:
     folder = Path(name)
-    taken |= _packed(effort, folder)
-    taken["gan_jax, a process for each"] = _alone(effort, folder)
+    times |= _time_sweep(budget, folder)
+    times["gan_jax, a process for each"] = _time_runs(budget, folder)
     for title, start in (
       ("pytorch_textbook", toy_torch.textbook),
       ("pytorch_economical", toy_torch.simultaneous),
     ):
       for processes in (1, 2):
-        console.say(f"timing {title} in {processes}")
-        taken[f"{title}, {processes} at a time"] = _torch(
-          effort, start, processes, folder
+        console.say(f"timing {title} in {processes} processes")
+        times[f"{title}, {processes} at a time"] = _time_torch(
+          budget, start, processes, folder
         )
-  reference, _ = taken["pytorch_textbook, 1 at a time"]
+  reference, _ = times["pytorch_textbook, 1 at a time"]
   devices: Sequence[Device] = environment.choose_devices("cpu", 1)
   return {
-    **contest.machine_of(devices, load_average),
-    "trials": effort.num_rates * effort.num_seeds,
-    "steps": effort.steps,
+    **measurement.describe_machine(devices, load_average),
+    "trials": budget.num_rates * budget.num_seeds,
+    "steps": budget.steps,
     "rows": [
       Row(title, seconds, part, reference / seconds)._asdict()
-      for title, (seconds, part) in taken.items()
+      for title, (seconds, part) in times.items()
     ],
   }
 
@@ -210,9 +216,9 @@ def print_report(report: dict[str, Any]) -> None:
     title=f"{report['trials']} trials of {report['steps']:,} steps on "
     f"{report['machine']['device']}"
   )
-  table.add_column("by")
+  table.add_column("method")
   table.add_column("seconds", justify="right")
-  table.add_column("times as fast", justify="right")
+  table.add_column("speedup", justify="right")
   table.add_column("measured")
   for row in report["rows"]:
     table.add_row(

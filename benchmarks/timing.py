@@ -1,4 +1,4 @@
-"""Times contestants side by side; knows no framework and no game."""
+"""Times training loops in turns. Depends on no framework and no game."""
 
 import statistics
 import time
@@ -9,88 +9,84 @@ import numpy as np
 
 Name = TypeVar("Name", bound=Hashable)
 
-WARM_SHARE = 10
-"""A turn begins with an untimed tenth of its steps."""
+WARMUP_DIVISOR = 10
+"""Each turn starts with this fraction (1/10) of its steps untimed."""
 
 
 class Training(NamedTuple):
-  """A contestant at work.
+  """A started training loop.
 
   Attributes:
-    take: takes this many steps and waits until they are done.
-    num_steps: () -> the steps taken, by the discriminator's optimizer's count.
-    generate: () -> [n, ...] samples of the generator as it is now.
+    take_steps: runs this many steps and waits until they are done.
+    num_steps: () -> the number of optimizer steps of the discriminator so far.
+    generate: () -> [n, ...] samples of the current generator.
   """
 
-  take: Callable[[int], None]
+  take_steps: Callable[[int], None]
   num_steps: Callable[[], int]
   generate: Callable[[], np.ndarray]
 
 
 class UnavailableError(Exception):
-  """A contestant that cannot run on this machine; the message is one line."""
+  """Raised if an implementation cannot run here. The message is one line."""
 
 
-def _seconds_of(take: Callable[[int], None], num_steps: int) -> float:
-  """Times a call."""
+def _time_steps(take_steps: Callable[[int], None], num_steps: int) -> float:
   started = time.perf_counter()
-  take(num_steps)
+  take_steps(num_steps)
   return time.perf_counter() - started
 
 
-def calibrate(take: Callable[[int], None], seconds: float) -> int:
-  """Finds how many steps fill a time.
-
-  Args:
-    take: takes this many steps and waits until they are done.
-    seconds: to fill.
-
-  Returns:
-    The number of steps, at least 1.
-  """
-  # The first step may compile the others; a second call outlives a stall.
-  take(1)
+def calibrate(take_steps: Callable[[int], None], seconds: float) -> int:
+  """Finds how many steps take this many seconds; at least 1."""
+  # The first step may compile the program. The smaller of two times ignores
+  # one that another process has slowed down.
+  take_steps(1)
   num_steps = 1
   while True:
-    elapsed = min(_seconds_of(take, num_steps) for _ in range(2))
+    elapsed = min(_time_steps(take_steps, num_steps) for _ in range(2))
     if elapsed >= seconds / 4:
       return max(1, round(num_steps * seconds / elapsed))
     num_steps *= 2
 
 
 def interleave(
-  takes: Mapping[Name, Callable[[int], None]],
+  step_functions: Mapping[Name, Callable[[int], None]],
   num_rounds: Mapping[Name, int],
   seconds: float,
 ) -> dict[Name, list[float]]:
-  """Times contestants in turns: A B C, A B C, ...
+  """Times training loops in turns: A B C, A B C, ...
 
-  What slows the machine for a while slows neighbours in a round alike, so
-  ratios within a round are steadier than speeds are.
+  If something slows the machine for a while, it slows all turns of a round
+  alike. Ratios within a round therefore vary less than speeds do.
 
   Args:
-    takes: by name, takes this many steps and waits until they are done.
-    num_rounds: by name, the turns that it takes, from the first round on.
+    step_functions: each runs the given number of steps and waits for them.
+    num_rounds: for each name, the number of rounds it takes part in, counted
+      from the first.
     seconds: length of a turn.
 
   Returns:
-    By name, steps per second in each of its rounds.
+    For each name, steps per second in each of its rounds.
   """
-  turns = {name: calibrate(take, seconds) for name, take in takes.items()}
-  rates = {name: [] for name in takes}
+  turn_steps = {
+    name: calibrate(take_steps, seconds)
+    for name, take_steps in step_functions.items()
+  }
+  rates = {name: [] for name in step_functions}
   for index in range(max(num_rounds.values())):
-    for name, take in takes.items():
+    for name, take_steps in step_functions.items():
       if index < num_rounds[name]:
-        num_steps = turns[name]
-        # Caches and threads are as the contestant before has left them.
-        take(num_steps // WARM_SHARE)
-        rates[name].append(num_steps / _seconds_of(take, num_steps))
+        num_steps = turn_steps[name]
+        # The previous turn has filled the caches and set the threads.
+        take_steps(num_steps // WARMUP_DIVISOR)
+        rates[name].append(num_steps / _time_steps(take_steps, num_steps))
   return rates
 
 
-def ratio(rates: Sequence[float], reference: Sequence[float]) -> float:
-  """Returns the median of the ratio within a round, over the common rounds."""
-  # One of the two may have left after the first few.
+def median_ratio(rates: Sequence[float], reference: Sequence[float]) -> float:
+  """Returns the median of the per-round ratios over the common rounds."""
+  # One of the two may have run in the first rounds only.
   return statistics.median(
-    own / other for own, other in zip(rates, reference, strict=False)
+    rate / other for rate, other in zip(rates, reference, strict=False)
   )

@@ -1,6 +1,6 @@
-"""What all of PyTorch's contestants share: Adam, and a training of a step."""
+"""Makes optimizers and training loops in PyTorch, for all of its games."""
 
-# PyTorch is an extra, which need not be there where types are checked.
+# PyTorch is an optional dependency and may be missing when types are checked.
 # pyright: reportMissingImports=false
 
 from collections.abc import Callable, Sequence
@@ -17,19 +17,19 @@ def adam(
   betas: tuple[float, float],
   fused: bool,
 ) -> torch.optim.Adam:
-  """Makes a player's optimizer."""
+  """Makes the optimizer of a player."""
   return torch.optim.Adam(
     player.parameters(), lr=learning_rate, betas=betas, fused=fused
   )
 
 
 def steps_taken(optimizer: torch.optim.Adam) -> int:
-  """Returns the steps that an optimizer has taken."""
+  """Returns how many steps the optimizer has taken."""
   counts = [int(state["step"]) for state in optimizer.state.values()]
   return max(counts, default=0)
 
 
-def training(
+def make_training(
   step: Callable[[], object],
   num_steps: Callable[[], int],
   generate: Callable[[], Tensor],
@@ -38,17 +38,14 @@ def training(
   """Makes a training of a step that changes its state in place.
 
   Args:
-    step: takes a step.
-    num_steps: () -> the steps taken.
+    step: runs one step.
+    num_steps: () -> the number of steps so far.
     generate: () -> [n, ...] samples.
-    threads: that PyTorch may use on a CPU.
-
-  Returns:
-    The training.
+    threads: number of threads of PyTorch on a CPU.
   """
 
-  def take(count):
-    # One setting for the whole process, which other contestants change.
+  def take_steps(count):
+    # The number belongs to the process, and other implementations change it.
     torch.set_num_threads(threads)
     for _ in range(count):
       step()
@@ -56,18 +53,18 @@ def training(
       torch.cuda.synchronize()
 
   @torch.no_grad()
-  def samples():
+  def generate_numpy():
     return generate().cpu().numpy()
 
-  return Training(take, num_steps, samples)
+  return Training(take_steps, num_steps, generate_numpy)
 
 
-def descend(
+def apply_gradients(
   optimizer: torch.optim.Adam,
   params: Sequence[Tensor],
   gradients: Sequence[Tensor],
 ) -> None:
-  """Takes a player's step along these gradients of its parameters."""
+  """Updates a player's parameters from these gradients."""
   for param, gradient in zip(params, gradients, strict=True):
     param.grad = gradient
   optimizer.step()

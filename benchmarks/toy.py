@@ -1,4 +1,4 @@
-"""The toy suite: a ring of Gaussians, against PyTorch and a tutorial's JAX."""
+"""The toy suite: trains a ring of Gaussians in several frameworks."""
 
 import functools
 import os
@@ -9,54 +9,50 @@ from typing import Any, NamedTuple
 import jax
 
 from benchmarks import (
-  contest,
   matmul,
+  measurement,
   toy_flax,
   toy_game,
   toy_gan_jax,
   toy_torch,
 )
-from benchmarks.contest import Contestant
+from benchmarks.measurement import Implementation
 from benchmarks.report import Bound, Row, bound
 from benchmarks.report import print_report as print_report
 from experiments.cli import console
 from experiments.devices import environment
 
 EAGER = "pytorch_eager"
-"""The textbook loop, which ratios are taken to beside the best PyTorch."""
+"""Name of PyTorch's textbook loop, the reference of the ratios."""
 
 
-class Effort(NamedTuple):
-  """How much is measured.
+class Budget(NamedTuple):
+  """How much to measure.
 
   Attributes:
-    batch_sizes: of the games.
-    peak_width: of the square matrices that show the machine's peak.
-    contest: of each game and batch size.
+    batch_sizes: batch sizes of every game.
+    peak_width: width of the square matrices that measure the peak rate.
+    game: how much to measure for each game and batch size.
   """
 
   batch_sizes: tuple[int, ...]
   peak_width: int
-  contest: contest.Effort
+  game: measurement.Budget
 
 
-FULL = Effort((64, 512), 2048, contest.Effort(7, 0.4, fresh_steps=100))
-QUICK = Effort(
-  (64,), 256, contest.Effort(2, 0.01, fresh_steps=2, num_processes=2)
+FULL = Budget((64, 512), 2048, measurement.Budget(7, 0.4, cold_start_steps=100))
+QUICK = Budget(
+  (64,), 256, measurement.Budget(2, 0.01, cold_start_steps=2, num_processes=2)
 )
 
 
-def contestants(num_cores: int) -> dict[str, tuple[Contestant, ...]]:
-  """Lists the contestants.
+def list_implementations(
+  num_cores: int,
+) -> dict[str, tuple[Implementation, ...]]:
+  """Lists the implementations of each game, PyTorch's textbook loop first.
 
-  Small products may be slower on many threads, so PyTorch has one thread or
-  all; XLA decides for itself.
-
-  Args:
-    num_cores: of the machine.
-
-  Returns:
-    By game, those who play it, PyTorch's eager textbook loop first.
+  PyTorch has a variant with one thread and one with all cores, because small
+  products may be slower on many threads. XLA chooses its number of threads.
   """
 
   def pytorch(name, update, start):
@@ -64,14 +60,16 @@ def contestants(num_cores: int) -> dict[str, tuple[Contestant, ...]]:
       f"threads={n}": functools.partial(start, threads=n)
       for n in sorted({1, num_cores})
     }
-    return Contestant(name, update, variants)
+    return Implementation(name, update, variants)
 
   def single(name, update, start):
-    return Contestant(name, update, {"": start})
+    return Implementation(name, update, {"": start})
 
   def population(num_seeds, update, start):
     variants = {"": functools.partial(start, num_seeds=num_seeds)}
-    return Contestant(f"gan_jax_{num_seeds}_seeds", update, variants, num_seeds)
+    return Implementation(
+      f"gan_jax_{num_seeds}_seeds", update, variants, num_seeds
+    )
 
   alternating, simultaneous = "alternating", "simultaneous"
   return {
@@ -95,20 +93,25 @@ def contestants(num_cores: int) -> dict[str, tuple[Contestant, ...]]:
   }
 
 
-def _bounds(rows: Sequence[Row], effort: Effort, num_cores: int) -> list[Bound]:
-  """Measures what the matrix products alone allow, and how near it is.
+def _measure_bounds(
+  rows: Sequence[Row], budget: Budget, num_cores: int
+) -> list[Bound]:
+  """Measures the speed that the matrix products allow.
 
-  The step's own shapes are those of the discriminator's hidden layer, which
-  has most of the operations: 2B rows, as it sees real and fake samples at once.
+  It multiplies large square matrices, and matrices of the step's shapes: those
+  of the discriminator's hidden layer, which has most of the operations, on 2B
+  rows of real and fake samples.
   """
   console.say("timing matrix products")
   threads = sorted({1, num_cores})
-  seconds = effort.contest.seconds
-  width = effort.peak_width
-  peak = matmul.rate(width, width, threads, seconds)
+  seconds = budget.game.seconds
+  width = budget.peak_width
+  peak = matmul.measure_matmul_rate(width, width, threads, seconds)
   bounds = []
-  for batch_size in effort.batch_sizes:
-    own = matmul.rate(2 * batch_size, toy_game.HIDDEN[0], threads, seconds)
+  for batch_size in budget.batch_sizes:
+    layer_rate = matmul.measure_matmul_rate(
+      2 * batch_size, toy_game.HIDDEN[0], threads, seconds
+    )
     simultaneous = [
       row
       for row in rows
@@ -117,7 +120,7 @@ def _bounds(rows: Sequence[Row], effort: Effort, num_cores: int) -> list[Bound]:
     flops = toy_game.step_flops(batch_size)
     for products, rate in (
       (f"{width} x {width}", peak),
-      ("the step's shapes", own),
+      ("the step's shapes", layer_rate),
     ):
       bounds.append(bound(simultaneous, flops, products, rate))
   return bounds
@@ -127,30 +130,32 @@ def measure(quick: bool) -> dict[str, Any]:
   """Runs the suite.
 
   Args:
-    quick: whether a few steps are enough, to see that everything works.
+    quick: whether to take only a few steps, to test the suite.
 
   Returns:
-    The report, but for the suite's name, as `contest.report` makes it.
+    The report of `measurement.make_report`.
   """
-  effort = QUICK if quick else FULL
+  budget = QUICK if quick else FULL
   num_cores = len(os.sched_getaffinity(0))
   load_average = os.getloadavg()
   jax.config.update("jax_platforms", "cpu")
   devices = environment.choose_devices("cpu", num_cores)
-  # A program that an earlier run left in the cache would hide compilation.
+  # With cached programs of an earlier run the first steps would not compile.
   jax.config.update("jax_enable_compilation_cache", False)
   with tempfile.TemporaryDirectory() as inductor_cache:
-    # For this process, and for those that start afresh.
+    # For this process and for the cold starts.
     os.environ.update(
       JAX_PLATFORMS="cpu",
       JAX_NUM_CPU_DEVICES=str(len(devices)),
       TORCHINDUCTOR_CACHE_DIR=inductor_cache,
     )
-    measured = [
-      contest.measure(game, batch_size, everyone, effort.contest)
-      for game, everyone in contestants(num_cores).items()
-      for batch_size in effort.batch_sizes
+    measurements = [
+      measurement.measure_game(game, batch_size, implementations, budget.game)
+      for game, implementations in list_implementations(num_cores).items()
+      for batch_size in budget.batch_sizes
     ]
-  rows = [row for own in measured for row in own.rows]
-  bounds = _bounds(rows, effort, num_cores)
-  return contest.report(measured, EAGER, bounds, devices, load_average)
+  rows = [row for entry in measurements for row in entry.rows]
+  bounds = _measure_bounds(rows, budget, num_cores)
+  return measurement.make_report(
+    measurements, EAGER, bounds, devices, load_average
+  )

@@ -1,4 +1,4 @@
-"""Flax and Optax play the toy game as tutorials write it: a step a call."""
+"""Trains the toy game with Flax as tutorials do: one call for each step."""
 
 import jax
 import jax.numpy as jnp
@@ -12,7 +12,7 @@ from benchmarks.timing import Training
 
 
 class Perceptron(nn.Module):
-  """A player, of this many outputs."""
+  """A generator or discriminator with `features` outputs."""
 
   features: int
 
@@ -40,7 +40,7 @@ def _cross_entropy(logits, label):
 
 
 def textbook(batch_size: int) -> Training:
-  """Starts a loop in Python around a jitted alternating step."""
+  """Starts a Python loop around a jitted alternating step."""
 
   def create(key, features):
     player = Perceptron(features)
@@ -77,7 +77,7 @@ def textbook(batch_size: int) -> Training:
   generator = create(generator_key, 2)
   discriminator = create(discriminator_key, 1)
 
-  def take(count):
+  def take_steps(count):
     nonlocal key, generator, discriminator
     for _ in range(count):
       key, step_key = jax.random.split(key)
@@ -88,4 +88,4 @@ def textbook(batch_size: int) -> Training:
     latents = jax.random.normal(key, (toy_game.NUM_GENERATED, toy_game.LATENTS))
     return np.asarray(generator.apply_fn({"params": generator.params}, latents))
 
-  return Training(take, lambda: int(discriminator.step), generate)
+  return Training(take_steps, lambda: int(discriminator.step), generate)

@@ -1,8 +1,8 @@
-"""The games that the contestants of the toy suite play.
+"""The games of the toy suite.
 
 A generator MLP 2-128-128-2 and a discriminator MLP 2-128-128-1, with ReLU,
-against a ring of eight Gaussians: latents N(0, I), Adam for each player, He's
-initial weights, float32, fresh samples at every step of a player.
+learn a ring of eight Gaussians: latents N(0, I), Adam for each player, He's
+initial weights, float32, new samples for every update of a player.
 """
 
 import itertools
@@ -16,24 +16,23 @@ LEARNING_RATE = 1e-3
 BETA1 = 0.5
 BETA2 = 0.999
 NON_SATURATING = "non_saturating"
-"""The game whose generator maximises log D: a step moves each player once."""
+"""The generator maximises log D. A step updates each player once."""
 WGAN_GP = "wgan_gp"
-"""The game of a critic with a gradient penalty: a step moves the critic a few
-times, each on a minibatch and latents of its own, and then the generator."""
+"""The critic has a gradient penalty. A step updates the critic `CRITIC_STEPS`
+times, each time with new real samples and latents, and then the generator."""
 CRITIC_STEPS = 5
 PENALTY_WEIGHT = 0.1
-"""The paper's lambda, as its authors set it on toy data; the target is 1."""
+"""The penalty's weight (lambda) of the authors on toy data. The target is 1."""
 NUM_GENERATED = 1000
-"""Samples that show what a generator has learnt."""
+"""Number of samples to check what the generator has learnt."""
 
 
 def step_flops(batch_size: int) -> int:
   """Counts the operations of the matrix products of one simultaneous step.
 
-  The game is the non-saturating one.
-
-  A layer from a to b features on n rows is a product of 2 n a b operations, and
-  so are the gradient in its weights and the one in its inputs. On a batch of B,
+  The game is the non-saturating one. A layer from a to b features on n rows is
+  a product of 2 n a b operations, and so are the gradients in its weights and
+  in its inputs. A step on a batch of B has:
 
     G forward, G weights               B rows, all layers
     G inputs                           B rows, all layers but the first
@@ -41,18 +40,18 @@ def step_flops(batch_size: int) -> int:
     D inputs                          2B rows, all layers but the first,
                                        B rows (fake), the first layer.
 
-  One pass back through D is enough for both players: a sample's two cotangents
-  are multiples of each other. Biases, activations, Adam and random numbers are
-  not counted.
+  One backward pass through D serves both players, because the two cotangents of
+  a sample are multiples of each other. Biases, activations, Adam and random
+  numbers are not counted.
 
   Args:
-    batch_size: B, real samples and as many latents.
+    batch_size: B, the number of real samples and of latents.
 
   Returns:
     The number of additions and multiplications.
   """
-  generator = _layers(2)
-  discriminator = _layers(1)
+  generator = _count_weights(2)
+  discriminator = _count_weights(1)
   return (
     2
     * batch_size
@@ -65,7 +64,7 @@ def step_flops(batch_size: int) -> int:
   )
 
 
-def _layers(features: int) -> list[int]:
-  """Lists the weights of each layer of a player."""
+def _count_weights(features: int) -> list[int]:
+  """Returns the number of weights of each layer of a player."""
   widths = (2, *HIDDEN, features)
   return [a * b for a, b in itertools.pairwise(widths)]

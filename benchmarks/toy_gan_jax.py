@@ -1,11 +1,11 @@
-"""This library plays the toy games: the fused loop, for one seed or many."""
+"""Trains the toy games with this library, one seed or several together."""
 
 import functools
 from collections.abc import Callable
 
 import optax
 
-from benchmarks import populations, toy_game
+from benchmarks import gan_jax_training, toy_game
 from benchmarks.timing import Training
 from gan_jax import games, losses, penalties, steps, training
 from gan_jax.data import densities, latents
@@ -39,7 +39,7 @@ def _problem(
   update: Callable[[games.Game, steps.Optimizers], Step],
   num_real: int,
 ) -> training.Problem:
-  """Makes a problem whose step takes this many real samples."""
+  """Makes a problem whose step draws `num_real` real samples."""
   ring = densities.ring(toy_game.NUM_MODES, toy_game.RADIUS, toy_game.STDDEV)
   adam = optax.adam(
     toy_game.LEARNING_RATE, b1=toy_game.BETA1, b2=toy_game.BETA2
@@ -60,21 +60,21 @@ def _problem(
 
 
 def simultaneous(batch_size: int, num_seeds: int = 1) -> Training:
-  """Starts seeds of the simultaneous update."""
+  """Starts simultaneous updates of the non-saturating game."""
   game = _game(losses.non_saturating())
-  return populations.start(
+  return gan_jax_training.start(
     _problem(game, steps.simultaneous, batch_size), num_seeds
   )
 
 
 def alternating(batch_size: int) -> Training:
-  """Starts one seed of the alternating update."""
+  """Starts alternating updates of the non-saturating game, with one seed."""
   game = _game(losses.non_saturating())
-  return populations.start(_problem(game, steps.alternating, batch_size))
+  return gan_jax_training.start(_problem(game, steps.alternating, batch_size))
 
 
 def wgan_gp(batch_size: int, num_seeds: int = 1) -> Training:
-  """Starts seeds of the critic with a gradient penalty."""
+  """Starts WGAN-GP."""
   game = _game(
     losses.wasserstein(), penalties.gradient_penalty(toy_game.PENALTY_WEIGHT)
   )
@@ -82,4 +82,4 @@ def wgan_gp(batch_size: int, num_seeds: int = 1) -> Training:
     steps.alternating, discriminator_steps=toy_game.CRITIC_STEPS
   )
   num_real = toy_game.CRITIC_STEPS * batch_size
-  return populations.start(_problem(game, update, num_real), num_seeds)
+  return gan_jax_training.start(_problem(game, update, num_real), num_seeds)

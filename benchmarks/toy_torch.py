@@ -1,6 +1,6 @@
-"""PyTorch plays the toy games: as textbooks do, economically, compiled."""
+"""Trains the toy games in PyTorch: textbook, economical and compiled loops."""
 
-# PyTorch is an extra, which need not be there where types are checked.
+# PyTorch is an optional dependency and may be missing when types are checked.
 # pyright: reportMissingImports=false
 
 import math
@@ -14,11 +14,16 @@ from torch.nn import functional
 
 from benchmarks import toy_game
 from benchmarks.timing import Training, UnavailableError
-from benchmarks.torch_training import adam, descend, steps_taken, training
+from benchmarks.torch_training import (
+  adam,
+  apply_gradients,
+  make_training,
+  steps_taken,
+)
 
 
 def _perceptron(features: int) -> nn.Sequential:
-  """Makes a player."""
+  """Makes a network with this many outputs."""
   layers, width = [], 2
   for hidden in toy_game.HIDDEN:
     layers += [nn.Linear(width, hidden), nn.ReLU()]
@@ -32,7 +37,7 @@ def _perceptron(features: int) -> nn.Sequential:
 
 
 def _ring() -> Callable[[int], Tensor]:
-  """Returns the data: n -> [n, 2]."""
+  """Returns a function n -> [n, 2] that samples the data."""
   angles = torch.arange(toy_game.NUM_MODES) * (2 * math.pi / toy_game.NUM_MODES)
   modes = toy_game.RADIUS * torch.stack([angles.cos(), angles.sin()], dim=-1)
 
@@ -48,21 +53,21 @@ def _adam(player: nn.Module, fused: bool) -> torch.optim.Adam:
   return adam(player, toy_game.LEARNING_RATE, betas, fused)
 
 
-def _training(
+def _make_training(
   step: Callable[[], object],
   num_steps: Callable[[], int],
   generate: Callable[[Tensor], Tensor],
   threads: int,
 ) -> Training:
-  """Makes a training of a generator of latents [n, k]."""
+  """Makes a training whose generator maps latents [n, k]."""
   shape = toy_game.NUM_GENERATED, toy_game.LATENTS
-  return training(
+  return make_training(
     step, num_steps, lambda: generate(torch.randn(shape)), threads
   )
 
 
 def textbook(batch_size: int, threads: int) -> Training:
-  """Starts the alternating loop of the tutorials.
+  """Starts the alternating loop of PyTorch's tutorial.
 
   References:
     PyTorch tutorials, "DCGAN Tutorial", the training loop.
@@ -88,13 +93,13 @@ def textbook(batch_size: int, threads: int) -> Training:
     cost(discriminator(fake), is_real).backward()
     generator_optimizer.step()
 
-  return _training(
+  return _make_training(
     step, lambda: steps_taken(discriminator_optimizer), generator, threads
   )
 
 
 def _costs(real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
-  """Returns J_G and J_D, non-saturating."""
+  """Returns the non-saturating costs of the generator and discriminator."""
   return (
     functional.softplus(-fake_logits).mean(),
     functional.softplus(-real_logits).mean()
@@ -103,7 +108,7 @@ def _costs(real_logits: Tensor, fake_logits: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def simultaneous(batch_size: int, threads: int) -> Training:
-  """Starts the simultaneous update with one pass through D and fused Adam."""
+  """Starts simultaneous updates with one forward pass of D and fused Adam."""
   generator, discriminator = _perceptron(2), _perceptron(1)
   generator_optimizer = _adam(generator, fused=True)
   discriminator_optimizer = _adam(discriminator, fused=True)
@@ -119,24 +124,24 @@ def simultaneous(batch_size: int, threads: int) -> Training:
       discriminator_cost, discriminator_params, retain_graph=True
     )
     generator_gradients = torch.autograd.grad(generator_cost, generator_params)
-    descend(generator_optimizer, generator_params, generator_gradients)
-    descend(
+    apply_gradients(generator_optimizer, generator_params, generator_gradients)
+    apply_gradients(
       discriminator_optimizer, discriminator_params, discriminator_gradients
     )
 
-  return _training(
+  return _make_training(
     step, lambda: steps_taken(discriminator_optimizer), generator, threads
   )
 
 
 class _State(NamedTuple):
-  """What a compiled step changes in place, by player.
+  """The tensors that a compiled step updates in place, for each player.
 
   Attributes:
-    params: by name.
-    means: of the gradients, by name.
-    squares: of the gradients, their means by name.
-    counts: [], of Adam's steps.
+    params: parameters by name.
+    means: Adam's means of the gradients by name.
+    squares: Adam's means of the squared gradients by name.
+    counts: [], the number of Adam's steps.
   """
 
   params: dict[str, dict[str, Tensor]]
@@ -152,8 +157,8 @@ def _initial_state(players: dict[str, nn.Module]) -> _State:
   }
   means, squares = (
     {
-      name: {key: torch.zeros_like(p) for key, p in own.items()}
-      for name, own in params.items()
+      name: {key: torch.zeros_like(p) for key, p in player_params.items()}
+      for name, player_params in params.items()
     }
     for _ in range(2)
   )
@@ -161,11 +166,10 @@ def _initial_state(players: dict[str, nn.Module]) -> _State:
   return _State(params, means, squares, counts)
 
 
-def _descend(state: _State, name: str, gradients: dict[str, Tensor]) -> None:
-  """Takes a player's step of Adam in place."""
-  params, means, squares = (
-    own[name] for own in (state.params, state.means, state.squares)
-  )
+def _apply_adam(state: _State, name: str, gradients: dict[str, Tensor]) -> None:
+  """Updates a player with Adam in place."""
+  params, means = state.params[name], state.means[name]
+  squares = state.squares[name]
   count = state.counts[name].add_(1)
   for key, gradient in gradients.items():
     means[key].lerp_(gradient, 1 - toy_game.BETA1)
@@ -178,14 +182,14 @@ def _descend(state: _State, name: str, gradients: dict[str, Tensor]) -> None:
 def _compiled(
   players: dict[str, nn.Module], step: Callable[[_State], None], threads: int
 ) -> Training:
-  """Makes a training of a step that is one program.
+  """Makes a training whose step is one compiled program.
 
-  Sampling, gradients and updates of Adam are one graph, called from Python once
-  a step through a C++ wrapper.
+  The program samples, differentiates and updates with Adam. Python calls it
+  once per step through a C++ wrapper.
 
   Raises:
-    UnavailableError: if the graph cannot be compiled here, for want of a C++
-      compiler for one.
+    UnavailableError: if it cannot be compiled here, for example without a C++
+      compiler.
   """
   torch.set_num_threads(threads)
   compiled_step = torch.compile(
@@ -195,14 +199,14 @@ def _compiled(
     options={"cpp_wrapper": True},
   )
   try:
-    # On a state to throw away: compilation takes a step.
+    # Compiling runs a step, so it gets a state that is discarded.
     compiled_step(_initial_state(players))
   except torch._dynamo.exc.BackendCompilerFailed as error:
-    # What follows the first paragraph is advice on debugging PyTorch.
+    # After the first paragraph PyTorch gives advice on debugging itself.
     reason = " ".join(str(error).split("\n\n")[0].split())
     raise UnavailableError(reason) from error
   state = _initial_state(players)
-  return _training(
+  return _make_training(
     lambda: compiled_step(state),
     lambda: int(state.counts["generator"]),
     lambda latents: functional_call(
@@ -213,7 +217,7 @@ def _compiled(
 
 
 def compiled(batch_size: int, threads: int) -> Training:
-  """Starts the simultaneous update as one compiled program.
+  """Starts simultaneous updates as one compiled program.
 
   Raises:
     UnavailableError: if it cannot be compiled here.
@@ -233,20 +237,22 @@ def compiled(batch_size: int, threads: int) -> Training:
     real = sample(batch_size)
     latents = torch.randn(batch_size, toy_game.LATENTS)
     _, pullback = torch.func.vjp(
-      lambda own, other: costs(own, other, real, latents),
+      lambda generator, discriminator: costs(
+        generator, discriminator, real, latents
+      ),
       state.params["generator"],
       state.params["discriminator"],
     )
-    of_generator = pullback((one, zero), retain_graph=True)[0]
-    of_discriminator = pullback((zero, one))[1]
-    _descend(state, "generator", of_generator)
-    _descend(state, "discriminator", of_discriminator)
+    generator_gradients = pullback((one, zero), retain_graph=True)[0]
+    discriminator_gradients = pullback((zero, one))[1]
+    _apply_adam(state, "generator", generator_gradients)
+    _apply_adam(state, "discriminator", discriminator_gradients)
 
   return _compiled(players, step, threads)
 
 
 def wgan_gp_textbook(batch_size: int, threads: int) -> Training:
-  """Starts the loop of the critic with a gradient penalty.
+  """Starts the authors' loop of WGAN-GP.
 
   References:
     Gulrajani et al., Improved Training of Wasserstein GANs, arXiv 1704.00028,
@@ -284,7 +290,7 @@ def wgan_gp_textbook(batch_size: int, threads: int) -> Training:
     (-critic(fake).mean()).backward()
     generator_optimizer.step()
 
-  return _training(
+  return _make_training(
     step,
     lambda: steps_taken(critic_optimizer) // toy_game.CRITIC_STEPS,
     generator,
@@ -293,7 +299,11 @@ def wgan_gp_textbook(batch_size: int, threads: int) -> Training:
 
 
 def wgan_gp_economical(batch_size: int, threads: int) -> Training:
-  """Starts the same with samples drawn at once, fewer passes, fused Adam."""
+  """Starts WGAN-GP with fewer calls per step and fused Adam.
+
+  It draws and generates the samples of all critic updates at once, and the
+  critic evaluates real and fake samples in one pass.
+  """
   generator, critic = _perceptron(2), _perceptron(1)
   generator_optimizer = _adam(generator, fused=True)
   critic_optimizer = _adam(critic, fused=True)
@@ -310,7 +320,7 @@ def wgan_gp_economical(batch_size: int, threads: int) -> Training:
     cost = fake_values.mean() - real_values.mean()
     cost += toy_game.PENALTY_WEIGHT * penalty
     gradients = torch.autograd.grad(cost, critic_params)
-    descend(critic_optimizer, critic_params, gradients)
+    apply_gradients(critic_optimizer, critic_params, gradients)
 
   def step():
     num_real = toy_game.CRITIC_STEPS * batch_size
@@ -318,14 +328,14 @@ def wgan_gp_economical(batch_size: int, threads: int) -> Training:
     with torch.no_grad():
       fake = generator(torch.randn(num_real, toy_game.LATENTS))
     points = torch.lerp(fake, real, torch.rand(num_real, 1))
-    together = real, fake, points
-    for own in zip(*(x.split(batch_size) for x in together), strict=True):
-      critic_step(*own)
+    batches = (x.split(batch_size) for x in (real, fake, points))
+    for batch in zip(*batches, strict=True):
+      critic_step(*batch)
     fake = generator(torch.randn(batch_size, toy_game.LATENTS))
     gradients = torch.autograd.grad(-critic(fake).mean(), generator_params)
-    descend(generator_optimizer, generator_params, gradients)
+    apply_gradients(generator_optimizer, generator_params, gradients)
 
-  return _training(
+  return _make_training(
     step,
     lambda: steps_taken(critic_optimizer) // toy_game.CRITIC_STEPS,
     generator,
@@ -334,7 +344,7 @@ def wgan_gp_economical(batch_size: int, threads: int) -> Training:
 
 
 def wgan_gp_compiled(batch_size: int, threads: int) -> Training:
-  """Starts the same as one compiled program.
+  """Starts WGAN-GP as one compiled program.
 
   Raises:
     UnavailableError: if it cannot be compiled here.
@@ -346,14 +356,14 @@ def wgan_gp_compiled(batch_size: int, threads: int) -> Training:
     latents = torch.randn(batch_size, toy_game.LATENTS)
     return functional_call(players["generator"], params, (latents,))
 
-  def judge(params, x):
+  def criticize(params, x):
     return functional_call(players["critic"], params, (x,))
 
   def critic_cost(params, real, fake):
     points = torch.lerp(fake, real, torch.rand(batch_size, 1))
-    gradient = torch.func.grad(lambda x: judge(params, x).sum())(points)
+    gradient = torch.func.grad(lambda x: criticize(params, x).sum())(points)
     penalty = (gradient.norm(dim=1) - 1).square().mean()
-    values = judge(params, torch.cat([real, fake]))
+    values = criticize(params, torch.cat([real, fake]))
     real_values, fake_values = values.split(batch_size)
     cost = fake_values.mean() - real_values.mean()
     return cost + toy_game.PENALTY_WEIGHT * penalty
@@ -364,10 +374,10 @@ def wgan_gp_compiled(batch_size: int, threads: int) -> Training:
       gradients = torch.func.grad(critic_cost)(
         critic, sample(batch_size), generate(generator)
       )
-      _descend(state, "critic", gradients)
+      _apply_adam(state, "critic", gradients)
     gradients = torch.func.grad(
-      lambda own: -judge(critic, generate(own)).mean()
+      lambda params: -criticize(critic, generate(params)).mean()
     )(generator)
-    _descend(state, "generator", gradients)
+    _apply_adam(state, "generator", gradients)
 
   return _compiled(players, step, threads)

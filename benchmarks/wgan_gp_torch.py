@@ -1,6 +1,6 @@
-"""PyTorch plays WGAN-GP on images: as its authors do, and economically."""
+"""Trains WGAN-GP on images in PyTorch, alternating or simultaneously."""
 
-# PyTorch is an extra, which need not be there where types are checked.
+# PyTorch is an optional dependency and may be missing when types are checked.
 # pyright: reportMissingImports=false
 
 from collections.abc import Callable
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 
 from benchmarks import dcgan_game
 from benchmarks.dcgan_game import Players, Setting
-from benchmarks.dcgan_torch import Arena, Arrangement
+from benchmarks.dcgan_torch import TorchOptions, TrainingSetup
 from benchmarks.timing import Training
-from benchmarks.torch_training import descend
+from benchmarks.torch_training import apply_gradients
 
 
 class GeneratorBlock(nn.Module):
-  """A residual block that doubles its maps."""
+  """A residual block that doubles the side of its maps."""
 
   def __init__(self, width: int):
     super().__init__()
@@ -29,7 +29,8 @@ class GeneratorBlock(nn.Module):
       nn.ReLU(inplace=True),
       nn.Conv2d(width, width, 3, padding=1),
     )
-    # Before the doubling, it comes to the same and costs a quarter.
+    # Convolving before upsampling gives the same result for a quarter of the
+    # cost.
     self.shortcut = nn.Sequential(
       nn.Conv2d(width, width, 1), nn.Upsample(scale_factor=2)
     )
@@ -39,7 +40,7 @@ class GeneratorBlock(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-  """A residual block that halves its maps, or keeps them."""
+  """A residual block that halves the side of its maps if `halves`."""
 
   def __init__(self, inputs: int, width: int, halves: bool, is_first: bool):
     super().__init__()
@@ -52,7 +53,7 @@ class DiscriminatorBlock(nn.Module):
     )
     self.shortcut = nn.Identity()
     if halves:
-      # After the halving, as above.
+      # Convolving after pooling costs a quarter, as above.
       self.shortcut = nn.Sequential(
         nn.AvgPool2d(2), nn.Conv2d(inputs, width, 1)
       )
@@ -62,7 +63,7 @@ class DiscriminatorBlock(nn.Module):
 
 
 class Sum(nn.Module):
-  """Sums maps [n, c, h, w] over places."""
+  """Sums maps [n, c, h, w] over positions."""
 
   def forward(self, maps: Tensor) -> Tensor:
     return maps.sum((2, 3))
@@ -102,24 +103,24 @@ def discriminator(setting: Setting) -> nn.Sequential:
 
 
 def players(setting: Setting) -> Players[nn.Module]:
-  """Makes the two residual networks, with biases of 0."""
-  made = Players(generator(setting), discriminator(setting))
-  for player in made:
+  """Makes the residual networks, with Glorot weights and zero biases."""
+  networks = Players(generator(setting), discriminator(setting))
+  for player in networks:
     for layer in player.modules():
       if isinstance(layer, nn.Linear | nn.Conv2d):
         nn.init.xavier_uniform_(layer.weight)
         if layer.bias is not None:
           nn.init.zeros_(layer.bias)
-  return made
+  return networks
 
 
 def penalty(
-  judge: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
+  critic: Callable[[Tensor], Tensor], real: Tensor, fake: Tensor
 ) -> Tensor:
-  """Returns the gradient penalty between samples [n, c, h, w] and data."""
+  """Returns the gradient penalty between real and fake images [n, c, h, w]."""
   share = torch.rand(len(real), 1, 1, 1, device=real.device)
   points = torch.lerp(fake, real, share).requires_grad_()
-  values = judge(points)
+  values = critic(points)
   (slopes,) = torch.autograd.grad(
     values, points, torch.ones_like(values), create_graph=True
   )
@@ -128,64 +129,74 @@ def penalty(
 
 
 def textbook(
-  batch_size: int, setting: Setting, arrangement: Arrangement
+  batch_size: int, setting: Setting, options: TorchOptions
 ) -> Training:
-  """Starts the loop of the critic with a gradient penalty, of one step each.
+  """Starts the authors' loop, with one update of each player per step.
 
   References:
     Gulrajani et al., Improved Training of Wasserstein GANs, arXiv 1704.00028,
       algorithm 1.
   """
-  arena = Arena(players(setting), batch_size, setting, arrangement, fused=False)
-  optimizers, judge, real = arena.optimizers, arena.judge, arena.real
+  setup = TrainingSetup(
+    players(setting), batch_size, setting, options, fused=False
+  )
+  optimizers, critic, real = setup.optimizers, setup.discriminate, setup.real
 
   def step():
-    for param in arena.params.discriminator:
+    for param in setup.params.discriminator:
       param.requires_grad_(True)
     optimizers.discriminator.zero_grad()
     with torch.no_grad():
-      fake = arena.generate()
-    cost = judge(fake).mean() - judge(real).mean()
-    (cost + penalty(judge, real, fake)).backward()
+      fake = setup.generate()
+    cost = critic(fake).mean() - critic(real).mean()
+    (cost + penalty(critic, real, fake)).backward()
     optimizers.discriminator.step()
 
-    for param in arena.params.discriminator:
+    for param in setup.params.discriminator:
       param.requires_grad_(False)
     optimizers.generator.zero_grad()
-    (-judge(arena.generate()).mean()).backward()
+    (-critic(setup.generate()).mean()).backward()
     optimizers.generator.step()
 
-  return arena.training(step)
+  return setup.make_training(step)
 
 
 def gradients(
   params: Players[tuple[Tensor, ...]],
-  judge: Callable[[Tensor], Tensor],
+  critic: Callable[[Tensor], Tensor],
   real: Tensor,
   fake: Tensor,
 ) -> Players[tuple[Tensor, ...]]:
-  """Differentiates both costs, by one pass forward and one for the penalty."""
-  values = judge(torch.cat([real, fake]))
+  """Returns the gradients of both costs.
+
+  The critic evaluates real and fake images in one pass, and the points of the
+  penalty in a second.
+  """
+  values = critic(torch.cat([real, fake]))
   real_values, fake_values = values.split(len(real))
   cost = fake_values.mean() - real_values.mean()
-  cost += penalty(judge, real, fake.detach())
-  of_discriminator = torch.autograd.grad(
+  cost += penalty(critic, real, fake.detach())
+  critic_gradients = torch.autograd.grad(
     cost, params.discriminator, retain_graph=True
   )
-  of_generator = torch.autograd.grad(-fake_values.mean(), params.generator)
-  return Players(of_generator, of_discriminator)
+  generator_gradients = torch.autograd.grad(
+    -fake_values.mean(), params.generator
+  )
+  return Players(generator_gradients, critic_gradients)
 
 
 def simultaneous(
-  batch_size: int, setting: Setting, arrangement: Arrangement
+  batch_size: int, setting: Setting, options: TorchOptions
 ) -> Training:
-  """Starts the simultaneous update, which passes the generator forward once."""
-  arena = Arena(players(setting), batch_size, setting, arrangement, fused=True)
+  """Starts simultaneous updates with one forward pass of the generator."""
+  setup = TrainingSetup(
+    players(setting), batch_size, setting, options, fused=True
+  )
 
   def step():
-    fake = arena.generate()
-    moves = gradients(arena.params, arena.judge, arena.real, fake)
-    for own in zip(arena.optimizers, arena.params, moves, strict=True):
-      descend(*own)
+    fake = setup.generate()
+    updates = gradients(setup.params, setup.discriminate, setup.real, fake)
+    for player in zip(setup.optimizers, setup.params, updates, strict=True):
+      apply_gradients(*player)
 
-  return arena.training(step)
+  return setup.make_training(step)

@@ -1,8 +1,7 @@
-"""PyTorch's networks on images and this library's compute the same.
+"""The networks on images compute the same in PyTorch and in this library.
 
-PyTorch has convolutions, batch normalisation and derivatives of its own: what
-it computes with the same weights is an independent value of what this library
-does.
+PyTorch implements convolutions, batch normalisation and derivatives
+independently, so its values with the same weights test those of this library.
 """
 
 import collections
@@ -25,11 +24,11 @@ from gan_jax.types import Players
 
 BATCH_SIZE = 6
 SHARE = 0.3
-"""Of the data in the points of the penalty."""
+"""Weight of the real images in the points of the penalty."""
 
 
 def names_of(torch, player):
-  """Yields the path of each of PyTorch's layers in the params of Flax."""
+  """Yields the path in Flax's params and the layer, for each PyTorch layer."""
 
   def layers(module):
     for child in module.children():
@@ -50,64 +49,67 @@ def names_of(torch, player):
       kind = "Dense"
     name = f"{kind}_{counts[kind]}"
     if list(layer.children()):
-      for path, own in names_of(torch, layer):
-        yield (name, *path), own
+      for path, child in names_of(torch, layer):
+        yield (name, *path), child
     elif list(layer.parameters()):
       yield (name,), layer
     counts[kind] += bool(list(layer.parameters()))
 
 
 def to_flax(torch, player, base, values):
-  """Brings values of PyTorch's parameters to the shapes and names of Flax.
+  """Converts values of PyTorch's parameters to the shapes and names of Flax.
 
   Args:
-    torch: PyTorch.
-    player: of PyTorch.
-    base: side of the maps that a dense layer makes or takes.
-    values: of its parameters, in their order.
+    torch: the module of PyTorch.
+    player: a network of PyTorch.
+    base: side of the maps at the input or output of its dense layer.
+    values: values of the parameters, in the order of `player.parameters()`.
   """
-  of = dict(zip(player.parameters(), values, strict=True))
+  value_of = dict(zip(player.parameters(), values, strict=True))
   tree = {}
   for path, layer in names_of(torch, player):
-    weight = of[layer.weight].detach().numpy()
+    weight = value_of[layer.weight].detach().numpy()
     bias = None
     if layer.bias is not None:
-      bias = of[layer.bias].detach().numpy()
-    own = tree
+      bias = value_of[layer.bias].detach().numpy()
+    params = tree
     for name in path:
-      own = own.setdefault(name, {})
+      params = params.setdefault(name, {})
     if isinstance(layer, torch.nn.BatchNorm2d):
-      own["scale"] = weight
+      params["scale"] = weight
     elif isinstance(layer, torch.nn.Linear):
-      # Channels come before places there, and after them here.
+      # PyTorch has channels before positions, and Flax after them.
       outputs, inputs = weight.shape
       if outputs > 1:
         maps = weight.reshape(-1, base, base, inputs).transpose(3, 1, 2, 0)
-        own["kernel"] = maps.reshape(inputs, outputs)
+        params["kernel"] = maps.reshape(inputs, outputs)
         if bias is not None:
           bias = bias.reshape(-1, base, base).transpose(1, 2, 0).ravel()
       else:
         maps = weight.reshape(-1, base, base).transpose(1, 2, 0)
-        own["kernel"] = maps.reshape(inputs, 1)
+        params["kernel"] = maps.reshape(inputs, 1)
     else:
-      # [o, c, k, l], transposed ones [c, o, k, l] as the library's adjoints.
+      # Kernels are [o, c, k, l]. Transposed ones are [c, o, k, l], because this
+      # library stores them as those of the adjoint convolution.
       kernel = weight.transpose(2, 3, 1, 0)
-      own["kernel"] = kernel[0, 0] if path[-1].startswith("Dense") else kernel
+      params["kernel"] = (
+        kernel[0, 0] if path[-1].startswith("Dense") else kernel
+      )
     if bias is not None:
-      own["bias"] = bias
+      params["bias"] = bias
   return tree
 
 
 def assert_close(tree, expected):
-  """Checks that trees agree but for the rounding of float32.
+  """Checks that trees agree up to float32 rounding.
 
-  A bias under batch normalisation has no gradient but that rounding, which is
-  relative to the other gradients of its player.
+  The gradient of a bias before batch normalisation is only rounding error. Its
+  size is relative to the largest gradient of the player.
   """
-  most = max(np.max(np.abs(leaf)) for leaf in jax.tree.leaves(expected))
+  largest = max(np.max(np.abs(leaf)) for leaf in jax.tree.leaves(expected))
 
   def check(leaf, other):
-    tolerance = 1e-4 * np.max(np.abs(other)) + 1e-6 * most
+    tolerance = 1e-4 * np.max(np.abs(other)) + 1e-6 * largest
     np.testing.assert_allclose(leaf, other, rtol=0, atol=tolerance)
 
   chex.assert_trees_all_equal_structs(tree, expected)
@@ -116,7 +118,7 @@ def assert_close(tree, expected):
 
 @unittest.skipUnless(
   importlib.util.find_spec("torch"),
-  "PyTorch, the extra `bench`, is not installed",
+  "PyTorch is not installed",
 )
 class NetworksTest(parameterized.TestCase):
   def setUp(self):
@@ -131,24 +133,24 @@ class NetworksTest(parameterized.TestCase):
   def to_torch(self, images):
     return self.torch.from_numpy(images).permute(0, 3, 1, 2)
 
-  def spread(self, players):
-    """Draws biases and scales too, which start as zeros and ones."""
+  def randomize(self, players):
+    """Draws all parameters, including biases and scales (0 and 1 initially)."""
     for player in players:
       for param in player.parameters():
         self.torch.nn.init.normal_(param, 1.0 if param.ndim == 1 else 0.0, 0.1)
 
   def check(self, setting, players, bases, networks, make_game, gradients):
-    """Compares both players of PyTorch with this library's.
+    """Compares outputs and gradients of both players with PyTorch's.
 
     Args:
-      setting: of the game.
-      players: of PyTorch.
-      bases: sides of the maps that dense layers make or take.
-      networks: of this library.
+      setting: sizes of the game.
+      players: networks of PyTorch.
+      bases: for each player, `base` of `to_flax`.
+      networks: networks of this library.
       make_game: networks -> the game of this library.
       gradients: (params, real, fake) -> gradients, in PyTorch.
     """
-    self.spread(players)
+    self.randomize(players)
     params = Players(
       *(
         to_flax(self.torch, player, base, player.parameters())
@@ -163,13 +165,13 @@ class NetworksTest(parameterized.TestCase):
       game = make_game(networks)
     initial, variables = jax.eval_shape(game.init, jax.random.key(0))
     chex.assert_trees_all_equal_shapes_and_dtypes(initial, params)
-    # Averages of batch statistics, which training does not read.
-    variables = jax.tree.map(lambda own: jnp.zeros(own.shape), variables)
+    # Training does not read the averages of batch statistics.
+    variables = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape), variables)
     real = dcgan_game.images(setting, BATCH_SIZE)
 
     fake = players.generator(self.torch.from_numpy(self.latents))
     logits = players.discriminator(self.to_torch(real))
-    for network, own, own_variables, x, expected in zip(
+    for network, player_params, player_variables, x, expected in zip(
       networks,
       params,
       variables,
@@ -178,9 +180,11 @@ class NetworksTest(parameterized.TestCase):
       strict=True,
     ):
       apply = functools.partial(
-        network.apply, train=True, mutable=list(own_variables)
+        network.apply, train=True, mutable=list(player_variables)
       )
-      outputs, _ = jax.jit(apply)({"params": own, **own_variables}, x)
+      outputs, _ = jax.jit(apply)(
+        {"params": player_params, **player_variables}, x
+      )
       self.assertGreater(np.std(outputs), 0.01)
       assert_close(outputs, expected.detach().numpy())
 
@@ -192,21 +196,23 @@ class NetworksTest(parameterized.TestCase):
       found, _, _ = jax.jit(game.gradients or games.pullbacks(game.costs))(
         params, variables, jnp.asarray(real), jax.random.key(0)
       )
-    own_params = Players(*(tuple(own.parameters()) for own in players))
-    expected = gradients(own_params, self.to_torch(real), fake)
-    for own, *of_torch in zip(found, players, bases, expected, strict=True):
-      assert_close(own, to_flax(self.torch, *of_torch))
+    torch_params = Players(*(tuple(player.parameters()) for player in players))
+    expected = gradients(torch_params, self.to_torch(real), fake)
+    for actual, *torch_values in zip(
+      found, players, bases, expected, strict=True
+    ):
+      assert_close(actual, to_flax(self.torch, *torch_values))
 
   def test_dcgan(self):
-    # On a CPU this library's convolutions have other forms from 17 and from 96
-    # channels on, and maps of odd sides are padded.
+    # On a CPU this library's convolutions have different forms from 17 and from
+    # 96 channels on, and maps of odd sides are padded.
     setting = Setting(24, 3, 3, filters=48)
     module = importlib.import_module("benchmarks.dcgan_torch")
     players = module.players(setting)
 
     def gradients(params, real, fake):
-      judge = players.discriminator
-      return module.gradients(params, judge(real), judge(fake))
+      discriminate = players.discriminator
+      return module.gradients(params, discriminate(real), discriminate(fake))
 
     self.check(
       setting,
@@ -232,7 +238,7 @@ class NetworksTest(parameterized.TestCase):
     self.check(
       setting,
       players,
-      # The critic's dense layer takes sums over all places.
+      # The critic's dense layer takes sums over all positions.
       (setting.base(), 1),
       dcgan_gan_jax.wgan_gp_networks(setting),
       dcgan_gan_jax.wgan_gp_game,
@@ -246,7 +252,7 @@ class SizesTest(parameterized.TestCase):
   )
   def test_flax_and_this_library_have_as_many_parameters(self, *setting):
     setting = Setting(*setting)
-    textbook, own, without = (
+    textbook, library, without = (
       dcgan_flax.num_params(networks, setting)
       for networks in (
         dcgan_flax.networks(setting),
@@ -254,11 +260,13 @@ class SizesTest(parameterized.TestCase):
         dcgan_gan_jax.networks(setting, batch_norm=False),
       )
     )
-    self.assertEqual(textbook, own)
+    self.assertEqual(textbook, library)
     # A scale and a bias for each channel after the first layer.
     channels = sum(setting.widths()[2:])
-    self.assertEqual(own.discriminator - without.discriminator, 2 * channels)
-    self.assertEqual(own.generator, without.generator)
+    self.assertEqual(
+      library.discriminator - without.discriminator, 2 * channels
+    )
+    self.assertEqual(library.generator, without.generator)
 
   def test_against_counts_by_hand(self):
     # Channels 1, 64, 128; 7 * 7 * 128 = 6272 units. G: 100 * 6272 + 2 * 128

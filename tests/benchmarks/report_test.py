@@ -1,4 +1,4 @@
-"""Tests of the ratios and of the printed tables."""
+"""Tests of the ratios and the printed tables."""
 
 import contextlib
 import io
@@ -53,8 +53,8 @@ class RatiosTest(absltest.TestCase):
   def test_ratios(self):
     compared, another, third = report.ratios(ROWS, "pytorch_eager").values()
     self.assertEqual(list(compared), ["64", "512"])
-    # To the compiled contestant, median 250 against 200: 5, 4, 3. To the eager
-    # one: 10, 5, 3.
+    # Compiled PyTorch is the fastest: its median is 250, that of eager is 200.
+    # The ratios to compiled are 5, 4, 3, and to eager 10, 5, 3.
     self.assertEqual(compared["64"]["best_pytorch"], "pytorch_compiled")
     self.assertEqual(
       compared["64"]["contestants"]["gan_jax"],
@@ -69,13 +69,13 @@ class RatiosTest(absltest.TestCase):
       another["64"]["contestants"]["gan_jax"],
       {"to_best_pytorch": 3.0, "to_pytorch_eager": 3.0},
     )
-    # The reference plays no third game.
+    # The third game has no reference.
     self.assertEqual(
       third["64"]["contestants"]["pytorch_other"], {"to_best_pytorch": 1.0}
     )
 
   def test_bound(self):
-    # 50e9 operations a second are 25,000 steps of 2e6.
+    # 50e9 operations per second are 25,000 steps of 2e6.
     bound = report.bound(ROWS[:3:2], 2_000_000, "2048 x 2048", 50e9)
     self.assertEqual(bound.game, "a_game")
     self.assertEqual(bound.batch_size, 64)
@@ -83,14 +83,14 @@ class RatiosTest(absltest.TestCase):
     self.assertEqual(bound.steps_per_second, 25_000.0)
     self.assertEqual(bound.reached, {"pytorch_eager": 0.008, "gan_jax": 0.04})
 
-  def test_nothing_is_cut_from_the_tables(self):
+  def test_the_tables_cut_nothing_off(self):
     out = io.StringIO()
     with contextlib.redirect_stdout(out):
       report.print_report(
         {
           "suite": "toy",
           "machine": {"device": "a device", "load_average": (0.25, 0.5, 1)},
-          "rows": [own._asdict() for own in ROWS],
+          "rows": [entry._asdict() for entry in ROWS],
           "missing": [
             {
               "game": "another",

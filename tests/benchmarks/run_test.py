@@ -1,4 +1,4 @@
-"""The command, as a user runs it."""
+"""Tests of the command `benchmarks.run`."""
 
 import importlib.util
 import json
@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def command(*flags, cwd):
-  """Runs the command in a folder and returns the finished process."""
+  """Runs the command in a folder and returns the completed process."""
   return subprocess.run(
     [sys.executable, "-m", "benchmarks.run", *flags],
     cwd=cwd,
@@ -40,7 +40,7 @@ class RunTest(absltest.TestCase):
     self.folder = Path(folder.name)
 
   def refuse(self, flags, pattern):
-    """Checks that the flags are refused in one line, nothing measured."""
+    """Checks that the flags are refused with a one-line message."""
     with self.assertRaisesRegex(UsageError, pattern) as caught:
       run.run(["run", *flags])
     self.assertNotIn("\n", str(caught.exception))
@@ -58,7 +58,7 @@ class RunTest(absltest.TestCase):
   def test_mistakes_are_refused(self):
     self.refuse(["--sweet=toy"], "sweet")
     self.refuse(["--quick=perhaps"], "quick")
-    self.refuse([f"--out={self.folder}/none/a.json"], "no folder")
+    self.refuse([f"--out={self.folder}/none/a.json"], "not a writable folder")
     self.refuse([f"--out={self.folder}"], "is a folder")
 
   def test_a_report_is_not_overwritten(self):
@@ -100,13 +100,13 @@ class RunTest(absltest.TestCase):
   @pytest.mark.slow
   @unittest.skipUnless(
     importlib.util.find_spec("torch"),
-    "PyTorch, the extra `bench`, is not installed",
+    "PyTorch is not installed",
   )
   def test_the_toy_report(self):
     report = self.report("--quick")
     self.assertEqual(report["suite"], "toy")
     rows = {(row["game"], row["name"]): row for row in report["rows"]}
-    # Without a C++ compiler some are missing, and say why.
+    # Without a C++ compiler some are missing, with a reason.
     missing = [(entry["game"], entry["name"]) for entry in report["missing"]]
     self.assertLessEqual({name for _, name in missing}, {"pytorch_compiled"})
     self.assertTrue(all(entry["reason"] for entry in report["missing"]))
@@ -123,8 +123,8 @@ class RunTest(absltest.TestCase):
       ],
     )
     for game in ("non_saturating", "wgan_gp"):
-      own = report["ratios"][game]["64"]["contestants"]["pytorch_eager"]
-      self.assertEqual(own["to_pytorch_eager"], 1.0)
+      compared = report["ratios"][game]["64"]["contestants"]["pytorch_eager"]
+      self.assertEqual(compared["to_pytorch_eager"], 1.0)
     peak, shapes = report["bounds"]
     self.assertNotEqual(peak["products"], shapes["products"])
     self.assertTrue(
@@ -137,7 +137,7 @@ class RunTest(absltest.TestCase):
   @pytest.mark.slow
   @unittest.skipUnless(
     importlib.util.find_spec("torch"),
-    "PyTorch, the extra `bench`, is not installed",
+    "PyTorch is not installed",
   )
   def test_the_dcgan_report(self):
     report = self.report("--suite=dcgan", "--quick")

@@ -1,4 +1,4 @@
-"""Tests of what a process of its own measures."""
+"""Tests of the measurements in a new process."""
 
 import functools
 import operator
@@ -10,27 +10,29 @@ from unittest import mock
 import numpy as np
 from absl.testing import absltest
 
-from benchmarks import fresh, toy_flax
+from benchmarks import cold_start, toy_flax
 from benchmarks.timing import Training
 
 
-class FreshTest(absltest.TestCase):
+class ColdStartTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     folder = tempfile.TemporaryDirectory()
     self.addCleanup(folder.cleanup)
     self.cache = Path(folder.name)
 
-  def test_the_peak_is_the_childs_own(self):
-    # b"x" * n writes n bytes; nothing calls `int` and `np.zeros`.
+  def test_the_peak_is_that_of_the_child(self):
+    # b"x" * n writes n bytes. `int` and `np.zeros` are never called.
     start = functools.partial(
       Training, functools.partial(operator.mul, b"x"), int, np.zeros
     )
     size = 300 * 2**20
     here = b"x" * size
-    small = fresh.measure(start, 2, self.cache).peak_memory_mib
-    large = fresh.measure(start, size, self.cache).peak_memory_mib
-    # Were the parent's peak the child's, the first would exceed 300.
+    small = cold_start.measure_cold_start(start, 2, self.cache).peak_memory_mib
+    large = cold_start.measure_cold_start(
+      start, size, self.cache
+    ).peak_memory_mib
+    # If this were the parent's peak, the first would exceed 300.
     self.assertGreater(small, 1)
     self.assertLess(small, len(here) / 2**20)
     self.assertAlmostEqual(large - small, 300, delta=5)
@@ -47,13 +49,13 @@ class FreshTest(absltest.TestCase):
 
     always = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
     with mock.patch.dict(os.environ, always):
-      first = fresh.measure(start, 1, self.cache)
+      first = cold_start.measure_cold_start(start, 1, self.cache)
       compiled = programs(self.cache)
-      fresh.measure(start, 1, self.cache)
-      fresh.measure(start, 1, another)
+      cold_start.measure_cold_start(start, 1, self.cache)
+      cold_start.measure_cold_start(start, 1, another)
     self.assertGreater(first.first_step_seconds, 0)
     self.assertNotEmpty(compiled)
-    # Neither was one added nor written again.
+    # No program was added or written again.
     self.assertEqual(programs(self.cache), compiled)
     self.assertLen(programs(another), len(compiled))
 

@@ -1,4 +1,4 @@
-"""Trains a problem as this library's users do: seeds in the fused loop."""
+"""Trains seeds with this library's fused loop, as its commands do."""
 
 import jax
 import jax.numpy as jnp
@@ -12,11 +12,11 @@ def start(problem: training.Problem, num_seeds: int = 1) -> Training:
   """Starts a population, on as many devices as can share it equally.
 
   Args:
-    problem: whose snapshot has `samples` [n, ...].
-    num_seeds: members of the population.
+    problem: its snapshot has `samples` [n, ...].
+    num_seeds: size of the population.
 
   Returns:
-    The training, which generates samples [num_seeds n, ...].
+    The training. It generates samples [num_seeds * n, ...].
   """
   devices = jax.devices()
   num_devices = max(n for n in range(1, len(devices) + 1) if num_seeds % n == 0)
@@ -29,7 +29,7 @@ def start(problem: training.Problem, num_seeds: int = 1) -> Training:
   def num_steps():
     return int(progress.state.step[0])
 
-  def take(count):
+  def take_steps(count):
     nonlocal progress
     first = num_steps()
     progress = population.advance(
@@ -41,4 +41,4 @@ def start(problem: training.Problem, num_seeds: int = 1) -> Training:
     samples = np.asarray(population.snapshot(progress, keys)["samples"])
     return samples.reshape(-1, *samples.shape[2:])
 
-  return Training(take, num_steps, generate)
+  return Training(take_steps, num_steps, generate)

@@ -1,4 +1,4 @@
-"""Every contestant of a toy game learns the ring, in as many steps."""
+"""Every implementation of a toy game learns the ring in the same steps."""
 
 import functools
 import importlib.util
@@ -14,26 +14,26 @@ from benchmarks import toy_flax, toy_game, toy_gan_jax
 
 BATCH_SIZE = 64
 NUM_STEPS = {toy_game.NON_SATURATING: 2000, toy_game.WGAN_GP: 1000}
-# A critic with a penalty keeps the samples moving: they come and go from 0.7.
+# With WGAN-GP the samples keep moving and the fraction varies around 0.7.
 LEAST_NEAR = {toy_game.NON_SATURATING: 0.85, toy_game.WGAN_GP: 0.6}
 NEAR = 5 * toy_game.STDDEV
 
 
 def near_the_circle(samples):
-  """Returns the share of samples close to where the data is."""
+  """Returns the fraction of samples close to the circle of the data."""
   radius = np.hypot(samples[:, 0], samples[:, 1])
   return np.mean(np.abs(radius - toy_game.RADIUS) < NEAR)
 
 
 def modes_near(samples):
-  """Returns how many modes have a sample close by."""
+  """Returns how many modes have a sample close to them."""
   angles = np.arange(toy_game.NUM_MODES) * 2 * np.pi / toy_game.NUM_MODES
   modes = toy_game.RADIUS * np.stack([np.cos(angles), np.sin(angles)], axis=-1)
   distances = np.linalg.norm(samples[:, None] - modes, axis=-1)
   return np.sum(np.min(distances, axis=0) < NEAR)
 
 
-class ContestantsTest(parameterized.TestCase):
+class ToyImplementationsTest(parameterized.TestCase):
   def check(self, game, start, num_seeds=1):
     training = start(BATCH_SIZE)
     num_samples = num_seeds * toy_game.NUM_GENERATED
@@ -42,12 +42,12 @@ class ContestantsTest(parameterized.TestCase):
     self.assertEqual(before.shape, (num_samples, 2))
     self.assertEqual(before.dtype, np.float32)
     self.assertLess(near_the_circle(before), 0.5)
-    training.take(1)
-    training.take(NUM_STEPS[game] - 1)
+    training.take_steps(1)
+    training.take_steps(NUM_STEPS[game] - 1)
     self.assertEqual(training.num_steps(), NUM_STEPS[game])
     after = training.generate()
     self.assertGreater(near_the_circle(after), LEAST_NEAR[game])
-    # One of them may come and go.
+    # One mode may be lost for a while.
     self.assertGreaterEqual(modes_near(after), toy_game.NUM_MODES - 1)
 
   def test_jax_learns(self):
@@ -82,13 +82,13 @@ class ContestantsTest(parameterized.TestCase):
   @pytest.mark.slow
   @unittest.skipUnless(
     importlib.util.find_spec("torch"),
-    "PyTorch, the extra `bench`, is not installed",
+    "PyTorch is not installed",
   )
   def test_pytorch_learns(self, game, name):
     importlib.import_module("torch").manual_seed(0)
     start = getattr(importlib.import_module("benchmarks.toy_torch"), name)
     with warnings.catch_warnings():
-      # PyTorch's compiler calls functions that PyTorch has deprecated.
+      # PyTorch's compiler calls deprecated functions of PyTorch.
       warnings.simplefilter("ignore", DeprecationWarning)
       self.check(game, functools.partial(start, threads=1))
 

@@ -1,4 +1,4 @@
-"""Every contestant of a game on images learns their mean, in as many steps."""
+"""Every implementation of a game on images learns their mean."""
 
 import functools
 import importlib
@@ -19,11 +19,11 @@ SETTING = Setting(8, 1, 2, filters=4)
 LEVEL = 0.7
 
 
-class ContestantsTest(parameterized.TestCase):
+class DcganImplementationsTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
     for name, value in (
-      # Fewer layers, as they compile for long.
+      # Fewer layers compile faster.
       ("PLAIN_BLOCKS", 0),
       ("LEARNING_RATE", 1e-2),
       ("images", lambda setting, n: np.full((n, 8, 8, 1), LEVEL, np.float32)),
@@ -31,14 +31,14 @@ class ContestantsTest(parameterized.TestCase):
       self.enter_context(mock.patch.object(dcgan_game, name, value))
 
   def check(self, start):
-    """Checks that samples come near the data, which they start far from."""
+    """Checks that the samples move close to the data."""
     training = start(BATCH_SIZE, setting=SETTING)
     self.assertEqual(training.num_steps(), 0)
     before = training.generate()
     self.assertLen(before, dcgan_game.NUM_GENERATED)
     self.assertEqual(before.dtype, np.float32)
-    training.take(1)
-    training.take(NUM_STEPS - 1)
+    training.take_steps(1)
+    training.take_steps(NUM_STEPS - 1)
     self.assertEqual(training.num_steps(), NUM_STEPS)
     after = training.generate()
     self.assertLess(abs(np.mean(after) - LEVEL), 0.45)
@@ -47,13 +47,23 @@ class ContestantsTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("flax", dcgan_flax.textbook),
     ("simultaneous", dcgan_gan_jax.simultaneous),
-    ("streamed", functools.partial(dcgan_gan_jax.drawing, on_device=False)),
+    (
+      "streamed",
+      functools.partial(
+        dcgan_gan_jax.simultaneous_with_dataset, on_device=False
+      ),
+    ),
   )
   def test_jax_learns(self, start):
     self.check(start)
 
   @parameterized.named_parameters(
-    ("resident", functools.partial(dcgan_gan_jax.drawing, on_device=True)),
+    (
+      "resident",
+      functools.partial(
+        dcgan_gan_jax.simultaneous_with_dataset, on_device=True
+      ),
+    ),
     ("wgan_gp", dcgan_gan_jax.wgan_gp_simultaneous),
     ("wgan_gp_alternating", dcgan_gan_jax.wgan_gp_alternating),
   )
@@ -69,15 +79,15 @@ class ContestantsTest(parameterized.TestCase):
   @pytest.mark.slow
   @unittest.skipUnless(
     importlib.util.find_spec("torch"),
-    "PyTorch, the extra `bench`, is not installed",
+    "PyTorch is not installed",
   )
   def test_pytorch_learns(self, module, name, channels_last):
     importlib.import_module("torch").manual_seed(0)
-    arrangement = importlib.import_module("benchmarks.dcgan_torch").Arrangement(
+    options = importlib.import_module("benchmarks.dcgan_torch").TorchOptions(
       "cpu", threads=1, channels_last=channels_last
     )
     start = getattr(importlib.import_module(f"benchmarks.{module}"), name)
-    self.check(functools.partial(start, arrangement=arrangement))
+    self.check(functools.partial(start, options=options))
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""The first step and the peak memory of a contestant, in a fresh process.
+"""Measures the first step and the peak memory of a training in a new process.
 
-A process that has run several contestants has one peak for them all, and the
-first step of one finds work that another has done. The child is told what to
-run by a pickle, which names a function and its module, so that it imports no
-other contestant's framework.
+In a process that has run several implementations the peak memory belongs to all
+of them, and an earlier one may have done part of the next one's first step. The
+child process receives a pickled function by module and name, so it imports no
+framework except the one that it measures.
 """
 
 import json
@@ -19,38 +19,34 @@ from typing import NamedTuple
 from benchmarks.timing import Training
 
 
-class Fresh(NamedTuple):
-  """What a process that does nothing else has measured.
+class ColdStart(NamedTuple):
+  """The measurements of a process that runs one training.
 
   Attributes:
-    first_step_seconds: from nothing, but for the import of the framework, to
-      the end of the first step.
-    peak_memory_mib: peak resident memory of the host.
+    first_step_seconds: time to set up the training and take the first step,
+      without importing the framework.
+    peak_memory_mib: peak resident memory on the host.
   """
 
   first_step_seconds: float
   peak_memory_mib: float
 
 
-def measure(
+def measure_cold_start(
   start: Callable[[], Training], num_steps: int, cache: Path
-) -> Fresh:
-  """Starts a training in a process of its own.
+) -> ColdStart:
+  """Runs a training in a new process and measures it.
 
   Args:
     start: starts the training; a function of a module, or a partial of one.
     num_steps: steps to take.
-    cache: the folder of compiled programs, which are taken from there and left
-      there.
-
-  Returns:
-    What the process has measured.
+    cache: folder of compiled programs, read and written by the process.
 
   Raises:
     CalledProcessError: if the training fails.
   """
   done = subprocess.run(
-    [sys.executable, "-m", "benchmarks.fresh"],
+    [sys.executable, "-m", "benchmarks.cold_start"],
     input=pickle.dumps((start, num_steps)),
     stdout=subprocess.PIPE,
     env={
@@ -61,14 +57,14 @@ def measure(
     },
     check=True,
   )
-  return Fresh(**json.loads(done.stdout.splitlines()[-1]))
+  return ColdStart(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _own_peak_mebibytes() -> float:
-  """Reads the peak of this process.
+def _peak_memory_mib() -> float:
+  """Reads the peak memory of this process.
 
-  Not getrusage's ru_maxrss: that starts from the peak of the parent, which
-  lends its memory to a child until the child has a program of its own.
+  It does not use ru_maxrss of getrusage, which starts from the peak of the
+  parent: a child shares its parent's memory until it loads another program.
   """
   for line in Path("/proc/self/status").read_text().splitlines():
     name, _, value = line.partition(":")
@@ -82,10 +78,10 @@ def _main() -> None:
 
   started = time.perf_counter()
   training = start()
-  training.take(1)
+  training.take_steps(1)
   seconds = time.perf_counter() - started
-  training.take(num_steps - 1)
-  print(json.dumps(Fresh(seconds, _own_peak_mebibytes())._asdict()))
+  training.take_steps(num_steps - 1)
+  print(json.dumps(ColdStart(seconds, _peak_memory_mib())._asdict()))
 
 
 if __name__ == "__main__":
