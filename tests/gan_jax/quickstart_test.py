@@ -30,11 +30,11 @@ def batches(num_batches):
 
 class SimultaneousTest(absltest.TestCase):
   def test_training_is_that_of_the_separate_parts(self):
-    options = {"penalty": penalties.r1(0.3)}
+    penalty = penalties.r1(0.3)
     init, step = gan_jax.simultaneous(
-      losses.hinge(), *NETWORKS, PRIOR, OPTIMIZERS, **options
+      losses.hinge(), *NETWORKS, PRIOR, OPTIMIZERS, penalty=penalty
     )
-    game = games.adversarial(*NETWORKS, losses.hinge(), PRIOR, **options)
+    game = games.adversarial(*NETWORKS, losses.hinge(), PRIOR, penalty=penalty)
     long_step = jax.jit(steps.simultaneous(game, OPTIMIZERS))
 
     state, long_state = init(KEY), steps.init_state(game, OPTIMIZERS, KEY)
