@@ -148,7 +148,7 @@ def _points(axes: Axes, ranked: Sequence[RankedTrial], x: np.ndarray) -> None:
   ):
     if chosen.any():
       at, height = x[chosen], mean[chosen]
-      line_style = {"linestyle": "", "color": color}
+      line_style: dict[str, Any] = {"linestyle": "", "color": color}
       axes.errorbar(
         at, height, half[chosen], alpha=0.4, linewidth=1, **line_style
       )
