@@ -4,13 +4,20 @@ FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint durability
+.PHONY: run test test-all lint durability
 
 run: $(VENV)/run.stamp
 	$(BIN)/python -m experiments.run $(FLAGS)
 
+# The fast tests: pytest leaves out those that are marked slow (setup.cfg).
 test: $(VENV)/test.stamp
 	$(BIN)/python -m pytest -n auto --dist loadscope
+
+# All tests, and once more those of numbers, compiled as users' programs are.
+test-all: $(VENV)/test.stamp
+	$(BIN)/python -m pytest -n auto --dist loadscope -m ""
+	GAN_JAX_TEST_XLA=default \
+	$(BIN)/python -m pytest -n auto --dist loadscope -m "" tests/gan_jax
 
 durability: $(VENV)/test.stamp
 	$(BIN)/python -m tests.durability $(FLAGS)

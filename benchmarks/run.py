@@ -29,17 +29,17 @@ prints it. It is imported when it runs, because it imports PyTorch."""
 class BenchmarkOptions:
   """The flags of this command."""
 
-  suite: str = setting("toy", "what to time")
-  out: str = setting("", "a JSON file to write the report to as well")
-  overwrite: bool = setting(False, "replace a file that is there")
+  suite: str = setting("toy", "benchmark suite to time")
+  out: str = setting("", "JSON file to write the report to as well")
+  overwrite: bool = setting(False, "replace an existing file")
   quick: bool = setting(
-    False, "take a few steps, to see that everything works; no timing to trust"
+    False, "take only a few steps to test the suite; do not trust its timing"
   )
 
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = flags.read(argv, BenchmarkOptions, (), USAGE).options
+  options = flags.read_command_line(argv, BenchmarkOptions, (), USAGE).options
   if options.suite not in SUITES:
     raise flags.UsageError(unknown("suite", options.suite, SUITES))
   out = Path(options.out) if options.out else None

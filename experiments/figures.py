@@ -1,4 +1,4 @@
-"""Redraws the literature: `python -m experiments.figures --figure=all`."""
+"""Redraws figures of the literature: `python -m experiments.figures`."""
 
 import contextlib
 import dataclasses
@@ -27,12 +27,13 @@ from gan_jax.types import Device
 USAGE = """\
 python -m experiments.figures --figure=ID[,ID...] | --figure=all | --list
 
-Redraws figures and tables of the literature. Each leaves ID.png, ID.gif where
-it moves, and ID.json with its checks: what was measured, what was expected and
-where that is from. Trained ones read finished run folders under --runs and
-train what is missing; --full trains for as long as the publication does. What
-takes many minutes is not part of all: name it. The exit code is 1 if a check
-failed."""
+Redraws figures and tables of the literature and checks their numbers. Each
+figure writes ID.png, ID.gif if it is animated, and ID.json with its checks:
+measured value, expected value and the origin of the expectation. A figure that
+needs trained networks loads finished runs from --runs and trains the missing
+ones; --full trains for as long as the publication. `all` leaves out figures
+that take many minutes; name them to draw them. The exit code is 1 if a check
+fails."""
 
 ALL = "all"
 FAILED_CHECK_EXIT_CODE = 1
@@ -42,33 +43,40 @@ FAILED_CHECK_EXIT_CODE = 1
 class FiguresOptions:
   """The flags of this command."""
 
-  figure: str = setting("", "what to draw: ids separated by commas, or all")
+  figure: str = setting(
+    "", "ids of the figures to draw, separated by commas, or all"
+  )
   list: bool = setting(False, "print the figures and exit")
-  out: str = setting("figures", "the folder that pictures and checks go to")
-  overwrite: bool = setting(False, "replace pictures and checks that are there")
+  out: str = setting("figures", "folder to write the figures and checks to")
+  overwrite: bool = setting(False, "replace existing figures and checks")
   full: bool = setting(
-    False, "train as long as the publication, where the figure trains less"
+    False, "train as long as the publication, if the figure trains less"
   )
   runs: str = setting(
     str(workdirs.DEFAULT_PARENT),
-    "the folder whose run folders are read, and new ones go to",
+    "folder of the run folders to read; new run folders go there too",
   )
   platform: str = setting(
     "auto",
-    "where to train; auto is JAX's first choice",
-    choices=environment.PLATFORMS,
+    "platform to train on; auto is JAX's first choice",
+    choices=flags.PLATFORMS,
   )
 
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = flags.read(argv, FiguresOptions, (), USAGE).options
+  options = flags.read_command_line(argv, FiguresOptions, (), USAGE).options
   if options.list:
-    console.print_reproductions(REPRODUCTIONS)
+    console.print_rows(
+      (each.id, _kind(each), each.source, each.summary)
+      for each in REPRODUCTIONS
+    )
     return 0
   reproductions = _choose(options.figure)
   if options.full:
-    reproductions = [_full(reproduction) for reproduction in reproductions]
+    reproductions = [
+      _with_full_trainings(reproduction) for reproduction in reproductions
+    ]
   devices = environment.choose_devices(options.platform, os.cpu_count() or 1)
   out, parent = Path(options.out), Path(options.runs)
   _check_writable("out", out)
@@ -82,19 +90,27 @@ def run(argv: list[str]) -> int:
       console.say(f"[{number}/{len(reproductions)}] {reproduction.id}")
       started = time.perf_counter()
       runs = {
-        name: _run(training, parent, devices)
+        name: _load_or_train(training, parent, devices)
         for name, training in reproduction.trainings.items()
       }
-      record = _reproduce(reproduction, runs, machine, out)
+      record = _write_figure(reproduction, runs, machine, out)
       console.print_failed_checks(record)
       records.append((record, time.perf_counter() - started))
   except KeyboardInterrupt:
-    console.say(f"interrupted; go on with {_rest(options, len(records))}")
+    rest = _remaining_flags(options, len(records))
+    console.say(f"interrupted; resume with {rest}")
     return flags.INTERRUPTED_EXIT_CODE
   console.print_records(records)
   print(f"written to {out}")
   failed = any(not record["passed"] for record, _ in records)
   return FAILED_CHECK_EXIT_CODE if failed else 0
+
+
+def _kind(reproduction: Reproduction) -> str:
+  """Returns how a figure is made: in closed form, or trained, or for long."""
+  if not reproduction.trained:
+    return "closed form"
+  return "long" if reproduction.long else "trained"
 
 
 def _choose(ids: str) -> list[Reproduction]:
@@ -111,12 +127,12 @@ def _choose(ids: str) -> list[Reproduction]:
       raise flags.UsageError(
         f"unknown figure {name!r}; {hint}--list shows them all"
       )
-  # What takes no training comes first: its pictures are there in seconds.
+  # Figures without training come first because they take seconds.
   if ALL in names:
     left_out = [
       each.id for each in REPRODUCTIONS if each.long and each.id not in names
     ]
-    console.say(f"left out, as they take long: {','.join(left_out)}")
+    console.say(f"left out because they take long: {','.join(left_out)}")
     return sorted(
       [each for each in REPRODUCTIONS if each.id not in left_out],
       key=lambda reproduction: reproduction.trained,
@@ -124,24 +140,24 @@ def _choose(ids: str) -> list[Reproduction]:
   return [BY_ID[name] for name in dict.fromkeys(names)]
 
 
-def _full(reproduction: Reproduction) -> Reproduction:
-  """Returns a reproduction that trains as long as its publication."""
+def _with_full_trainings(reproduction: Reproduction) -> Reproduction:
+  """Replaces the trainings of a figure by those of the publication's length."""
   if not reproduction.full_trainings:
     able = ", ".join(each.id for each in REPRODUCTIONS if each.full_trainings)
     raise flags.UsageError(
-      f"--full means nothing to {reproduction.id}; it is for {able}"
+      f"--full has no effect on {reproduction.id}; it is for {able}"
     )
   return reproduction._replace(trainings=reproduction.full_trainings)
 
 
 def _files(reproduction: Reproduction, out: Path) -> list[Path]:
-  """Lists the files that a reproduction leaves, the record first."""
+  """Lists the files that a figure writes, the record first."""
   suffixes = ["json", "png"] + (["gif"] if reproduction.animate else [])
   return [out / f"{reproduction.id}.{suffix}" for suffix in suffixes]
 
 
 def _check_writable(flag: str, folder: Path) -> None:
-  """Makes a folder, or raises UsageError if it cannot be written to."""
+  """Creates a folder; raises UsageError if it is not writable."""
   try:
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryFile(dir=folder):
@@ -155,7 +171,7 @@ def _check_writable(flag: str, folder: Path) -> None:
 def _check_free(
   out: Path, reproductions: Iterable[Reproduction], overwrite: bool
 ) -> None:
-  """Raises UsageError if something is there that may not be replaced."""
+  """Raises UsageError if a file exists that may not be replaced."""
   for reproduction in reproductions:
     for path in _files(reproduction, out):
       if path.is_dir():
@@ -166,8 +182,8 @@ def _check_free(
         )
 
 
-def _rest(options: FiguresOptions, num_done: int) -> str:
-  """Writes the flags that draw what an interrupted command has not drawn."""
+def _remaining_flags(options: FiguresOptions, num_done: int) -> str:
+  """Returns the flags that draw the figures an interrupted command missed."""
   rest = _choose(options.figure)[num_done:]
   options = dataclasses.replace(
     options, figure=",".join(each.id for each in rest)
@@ -179,10 +195,10 @@ def _rest(options: FiguresOptions, num_done: int) -> str:
   )
 
 
-def _run(
+def _load_or_train(
   training: Training, parent: Path, devices: list[Device]
 ) -> tuple[Results, Path]:
-  """Reads the finished run of a training, or trains it."""
+  """Loads the finished run of a training, or trains it."""
   experiment = BY_NAME[training.experiment]
   run = RunSettings(
     experiment,
@@ -192,25 +208,25 @@ def _run(
   found = load_run.find_run(parent, run)
   if found is not None:
     workdir, run_results = found
-    console.say(f"  reads {workdir}")
+    console.say(f"  loads {workdir}")
     return run_results, workdir
   devices = devices[: training.num_seeds]
   problem = trainer.build_problem(run, devices)
   with workdirs.create_numbered(parent, experiment.name) as workdir:
-    console.say(f"  trains {workdir}, as {parent} has no such finished run")
-    trained = trainer.train_run(run, problem, devices, workdir)
-    assert trained is not None  # Nobody could tell it to stop.
+    console.say(f"  trains {workdir}; {parent} has no such finished run")
+    trained = trainer.train([run], [workdir], lambda _: problem, devices)
+    assert trained is not None  # Nothing interrupts it.
     run_report.write([workdir], workdir / results.REPORT)
-    return trained.results, workdir
+    return trained[0].results, workdir
 
 
-def _reproduce(
+def _write_figure(
   reproduction: Reproduction,
   runs: Mapping[str, tuple[Results, Path]],
   machine: Mapping[str, Any],
   out: Path,
 ) -> dict[str, Any]:
-  """Computes, draws and judges a figure; writes and returns its record."""
+  """Computes, checks and draws a figure; writes and returns its record."""
   computed = reproduction.compute(
     {name: run_results for name, (run_results, _) in runs.items()}
   )
@@ -225,7 +241,7 @@ def _reproduce(
     **machine,
   }
   with contextlib.ExitStack() as stack:
-    # All are whole before the first takes its place; the record is the last.
+    # The files replace older ones only when all are complete, the record last.
     content, picture, *animation = [
       stack.enter_context(results.replacing(path))
       for path in _files(reproduction, out)
@@ -238,7 +254,7 @@ def _reproduce(
 
 
 def _provenance(workdir: Path) -> dict[str, Any]:
-  """Says where a run is, and what trained it when, which may not be this."""
+  """Describes a run: folder, seeds, versions, device and git commit."""
   settings = results.read_json(workdir / results.SETTINGS)
   names = ("seeds", "versions", "device", "git_commit")
   return {"folder": str(workdir), **{n: settings.get(n) for n in names}}

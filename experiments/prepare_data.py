@@ -18,9 +18,9 @@ USAGE = f"""\
 python -m experiments.prepare_data --dataset=NAME [--source=PATH]
 
 Prepares {", ".join(images.PREPARED)} as TensorFlow Datasets
-does, without TensorFlow. The official files are downloaded and their checksums
-compared; files that are whole are kept in DATA_DIR/downloads, so that a second
-try goes on after the last of them. With --source nothing is downloaded."""
+does, without TensorFlow. It downloads the official files and compares their
+checksums. Complete files are kept in DATA_DIR/downloads, so a second try
+continues after the last of them. With --source nothing is downloaded."""
 
 DOWNLOADS = "downloads"
 """The folder of a data_dir that TFDS keeps official files in."""
@@ -32,24 +32,24 @@ class PrepareOptions:
 
   dataset: str = setting(
     "",
-    f"what to prepare; {images.FACES} needs no preparation",
+    f"dataset to prepare; {images.FACES} needs no preparation",
     choices=(*images.PREPARED, images.FACES),
   )
   source: str = setting(
     "",
-    "what to take instead of a download: a folder of IDX files, a folder or "
-    "zip of images (train/CLASS/x.jpg, CLASS/x.jpg or x.jpg), or a folder with "
+    "files to use instead of a download: a folder of IDX files, a folder or "
+    "zip of images (train/CLASS/x.jpg, CLASS/x.jpg or x.jpg), or a folder of "
     "the official archives",
   )
   data_dir: str = setting(
-    "", "where to put it; the folder that TFDS itself uses where none is named"
+    "", "folder to write to; by default the folder that TFDS uses"
   )
-  overwrite: bool = setting(False, "replace a dataset that is there")
+  overwrite: bool = setting(False, "replace an existing dataset")
 
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = flags.read(argv, PrepareOptions, (), USAGE).options
+  options = flags.read_command_line(argv, PrepareOptions, (), USAGE).options
   if not options.dataset:
     raise flags.UsageError(
       f"--dataset is missing; it must be one of {', '.join(images.PREPARED)}"

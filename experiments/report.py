@@ -4,17 +4,15 @@ import dataclasses
 from pathlib import Path
 
 from experiments.cli import flags
-from experiments.cli.flags import UsageError
-from experiments.configs.fields import setting
+from experiments.configs.fields import UsageError, setting
 from experiments.reports import run_report
 from experiments.run_folder import results
 
 USAGE = """\
 python -m experiments.report DIR [DIR ...] [--out=FILE.html]
 
-Writes one self-contained page of HTML: about one run, finished or not, its
-settings, score, pictures and events; about several, what differs and how they
-compare."""
+Writes one self-contained HTML page: the settings, score, figures and events of
+one run, finished or not; or the differences and results of several runs."""
 
 COMPARISON = "comparison.html"
 
@@ -25,15 +23,17 @@ class ReportOptions:
 
   out: str = setting(
     "",
-    "the page; that of a run folder is in it, and is replaced; a comparison's "
-    f"is {COMPARISON} where none is named",
+    "file to write; by default a page in the run folder, which is replaced, or "
+    f"{COMPARISON} for several runs",
   )
-  overwrite: bool = setting(False, "replace a page that is there")
+  overwrite: bool = setting(False, "replace an existing page")
 
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  line = flags.read(argv, ReportOptions, (), USAGE, takes_arguments=True)
+  line = flags.read_command_line(
+    argv, ReportOptions, (), USAGE, takes_arguments=True
+  )
   options = line.options
   if not line.arguments:
     raise UsageError("name a run folder, or several to compare")

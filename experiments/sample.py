@@ -22,10 +22,10 @@ from gan_jax.types import Array
 USAGE = """\
 python -m experiments.sample --workdir=DIR --num_samples=N --out=FILE.png|.npz
 
-Draws samples from the generator that a finished run ended with, or from its
-average where the run kept one. Images become one picture or an array of bytes,
-other samples an array of numbers; --label asks a class-conditional generator
-for one class."""
+Draws samples from the generator of a finished run, or from its average if the
+run has one. Images are written as one picture or as an array of bytes, other
+samples as an array of numbers. --label chooses the class of a class-conditional
+generator."""
 
 _AT_ONCE = 256
 """Samples of one pass: the first ones do not depend on how many follow."""
@@ -35,31 +35,31 @@ _AT_ONCE = 256
 class SampleOptions:
   """The flags of this command."""
 
-  workdir: str = setting("", "the run folder")
+  workdir: str = setting("", "run folder to sample from")
   num_samples: int = setting(
-    64, "samples to draw", minimum=1, maximum=1_000_000
+    64, "number of samples to draw", minimum=1, maximum=1_000_000
   )
   label: str = setting(
-    "", "number or name of the class to draw; all in turn where none is named"
+    "", "number or name of the class to draw; by default all classes in turn"
   )
-  out: str = setting("", "the file to write: .png for images, or .npz")
-  overwrite: bool = setting(False, "replace a file that is there")
+  out: str = setting("", "file to write: .png for images, or .npz")
+  overwrite: bool = setting(False, "replace an existing file")
   seed: int = setting(
-    -1, "seed of the run whose generator draws; -1 for the first", minimum=-1
+    -1, "seed of the run to sample from; -1 is the first", minimum=-1
   )
   latents_seed: int = setting(
     0, "seed of the latents", minimum=0, maximum=2**32 - 1
   )
   platform: str = setting(
     "auto",
-    "where to compute; auto is JAX's first choice",
-    choices=environment.PLATFORMS,
+    "platform to compute on; auto is JAX's first choice",
+    choices=flags.PLATFORMS,
   )
 
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = flags.read(argv, SampleOptions, (), USAGE).options
+  options = flags.read_command_line(argv, SampleOptions, (), USAGE).options
   for name in ("workdir", "out"):
     if not getattr(options, name):
       raise flags.UsageError(f"--{name} is missing")

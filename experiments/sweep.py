@@ -6,130 +6,139 @@ from pathlib import Path
 
 from experiments.cli import console, flags, signals
 from experiments.cli.flags import CommandLine, UsageError
-from experiments.configs.fields import SettingError, setting, unknown
-from experiments.configs.registry import BY_NAME, EXPERIMENTS
-from experiments.configs.settings import with_values
-from experiments.devices import environment
+from experiments.configs.fields import SettingError, setting
+from experiments.configs.registry import EXPERIMENTS
 from experiments.sweeps import (
   conclude,
   display,
+  engines,
   folders,
   search_space,
+  time_estimate,
   worker_process,
 )
 from experiments.sweeps import plan as plans
-from experiments.sweeps.engines import ENGINES
-from experiments.sweeps.engines.engine import EngineOptions
+from experiments.sweeps.engines import EngineOptions, local
 from experiments.sweeps.plan import MANY_TRIALS, Plan, PlanOptions
 from experiments.training import run_config
-from experiments.training.run_config import RunSettings
 
 USAGE = """\
 python -m experiments.sweep --experiment=NAME --grid='SETTING=VALUE,...;...'
   [--random='SETTING=log:LOW:HIGH;...' --trials=N] [--SETTING=VALUE ...]
 
 Trains an experiment with every combination of values, each for all seeds, and
-ranks them by the mean of their final scores. Combinations that differ only in
-numbers train in one compiled program. The same command, or
---workdir=DIR alone, goes on with what is missing."""
+ranks the combinations by the mean of their final scores. Combinations that
+differ only in numeric settings train together in one compiled program. The
+same command, or --workdir=DIR alone, resumes a sweep."""
 
 FAILED_EXIT_CODE = 1
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class SweepOptions:
-  """The flags of this command that are no settings of an experiment."""
+  """The flags of this command that are not settings of an experiment."""
 
-  experiment: str = setting("normal", "what to train")
+  experiment: str = setting(
+    "normal", "experiment to train; experiments.run --list shows them all"
+  )
   grid: str = setting(
     "",
-    "settings and their values, 'a=1,2;b=x,y': every combination is a trial; a "
-    "value with commas stands in parentheses",
+    "settings and their values, 'a=1,2;b=x,y'; every combination is a trial; "
+    "values that contain commas need parentheses",
   )
   random: str = setting(
     "",
-    "settings to draw, 'a=log:1e-5:1e-2;b=uniform:0:1;c=x,y'; each draw is "
-    "combined with all of the grid",
+    "settings to draw at random, 'a=log:1e-5:1e-2;b=uniform:0:1;c=x,y'; each "
+    "draw is combined with the whole grid",
   )
-  trials: int = setting(0, "how often --random draws", minimum=0, maximum=10**7)
+  trials: int = setting(
+    0, "number of draws of --random", minimum=0, maximum=10**7
+  )
   seed: int = setting(
     0,
-    "seed of each trial's first member, and of the draws",
+    "first seed of each trial, and the seed of the random draws",
     minimum=0,
     maximum=2**32 - 1,
   )
   num_seeds: int = setting(
-    1, "members of each trial: seed, seed + 1, ...", minimum=1, maximum=65536
+    1,
+    "number of seeds of each trial: seed, seed + 1, ...",
+    minimum=1,
+    maximum=65536,
   )
   workdir: str = setting(
-    "", "folder of the sweep; the next free runs/sweep-NAME-NNN if not named"
+    "", "sweep folder to write to; by default the next free runs/sweep-NAME-NNN"
   )
-  overwrite: bool = setting(False, "replace a sweep that is there")
+  overwrite: bool = setting(False, "replace an existing sweep")
   dry_run: bool = setting(
-    False, "print trials, programs and about how long they take; write nothing"
+    False, "print the trials, programs and estimated time, and write nothing"
+  )
+  plan_only: bool = setting(
+    False,
+    "write plan.json and the trials' folders, and train nothing; for job "
+    "arrays",
   )
   yes: bool = setting(False, f"allow more than {MANY_TRIALS:,} trials")
   skip_invalid: bool = setting(
-    False, "leave out combinations that make no sense, instead of refusing"
+    False, "skip invalid combinations instead of refusing the sweep"
   )
-  engine: str = setting("local", "where programs train", choices=tuple(ENGINES))
+  engine: str = setting(
+    "local",
+    "engine that trains the programs: local uses processes of this machine, "
+    "ray uses tasks of a Ray cluster, which share the storage of --workdir",
+  )
   address: str = setting(
     "",
-    "of a Ray cluster (ray); auto is one that runs, and nothing starts one "
-    "on this machine",
+    "HOST:PORT of a Ray cluster; auto finds one that is running on this "
+    "machine; leave it out to start a local Ray",
   )
   max_parallel: int = setting(
-    0, "programs that train at a time; 0 is as many as there is room", minimum=0
+    0,
+    "largest number of programs to train at a time; 0 is as many as fit",
+    minimum=0,
   )
   max_members: int = setting(
     0,
-    "seeds of trials in one program; 0 is all that differ only in numbers, as "
-    "many at a time as fit into memory",
+    "largest number of seeds in one program, over all its trials; 0 is all "
+    "that differ only in numbers, in batches that fit into memory",
     minimum=0,
   )
   pictures: bool = setting(
     False,
-    "draw pictures and animation of each trial that is trained, as "
-    "experiments.run does",
+    "draw the figures and the animation of each trial, as experiments.run does",
   )
   checkpoint_every: int = setting(
     0, "steps between checkpoints; 0 is about one a minute", minimum=0
   )
   platform: str = setting(
     "auto",
-    "where to train; auto is JAX's first choice",
-    choices=environment.PLATFORMS,
+    "platform to train on; auto is JAX's first choice",
+    choices=flags.PLATFORMS,
   )
   program: int = setting(
     -1,
-    "train this program of the plan in --workdir alone, and rank nothing: for "
-    "schedulers; -1 is all of them",
+    "train only this program of the plan in --workdir and rank nothing (for "
+    "schedulers); -1 is all programs",
     minimum=-1,
   )
   started_by: int = setting(
-    0, "process whose end stops a --program; 0 is none", minimum=0
+    0, "id of a process whose end stops the --program; 0 is none", minimum=0
   )
 
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  line = flags.read(argv, SweepOptions, EXPERIMENTS, USAGE)
+  line = flags.read_command_line(argv, SweepOptions, EXPERIMENTS, USAGE)
   options = line.options
   if options.program >= 0:
     return _train_program(line)
   plan, resumes = _plan(line)
-  engine = ENGINES[options.engine]
-  engine_options = EngineOptions(
-    platform=options.platform,
-    address=options.address,
-    max_parallel=options.max_parallel,
-    checkpoint_every=options.checkpoint_every,
-    pictures=options.pictures,
+  machines = EngineOptions(
+    options.engine, options.address, options.platform, options.max_parallel
   )
-  engine.check(engine_options)
+  engines.check(machines)
   if options.dry_run:
-    display.print_plan(plan)
-    engine.preview(plan, Path(options.workdir or "DIR"), engine_options)
+    _print_plan(plan, options)
     return 0
   with (
     folders.claimed(
@@ -138,25 +147,29 @@ def run(argv: list[str]) -> int:
     signals.caught(
       "stopping when this is saved; once more stops at once"
     ) as told,
-    display.progress_bar(plan, folder) as watched,
   ):
     if not resumes:
       plans.write_plan(plan, folder)
-    lost = engine.train(
-      plan,
-      folder,
-      plan.unfinished_programs(folder),
-      engine_options,
-      watched,
-      told.requested,
-    )
+    programs = plan.unfinished_programs(folder)
+    if options.plan_only and programs:
+      _print_programs(plan, folder, programs)
+      return 0
+    program_flags = [
+      f"--platform={options.platform}",
+      f"--checkpoint_every={options.checkpoint_every}",
+      f"--pictures={str(options.pictures).lower()}",
+    ]
+    with display.progress_bar(plan, folder) as watched:
+      lost = engines.train_programs(
+        machines, folder, programs, program_flags, watched, told.requested
+      )
     if told.requested():
       console.say(
         f"stopped; go on with: python -m experiments.sweep --workdir={folder}"
       )
       return told.exit_code()
-  for own in lost:
-    console.say(f"error: program {own.program} could not train: {own.reason}")
+  for program, reason in lost.items():
+    console.say(f"error: program {program} could not train: {reason}")
   if plan.unfinished_programs(folder):
     num_left = sum(
       not plan.is_done(folder, index) for index in range(len(plan.trials))
@@ -165,8 +178,28 @@ def run(argv: list[str]) -> int:
       f"{num_left:,} of {len(plan.trials):,} trials are missing; go on with: "
       f"python -m experiments.sweep --workdir={folder}"
     )
-    return FAILED_EXIT_CODE if lost else 0
+    return FAILED_EXIT_CODE
   return conclude.conclude(plan, folder)
+
+
+def _print_plan(plan: Plan, options: SweepOptions) -> None:
+  """Prints what a sweep would train, and about how long that takes."""
+  display.print_plan(plan)
+  if options.address:
+    print(f"each program is a task of the Ray cluster at {options.address}")
+    return
+  slots = local.slots(
+    options.platform, options.max_parallel, len(plan.programs)
+  )
+  time_estimate.print_time(plan, options.platform, len(slots))
+
+
+def _print_programs(plan: Plan, folder: Path, programs: list[int]) -> None:
+  """Prints which programs a job array has to train."""
+  indices = ",".join(map(str, programs))
+  if len(programs) == len(plan.programs) > 1:
+    indices = f"0-{len(programs) - 1}"
+  print(f"programs to train in {folder}: --array={indices}")
 
 
 def _train_program(line: CommandLine[SweepOptions]) -> int:
@@ -176,7 +209,7 @@ def _train_program(line: CommandLine[SweepOptions]) -> int:
     raise UsageError("--program needs --workdir, the folder of its sweep")
   if line.settings or "grid" in line.named or "random" in line.named:
     raise UsageError("--program trains what is planned; name no settings")
-  return worker_process.train(
+  return worker_process.train_program(
     Path(options.workdir),
     options.program,
     options.platform,
@@ -236,14 +269,14 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
 def _made(line: CommandLine[SweepOptions]) -> Plan:
   """Plans what a command line asks for."""
   options = line.options
-  if options.experiment not in BY_NAME:
-    raise UsageError(unknown("experiment", options.experiment, BY_NAME))
-  experiment = BY_NAME[options.experiment]
-  flags.refuse_foreign(line.settings, experiment)
+  run = run_config.new_run(
+    options.experiment, line.settings, options.seed, options.num_seeds
+  )
   if bool(options.random) != bool(options.trials):
     raise UsageError("--random and --trials go together: what, and how often")
-  base = with_values(experiment.settings, line.settings)
-  axes = search_space.read_grid(options.grid, base) if options.grid else ()
+  axes = ()
+  if options.grid:
+    axes = search_space.read_grid(options.grid, run.settings)
   count = math.prod(len(axis.values) for axis in axes) * (options.trials or 1)
   if count > MANY_TRIALS and not options.yes:
     raise UsageError(
@@ -252,7 +285,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
   drawn = ()
   if options.random:
     drawn = search_space.draw_points(
-      options.random, options.trials, options.seed, base
+      options.random, options.trials, options.seed, run.settings
     )
   varied = {axis.name for axis in axes} | set(drawn[0] if drawn else ())
   for name in varied & set(line.settings):
@@ -260,11 +293,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
   if axes and drawn and not {axis.name for axis in axes}.isdisjoint(drawn[0]):
     raise UsageError("a setting is both in --grid and in --random; choose one")
   return plans.make_plan(
-    RunSettings(
-      experiment,
-      base,
-      run_config.seeds(options.seed, options.num_seeds),
-    ),
+    run,
     axes,
     search_space.crossed(axes, drawn),
     PlanOptions(options.random, options.trials, options.max_members),

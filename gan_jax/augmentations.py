@@ -1,4 +1,4 @@
-"""Changes to samples before the discriminator sees them.
+"""Augmentations: random changes to the samples that the discriminator takes.
 
 An augmentation is `(key, x [n, ...]) -> [n, ...]`, differentiable in x.
 """
@@ -16,14 +16,9 @@ Augment = Callable[[PRNGKey, Array], Array]
 def instance_noise(stddev: float | Array) -> Augment:
   """Returns the augmentation x + stddev N(0, I).
 
-  Data and samples that are both blurred overlap, so that the best discriminator
-  has a slope everywhere.
-
-  Args:
-    stddev: may be a traced array, to decay.
-
-  Returns:
-    The augmentation.
+  Noise on both real and generated samples makes their distributions overlap, so
+  that the optimal discriminator has a slope everywhere. `stddev` may be a
+  traced array that decays during training.
 
   References:
     Sonderby et al., Amortised MAP Inference for Image Super-resolution, arXiv

@@ -1,14 +1,18 @@
-"""Loss factories: what each player pays, from the discriminator's logits.
+"""Loss factories: both players' costs as functions of D's logits.
 
 In every formula r and f are the logits of the real and of the generated batch,
 E is a mean over the batch, D = sigmoid(logit), J_D is the discriminator's cost
 and J_G the generator's. Both players minimise. Real and fake terms are summed
-without a factor 1/2: costs are twice those of Goodfellow's tutorial. Least
-squares alone keeps its paper's 1/2.
+without a factor 1/2, so costs are twice those of Goodfellow's tutorial; only
+least squares keeps the 1/2 of its paper.
+
+`real_label` is l in the cost of real samples, -E (l log D(r) + (1 - l) log(1 -
+D(r))). A value below 1 is one-sided label smoothing (Salimans et al., Improved
+Techniques for Training GANs, arXiv 1606.03498, section 3.4).
 
 Values, gradients and second derivatives are finite in float32 for logits up to
-+-1e4; where a formula is an exponential of a logit it holds up to
-`f_divergences.EXPONENT_LIMIT` and is continued from there by a straight line.
++-1e4. Exponentials of a logit are exact up to `f_divergences.EXPONENT_LIMIT`
+and linear beyond.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,16 +31,15 @@ Cost = Callable[[Array, Array], Array]
 
 
 class AdversarialLoss(NamedTuple):
-  """What each player minimises.
+  """The costs that the two players minimise.
 
-  A cost raises AssertionError unless its two arguments are vectors of one
-  length.
+  Both raise AssertionError unless their arguments are vectors of equal length.
 
   Attributes:
     generator: (real_logits [B], fake_logits [B]) -> J_G, a scalar.
     discriminator: (real_logits [B], fake_logits [B]) -> J_D, a scalar.
     probability: whether sigmoid(logit) is the discriminator's probability that
-      a sample is real; if not, the output is a critic's value.
+      a sample is real; if not, the logit is a critic's value.
   """
 
   generator: Cost
@@ -70,8 +73,8 @@ def _zero_sum(
 def _cross_entropy(
   real_logits: Array, fake_logits: Array, real_label: float | Array = 1.0
 ) -> Array:
-  # -log D = softplus(-logit) and -log(1 - D) = softplus(logit): the logarithm
-  # never sees a D that has rounded to 0 or 1. With the label l of data,
+  # With -log D = softplus(-logit) and -log(1 - D) = softplus(logit) no
+  # logarithm is taken of a D that has rounded to 0 or 1. For real samples,
   # -l log D - (1 - l) log(1 - D) = softplus(-logit) + (1 - l) logit.
   real_cost = jnp.mean(
     jax.nn.softplus(-real_logits) + (1.0 - real_label) * real_logits
@@ -79,90 +82,57 @@ def _cross_entropy(
   return real_cost + jnp.mean(jax.nn.softplus(fake_logits))
 
 
-def _label(real_label: float | Array) -> Cost:
-  """Returns the cross-entropy in which data has a label."""
-  return lambda r, f: _cross_entropy(r, f, real_label)
-
-
 def minimax(real_label: float | Array = 1.0) -> AdversarialLoss:
-  """Returns the zero-sum game of the original paper.
+  """Returns the zero-sum loss of the original paper.
 
   J_D = -E log D(r) - E log(1 - D(f)),  J_G = -J_D.
 
-  At the best discriminator J_G = -log 4 + 2 JSD(p || q). Its slope in f, -D(f),
-  vanishes where the discriminator is sure that a sample is fake.
-
-  Args:
-    real_label: l, what the discriminator is told of data: below 1 it is
-      one-sided label smoothing, whose cost for data is
-      -E (l log D(r) + (1 - l) log(1 - D(r))).
-
-  Returns:
-    The loss; sigmoid(logit) is a probability.
+  At the optimal discriminator J_G = -log 4 + 2 JSD(p || q). The slope of J_G in
+  f, -D(f), vanishes where the discriminator is certain that a sample is fake.
 
   References:
-    Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498,
-      section 3.4, for the label.
     Goodfellow et al., Generative Adversarial Networks, arXiv 1406.2661, eq. 1.
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, sections 3.2.1-3.2.2.
   """
-  return _zero_sum(_label(real_label), probability=True)
+  return _zero_sum(
+    lambda r, f: _cross_entropy(r, f, real_label), probability=True
+  )
 
 
 def non_saturating(real_label: float | Array = 1.0) -> AdversarialLoss:
-  """Returns the game whose generator maximises the log of its success.
+  """Returns the loss whose generator maximises log D on its samples.
 
   J_D = -E log D(r) - E log(1 - D(f)),  J_G = -E log D(f).
 
-  The slope of J_G in f, -(1 - D(f)), is largest where a sample is surely fake.
-
-  Args:
-    real_label: l, what the discriminator is told of data: below 1 it is
-      one-sided label smoothing, whose cost for data is
-      -E (l log D(r) + (1 - l) log(1 - D(r))).
-
-  Returns:
-    The loss; sigmoid(logit) is a probability.
+  The slope of J_G in f, -(1 - D(f)), is largest where the discriminator is
+  certain that a sample is fake.
 
   References:
-    Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498,
-      section 3.4, for the label.
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.2.3.
   """
   return _loss(
     lambda _, f: jnp.mean(jax.nn.softplus(-f)),
-    _label(real_label),
+    lambda r, f: _cross_entropy(r, f, real_label),
     probability=True,
   )
 
 
 def maximum_likelihood(real_label: float | Array = 1.0) -> AdversarialLoss:
-  """Returns the game whose generator minimises KL(p || q).
+  """Returns the loss whose generator minimises KL(p || q).
 
-  J_D = -E log D(r) - E log(1 - D(f)),  J_G = -E exp(f),
+  J_D = -E log D(r) - E log(1 - D(f)),  J_G = -E exp(f).
 
-  where at the best discriminator exp(f) = p / q, the weight that turns the
-  generator's gradient into that of the data's likelihood. J_G is linear above
-  f = EXPONENT_LIMIT.
-
-  Args:
-    real_label: l, what the discriminator is told of data: below 1 it is
-      one-sided label smoothing, whose cost for data is
-      -E (l log D(r) + (1 - l) log(1 - D(r))).
-
-  Returns:
-    The loss; sigmoid(logit) is a probability.
+  At the optimal discriminator exp(f) = p / q is the importance weight that
+  makes the generator's gradient that of the data's log-likelihood.
 
   References:
-    Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498,
-      section 3.4, for the label.
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.2.4.
     Goodfellow, On distinguishability criteria for estimating generative models,
       arXiv 1412.6515.
   """
   return _loss(
     lambda _, f: -jnp.mean(jnp.exp(limit_exponent(f))),
-    _label(real_label),
+    lambda r, f: _cross_entropy(r, f, real_label),
     probability=True,
   )
 
@@ -172,20 +142,13 @@ def least_squares(
   fake_target: float | Array = 0.0,
   generator_target: float | Array = 1.0,
 ) -> AdversarialLoss:
-  """Returns the least-squares game.
+  """Returns the least-squares loss.
 
   J_D = 1/2 E (r - real_target)^2 + 1/2 E (f - fake_target)^2,
   J_G = 1/2 E (f - generator_target)^2.
 
-  Args:
-    real_target: the paper's b, what the critic should say of data.
-    fake_target: its a, what the critic should say of samples.
-    generator_target: its c, what the generator wants said of samples. With
-      b - c = 1 and b - a = 2 the generator minimises Pearson's divergence
-      between p + q and 2 q.
-
-  Returns:
-    The loss; the logit is a critic's value.
+  The targets are the paper's b, a and c. With b - c = 1 and b - a = 2 the
+  generator minimises Pearson's divergence between p + q and 2 q.
 
   References:
     Mao et al., Least Squares Generative Adversarial Networks,
@@ -202,12 +165,9 @@ def least_squares(
 
 
 def hinge() -> AdversarialLoss:
-  """Returns the hinge game, whose critic asks for a margin and no more.
+  """Returns the hinge loss; samples beyond the critic's margin cost nothing.
 
   J_D = E max(0, 1 - r) + E max(0, 1 + f),  J_G = -E f.
-
-  Returns:
-    The loss; the logit is a critic's value.
 
   References:
     Lim and Ye, Geometric GAN, arXiv 1705.02894.
@@ -223,15 +183,12 @@ def hinge() -> AdversarialLoss:
 
 
 def wasserstein() -> AdversarialLoss:
-  """Returns the game of the dual of the Wasserstein-1 distance.
+  """Returns the loss of the dual form of the Wasserstein-1 distance.
 
   J_D = -E r + E f,  J_G = -E f.
 
-  -J_D is the distance at the best 1-Lipschitz critic. Nothing here bounds the
-  critic's slope: clipping or a penalty must, else its cost has no minimum.
-
-  Returns:
-    The loss; the logit is a critic's value.
+  At the best 1-Lipschitz critic -J_D is the distance. The loss does not bound
+  the critic's slope: without clipping or a penalty J_D has no minimum.
 
   References:
     Arjovsky, Chintala and Bottou, Wasserstein GAN, arXiv 1701.07875, eq. 2.
@@ -242,14 +199,11 @@ def wasserstein() -> AdversarialLoss:
 
 
 def bounded_linear() -> AdversarialLoss:
-  """Returns the zero-sum game that is linear in a D between 0 and 1.
+  """Returns the zero-sum loss that is linear in D, with D between 0 and 1.
 
   J_D = -E D(r) + E D(f),  J_G = -J_D.
 
-  At the best discriminator J_G is the total variation 1/2 int |p - q|.
-
-  Returns:
-    The loss; sigmoid(logit) is a probability.
+  At the optimal discriminator J_G is the total variation 1/2 int |p - q|.
   """
   return _zero_sum(
     lambda r, f: jnp.mean(jax.nn.sigmoid(f)) - jnp.mean(jax.nn.sigmoid(r)),
@@ -258,15 +212,12 @@ def bounded_linear() -> AdversarialLoss:
 
 
 def f_divergence(name: str) -> AdversarialLoss:
-  """Returns the zero-sum game whose value is an f-divergence of data and model.
+  """Returns the zero-sum loss that estimates an f-divergence of data and model.
 
   J_D = -E g(r) + E f*(g(f)),  J_G = -J_D.
 
   Args:
-    name: a key of `f_divergences.F_DIVERGENCES`, which holds g and f*.
-
-  Returns:
-    The loss; whether sigmoid(logit) is a probability depends on the divergence.
+    name: a key of `f_divergences.F_DIVERGENCES`, which defines g and f*.
 
   Raises:
     ValueError: no divergence has that name.
@@ -285,15 +236,12 @@ def f_divergence(name: str) -> AdversarialLoss:
 
 
 def relativistic_average() -> AdversarialLoss:
-  """Returns the game that compares each sample with the other side's average.
+  """Returns the loss that compares logits with the other batch's mean.
 
   J_D = -E log D(r - E f) - E log(1 - D(f - E r)),
   J_G = -E log D(f - E r) - E log(1 - D(r - E f)).
 
   Only differences of logits count, and the generator learns from data too.
-
-  Returns:
-    The loss; the logit is a critic's value.
 
   References:
     Jolicoeur-Martineau, The relativistic discriminator: a key element missing
@@ -307,14 +255,11 @@ def relativistic_average() -> AdversarialLoss:
 
 
 def relativistic_pairing() -> AdversarialLoss:
-  """Returns the game that compares each real sample with one generated sample.
+  """Returns the loss that compares each real sample with one generated sample.
 
   J_D = -E log D(r - f),  J_G = -E log D(f - r).
 
   Only differences of logits count, and the generator learns from data too.
-
-  Returns:
-    The loss; the logit is a critic's value.
 
   References:
     Jolicoeur-Martineau, The relativistic discriminator: a key element missing
@@ -331,31 +276,31 @@ def relativistic_pairing() -> AdversarialLoss:
 def selected(
   index: int | Array, losses: Sequence[AdversarialLoss]
 ) -> AdversarialLoss:
-  """Returns the loss that a number picks, so that members may differ in it.
+  """Returns the loss at an index, so that members can have different losses.
 
   J = sum_i [index = i] J_i([index = i] r, [index = i] f) for both players.
 
-  Every loss is evaluated, which is cheap on logits. Those that are not picked
-  see zeros, where they and their derivatives are finite, so that nothing they
-  say of the logits can spoil the one that is.
+  Every loss is evaluated, which is cheap on logits. Losses that are not
+  selected are evaluated at zeros, where they and their derivatives are finite,
+  so that none of them can make the result NaN.
 
   Args:
     index: [] int, from 0 to len(losses) - 1; it may be traced.
-    losses: to pick from.
+    losses: the losses to select from.
 
   Returns:
-    The loss. As `probability` cannot depend on a traced number, the logit
-    counts as a critic's value whatever is picked.
+    The loss, with `probability` False, since that cannot depend on a traced
+    index.
   """
   chex.assert_rank(index, 0)
 
   def pick(costs: Sequence[Cost]) -> Cost:
     def cost(real_logits: Array, fake_logits: Array) -> Array:
       total = jnp.zeros((), real_logits.dtype)
-      for i, own in enumerate(costs):
+      for i, candidate in enumerate(costs):
         picked = index == i
         logits = (jnp.where(picked, x, 0.0) for x in (real_logits, fake_logits))
-        total += jnp.where(picked, own(*logits), 0.0)
+        total += jnp.where(picked, candidate(*logits), 0.0)
       return total
 
     return cost

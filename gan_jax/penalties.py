@@ -1,14 +1,11 @@
-"""Penalty factories: what the discriminator pays for its shape.
+"""Penalty factories: regularisation terms that are added to D's cost.
 
-A penalty sees the discriminator as a critic, the function of the samples alone
-that it is at its present parameters, and game makers add the penalty's value to
-the discriminator's cost. Weights and targets may be traced arrays.
+A penalty takes the critic, which is the discriminator with its current
+parameters as a function of the samples only. In every formula E is a mean over
+the batch, C the critic, and the slope at x is |grad_x C(x)|, the Euclidean norm
+over all axes but the first. Weights and targets may be traced arrays.
 
-In every formula E is a mean over the batch, C the critic, and the slope at x is
-|grad_x C(x)|, the Euclidean norm over all axes but the first.
-
-Clipping, which bounds the parameters and not their cost, is the last link of
-the discriminator's optimizer.
+`weight_clipping` is no penalty but the last stage of D's optimizer.
 """
 
 from collections.abc import Callable
@@ -27,14 +24,14 @@ Penalty = Callable[[Critic, Array, Array, PRNGKey], Array]
 """(critic, real [n, ...], fake [n, ...], key) -> scalar, weight included."""
 
 MIN_SQUARED_SLOPE = 1e-20
-"""Least squared slope that a root is taken of; a slope stays above 1e-10."""
+"""Lower bound of squared slopes before their square root is taken."""
 
 
 def _squared_slopes(critic: Critic, x: Array) -> Array:
   """Returns |grad_x C(x)|^2 [n] at x [n, ...].
 
-  A critic that mixes samples, as batch normalisation does, is charged for the
-  gradient of its total instead.
+  If the critic mixes samples, as batch normalisation does, the gradient is that
+  of the sum over the batch.
   """
 
   def total(x: Array) -> Array:
@@ -48,10 +45,10 @@ def _squared_slopes(critic: Critic, x: Array) -> Array:
 
 def _slopes(critic: Critic, x: Array) -> Array:
   """Returns |grad_x C(x)| [n] at x [n, ...], differentiable at zero."""
-  # The root's derivatives are infinite at 0 and would meet a 0 in the chain
-  # rule. Under the floor the slope is constant and all its derivatives are 0,
-  # the first being the least subgradient of the norm; above it s^(-3/2), in the
-  # second derivative, is at most 1e30, within float32.
+  # The root's derivatives are infinite at 0, and 0 * inf in the chain rule is
+  # NaN. Below the bound the slope is constant and all its derivatives are 0
+  # (the first is the smallest subgradient of the norm). Above it s^(-3/2), in
+  # the second derivative, is at most 1e30, within float32.
   return jnp.sqrt(jnp.maximum(_squared_slopes(critic, x), MIN_SQUARED_SLOPE))
 
 
@@ -68,21 +65,14 @@ def gradient_penalty(
   target: float | Array = 1.0,
   one_sided: bool = False,
 ) -> Penalty:
-  """Returns the penalty that draws the critic's slope to a target.
+  """Returns the WGAN-GP penalty on the distance of slopes from a target.
 
   weight E (|grad_x C(x)| - target)^2,  x = e real + (1 - e) fake,
 
-  with e ~ U(0, 1) drawn for each sample; one-sided, it charges
-  max(0, |grad_x C(x)| - target)^2, for slopes above the target only.
-
-  Args:
-    weight: the paper's lambda, 10 there.
-    target: slope that costs nothing.
-    one_sided: whether slopes below the target cost nothing either.
-
-  Returns:
-    The penalty. Its first and second derivatives are finite where the slope is
-    zero, and zero there: a flat critic is for the game's costs to tilt.
+  with e ~ U(0, 1) drawn for each sample. With `one_sided` only slopes above the
+  target are penalised, by max(0, |grad_x C(x)| - target)^2. The weight is the
+  paper's lambda, 10 there. At slope zero the penalty's first and second
+  derivatives are zero.
 
   References:
     Gulrajani et al., Improved Training of Wasserstein GANs, arXiv 1704.00028,
@@ -101,18 +91,13 @@ def gradient_penalty(
 
 
 def zero_centered(weight: float | Array) -> Penalty:
-  """Returns the penalty that flattens the critic between data and samples.
+  """Returns the penalty on squared slopes between data and samples.
 
   weight E |grad_x C(x)|^2,  x = e real + (1 - e) fake,
 
-  with e ~ U(0, 1) drawn for each sample. It is `gradient_penalty` with target
-  0, but needs no root and so has the right second derivatives at slope zero.
-
-  Args:
-    weight: the paper's lambda.
-
-  Returns:
-    The penalty.
+  with e ~ U(0, 1) drawn for each sample. It equals `gradient_penalty` with
+  target 0 but takes no square root, so its second derivatives are correct at
+  slope zero too. The weight is the paper's lambda.
 
   References:
     Thanh-Tung, Tran and Venkatesh, Improving Generalization and Stability of
@@ -127,15 +112,11 @@ def zero_centered(weight: float | Array) -> Penalty:
 
 
 def r1(weight: float | Array) -> Penalty:
-  """Returns the penalty that flattens the critic on data.
+  """Returns the penalty on squared slopes at data.
 
   weight / 2 E |grad_x C(x)|^2,  x = real.
 
-  Args:
-    weight: the paper's gamma.
-
-  Returns:
-    The penalty.
+  The weight is the paper's gamma.
 
   References:
     Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually
@@ -150,15 +131,11 @@ def r1(weight: float | Array) -> Penalty:
 
 
 def r2(weight: float | Array) -> Penalty:
-  """Returns the penalty that flattens the critic on generated samples.
+  """Returns the penalty on squared slopes at generated samples.
 
   weight / 2 E |grad_x C(x)|^2,  x = fake.
 
-  Args:
-    weight: the paper's gamma.
-
-  Returns:
-    The penalty.
+  The weight is the paper's gamma.
 
   References:
     Mescheder, Geiger and Nowozin, Which Training Methods for GANs do actually
@@ -177,20 +154,14 @@ def dragan(
   target: float | Array = 1.0,
   spread: float | Array = 0.5,
 ) -> Penalty:
-  """Returns the penalty that draws the slope around data to a target.
+  """Returns the penalty on the distance of slopes near data from a target.
 
   weight E (|grad_x C(x)| - target)^2,  x = real + spread s N(0, I),
 
-  where s is the standard deviation of all numbers in the real batch. The
-  authors' code draws U(0, 1) in place of N(0, 1), which moves x off the data.
-
-  Args:
-    weight: the paper's lambda, 10 there.
-    target: slope that costs nothing, the paper's k.
-    spread: of the noise, in standard deviations of the batch.
-
-  Returns:
-    The penalty, with the derivatives of `gradient_penalty` at slope zero.
+  where s is the standard deviation of all numbers in the real batch. The weight
+  is the paper's lambda, 10 there, and the target its k. The authors' code draws
+  U(0, 1) instead of N(0, 1), which shifts the mean of x. At slope zero the
+  penalty's first and second derivatives are zero.
 
   References:
     Kodali, Abernethy, Hays and Kira, On Convergence and Stability of GANs,
@@ -209,17 +180,14 @@ def dragan(
 def consistency(
   weight: float | Array, augment: Callable[[PRNGKey, Array], Array]
 ) -> Penalty:
-  """Returns the penalty on what an augmentation of data does to the critic.
+  """Returns the penalty on how much augmenting data changes the critic.
 
   weight E (C(x) - C(T(x)))^2,  x = real.
 
   Args:
     weight: the paper's lambda, 10 there.
-    augment: the paper's T, (key, x [n, ...]) -> [n, ...], a change that data
-      does not care about.
-
-  Returns:
-    The penalty.
+    augment: the paper's T, (key, x [n, ...]) -> [n, ...], which should keep the
+      distribution of data.
 
   References:
     Zhang, Zhang, Odena and Lee, Consistency Regularization for Generative
@@ -238,14 +206,14 @@ def consistency(
 
 
 def combined(*penalties: Penalty) -> Penalty:
-  """Returns the sum of penalties, each with a key of its own; of none, 0."""
+  """Returns the sum of penalties, each with a different key."""
 
   def penalty(critic: Critic, real: Array, fake: Array, key: PRNGKey) -> Array:
     keys = jax.random.split(key, len(penalties))
     return sum(
       (
-        own(critic, real, fake, k)
-        for own, k in zip(penalties, keys, strict=True)
+        term(critic, real, fake, term_key)
+        for term, term_key in zip(penalties, keys, strict=True)
       ),
       start=jnp.zeros((), real.dtype),
     )
@@ -254,22 +222,18 @@ def combined(*penalties: Penalty) -> Penalty:
 
 
 def lazy(penalty: Penalty, every: int, step: Array | None = None) -> Penalty:
-  """Returns a penalty that is charged at times, and then for all the others.
+  """Returns a penalty that is applied only every `every` steps.
 
   every * penalty  if step is a multiple of `every`,  else 0.
 
-  Between times the penalty is not computed, except under a `vmap` over steps or
-  keys, which computes it always. Without a step the key decides, with
-  probability 1 / every: the same in expectation, but the gaps are uneven.
+  At other steps the penalty is not computed, except under a `vmap` over steps
+  or keys. Without a step the key decides, with probability 1 / every.
 
   Args:
-    penalty: what to charge.
-    every: how many times rarer, at least 1.
-    step: [] int, the number of steps taken, a traced one in a game that is made
+    penalty: the penalty to apply.
+    every: at least 1.
+    step: [] int, the number of steps taken. It is a traced array in a game made
       inside a step: `make_game(penalties.lazy(penalty, 16, state.step))`.
-
-  Returns:
-    The penalty.
 
   Raises:
     ValueError: if `every` is below 1.
@@ -279,7 +243,7 @@ def lazy(penalty: Penalty, every: int, step: Array | None = None) -> Penalty:
       arXiv 1912.04958, section 3.1, for every 16th step.
   """
   if every < 1:
-    raise ValueError(f"a penalty is charged every 1 step or more, not {every}")
+    raise ValueError(f"every must be at least 1 step, not {every}")
 
   def lazy_penalty(
     critic: Critic, real: Array, fake: Array, key: PRNGKey
@@ -299,19 +263,14 @@ def lazy(penalty: Penalty, every: int, step: Array | None = None) -> Penalty:
 
 
 def weight_clipping(limit: float | Array) -> optax.GradientTransformation:
-  """Returns the optimizer's last link, which keeps parameters in a box.
+  """Returns the last stage of an optimizer that clips the parameters.
 
   updates <- clip(params + updates, -limit, limit) - params,
 
-  so that optax.apply_updates leaves every parameter within [-limit, limit], to
-  rounding. It goes last, `optax.chain(optax.rmsprop(5e-5), weight_clipping(c))`
-  for the discriminator, and so follows each of its steps in any step rule.
-
-  Args:
-    limit: the paper's c, 0.01 there.
-
-  Returns:
-    The transformation. Its `update` raises ValueError without the parameters.
+  so that optax.apply_updates leaves every parameter within [-limit, limit], up
+  to rounding: `optax.chain(optax.rmsprop(5e-5), weight_clipping(0.01))` for the
+  discriminator. The limit is the paper's c. The transformation's `update`
+  raises ValueError without the params.
 
   References:
     Arjovsky, Chintala and Bottou, Wasserstein GAN, arXiv 1701.07875,

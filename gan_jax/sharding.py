@@ -1,16 +1,15 @@
-"""One program on many devices: members apart, or each batch divided.
+"""Sharding of a program over devices, by population members or by batch.
 
-A mesh has one axis. Along `MEMBERS` devices hold members of their own and
-exchange nothing. Along `DATA` they hold the same members, and each works on
-its part of every batch: the program says what one device would do, and where
-the batch lies; XLA divides the rest, and adds up over devices what a sum over
-the batch is, such as a gradient or a batch's statistics. Random numbers do not
-depend on where they are drawn (`jax_threefry_partitionable`).
+A mesh has one axis. Along `MEMBERS` each device holds different members of the
+population, and devices exchange nothing. Along `DATA` every device holds all
+members and works on a part of each batch: games constrain the sharding of their
+batches, XLA partitions the rest of the program, and sums over the batch, as in
+gradients and batch statistics, become all-reduces. Random numbers do not depend
+on the sharding (`jax_threefry_partitionable`).
 
-The mesh of a program is the one that JAX was told of when it was traced, by
-`jax.set_mesh`; games and steps, which constrain their batches, need not be
-given it. The devices may be of several processes, all of which then call the
-same functions in the same order.
+A traced program uses the mesh of `jax.set_mesh`, so games and steps take no
+mesh argument. With several processes, all must call the same functions in the
+same order.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,19 +32,15 @@ def mesh(devices: Sequence[Device], axis: str) -> Mesh:
 
 
 def _num_parts() -> int:
-  """Counts the devices that a batch is divided among, in a traced program."""
+  """Returns the number of parts of a batch in the program being traced."""
   return dict(jax.sharding.get_abstract_mesh().shape).get(DATA, 1)
 
 
 def split(batch: Any) -> Any:
-  """Divides a batch among the devices of the program.
+  """Constrains arrays [n, ...] to be split along n over the DATA axis.
 
-  Args:
-    batch: a pytree of arrays [n, ...].
-
-  Returns:
-    The same, of which each of k devices holds n / k in a row. As it was, where
-    the program does not divide batches, or k does not divide n.
+  Each of k devices holds n / k consecutive rows. Nothing changes if the mesh
+  has no DATA axis or k does not divide n.
   """
   parts = _num_parts()
 
@@ -58,14 +53,7 @@ def split(batch: Any) -> Any:
 
 
 def whole(tree: Any) -> Any:
-  """Gives every device of a program that divides batches all of a tree.
-
-  Args:
-    tree: a pytree of arrays, such as parameters.
-
-  Returns:
-    The same.
-  """
+  """Constrains a tree, such as params, to be replicated over the DATA axis."""
   if _num_parts() == 1:
     return tree
   return jax.tree.map(
@@ -76,18 +64,15 @@ def whole(tree: Any) -> Any:
 def by_parts(
   function: Callable[..., Array], are_split: Sequence[bool], sums: bool
 ) -> Callable[..., Array]:
-  """Applies a function to each device's part of a batch, if that is divided.
+  """Makes a function run on each device's part of a split batch.
 
-  That is for functions which XLA does not divide by itself.
+  This is for functions that XLA does not partition by itself.
 
   Args:
-    function: of arrays, the first of which is [n, ...], to [n, ...], row by
-      row, or to a sum over rows.
-    are_split: for each array, whether its first axis is the batch's.
+    function: maps arrays, the first of which is [n, ...], either row by row to
+      [n, ...] or to a sum over rows.
+    are_split: for each array, whether its first axis is the batch.
     sums: whether the function sums over the batch.
-
-  Returns:
-    The same function.
   """
 
   def applied(*arrays):
@@ -95,14 +80,14 @@ def by_parts(
     if parts == 1 or len(arrays[0]) % parts:
       return function(*arrays)
 
-    def of_part(*own):
-      out = function(*own)
+    def on_part(*shards):
+      out = function(*shards)
       return jax.lax.psum(out, DATA) if sums else out
 
     split, whole = PartitionSpec(DATA), PartitionSpec()
     return jax.shard_map(
-      of_part,
-      in_specs=tuple(split if own else whole for own in are_split),
+      on_part,
+      in_specs=tuple(split if is_split else whole for is_split in are_split),
       out_specs=whole if sums else split,
       check_vma=False,
     )(*arrays)
@@ -111,20 +96,17 @@ def by_parts(
 
 
 def placed(tree: Any, shardings: Any) -> Any:
-  """Brings what every process has to the devices of all of them.
+  """Puts a tree that is equal in all processes on the devices of a sharding.
 
   Args:
-    tree: a pytree of arrays or numbers, equal in all processes.
-    shardings: one for all of it, or a pytree of one for each array.
-
-  Returns:
-    The same as arrays of these shardings.
+    tree: a pytree of arrays or numbers.
+    shardings: one sharding for all leaves, or a pytree with one for each.
   """
 
   def place(x, sharding):
     if sharding.is_fully_addressable:
       return jax.device_put(x, sharding)
-    # `device_put` would compare all of it between processes.
+    # `device_put` would compare the values of all processes.
     x = np.asarray(x)
     return jax.make_array_from_callback(x.shape, sharding, lambda at: x[at])
 
@@ -134,27 +116,16 @@ def placed(tree: Any, shardings: Any) -> Any:
 
 
 def on_host(tree: Any) -> Any:
-  """Copies a tree to the host, in every process the whole of it.
+  """Copies a whole tree, also one sharded over processes, to NumPy arrays."""
 
-  Args:
-    tree: a pytree of arrays, of which this process may have a part only.
-
-  Returns:
-    The same as NumPy arrays.
-  """
-
-  def there(x):
+  def is_local(x):
     return x.is_fully_addressable or x.is_fully_replicated
 
   leaves, structure = jax.tree.flatten(tree)
-  scattered = [leaf for leaf in leaves if not there(leaf)]
+  scattered = [leaf for leaf in leaves if not is_local(leaf)]
   if scattered:
-    everywhere = NamedSharding(scattered[0].sharding.mesh, PartitionSpec())
-    gathered = iter(_same(everywhere)(scattered))
-    leaves = [leaf if there(leaf) else next(gathered) for leaf in leaves]
+    replicated = NamedSharding(scattered[0].sharding.mesh, PartitionSpec())
+    gather = jax.jit(lambda tree: tree, out_shardings=replicated)
+    gathered = iter(gather(scattered))
+    leaves = [leaf if is_local(leaf) else next(gathered) for leaf in leaves]
   return structure.unflatten([np.array(leaf) for leaf in leaves])
-
-
-def _same(sharding: Sharding) -> Any:
-  """Returns the program that places arrays as it is told."""
-  return jax.jit(lambda tree: tree, out_shardings=sharding)

@@ -1,4 +1,4 @@
-"""The vocabulary that every other module shares."""
+"""Types that all other modules share: Players, TrainState, Step, Batch."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -9,18 +9,18 @@ from flax import struct
 Array = jax.Array
 PRNGKey = jax.Array
 Device = Any
-"""A `jax.Device`, which type checkers take for a variable."""
+"""A `jax.Device`; type checkers do not accept that name as a type."""
 Params = Any
 """A pytree of arrays that an optimizer updates."""
 Variables = Mapping[str, Any]
-"""Flax collections that training updates without a gradient (batch statistics);
-empty where a network has none."""
+"""Flax collections that training updates without a gradient, such as batch
+statistics; empty if a network has none."""
 Batch = Any
-"""A pytree of arrays whose leading axes are all the batch."""
+"""A pytree of arrays whose leading axis is the batch."""
 
 
 class Labelled(NamedTuple):
-  """A batch whose samples have classes.
+  """A batch of samples with class labels.
 
   Attributes:
     samples: [n, ...].
@@ -32,29 +32,29 @@ class Labelled(NamedTuple):
 
 
 Metrics = dict[str, Array]
-"""Scalars by name, measured on the device."""
+"""Scalars by name, as device arrays."""
 
-# Covariant: two players of a kind are also two players of a wider kind.
+# Covariant, so that Players[MLP] is also a Players[nn.Module].
 T_co = TypeVar("T_co", covariant=True)
 
 
 class Players(NamedTuple, Generic[T_co]):
-  """One thing for each of the two players: costs, params, optimizers, ..."""
+  """A pair of values, one for each player: costs, params, optimizers, ..."""
 
   generator: T_co
   discriminator: T_co
 
 
 class TrainState(struct.PyTreeNode):
-  """Everything that training one member changes; every leaf is an array.
+  """Everything that training changes; every leaf is an array.
 
   Attributes:
     step: [] int32, the number of steps taken.
-    params: parameters of each player.
-    variables: other Flax collections of each player.
-    optimizer_states: optax state of each player.
-    averages: an average of the generator's parameters, or of both players' as
-      a `Players`; None where the experiment reads none.
+    params: both players' parameters.
+    variables: both players' other Flax collections.
+    optimizer_states: both players' optax states.
+    averages: an average of the generator's parameters, or of both players' as a
+      `Players`; None if training keeps no average.
   """
 
   step: Array

@@ -6,7 +6,6 @@ was not, bit for bit.
 """
 
 import argparse
-import json
 import random
 import signal
 import subprocess
@@ -16,6 +15,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+import jax
+import orbax.checkpoint as ocp
 
 from experiments.run_folder import results
 from experiments.training import checkpoints
@@ -104,13 +106,14 @@ class Game:
     for name in ("wall_seconds", "steps_per_second"):
       del summary[name]
     (newest, *_) = checkpoints.steps(workdir)
-    metadata = workdir / results.CHECKPOINTS / str(newest)
-    described = json.loads((metadata / "_CHECKPOINT_METADATA").read_text())
+    progress = ocp.PyTreeCheckpointer().restore(
+      (workdir / results.CHECKPOINTS / str(newest)).resolve()
+    )
     arrays = results.read_snapshots(workdir)
     return {
       "metrics": (workdir / results.METRICS).read_text(),
       "summary": summary,
-      "parameters": (newest, described["custom_metadata"]["sha256"]),
+      "parameters": (newest, *map(bytes, jax.tree.leaves(progress))),
       **{name: values.tobytes() for name, values in arrays.items()},
     }
 

@@ -3,11 +3,13 @@
 import tempfile
 from pathlib import Path
 
+import pytest
 from absl.testing import absltest
 
 from tests import durability
 
 
+@pytest.mark.slow
 class DurabilityTest(absltest.TestCase):
   def test_a_killed_run_ends_as_if_it_had_not_been(self):
     folder = Path(self.enterContext(tempfile.TemporaryDirectory()))

@@ -1,11 +1,12 @@
-"""What the commands say on the terminal."""
+"""Prints lines, tables and the progress of a training to the terminal."""
 
 import contextlib
+import math
+import statistics
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import numpy as np
 from rich.console import Console
 from rich.progress import (
   BarColumn,
@@ -18,12 +19,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from experiments.configs.experiment import Experiment
-from experiments.reproduce.common.figure import Reproduction
-from gan_jax.training import Log
-
 NUM_PLAIN_LINES = 10
-"""Lines of progress where the output is no terminal."""
+"""Lines of progress if the output is not a terminal."""
 
 
 def say(line: str) -> None:
@@ -31,32 +28,15 @@ def say(line: str) -> None:
   print(line, file=sys.stderr, flush=True)
 
 
-def print_experiments(experiments: Iterable[Experiment]) -> None:
-  """Prints the name, source and summary of each experiment."""
-  experiments = tuple(experiments)
-  names, sources = (
-    max(len(text) for text in texts)
-    for texts in (
-      [experiment.name for experiment in experiments],
-      [experiment.source for experiment in experiments],
-    )
-  )
-  for name, source, summary, *_ in experiments:
-    print(f"{name:{names}}  {source:{sources}}  {summary}")
-
-
-def print_reproductions(reproductions: Iterable[Reproduction]) -> None:
-  """Prints the id, source and summary of each figure."""
-  reproductions = tuple(reproductions)
-  ids = max(len(reproduction.id) for reproduction in reproductions)
-  sources = max(len(reproduction.source) for reproduction in reproductions)
-  for each in reproductions:
-    kind = "closed form"
-    if each.trained:
-      kind = "long" if each.long else "trained"
-    print(
-      f"{each.id:{ids}}  {kind:11}  {each.source:{sources}}  {each.summary}"
-    )
+def print_rows(rows: Iterable[Sequence[str]]) -> None:
+  """Prints rows of text in aligned columns."""
+  rows = tuple(rows)
+  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+  for row in rows:
+    padded = [
+      f"{text:{width}}" for text, width in zip(row, widths, strict=True)
+    ]
+    print("  ".join(padded).rstrip())
 
 
 def print_failed_checks(record: Mapping[str, Any]) -> None:
@@ -65,20 +45,18 @@ def print_failed_checks(record: Mapping[str, Any]) -> None:
     if check["passed"] is False:
       relation = {"within": ""}.get(check["relation"], f"{check['relation']} ")
       say(
-        f"  {record['id']}: {check['name']} is {_plain(check['measured'])}, "
-        f"expected {relation}{_plain(check['expected'])} "
+        f"  {record['id']}: {check['name']} is {_text(check['measured'])}, "
+        f"expected {relation}{_text(check['expected'])} "
         f"(tolerance {check['tolerance']:.2g}; {check['origin']})"
       )
 
 
-def _plain(number: float | str) -> str:
-  """Writes a number of a check, which JSON may have made a word."""
+def _text(number: float | str) -> str:
+  """Writes a number of a check; JSON has words for infinity and NaN."""
   return number if isinstance(number, str) else f"{number:.6g}"
 
 
-def print_records(
-  records: Iterable[tuple[Mapping[str, Any], float]],
-) -> None:
+def print_records(records: Iterable[tuple[Mapping[str, Any], float]]) -> None:
   """Prints a line for each figure: checks passed and seconds taken."""
   table = Table()
   table.add_column("figure")
@@ -98,27 +76,24 @@ def print_records(
 
 
 class _Rate(ProgressColumn):
-  """Steps per second of one member."""
+  """Shows the training steps per second of each seed."""
 
   def render(self, task: Task) -> Text:
     speed = task.finished_speed or task.speed
     return Text(f"{speed:,.0f} steps/s" if speed else "compiling")
 
 
-def _costs(log: Log) -> str:
-  """Writes the current costs, means over the members that go on."""
-  values = [
-    log.metrics[name] for name in ("generator_cost", "discriminator_cost")
-  ]
-  generator, discriminator = (
-    np.mean(v[np.isfinite(v)]) if np.isfinite(v).any() else np.nan
-    for v in values
-  )
-  return f"J_G {generator:.3f}  J_D {discriminator:.3f}"
+def _costs(log: Any) -> str:
+  """Writes both costs, each the mean over the seeds whose cost is finite."""
+  means = []
+  for name in ("generator_cost", "discriminator_cost"):
+    finite = [x for x in map(float, log.metrics[name]) if math.isfinite(x)]
+    means.append(statistics.fmean(finite) if finite else math.nan)
+  return f"J_G {means[0]:.3f}  J_D {means[1]:.3f}"
 
 
 class TrainingProgress:
-  """Shows how far a training is: a bar on a terminal, else a few lines."""
+  """Shows the progress of a training: a bar on a terminal, else a few lines."""
 
   def __init__(self, bar: Progress, num_steps: int, first_step: int):
     self._bar = bar
@@ -129,15 +104,20 @@ class TrainingProgress:
     self._next_line = first_step
 
   def advance(self, step: int) -> None:
-    """Notes that `step` steps have been taken."""
+    """Shows that `step` steps have been taken."""
     self._bar.update(self._task, completed=step)
 
-  def log(self, log: Log, troubles: Iterable[Any]) -> None:
-    """Notes an evaluation: costs, and members that are in trouble."""
+  def log(self, log: Any, warnings: Iterable[Any]) -> None:
+    """Shows an evaluation.
+
+    Args:
+      log: has the attributes `step` and `metrics`, arrays by name.
+      warnings: each has the attributes `step`, `seed` and `message`.
+    """
     self._bar.update(self._task, costs=_costs(log))
-    for trouble in troubles:
+    for warning in warnings:
       self._bar.console.print(
-        f"step {trouble.step:,}, seed {trouble.seed}: {trouble.message}",
+        f"step {warning.step:,}, seed {warning.seed}: {warning.message}",
         highlight=False,
         soft_wrap=True,
       )
@@ -153,12 +133,9 @@ def progress(
   """Shows the progress of a training while the context lasts.
 
   Args:
-    name: of the experiment.
-    num_steps: at its end.
-    first_step: at its beginning, which is later where it is resumed.
-
-  Yields:
-    What is told how far it is.
+    name: name of the experiment.
+    num_steps: number of steps at the end of the training.
+    first_step: number of steps already taken, if the run resumes.
   """
   console = Console(stderr=True)
   with Progress(
@@ -175,7 +152,7 @@ def progress(
 
 
 def number(summary: Mapping[str, Any]) -> str:
-  """Writes a mean with its interval; a mapping with `mean` and `ci95`."""
+  """Formats a mean with its interval, from the keys `mean` and `ci95`."""
   if summary["mean"] is None:
     return "-"
   if summary["ci95"] is None:
@@ -184,7 +161,7 @@ def number(summary: Mapping[str, Any]) -> str:
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:
-  """Prints score and metrics of a run, final beside best."""
+  """Prints the score and the metrics of a run, final and at best score."""
   num_seeds = len(summary["seeds"])
   seeds = (
     f"{num_seeds} seeds" if num_seeds > 1 else f"seed {summary['seeds'][0]}"

@@ -1,9 +1,7 @@
-"""How the commands read their flags, answer `--help` and report mistakes.
+"""Defines a command's absl flags, answers `--help` and reports mistakes.
 
-Every flag is a field declared by `fields.setting`, of a command's options or
-of an experiment's settings, so its type, range and help stand in one place.
-absl splits the command line; the fields judge the values, because the same
-name may have another default, or none, in another experiment.
+The options of a command and the settings of experiments become typed absl
+flags. `--help` shows the defaults of the experiment that is named.
 """
 
 import dataclasses
@@ -12,95 +10,115 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from absl import flags
-from jax.errors import JaxRuntimeError
+from absl import app, flags, logging
+from etils import epy
 
-from experiments.cli import signals
 from experiments.configs.experiment import Experiment
 from experiments.configs.fields import (
   Field,
   SettingError,
+  UsageError,
   fields_of,
   setting,
-  unknown,
+  suggestion,
 )
-from experiments.devices.environment import PlatformError
-from experiments.run_folder.results import RunFolderError
+
+with epy.lazy_imports():
+  import jax
+
+  from experiments.run_folder import results
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
 BROKEN_PIPE_EXIT_CODE = 141
-"""As of a process that the signal SIGPIPE ends."""
+"""The exit code that shells give for the signal SIGPIPE."""
+
+PLATFORMS = ("auto", "cpu", "gpu", "tpu")
+
+_COMMAND = "flags of the command"
 
 Options = TypeVar("Options")
 
 
 class CommandLine(NamedTuple, Generic[Options]):
-  """What a command was told.
+  """A command line that has been read.
 
   Attributes:
-    options: its own flags.
-    settings: those of experiments that were given: text by name.
-    named: which of its own flags were given.
-    arguments: what else was given.
+    options: the command's options.
+    settings: the settings of experiments that were given, by name.
+    named: names of the options that were given.
+    arguments: the arguments that are not flags.
   """
 
   options: Options
-  settings: dict[str, str]
+  settings: dict[str, Any]
   named: frozenset[str]
   arguments: tuple[str, ...]
 
 
-class UsageError(Exception):
-  """A command line that cannot be used; the message is one line."""
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class _Help:
-  """The flag every command has."""
+class _HelpOptions:
+  """The flags that every command has."""
 
-  help: bool = setting(False, "print this help and exit")
-
-
-def _define(fields: Iterable[Field], values: flags.FlagValues) -> None:
-  """Defines an absl flag for each field that has none yet."""
-  for field in fields:
-    if field.name in values:
-      continue
-    text = field.metadata["help"]
-    if field.type is bool:
-      flags.DEFINE_boolean(field.name, None, text, flag_values=values)
-    else:
-      flags.DEFINE_string(field.name, None, text, flag_values=values)
+  help: bool = setting(
+    False, "print the flags, and the settings of the experiment, and exit"
+  )
+  helpshort: bool = setting(False, "print the flags of the command and exit")
+  helpfull: bool = setting(
+    False, "print the flags, and the settings of all experiments, and exit"
+  )
 
 
-def _given(
-  argv: list[str], fields: Iterable[Field]
-) -> tuple[dict[str, Any], list[str]]:
-  """Returns the flags by name, text or bool, and what else was given."""
+class _TupleParser(flags.ArgumentParser):
+  """Reads numbers or words separated by commas."""
+
+  def __init__(self, field: Field):
+    self._field = field
+    self.syntactic_help = field.allowed()
+
+  def parse(self, argument: str) -> tuple[Any, ...]:
+    return self._field.parse(argument)
+
+
+def _define(
+  field: Field, default: Any, group: str, values: flags.FlagValues
+) -> None:
+  """Defines the flag of a field, in a group of the help."""
+  name, text = field.name, field.metadata["help"]
+  choices = field.metadata["choices"]
+  bounds = field.metadata["minimum"], field.metadata["maximum"]
+  if field.type is bool:
+    flags.DEFINE_bool(name, default, text, flag_values=values)
+  elif field.type is int:
+    flags.DEFINE_integer(name, default, text, *bounds, flag_values=values)
+  elif field.type is float:
+    # absl has no open bounds; `Field.check` refuses the other values.
+    if open_bounds := field.bounds(("above", "below")):
+      text = f"{text} ({open_bounds})"
+    flags.DEFINE_float(name, default, text, *bounds, flag_values=values)
+  elif field.type is str and choices:
+    flags.DEFINE_enum(name, default or None, choices, text, flag_values=values)
+  elif field.type is str:
+    flags.DEFINE_string(name, default, text, flag_values=values)
+  else:
+    parser, default_text = _TupleParser(field), field.format(default)
+    flags.DEFINE(parser, name, default_text, text, flag_values=values)
+  flag = values[name]
+  flag.default_as_str = field.format(default) or "''"
+  values.register_key_flag_for_module(group, flag)
+
+
+def _named_experiments(
+  argv: list[str], experiments: tuple[Experiment, ...]
+) -> tuple[Experiment, ...]:
+  """Returns the experiment that `--experiment` names, or none."""
   values = flags.FlagValues()
-  _define(fields, values)
-  try:
-    rest = values(argv)
-  except flags.UnrecognizedFlagError as error:
-    names = sorted(name for name in values if len(name) > 1)
-    raise UsageError(
-      unknown("flag", error.flagname, names).split("allowed: ")[0]
-      + "--help lists them all"
-    ) from None
-  except flags.IllegalFlagValueError as error:
-    # Only true-or-false flags are read by absl itself.
-    given, _, _ = str(error).partition(": ")
-    raise UsageError(
-      f"{given.removeprefix('flag ')} is not allowed; it must be true or false"
-    ) from None
-  except flags.Error as error:
-    raise UsageError(str(error).splitlines()[0]) from None
-  given = {name: values[name].value for name in values if values[name].present}
-  return given, rest[1:]
+  flags.DEFINE_string("experiment", "", "name", flag_values=values)
+  values(argv, known_only=True)
+  return tuple(e for e in experiments if e.name == values.experiment)
 
 
-def read(
+def read_command_line(
   argv: list[str],
   options_class: type[Options],
   experiments: Iterable[Experiment],
@@ -111,127 +129,124 @@ def read(
 
   Args:
     argv: the program's name and its arguments.
-    options_class: dataclass of the command's own flags.
-    experiments: whose settings are flags too.
-    usage: the opening lines of the help.
-    takes_arguments: whether there may be more than flags.
-
-  Returns:
-    What was given.
+    options_class: dataclass of the command's options.
+    experiments: experiments whose settings are flags as well.
+    usage: the first lines of the help.
+    takes_arguments: whether arguments that are not flags are allowed.
 
   Raises:
-    UsageError: for an unknown flag or a stray argument.
-    SettingError: for a value that an option does not allow.
+    UsageError: for an unknown flag, a wrong value or a stray argument.
+    SettingError: for a number that is out of bounds.
     SystemExit: after printing the help, if it was asked for.
   """
   experiments = tuple(experiments)
-  option_fields = (*fields_of(options_class), *fields_of(_Help))
-  families = {
-    type(e.settings): fields_of(type(e.settings)) for e in experiments
-  }
-  given, arguments = _given(
-    argv,
-    (*option_fields, *(f for fields in families.values() for f in fields)),
-  )
-  if given.pop("help", False):
-    name = given.get("experiment")
-    print(_help(usage, option_fields, experiments, name))
+  values = flags.FlagValues()
+  fields: dict[str, Field] = {}
+
+  def define(cls: type, defaults: Any, group: str) -> None:
+    for field in fields_of(cls):
+      if field.name not in fields:
+        fields[field.name] = field
+        _define(field, getattr(defaults, field.name), group, values)
+
+  groups = [_COMMAND]
+  define(_HelpOptions, _HelpOptions, _COMMAND)
+  define(options_class, options_class, _COMMAND)
+  try:
+    named = _named_experiments(argv, experiments)
+    for experiment in (*named, *experiments):
+      groups.append(f"settings of {experiment.name}")
+      define(type(experiment.settings), experiment.settings, groups[-1])
+    arguments = tuple(values(argv)[1:])
+  except flags.Error as error:
+    raise _usage_error(error, fields) from None
+  if values.help or values.helpshort or values.helpfull:
+    num_groups = 1 if values.helpshort else 2 if named else len(groups)
+    shown = groups if values.helpfull else groups[:num_groups]
+    print(usage, *map(values.module_help, dict.fromkeys(shown)), sep="\n")
+    print("\nFlags can also be in a file, one a line: --flagfile=FILE")
     sys.exit(0)
   if arguments and not takes_arguments:
     raise UsageError(
       f"unexpected argument {arguments[0]!r}; flags start with --"
     )
-  options = {
-    field.name: field.parse(str(given.pop(field.name)))
-    for field in option_fields
-    if field.name in given
-  }
+  given = {name: values[name].value for name in fields if values[name].present}
+  for name, value in given.items():
+    fields[name].check(value)
+  names = {field.name for field in fields_of(options_class)} & set(given)
   return CommandLine(
-    options_class(**options),
-    {name: str(value) for name, value in given.items()},
-    frozenset(options),
-    tuple(arguments),
+    options_class(**{name: given.pop(name) for name in names}),
+    given,
+    frozenset(names),
+    arguments,
   )
 
 
-def refuse_foreign(given: Mapping[str, Any], experiment: Experiment) -> None:
-  """Raises UsageError for a setting that the experiment does not have."""
-  names = [field.name for field in fields_of(type(experiment.settings))]
-  for name in given:
-    if name not in names:
-      raise UsageError(
-        f"experiment {experiment.name!r} has no --{name}; it has "
-        + ", ".join(f"--{own}" for own in names)
-      )
-
-
-def _help(
-  usage: str,
-  options: Iterable[Field],
-  experiments: tuple[Experiment, ...],
-  name: str | None,
-) -> str:
-  """Writes the help: of all experiments, or of the one that is named."""
-  chosen = [e for e in experiments if e.name == name] or list(experiments)
-  lines = [usage, "", "Flags of the command:"]
-  lines += [
-    _help_line(field, {field.format(field.default)}) for field in options
-  ]
-  if not chosen:
-    return "\n".join(lines)
-  fields = {f.name: f for e in chosen for f in fields_of(type(e.settings))}
-  lines += ["", f"Settings of {', '.join(e.name for e in chosen)}:"]
-  for field in fields.values():
-    defaults = {
-      field.format(getattr(e.settings, field.name)): None
-      for e in chosen
-      if hasattr(e.settings, field.name)
-    }
-    lines.append(_help_line(field, defaults))
-  return "\n".join(lines)
-
-
-def _help_line(field: Field, defaults: Iterable[str]) -> str:
-  shown = " | ".join(default or "''" for default in defaults)
-  return (
-    f"  --{field.name}={shown}\n"
-    f"      {field.metadata['help']} ({field.allowed()})"
-  )
+def _usage_error(error: flags.Error, fields: Mapping[str, Field]) -> UsageError:
+  """Rewrites an error of absl as one line that says what is allowed."""
+  if isinstance(error, flags.UnrecognizedFlagError):
+    name = error.flagname
+    return UsageError(
+      f"unknown flag {name!r}; {suggestion(name, fields)}--help lists all flags"
+    )
+  message = str(error).splitlines()[0].removeprefix("ERROR:: ")
+  # Such as "flag --steps=many: invalid literal for int() with base 10".
+  given = message.removeprefix("flag ").partition(": ")[0]
+  field = fields.get(given.removeprefix("--").partition("=")[0])
+  if isinstance(error, flags.IllegalFlagValueError) and field:
+    message = f"{given} is not allowed; it must be {field.allowed()}"
+  return UsageError(message)
 
 
 def main(command: Callable[[list[str]], int]) -> None:
-  """Runs a command; a mistake of the user's ends it with one line.
+  """Runs a command, argv -> exit code, as the main function of absl.
 
-  Args:
-    command: argv -> exit code.
+  A mistake of the user's ends it with one line on the standard error stream.
   """
+
+  def leave_flags(argv):
+    # The command reads its flags itself.
+    flags.FLAGS(argv[:1])
+    return argv
+
+  app.run(lambda argv: _exit_code(command, argv), flags_parser=leave_flags)
+
+
+def _exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
+  """Runs a command and returns its exit code."""
+  # absl.app has lowered it to INFO.
+  logging.set_verbosity(logging.WARNING)
   try:
-    signals.end_in_order()
-    exit_code = command(sys.argv)
+    exit_code = command(argv)
     sys.stdout.flush()
-    sys.exit(exit_code)
-  except BrokenPipeError:
-    # The reader has gone; Python would complain again when it closes stdout.
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(BROKEN_PIPE_EXIT_CODE)
-  except OSError as error:
-    # A full disk, say: the cause and the file, which no code can mend.
-    print(
-      f"error: {error.filename or 'writing'}: {error.strerror or error}",
-      file=sys.stderr,
-    )
-    sys.exit(USAGE_EXIT_CODE)
-  except JaxRuntimeError as error:
-    if "out of memory" not in str(error).lower():
-      raise
-    print(
-      "error: out of memory; give fewer seeds, smaller minibatches or networks",
-      file=sys.stderr,
-    )
-    sys.exit(USAGE_EXIT_CODE)
-  except (PlatformError, RunFolderError, SettingError, UsageError) as error:
-    print("error:", " ".join(str(error).splitlines()), file=sys.stderr)
-    sys.exit(USAGE_EXIT_CODE)
+    return exit_code
   except KeyboardInterrupt:
     print("interrupted", file=sys.stderr)
-    sys.exit(INTERRUPTED_EXIT_CODE)
+    return INTERRUPTED_EXIT_CODE
+  except BrokenPipeError:
+    # Python would complain again when it closes stdout.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return BROKEN_PIPE_EXIT_CODE
+  except Exception as error:
+    message = _message(error)
+    if message is None:
+      raise
+    print("error:", " ".join(message.splitlines()), file=sys.stderr)
+    return USAGE_EXIT_CODE
+
+
+def _message(error: Exception) -> str | None:
+  """Returns what to tell the user about an error; None for a bug."""
+  if isinstance(error, SettingError | UsageError):
+    return str(error)
+  if isinstance(error, OSError):
+    return f"{error.filename or 'writing'}: {error.strerror or error}"
+  # These names import matplotlib and JAX, which the errors above do not need.
+  if isinstance(error, results.RunFolderError):
+    return str(error)
+  if (
+    isinstance(error, jax.errors.JaxRuntimeError)
+    and "out of memory" in str(error).lower()
+  ):
+    return "out of memory; use fewer seeds or smaller batches or networks"
+  return None

@@ -1,4 +1,4 @@
-"""From settings to the library's objects: what all experiments share."""
+"""Builds the library's objects from settings: networks, game and problem."""
 
 import functools
 from collections.abc import Callable, Mapping
@@ -9,22 +9,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from experiments.configs.choices import (
-  ACTIVATIONS,
-  DECAYS,
-  EPS_ROOT,
-  INITIALIZERS,
-  LABELLED_LOSSES,
-  LATENT_JOINS,
-  LATENT_PRIORS,
-  LOSSES,
-  MINIBATCH_LAYERS,
-  NORMALIZATIONS,
-  OPTIMIZERS,
-  PENALTIES,
-  SPECTRAL,
-  UPDATES,
-)
+from experiments.configs import choices
 from experiments.configs.fields import is_on
 from experiments.configs.settings import (
   MLPDiscriminatorSettings,
@@ -51,52 +36,58 @@ from gan_jax.types import (
 )
 
 SPREAD_SAMPLES = 64
-"""Generated ones, and real ones, that show whether the generator collapsed."""
+"""Generated samples, and real ones, that show if the generator collapsed."""
 
 
 def _latents_join(settings: MLPGeneratorSettings) -> Join | None:
-  """Returns what latents do at each hidden layer of the generator."""
-  make = LATENT_JOINS[settings.latent_join]
+  """Makes the join of latents to the generator's hidden layers, if any."""
+  make = choices.LATENT_JOINS[settings.latent_join]
   return make(settings) if make else None
 
 
 def mlp_generator(settings: MLPGeneratorSettings, features: int) -> MLP:
-  """Makes the generator of samples [n, features] that the settings describe."""
+  """Makes the MLP generator of samples [n, features]."""
   join = _latents_join(settings)
   return MLP(
     hidden=(settings.generator_width,) * settings.generator_depth,
     features=features,
-    activation=ACTIVATIONS[settings.generator_activation],
-    normalize=NORMALIZATIONS[settings.generator_normalization],
-    kernel_init=INITIALIZERS[settings.initializer](settings.initial_scale),
+    activation=choices.ACTIVATIONS[settings.generator_activation],
+    normalize=choices.NORMALIZATIONS[settings.generator_normalization],
+    kernel_init=choices.INITIALIZERS[settings.initializer](
+      settings.initial_scale
+    ),
     bias_init=nn.initializers.constant(settings.initial_bias),
     joins=(join,) * settings.generator_depth if join else (),
   )
 
 
 def mlp_latents(settings: MLPGeneratorSettings) -> int:
-  """Counts the latents of the generator, those of hidden layers included."""
+  """Returns the number of latents, including those of hidden layers."""
   join = _latents_join(settings)
   if join is None or settings.latent_join == "split":
     return settings.latent_dim
-  of_hidden_layers = join.dim(settings.generator_width)
-  return settings.latent_dim + settings.generator_depth * of_hidden_layers
+  latents_per_layer = join.dim(settings.generator_width)
+  return settings.latent_dim + settings.generator_depth * latents_per_layer
 
 
 def mlp_discriminator(settings: MLPDiscriminatorSettings) -> MLP:
-  """Makes the discriminator that the settings describe."""
-  spectral = settings.discriminator_normalization == SPECTRAL
-  before_output = MINIBATCH_LAYERS[settings.discriminator_minibatch]
+  """Makes the MLP discriminator."""
+  spectral = settings.discriminator_normalization == choices.SPECTRAL
+  before_output = choices.MINIBATCH_LAYERS[settings.discriminator_minibatch]
   return MLP(
     hidden=(settings.discriminator_width,) * settings.discriminator_depth,
     features=1,
-    activation=ACTIVATIONS[settings.discriminator_activation],
+    activation=choices.ACTIVATIONS[settings.discriminator_activation],
     pieces=settings.discriminator_pieces,
     normalize=(
-      None if spectral else NORMALIZATIONS[settings.discriminator_normalization]
+      None
+      if spectral
+      else choices.NORMALIZATIONS[settings.discriminator_normalization]
     ),
     dropout=settings.discriminator_dropout,
-    kernel_init=INITIALIZERS[settings.initializer](settings.initial_scale),
+    kernel_init=choices.INITIALIZERS[settings.initializer](
+      settings.initial_scale
+    ),
     bias_init=nn.initializers.constant(settings.initial_bias),
     spectral_norm=spectral,
     before_output=before_output() if before_output else None,
@@ -104,14 +95,16 @@ def mlp_discriminator(settings: MLPDiscriminatorSettings) -> MLP:
 
 
 def loss(settings: Settings) -> AdversarialLoss:
-  """Makes the settings' loss."""
+  """Makes the loss, with label smoothing if it is on."""
   if is_on(settings.label_smoothing):
-    return LABELLED_LOSSES[settings.loss](1.0 - settings.label_smoothing)
-  return LOSSES[settings.loss]()
+    return choices.LABELLED_LOSSES[settings.loss](
+      1.0 - settings.label_smoothing
+    )
+  return choices.LOSSES[settings.loss]()
 
 
 def _penalty(settings: Settings, step: Array) -> Penalty | None:
-  """Makes the sum of the settings' penalties, None where there are none."""
+  """Makes the sum of the penalties, or None if there are none."""
   if not settings.penalty:
     return None
   weights = settings.penalty_weight
@@ -119,7 +112,7 @@ def _penalty(settings: Settings, step: Array) -> Penalty | None:
     weights *= len(settings.penalty)
   penalty = penalties.combined(
     *(
-      PENALTIES[name](weight, settings)
+      choices.PENALTIES[name](weight, settings)
       for name, weight in zip(settings.penalty, weights, strict=True)
     )
   )
@@ -134,27 +127,24 @@ def game(
   discriminator: nn.Module,
   latent_dim: int,
   step: Array,
-  own_loss: AdversarialLoss | None = None,
+  adversarial_loss: AdversarialLoss | None = None,
   num_classes: int = 0,
 ) -> games.Game:
-  """Makes the game of two networks as the settings have it.
+  """Makes the game of two networks.
 
   Args:
-    settings: of the experiment.
-    generator: of samples.
-    discriminator: of samples, or of packs of them.
-    latent_dim: of the generator's latents.
-    step: [] int32, the number of steps taken, which the noise decays with and
-      lazy penalties are charged by.
-    own_loss: what to play for; None, for the settings' loss.
-    num_classes: of a class-conditional game; 0 for none.
-
-  Returns:
-    The game.
+    settings: settings of the experiment.
+    generator: module that maps latents to samples.
+    discriminator: module that judges samples, or packs of samples.
+    latent_dim: number of latents.
+    step: [] int32, the number of steps taken, for the decay of the instance
+      noise and for lazy penalties.
+    adversarial_loss: a loss that replaces the one in the settings.
+    num_classes: number of classes of a class-conditional game, or 0.
   """
   augment = None
   if is_on(settings.instance_noise):
-    decay = DECAYS[settings.instance_noise_decay]
+    decay = choices.DECAYS[settings.instance_noise_decay]
     stddev = decay(settings.instance_noise, settings.steps)(step)
     augment = instance_noise(jnp.asarray(stddev))
   replay = None
@@ -166,8 +156,8 @@ def game(
   made = make(
     generator,
     discriminator,
-    own_loss or loss(settings),
-    LATENT_PRIORS[settings.latent_prior](latent_dim),
+    adversarial_loss or loss(settings),
+    choices.LATENT_PRIORS[settings.latent_prior](latent_dim),
     discriminator_l2=(
       settings.discriminator_l2 if is_on(settings.discriminator_l2) else None
     ),
@@ -177,7 +167,7 @@ def game(
     mixes_samples=settings.mixes_samples(),
     num_classes=num_classes,
   )
-  if not settings.judges_lone_samples():
+  if not settings.judges_single_samples():
     made = made._replace(discriminate=None)
   return made
 
@@ -187,26 +177,31 @@ def discriminator_output(
 ) -> Array:
   """Evaluates D(x) [n] at x [n, ...]: a probability, or a critic's value.
 
-  It is NaN where the discriminator judges no lone sample.
+  It is NaN if the discriminator cannot judge single samples.
   """
   if game.discriminate is None:
     return jnp.full(len(x), jnp.nan)
   logits = game.discriminate(state.params, state.variables, x)
   return (
-    jax.nn.sigmoid(logits) if LOSSES[settings.loss]().probability else logits
+    jax.nn.sigmoid(logits)
+    if choices.LOSSES[settings.loss]().probability
+    else logits
   )
 
 
 def optimizers(settings: Settings) -> steps.Optimizers:
-  """Makes the optimizer of each player, as the update rule wants it."""
-  optimizer = OPTIMIZERS[settings.optimizer]
-  rule = UPDATES[settings.update]
+  """Makes the optimizer of each player."""
+  optimizer = choices.OPTIMIZERS[settings.optimizer]
+  rule = choices.UPDATES[settings.update]
 
   def make(rate, num_steps, beta1, beta2):
-    decay = DECAYS[settings.learning_rate_decay]
+    decay = choices.DECAYS[settings.learning_rate_decay]
     schedule = decay(rate, settings.steps * num_steps * rule.updates)
-    return optimizer.make(
-      schedule, beta1, beta2, EPS_ROOT if rule.differentiates_optimizer else 0.0
+    return optimizer(
+      schedule,
+      beta1,
+      beta2,
+      choices.EPS_ROOT if rule.differentiates_optimizer else 0.0,
     )
 
   discriminator = make(
@@ -233,12 +228,12 @@ def optimizers(settings: Settings) -> steps.Optimizers:
 
 
 class Source(NamedTuple):
-  """Where real samples come from.
+  """A source of real samples.
 
   Attributes:
-    sample: (data, key, n) -> a batch of n.
-    data: what it draws from, and what samples are measured against, arrays on
-      the device; () for a density.
+    sample: (data, key, n) -> a batch of n samples.
+    data: arrays on the device that `sample` draws from and that samples are
+      compared with; () for a density.
   """
 
   sample: Callable[[Any, PRNGKey, int], Batch]
@@ -246,7 +241,7 @@ class Source(NamedTuple):
 
 
 def from_density(density: Density) -> Source:
-  """Makes the source of a density's samples."""
+  """Makes a source that samples from a density."""
   return Source(lambda data, key, n: density.sample(key, n))
 
 
@@ -263,33 +258,31 @@ def problem(
 ) -> Problem:
   """Makes the problem of a game against real samples.
 
-  Args:
-    settings: of the experiment.
-    make_game: (settings, [] number of steps taken) -> the game to play then.
-    source: of the real samples.
-    measure: (state, key, data) -> metrics of the generator's samples; taken of
-      the generator, and of its average where there is one.
-    snapshot: (state, key) -> arrays to draw.
-    reference: arrays to draw beside them, whatever the state.
-    measures_rarely: whether `measure` is too dear for every row of metrics. The
-      costs are then evaluated on one minibatch.
-    protocol: how `measure` measures.
-    class_names: by label, of a class-conditional game.
+  Its evaluation computes the costs and the means of the discriminator over
+  `evaluation_samples` real samples, in minibatches as in training if the
+  discriminator mixes samples. They include regularisers and dropout, as in
+  training, but a lazy penalty is applied with its weight at every step. The
+  same key at every step makes the evaluations of a run comparable. The norms of
+  both players' parameters and `generated_spread` are for the monitor.
 
-  Returns:
-    The problem. Its evaluation draws `evaluation_samples` real samples for the
-    costs and the discriminator's means, in minibatches as training has them
-    where the discriminator mixes samples. They include regularisers and dropout
-    as training does, with a lazy penalty charged as if it were not. It adds
-    what `measure` says; the average's metrics are prefixed with `average_`. The
-    same key at every step makes a run's evaluations comparable with each other.
-    The norms of both players' parameters and `generated_spread` are for a guard
-    to watch.
+  Args:
+    settings: settings of the experiment.
+    make_game: (settings, [] number of steps taken) -> the game at that step.
+    source: source of real samples.
+    measure: (state, key, data) -> metrics of the generator's samples. It is
+      also applied to the average of the generator, if there is one, whose
+      metrics get the prefix `average_`.
+    snapshot: (state, key) -> arrays to draw.
+    reference: arrays to draw that do not depend on the state.
+    measures_rarely: whether `measure` is too expensive for every row of
+      metrics. The costs are then evaluated on one minibatch.
+    protocol: description of the measurement.
+    class_names: names of the classes by label, in a class-conditional game.
   """
-  own_optimizers = optimizers(settings)
+  player_optimizers = optimizers(settings)
   step = steps.scheduled(
-    lambda num_steps: UPDATES[settings.update].make(
-      make_game(settings, num_steps), own_optimizers, settings
+    lambda num_steps: choices.UPDATES[settings.update].make(
+      make_game(settings, num_steps), player_optimizers, settings
     )
   )
   uniform = settings.averaging == "uniform"
@@ -300,12 +293,12 @@ def problem(
     )
   first_game = make_game(settings, jnp.int32(0))
   minibatch = settings.batch_size * settings.packing
-  # Whole packs, and at least one.
+  # A whole number of packs, at least one.
   evaluated = max(1, settings.evaluation_samples // settings.packing)
   evaluated *= settings.packing
   if measures_rarely:
     evaluated = minibatch
-  at_once = min(minibatch, evaluated) if settings.mixes_samples() else evaluated
+  chunk = min(minibatch, evaluated) if settings.mixes_samples() else evaluated
 
   def sample_batch(key, data):
     return source.sample(data, key, minibatch * settings.discriminator_steps)
@@ -313,13 +306,13 @@ def problem(
   def measure_costs(state, keys, data):
     batch_key, costs_key = keys
     game = make_game(settings.replace(penalty_every=1), state.step)
-    num_minibatches = evaluated // at_once
+    num_minibatches = evaluated // chunk
     batches = jax.tree.map(
-      lambda x: x.reshape(num_minibatches, at_once, *x.shape[1:]),
-      source.sample(data, batch_key, num_minibatches * at_once),
+      lambda x: x.reshape(num_minibatches, chunk, *x.shape[1:]),
+      source.sample(data, batch_key, num_minibatches * chunk),
     )
 
-    def of_minibatch(inputs):
+    def minibatch_costs(inputs):
       costs, (_, metrics) = game.costs(state.params, state.variables, *inputs)
       return {
         "generator_cost": costs.generator,
@@ -330,7 +323,7 @@ def problem(
     return jax.tree.map(
       lambda values: jnp.mean(values, axis=0),
       jax.lax.map(
-        of_minibatch, (batches, jax.random.split(costs_key, num_minibatches))
+        minibatch_costs, (batches, jax.random.split(costs_key, num_minibatches))
       ),
     )
 
@@ -354,8 +347,8 @@ def problem(
   def measure_samples(state, key, data):
     metrics = measure(state, key, data)
     if average:
-      of_average = measure(averaged(state), key, data)
-      metrics |= {f"average_{k}": value for k, value in of_average.items()}
+      averages = measure(averaged(state), key, data)
+      metrics |= {f"average_{name}": x for name, x in averages.items()}
     return metrics
 
   def sample(state, key, n, *labels):
@@ -371,7 +364,9 @@ def problem(
     return metrics | measure_samples(state, samples_key, data)
 
   return Problem(
-    init=lambda key: steps.init_state(first_game, own_optimizers, key, average),
+    init=lambda key: steps.init_state(
+      first_game, player_optimizers, key, average
+    ),
     sample_batch=sample_batch,
     step=step,
     evaluate=evaluate,

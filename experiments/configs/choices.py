@@ -1,67 +1,79 @@
-"""What the words among the settings stand for: `--loss=hinge`, and so on.
+"""The words that settings take, `--loss=hinge` for one, and what each makes.
 
-A new loss, optimizer, prior or initialiser becomes a flag value by one line
-here.
+A new loss, update rule, penalty, optimizer or initializer becomes a flag value
+by one line here. The values are functions that use the libraries only when they
+are called, so that `--help` and `--list` do not wait for JAX to be imported.
 """
 
-import functools
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import jax.numpy as jnp
-import optax
-from flax import linen as nn
+from etils import epy
 
-from gan_jax import losses, penalties, steps
-from gan_jax.augmentations import instance_noise
-from gan_jax.data import latents
-from gan_jax.divergences.f_divergences import F_DIVERGENCES
-from gan_jax.games import Game
-from gan_jax.networks import dcgan, minibatch, mlp
-from gan_jax.penalties import Penalty
-from gan_jax.types import Array, Step
+if TYPE_CHECKING:
+  from gan_jax.games import Game
+  from gan_jax.penalties import Penalty
+  from gan_jax.types import Array, Step
 
-LOSSES: Mapping[str, Callable[[], losses.AdversarialLoss]] = {
-  "minimax": losses.minimax,
-  "non_saturating": losses.non_saturating,
-  "maximum_likelihood": losses.maximum_likelihood,
-  "least_squares": losses.least_squares,
-  "hinge": losses.hinge,
-  "wasserstein": losses.wasserstein,
-  "bounded_linear": losses.bounded_linear,
-  "relativistic_average": losses.relativistic_average,
-  "relativistic_pairing": losses.relativistic_pairing,
-} | {
-  f"f_{name}": functools.partial(losses.f_divergence, name)
-  for name in F_DIVERGENCES
+with epy.lazy_imports():
+  import optax
+  from flax import linen as nn
+
+  from gan_jax import augmentations, losses, penalties, steps
+  from gan_jax.data import latents
+  from gan_jax.networks import dcgan, minibatch, mlp
+
+F_DIVERGENCES = (
+  "kl",
+  "reverse_kl",
+  "jensen_shannon",
+  "gan",
+  "pearson",
+  "neyman",
+  "squared_hellinger",
+  "jeffrey",
+  "total_variation",
+)
+
+LABELLED_LOSSES: Mapping[str, Callable[..., losses.AdversarialLoss]] = {
+  # Each takes the label of real samples, 1 if it is not given.
+  "minimax": lambda *label: losses.minimax(*label),
+  "non_saturating": lambda *label: losses.non_saturating(*label),
+  "maximum_likelihood": lambda *label: losses.maximum_likelihood(*label),
+  "least_squares": lambda *label: losses.least_squares(*label),
 }
 
-LABELLED_LOSSES: Mapping[str, Callable[[Any], losses.AdversarialLoss]] = {
-  # Those whose discriminator is told a label of data, which may be below 1.
-  "minimax": losses.minimax,
-  "non_saturating": losses.non_saturating,
-  "maximum_likelihood": losses.maximum_likelihood,
-  "least_squares": losses.least_squares,
+LOSSES: Mapping[str, Callable[[], losses.AdversarialLoss]] = {
+  **LABELLED_LOSSES,
+  "hinge": lambda: losses.hinge(),
+  "wasserstein": lambda: losses.wasserstein(),
+  "bounded_linear": lambda: losses.bounded_linear(),
+  "relativistic_average": lambda: losses.relativistic_average(),
+  "relativistic_pairing": lambda: losses.relativistic_pairing(),
+  **{
+    f"f_{name}": lambda name=name: losses.f_divergence(name)
+    for name in F_DIVERGENCES
+  },
 }
 
 PAIRING_LOSSES = ("relativistic_pairing",)
-"""Those that compare the i-th real sample with the i-th generated one."""
+"""Losses that compare the i-th real sample with the i-th generated one."""
 
 
 class Update(NamedTuple):
   """An update rule.
 
   Attributes:
-    make: (game, optimizers, settings) -> the step.
-    reads: the settings that this rule alone reads.
-    updates: times that it updates an optimizer's state where simultaneous does
-      once, which is what a learning rate's decay counts.
-    wrap: what it makes of each player's optimizer.
-    differentiates_optimizer: whether it takes a derivative of the optimizer.
+    make: (game, optimizers, settings) -> the training step.
+    updates: optimizer updates in one step, relative to simultaneous updates;
+      the decay of the learning rates counts them.
+    wrap: optimizer of a player -> the optimizer that this rule needs.
+    differentiates_optimizer: whether it differentiates through the optimizer.
   """
 
   make: Callable[[Game, steps.Optimizers, Any], Step]
-  reads: tuple[str, ...] = ()
   updates: int = 1
   wrap: Callable[
     [optax.GradientTransformation], optax.GradientTransformation
@@ -70,46 +82,47 @@ class Update(NamedTuple):
 
 
 UPDATES: Mapping[str, Update] = {
-  "simultaneous": Update(lambda game, own, s: steps.simultaneous(game, own)),
+  "simultaneous": Update(
+    lambda game, optimizers, s: steps.simultaneous(game, optimizers)
+  ),
   "alternating": Update(
-    lambda game, own, s: steps.alternating(
-      game, own, s.discriminator_steps, s.generator_steps
-    ),
-    ("discriminator_steps", "generator_steps"),
+    lambda game, optimizers, s: steps.alternating(
+      game, optimizers, s.discriminator_steps, s.generator_steps
+    )
   ),
   "extragradient": Update(
-    lambda game, own, s: steps.extragradient(game, own), updates=2
+    lambda game, optimizers, s: steps.extragradient(game, optimizers), updates=2
   ),
   "past_extragradient": Update(
-    lambda game, own, s: steps.simultaneous(game, own),
+    lambda game, optimizers, s: steps.simultaneous(game, optimizers),
     updates=2,
-    wrap=steps.past_extragradient,
+    wrap=lambda optimizer: steps.past_extragradient(optimizer),
   ),
   "consensus": Update(
-    lambda game, own, s: steps.consensus(game, own, s.consensus_weight),
-    ("consensus_weight",),
+    lambda game, optimizers, s: steps.consensus(
+      game, optimizers, s.consensus_weight
+    )
   ),
   "symplectic_gradient_adjustment": Update(
-    lambda game, own, s: steps.symplectic_gradient_adjustment(
-      game, own, s.adjustment_weight, align=True
-    ),
-    ("adjustment_weight",),
+    lambda game, optimizers, s: steps.symplectic_gradient_adjustment(
+      game, optimizers, s.adjustment_weight, align=True
+    )
   ),
   "runge_kutta_4": Update(
-    lambda game, own, s: steps.runge_kutta_4(
-      game, own, s.runge_kutta_step_size
-    ),
-    ("runge_kutta_step_size",),
+    lambda game, optimizers, s: steps.runge_kutta_4(
+      game, optimizers, s.runge_kutta_step_size
+    )
   ),
   "unrolled": Update(
-    lambda game, own, s: steps.unrolled(game, own, s.unrolled_steps),
-    ("unrolled_steps",),
+    lambda game, optimizers, s: steps.unrolled(
+      game, optimizers, s.unrolled_steps
+    ),
     differentiates_optimizer=True,
   ),
 }
 
 PENALTIES: Mapping[str, Callable[[Any, Any], Penalty]] = {
-  # Each takes its weight and the settings.
+  # (weight, settings) -> the penalty.
   "gradient_penalty": lambda weight, s: penalties.gradient_penalty(
     weight, s.penalty_target
   ),
@@ -121,55 +134,31 @@ PENALTIES: Mapping[str, Callable[[Any, Any], Penalty]] = {
   "r1": lambda weight, s: penalties.r1(weight),
   "r2": lambda weight, s: penalties.r2(weight),
   "consistency": lambda weight, s: penalties.consistency(
-    weight, instance_noise(s.consistency_noise)
+    weight, augmentations.instance_noise(s.consistency_noise)
   ),
 }
 
-TARGETED_PENALTIES = (
-  "gradient_penalty",
-  "one_sided_gradient_penalty",
-  "dragan",
-)
-"""Those that draw the slope to `penalty_target`."""
-
 EPS_ROOT = 1e-16
-"""Under the root of Adam where a rule differentiates it: the root of a squared
-gradient that is 0 (a dead unit's) would have no derivative there."""
+"""Added under Adam's square root if the update rule differentiates through it:
+the root has no derivative at 0, the squared gradient of a dead unit."""
 
-
-class Optimizer(NamedTuple):
-  """An optimizer.
-
-  Attributes:
-    make: (learning rate, beta1, beta2, epsilon under a root) -> the optimizer.
-    betas: those it reads.
-  """
-
-  make: Callable[[Any, Any, Any, float], optax.GradientTransformation]
-  betas: tuple[str, ...]
-
-
-OPTIMIZERS: Mapping[str, Optimizer] = {
-  "adam": Optimizer(
-    lambda rate, beta1, beta2, eps_root: optax.adam(
-      rate, beta1, beta2, eps_root=eps_root
-    ),
-    ("beta1", "beta2"),
+OPTIMIZERS: Mapping[str, Callable[..., optax.GradientTransformation]] = {
+  # (learning rate, beta1, beta2, epsilon under the root) -> the optimizer.
+  "adam": lambda rate, beta1, beta2, eps_root: optax.adam(
+    rate, beta1, beta2, eps_root=eps_root
   ),
-  "optimistic_adam": Optimizer(
-    # Of Daskalakis et al. (2018), whose Adam has no Nesterov momentum; its
-    # first step is optax's, which takes no gradient to be its own before.
-    lambda rate, beta1, beta2, eps_root: optax.optimistic_adam_v2(
+  # Daskalakis et al. (2018), whose Adam has no Nesterov momentum. The first
+  # step is optax's, which assumes no previous gradient.
+  "optimistic_adam": lambda rate, beta1, beta2, eps_root: (
+    optax.optimistic_adam_v2(
       rate, b1=beta1, b2=beta2, eps_root=eps_root, nesterov=False
-    ),
-    ("beta1", "beta2"),
+    )
   ),
-  "rmsprop": Optimizer(
-    # Its epsilon is under the root already.
-    lambda rate, beta1, beta2, eps_root: optax.rmsprop(rate, decay=beta2),
-    ("beta2",),
+  # Its epsilon is under the root already.
+  "rmsprop": lambda rate, beta1, beta2, eps_root: optax.rmsprop(
+    rate, decay=beta2
   ),
-  "sgd": Optimizer(lambda rate, beta1, beta2, eps_root: optax.sgd(rate), ()),
+  "sgd": lambda rate, beta1, beta2, eps_root: optax.sgd(rate),
 }
 
 DECAYS: Mapping[str, Callable[[Any, int], optax.Schedule]] = {
@@ -178,59 +167,59 @@ DECAYS: Mapping[str, Callable[[Any, int], optax.Schedule]] = {
   "linear": lambda value, num_updates: optax.linear_schedule(
     value, 0.0, num_updates
   ),
-  "cosine": optax.cosine_decay_schedule,
+  "cosine": lambda value, num_updates: optax.cosine_decay_schedule(
+    value, num_updates
+  ),
 }
 
 AVERAGINGS = ("exponential", "uniform")
 
 LATENT_PRIORS: Mapping[str, Callable[[int], Callable[..., Array]]] = {
-  "normal": latents.normal,
-  "uniform": latents.uniform,
+  "normal": lambda dim: latents.normal(dim),
+  "uniform": lambda dim: latents.uniform(dim),
 }
 
 ACTIVATIONS: Mapping[str, Callable[[Array], Array]] = {
-  "relu": nn.relu,
-  # With the slope of DCGAN below 0.
-  "leaky_relu": functools.partial(nn.leaky_relu, negative_slope=0.2),
-  "tanh": nn.tanh,
-  "softplus": nn.softplus,
-  # Where hidden units are maxima of several linear maps.
+  "relu": lambda x: nn.relu(x),
+  # DCGAN's slope for negative inputs.
+  "leaky_relu": lambda x: nn.leaky_relu(x, negative_slope=0.2),
+  "tanh": lambda x: nn.tanh(x),
+  "softplus": lambda x: nn.softplus(x),
+  # For hidden units that are maxima of several linear maps.
   "identity": lambda x: x,
 }
 
 NORMALIZATIONS: Mapping[str, mlp.Normalize | None] = {
+  # For the units [n, width] of an MLP.
   "none": None,
-  "batch": mlp.batch_normalized,
-  "layer": mlp.layer_normalized,
-}
-
-MAP_NORMALIZATIONS: Mapping[str, dcgan.Normalize | None] = {
-  "none": None,
-  "batch": dcgan.batch_normalized,
-  "layer": dcgan.layer_normalized,
-}
-"""Of the maps of convolutional networks."""
-
-CONDITIONS = ("none", "projection", "concatenation")
-
-COMPUTE_DTYPES: Mapping[str, Any] = {
-  "float32": jnp.float32,
-  "bfloat16": jnp.bfloat16,
+  "batch": lambda units, train: mlp.batch_normalized(units, train),
+  "layer": lambda units, train: mlp.layer_normalized(units, train),
 }
 
 SPECTRAL = "spectral"
-"""The normalisation of kernels instead of units."""
+"""Normalises kernels instead of hidden units."""
+
+MAP_NORMALIZATIONS: Mapping[str, dcgan.Normalize | None] = {
+  # For the maps [n, height, width, channels] of convolutional networks.
+  "none": None,
+  "batch": lambda *arguments: dcgan.batch_normalized(*arguments),
+  "layer": lambda *arguments: dcgan.layer_normalized(*arguments),
+}
+
+CONDITIONS = ("none", "projection", "concatenation")
+
+COMPUTE_DTYPES = ("float32", "bfloat16")
 
 MINIBATCH_LAYERS: Mapping[str, Callable[[], nn.Module] | None] = {
   "none": None,
-  "standard_deviation": minibatch.MinibatchStandardDeviation,
+  "standard_deviation": lambda: minibatch.MinibatchStandardDeviation(),
   "discrimination": lambda: minibatch.MinibatchDiscrimination(
     kernels=16, kernel_dim=8
   ),
 }
 
 LATENT_JOINS: Mapping[str, Callable[[Any], mlp.Join] | None] = {
-  # settings -> what a part of the latents does at each hidden layer.
+  # settings -> how a part of the latents enters each hidden layer.
   "none": None,
   "split": lambda s: mlp.concatenated(s.latent_dim // (s.generator_depth + 1)),
   "added": lambda s: mlp.added(s.latent_join_scale),
@@ -239,12 +228,12 @@ LATENT_JOINS: Mapping[str, Callable[[Any], mlp.Join] | None] = {
 }
 
 INITIALIZERS: Mapping[str, Callable[[Any], nn.initializers.Initializer]] = {
-  # Each takes `initial_scale`: a standard deviation for the first two, a
-  # factor on the standard deviation or the matrix for the others.
-  "normal": nn.initializers.normal,
-  "truncated_normal": nn.initializers.truncated_normal,
+  # Each takes `initial_scale`: the standard deviation of the first two, and a
+  # factor on the standard deviation or the matrix of the others.
+  "normal": lambda scale: nn.initializers.normal(scale),
+  "truncated_normal": lambda scale: nn.initializers.truncated_normal(scale),
   "he_normal": lambda scale: nn.initializers.variance_scaling(
     2.0 * scale**2, "fan_in", "truncated_normal"
   ),
-  "orthogonal": nn.initializers.orthogonal,
+  "orthogonal": lambda scale: nn.initializers.orthogonal(scale),
 }

@@ -1,31 +1,36 @@
 """What an experiment is."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any, NamedTuple
+from __future__ import annotations
 
-import numpy as np
-from matplotlib.figure import Figure
-from PIL import Image
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.configs.settings import Settings
-from experiments.run_folder.results import Results
-from gan_jax.training import Problem
+
+if TYPE_CHECKING:
+  import numpy as np
+  from matplotlib.figure import Figure
+  from PIL import Image
+
+  from experiments.run_folder.results import Results
+  from gan_jax.training import Problem
 
 
 class Experiment(NamedTuple):
-  """A named game, how it is scored and how it is drawn.
+  """A named game, with its score and its figures.
 
   Attributes:
-    name: what `--experiment` calls it.
-    source: the text, figure or table that it comes from.
+    name: the value of `--experiment`.
+    source: the publication, figure or table that it is from.
     summary: one line for `--list`.
-    settings: the defaults; their class says which flags there are.
+    settings: the defaults; their class defines which settings there are.
     build: settings -> the problem to train.
-    score: results -> [num_seeds, num_logs] in [0, 1], NaN where a member had
-      failed. It measures against a constant named in the experiment's file.
-    figures: file name -> Results -> a figure (.png) or frames (.gif).
+    score: results -> [num_seeds, num_logs] in [0, 1], NaN after a seed has
+      failed. It compares with a constant named in the experiment's file.
+    figures: file name -> function of Results that returns a figure (.png) or
+      frames (.gif).
     builder: settings -> `build` for settings that differ from them only in
-      fields that vary, with its data read once; None where `build` reads none.
+      fields that vary; it reads the data once. None if `build` reads no data.
   """
 
   name: str

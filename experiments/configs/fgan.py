@@ -1,4 +1,4 @@
-"""The games of the f-GAN paper: one Gaussian against a mixture of two.
+"""The game of the f-GAN paper: one Gaussian against a mixture of two.
 
 Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers using
 Variational Divergence Minimization, arXiv 1606.00709, section 4.1. The mixture

@@ -1,13 +1,39 @@
-"""Fields: what a setting, or a flag of a command, is as a value and as text."""
+"""Declares settings: the type, bounds, help and requirements of one value.
+
+The flags of commands and the settings of experiments are fields of dataclasses,
+declared by `setting`. `cli.flags` defines an absl flag for each of them.
+"""
 
 import dataclasses
 import difflib
+import functools
+import operator
 import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import numpy as np
-from jax.core import Tracer
+NOTHING = "none"
+"""The flag value of an empty tuple of words."""
+_LARGEST = (2.0 - 2.0**-23) * 2.0**127
+"""The largest finite float32."""
+_KINDS = {
+  bool: "true or false",
+  int: "a whole number",
+  float: "a finite number",
+  str: "a word",
+  tuple[float, ...]: "finite numbers separated by commas",
+  tuple[str, ...]: "words separated by commas",
+}
+_BOUNDS = {
+  "minimum": ("at least", operator.ge),
+  "above": ("above", operator.gt),
+  "maximum": ("at most", operator.le),
+  "below": ("below", operator.lt),
+}
+
+
+class UsageError(Exception):
+  """A command line that cannot be used; the message is one line."""
 
 
 class SettingError(ValueError):
@@ -23,7 +49,9 @@ def setting(
   maximum: float | None = None,
   above: float | None = None,
   below: float | None = None,
-  varies: bool = False,
+  requires: str = "",
+  strict: bool = False,
+  varies: bool = True,
   zero_is_off: bool = False,
 ) -> Any:
   """Declares a field of a settings class.
@@ -32,19 +60,26 @@ def setting(
     default: its default value, of the field's annotated type: bool, int,
       float, str, tuple[float, ...] or tuple[str, ...].
     help: one line for `--help`.
-    choices: the allowed words, for a str or several.
+    choices: the allowed words, for a str or a tuple of them.
     minimum: least allowed number.
     maximum: greatest allowed number.
     above: a number that values must exceed.
     below: a number that values must stay under.
-    varies: whether it is a number that a compiled program takes as an argument,
-      so that members of one population may differ in it.
-    zero_is_off: whether 0 leaves something out of the program, which is then
-      another one.
+    requires: another setting without which this one has no effect, written
+      like its flag: "update=consensus,unrolled" needs one of these words, and
+      "penalty" any value that switches the penalty on. It is checked when a
+      user changes this setting.
+    strict: whether `requires` is checked even if only the experiment's defaults
+      set this field to another value than `default`.
+    varies: whether a compiled program takes a float, or a tuple of them, as an
+      argument, so that runs which differ in it can train together.
+    zero_is_off: whether 0 leaves a term out of the program, which makes it
+      another program.
 
   Returns:
     The dataclass field.
   """
+  first = default[0] if isinstance(default, tuple) and default else default
   return dataclasses.field(
     default=default,
     metadata={
@@ -54,52 +89,51 @@ def setting(
       "maximum": maximum,
       "above": above,
       "below": below,
-      "varies": varies,
+      "requires": requires,
+      "strict": strict,
+      "varies": varies and isinstance(first, float),
       "zero_is_off": zero_is_off,
     },
   )
 
 
 def is_on(value: Any) -> bool:
-  """Tells whether a number that 0 turns off is on.
+  """Returns whether a value differs from 0, () and "none".
 
-  Args:
-    value: a number; one that is traced stands for numbers that are not 0.
+  Traced numbers count as on: where 0 switches a term off, a program with a
+  traced number has the term.
   """
-  return isinstance(value, Tracer) or value != 0
+  # Only code that has imported JAX already has anything traced.
+  if not isinstance(value, bool | int | float | str | tuple):
+    from jax.core import Tracer
 
-
-_KINDS = {
-  bool: "true or false",
-  int: "a whole number",
-  float: "a finite number",
-  str: "a word",
-  tuple[float, ...]: "finite numbers separated by commas",
-  tuple[str, ...]: "words separated by commas",
-}
-
-_LARGEST = float(np.finfo(np.float32).max)
-
-NOTHING = "none"
-"""How a flag writes no words at all."""
+    return isinstance(value, Tracer) or value != 0
+  return value not in (0, (), "", NOTHING)
 
 
 def unknown(kind: str, given: str, allowed: Iterable[str]) -> str:
-  """Says in one line that a name is unknown and what is allowed instead."""
+  """Writes that a name is unknown and which names are allowed."""
   allowed = tuple(allowed)
-  near = difflib.get_close_matches(given, allowed, n=1)
-  hint = f"did you mean {near[0]!r}? " if near else ""
-  return f"unknown {kind} {given!r}; {hint}allowed: {', '.join(allowed)}"
+  return (
+    f"unknown {kind} {given!r}; {suggestion(given, allowed)}"
+    f"allowed: {', '.join(allowed)}"
+  )
+
+
+def suggestion(given: str, allowed: Iterable[str]) -> str:
+  """Writes "did you mean 'NAME'? " if an allowed name is similar."""
+  near = difflib.get_close_matches(given, tuple(allowed), n=1)
+  return f"did you mean {near[0]!r}? " if near else ""
 
 
 class Field(typing.NamedTuple):
-  """One setting, read off a settings class.
+  """A setting as `setting` declared it, with its name and type.
 
   Attributes:
-    name: its name and its flag's.
-    type: its type.
+    name: name of the setting and of its flag.
+    type: its annotated type.
     default: its default.
-    metadata: what `setting` was told.
+    metadata: the other arguments of `setting`, by name.
   """
 
   name: str
@@ -108,69 +142,44 @@ class Field(typing.NamedTuple):
   metadata: Mapping[str, Any]
 
   def allowed(self) -> str:
-    """Says what values are allowed."""
+    """Writes which values are allowed."""
     words = ", ".join(self.metadata["choices"])
     if self.type == tuple[str, ...]:
       return f"{NOTHING}, or some of {words}, separated by commas"
-    if self.metadata["choices"]:
+    if words:
       return f"one of {words}"
-    relations = {
-      "minimum": "at least",
-      "above": "above",
-      "maximum": "at most",
-      "below": "below",
-    }
-    bounds = [
-      f"{word} {self._bound(bound)}"
-      for bound, word in relations.items()
-      if self.metadata[bound] is not None
-    ]
-    return " ".join([_KINDS[self.type], " and ".join(bounds)]).strip()
+    return f"{_KINDS[self.type]} {self.bounds()}".strip()
 
-  def _bound(self, name: str) -> str:
-    bound = self.metadata[name]
-    return f"{bound:,}" if isinstance(bound, int) else f"{bound:g}"
+  def bounds(self, names: Iterable[str] = tuple(_BOUNDS)) -> str:
+    """Writes the bounds of a number, such as "at least 0 and below 1"."""
+    bounds = [(_BOUNDS[name][0], self.metadata[name]) for name in names]
+    return " and ".join(
+      f"{word} {bound:{',' if isinstance(bound, int) else 'g'}}"
+      for word, bound in bounds
+      if bound is not None
+    )
 
   def check(self, value: Any) -> None:
     """Raises SettingError unless the value is allowed."""
+    values = value if isinstance(value, tuple) else (value,)
     if self.type is str or self.type == tuple[str, ...]:
-      good = self._are_words(value)
+      known = self.metadata["choices"] or values
+      good = len(set(values)) == len(values) and set(values) <= set(known)
     else:
-      good = self._are_numbers(value)
+      good = bool(values) and all(map(self._is_number_allowed, values))
     if not good:
-      raise SettingError(
-        f"--{self.name}={self.format(value)} is not allowed; it must be "
-        f"{self.allowed()}"
-      )
+      raise self._refusal(self.format(value))
 
-  def _are_words(self, value: Any) -> bool:
-    """Tells whether words are known, and several are each given once."""
-    words = (value,) if self.type is str else value
-    known = self.metadata["choices"] or words
-    return len(set(words)) == len(words) and set(words) <= set(known)
-
-  def _are_numbers(self, value: Any) -> bool:
-    """Tells whether numbers are finite and within the bounds, and there."""
-    numbers = value if isinstance(value, tuple) else (value,)
-    bounds = {
-      "minimum": lambda x, bound: x >= bound,
-      "above": lambda x, bound: x > bound,
-      "maximum": lambda x, bound: x <= bound,
-      "below": lambda x, bound: x < bound,
-    }
-    return bool(numbers) and all(
-      # What float32 cannot hold would be infinite there.
-      abs(x) <= _LARGEST
-      and all(
-        holds(x, self.metadata[bound])
-        for bound, holds in bounds.items()
-        if self.metadata[bound] is not None
-      )
-      for x in numbers
+  def _is_number_allowed(self, number: float) -> bool:
+    # A number beyond the range of float32 would become infinite.
+    return abs(number) <= _LARGEST and all(
+      holds(number, self.metadata[name])
+      for name, (_, holds) in _BOUNDS.items()
+      if self.metadata[name] is not None
     )
 
   def parse(self, text: str) -> Any:
-    """Reads a value; raises SettingError if it is no value of the field."""
+    """Reads a value; raises SettingError if it is not allowed."""
     try:
       if self.type is bool:
         value = {"true": True, "false": False}[text.strip().lower()]
@@ -182,14 +191,17 @@ class Field(typing.NamedTuple):
       else:
         value = self.type(text)
     except (ValueError, KeyError):
-      raise SettingError(
-        f"--{self.name}={text} is not allowed; it must be {self.allowed()}"
-      ) from None
+      raise self._refusal(text) from None
     self.check(value)
     return value
 
+  def _refusal(self, text: str) -> SettingError:
+    return SettingError(
+      f"--{self.name}={text} is not allowed; it must be {self.allowed()}"
+    )
+
   def format(self, value: Any) -> str:
-    """Writes a value as its flag takes it."""
+    """Writes a value as its flag reads it."""
     if isinstance(value, bool):
       return str(value).lower()
     if isinstance(value, float):
@@ -199,6 +211,7 @@ class Field(typing.NamedTuple):
     return str(value)
 
 
+@functools.cache
 def fields_of(cls: type) -> tuple[Field, ...]:
   """Lists the fields of a dataclass that `setting` declared, in order."""
   hints = typing.get_type_hints(cls)
@@ -206,3 +219,28 @@ def fields_of(cls: type) -> tuple[Field, ...]:
     Field(field.name, hints[field.name], field.default, field.metadata)
     for field in dataclasses.fields(cls)
   )
+
+
+def check_requirement(field: Field, settings: Any) -> None:
+  """Raises SettingError if a setting lacks the one that it requires.
+
+  A required setting that the experiment does not have counts as present.
+  """
+  name, _, words = field.metadata["requires"].partition("=")
+  required = getattr(settings, name, None)
+  if not name or required is None:
+    return
+  values = required if isinstance(required, tuple) else (required,)
+  if words:
+    holds = not set(words.split(",")).isdisjoint(values)
+    needed = f"--{name}={' or '.join(words.split(','))}"
+  else:
+    holds = is_on(required)
+    is_number = isinstance(required, int | float)
+    needed = f"--{name} above 0" if is_number else f"a --{name}"
+  if not holds:
+    value = field.format(getattr(settings, field.name))
+    raise SettingError(
+      f"--{field.name}={value} has no effect without {needed}; "
+      f"--{name} is {field.format(required)}"
+    )

@@ -1,10 +1,10 @@
 """One-dimensional games: the experiments of an article on Habr.
 
-The article (Habr, "Generative adversarial networks", 2018, in Russian) learns a
-normal distribution and mixtures of two with a linear generator, then the
-mixtures with a perceptron. It does not publish the means of its mixtures; those
-here show what it describes. The settings start from the author's code and
-differ where it does not show, in most seeds, what the article says.
+The article (Habr, "Generative adversarial networks", 2018, in Russian) trains a
+linear generator on a normal distribution and on mixtures of two, then an MLP on
+the mixtures. It does not publish the means of its mixtures; those here show
+what it describes. The settings start from the author's code. They differ where
+the author's do not show, in most seeds, what the article says.
 """
 
 import functools
@@ -20,22 +20,20 @@ from experiments.configs.toy_1d import (
   score,
 )
 
-SOURCE = "Habr 2018"
-
 NORMAL_JSD = 0.0
 """JSD of the best normal to a normal."""
 NEAR_JSD = 0.1284
 """JSD of the best normal, N(0, 3.120^2), to modes at -3 and 3 of width 1, by
 quadrature."""
 FAR_JSD = 0.75 * math.log(4 / 3)
-"""JSD of the best normal to modes at -3 and 7 of width 1: one mode alone has
-half of the data's mass, so JSD = 3/4 log(4/3) = 0.2158 where they are apart."""
+"""JSD of the best normal to modes at -3 and 7 of width 1: a generator on one
+mode has half of the data's mass, so JSD = 3/4 log(4/3) = 0.2158 if the modes do
+not overlap."""
 MIXTURE_JSD = 0.0
-"""JSD of the best perceptron to a mixture."""
+"""JSD of the best MLP to a mixture."""
 
-
-# The author's rates and networks. The author's batch of 32, 2,000 steps,
-# first-moment decay of 0.9 and constant rates let one seed in four or so miss.
+# The author's learning rates and networks. With the author's batch of 32, 2,000
+# steps, beta1 of 0.9 and constant rates about one seed in four fails.
 _NORMAL = OneDimensionalSettings(
   update="alternating",
   generator_learning_rate=0.1,
@@ -49,7 +47,7 @@ _NORMAL = OneDimensionalSettings(
   initial_scale=0.1,
   initial_bias=0.1,
 )
-# With the author's rate of 0.1 the generator leaps from mode to mode.
+# With the author's rate of 0.1 the generator jumps from mode to mode.
 _AFFINE = _NORMAL.replace(
   generator_learning_rate=0.01,
   learning_rate_decay="none",
@@ -72,10 +70,11 @@ _PERCEPTRON = PerceptronSettings(
 _NEAR = (-3.0, 3.0)
 _FAR = (-3.0, 7.0)
 
+
 EXPERIMENTS = (
   Experiment(
     name="normal",
-    source=f"{SOURCE}, figures 1-7",
+    source="Habr 2018, figures 1-7",
     summary="a linear generator learns the mean and deviation of a normal",
     settings=_NORMAL.replace(input_mean=(15.0,), input_stddev=(7.0,)),
     build=build_affine,
@@ -84,7 +83,7 @@ EXPERIMENTS = (
   ),
   Experiment(
     name="mixture_near",
-    source=f"{SOURCE}, figures 8-14",
+    source="Habr 2018, figures 8-14",
     summary="a linear generator averages two near modes",
     settings=_AFFINE.replace(input_mean=_NEAR),
     build=build_affine,
@@ -93,7 +92,7 @@ EXPERIMENTS = (
   ),
   Experiment(
     name="mixture_far",
-    source=f"{SOURCE}, figure 15",
+    source="Habr 2018, figure 15",
     summary="a linear generator collapses onto one of two far modes",
     settings=_AFFINE.replace(input_mean=_FAR),
     build=build_affine,
@@ -102,7 +101,7 @@ EXPERIMENTS = (
   ),
   Experiment(
     name="mixture_near_mlp",
-    source=f"{SOURCE}, figures 16-20",
+    source="Habr 2018, figures 16-20",
     summary="a perceptron finds both of two near modes",
     settings=_PERCEPTRON.replace(input_mean=_NEAR),
     build=build_perceptron,
@@ -111,7 +110,7 @@ EXPERIMENTS = (
   ),
   Experiment(
     name="mixture_far_mlp",
-    source=f"{SOURCE}, figure 21",
+    source="Habr 2018, figure 21",
     summary="a perceptron finds both of two far modes",
     settings=_PERCEPTRON.replace(input_mean=_FAR),
     build=build_perceptron,

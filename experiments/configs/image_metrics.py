@@ -1,4 +1,4 @@
-"""What samples of images are measured by: features, and distances of them."""
+"""Measures samples of images by their features."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from experiments.cli import console
 from experiments.configs.image_settings import (
   NEIGHBOURS,
   ImageSettings,
   read_split,
+  say,
 )
 from experiments.datasets import image_datasets
 from gan_jax.data import images
@@ -19,21 +19,21 @@ from gan_jax.metrics import classifier, frechet, kernel, neighbours
 from gan_jax.types import Array, Metrics
 
 PERFECT_COVERAGE = 1 - 2.0**-NEIGHBOURS
-"""Expected of as many samples of the data's own distribution as there are data,
-in the limit of many: Naeem et al., "Reliable Fidelity and Diversity Metrics for
-Generative Models", arXiv 2002.09797, equation 8."""
+"""Expected coverage of a perfect sampler that draws as many samples as there
+are real images, in the limit of many: Naeem et al., "Reliable Fidelity and
+Diversity Metrics for Generative Models", arXiv 2002.09797, equation 8."""
 
 _SHOWN = ("frechet_distance", "precision", "recall", "coverage")
-"""Metrics that pictures and the score take."""
+"""Metrics that the figures and the score read."""
 
 
 class Measurement(NamedTuple):
-  """How samples are measured.
+  """A measurement of samples.
 
   Attributes:
-    data: arrays that it needs on the device, by name.
+    data: arrays that `measure` needs on the device, by name.
     measure: (samples, their labels or None, data) -> metrics.
-    protocol: what a result has to say.
+    protocol: description of the measurement for `summary.json`.
   """
 
   data: dict[str, Any]
@@ -44,34 +44,34 @@ class Measurement(NamedTuple):
 def measurement_of(
   settings: ImageSettings, train: Images, real: Array
 ) -> Measurement:
-  """Prepares to compare samples with real images.
+  """Prepares the comparison of samples with real images.
 
   Args:
-    settings: of the experiment.
+    settings: settings of the experiment.
     train: the training split.
-    real: uint8 [n, h, w, c], those of it that samples are compared with.
+    real: uint8 [n, h, w, c], the images of `train` to compare with.
 
   Returns:
-    The measurement; of NaN, if there are too few images for one.
+    The measurement; all its metrics are NaN if there are too few images.
 
   Raises:
-    SettingError: if the features cannot be had.
+    SettingError: if there is no feature network.
   """
   if len(train.pixels) < classifier.BATCH_SIZE:
-    console.say(
-      f"{settings.dataset} has {len(train.pixels)} images to learn from, too "
-      f"few to measure samples by: that takes {classifier.BATCH_SIZE}"
+    say(
+      f"{settings.dataset} has {len(train.pixels)} training images, which is "
+      f"too few to measure samples: at least {classifier.BATCH_SIZE} are needed"
     )
-    unknown = {name: jnp.array(jnp.nan) for name in _SHOWN}
-    return Measurement({}, lambda samples, labels, data: unknown, {})
+    missing = {name: jnp.array(jnp.nan) for name in _SHOWN}
+    return Measurement({}, lambda samples, labels, data: missing, {})
   net = (
     image_datasets.inception_net(settings.inception_weights)
     if settings.inception_weights
     else image_datasets.feature_net(
-      settings.dataset, train, read_split(settings, "test"), console.say
+      settings.dataset, train, read_split(settings, "test"), say
     )
   )
-  tells_classes = train.labels is not None and not settings.inception_weights
+  measures_classes = train.labels is not None and not settings.inception_weights
   real_features, _ = jax.jit(lambda apply, x: apply(x))(
     net.features.apply, images.to_unit(real)
   )
@@ -80,12 +80,12 @@ def measurement_of(
     features, logits = data["apply"](samples)
     kid = kernel.kernel_distance(data["features"], features)
     scores = neighbours.manifold(data["features"], features, NEIGHBOURS)
-    of_classes = {}
-    if tells_classes:
-      of_classes["classes_covered"] = classifier.classes_covered(logits)
+    class_metrics = {}
+    if measures_classes:
+      class_metrics["classes_covered"] = classifier.classes_covered(logits)
       if labels is not None:
-        is_asked = jnp.argmax(logits, axis=1) == labels
-        of_classes["label_accuracy"] = jnp.mean(is_asked)
+        correct = jnp.argmax(logits, axis=1) == labels
+        class_metrics["label_accuracy"] = jnp.mean(correct)
     return {
       "frechet_distance": frechet.frechet_distance(
         data["moments"], frechet.moments(features)
@@ -94,7 +94,7 @@ def measurement_of(
       "kid_standard_error": kid.standard_error,
       **scores._asdict(),
       "classifier_score": classifier.classifier_score(logits),
-      **of_classes,
+      **class_metrics,
     }
 
   return Measurement(

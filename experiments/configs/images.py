@@ -1,62 +1,63 @@
 """Deep convolutional games on images."""
 
+from __future__ import annotations
+
 import functools
 from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
-import jax.numpy as jnp
-import numpy as np
-from flax import linen as nn
+from etils import epy
 
-from experiments.configs import builders, choices
+from experiments.configs import choices
 from experiments.configs.experiment import Experiment
 from experiments.configs.fields import SettingError
-from experiments.configs.image_metrics import PERFECT_COVERAGE, measurement_of
 from experiments.configs.image_settings import (
   LARGE,
   RESNET,
   ImageSettings,
   read_split,
 )
-from experiments.datasets import image_datasets
-from experiments.plots import curves
-from experiments.plots import images as image_plots
-from experiments.run_folder.results import Results
-from gan_jax.data import images
-from gan_jax.networks import dcgan, resnet
-from gan_jax.training import Problem
-from gan_jax.types import Labelled, Players
+
+if TYPE_CHECKING:
+  from experiments.run_folder.results import Results
+  from gan_jax.training import Problem
+
+with epy.lazy_imports():
+  import jax.numpy as jnp
+  import numpy as np
+  from flax import linen as nn
+
+  from experiments.configs import builders, image_metrics
+  from experiments.datasets import image_datasets
+  from experiments.plots import curves
+  from experiments.plots import images as image_plots
+  from gan_jax import types
+  from gan_jax.data import images
+  from gan_jax.networks import dcgan, resnet
 
 NUM_DRAWN = 64
 COLUMNS = 8
-"""Of the images drawn; a conditional game has one for each class instead."""
+"""Columns of figures; a conditional game has one for each class instead."""
 MAX_CLASS_COLUMNS = 12
 MEMORY_ON_DEVICE = 2**30
-"""Bytes of pixels up to which the device holds all of them."""
+"""Bytes of pixels up to which the device keeps all training images."""
 
 
-def networks(settings: ImageSettings, num_classes: int) -> Players[nn.Module]:
-  """Makes the two networks that the settings describe.
-
-  Args:
-    settings: of the experiment.
-    num_classes: of a class-conditional game; 0 for none.
-
-  Returns:
-    The modules.
-  """
+def networks(
+  settings: ImageSettings, num_classes: int
+) -> types.Players[nn.Module]:
+  """Makes the networks of a game with `num_classes` classes, 0 for none."""
   generator, discriminator = dcgan.Generator, dcgan.Discriminator
   if settings.architecture == RESNET:
     large = settings.image_size >= LARGE
     widening = 2 if large else 1
     generator = functools.partial(resnet.Generator, widening=widening)
     discriminator = functools.partial(
-      resnet.Discriminator,
-      plain_blocks=0 if large else 2,
-      widening=widening,
+      resnet.Discriminator, plain_blocks=0 if large else 2, widening=widening
     )
-  dtype = choices.COMPUTE_DTYPES[settings.compute_dtype]
+  dtype = getattr(jnp, settings.compute_dtype)
   spectral = settings.discriminator_normalization == choices.SPECTRAL
-  return Players(
+  return types.Players(
     generator=generator(
       size=settings.image_size,
       channels=settings.image_channels,
@@ -86,51 +87,45 @@ def networks(settings: ImageSettings, num_classes: int) -> Players[nn.Module]:
 def build(settings: ImageSettings) -> Problem:
   """Builds the game of two convolutional networks on images.
 
-  Args:
-    settings: of the experiment.
-
-  Returns:
-    The problem.
-
   Raises:
-    SettingError: if the images cannot be had.
+    SettingError: if the images cannot be read.
   """
   return builder(settings)(settings)
 
 
 def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
-  """Reads the images once, for games that differ in numbers alone.
+  """Reads the images once, for games that differ only in numeric settings.
 
   Args:
-    settings: of one of the games.
+    settings: settings of one of the games.
 
   Returns:
-    settings -> the problem, as `build` has it. Their fields that vary may be
-    traced; all others are those of `settings`.
+    `build` for settings that differ from these only in fields that vary, which
+    may be traced.
 
   Raises:
-    SettingError: if the images cannot be had.
+    SettingError: if the images cannot be read.
   """
   train = read_split(settings, "train")
   conditional = settings.condition != "none"
   if conditional and train.labels is None:
     raise SettingError(
       f"--condition={settings.condition} needs classes, and "
-      f"{settings.dataset} has none; images in a folder for each class have"
+      f"{settings.dataset} has none; put the images of each class in a folder"
     )
   class_names = train.class_names if conditional else ()
   num_classes = len(class_names)
-  learnt = image_datasets.limited(train, settings.training_images)
-  sampler = images.sampler(learnt, learnt.pixels.nbytes <= MEMORY_ON_DEVICE)
+  used = image_datasets.limited(train, settings.training_images)
+  sampler = images.sampler(used, used.pixels.nbytes <= MEMORY_ON_DEVICE)
 
   def sample(data, key, n):
     pixels, labels = sampler.draw(data["train"], key, n)
-    return Labelled(pixels, labels) if conditional else pixels
+    return types.Labelled(pixels, labels) if conditional else pixels
 
   chosen = np.random.default_rng(0).permutation(len(train.pixels))
   chosen = np.sort(chosen[: settings.evaluation_samples])
   real = jnp.asarray(train.pixels[chosen])
-  measurement = measurement_of(settings, train, real)
+  measurement = image_metrics.measurement_of(settings, train, real)
   data = {"train": sampler.data, **measurement.data}
   columns = COLUMNS
   drawn = real[:NUM_DRAWN]
@@ -154,7 +149,7 @@ def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
     game = make_game(settings, jnp.int32(0))
 
     def sample_classes(state, key, n):
-      """Draws n samples, of each class in turn where there are classes."""
+      """Draws n samples, with classes 0, 1, ... in turn if there are any."""
       if not conditional:
         return game.sample(state.params, state.variables, key, n), None
       labels = jnp.arange(n) % num_classes
@@ -184,35 +179,35 @@ def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
 
 
 def _of_each_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
-  """Returns places of images of class 0, 1, ..., and again, in rows.
+  """Returns indices of images, in rows of one image of each class.
 
-  A class with fewer images than rows has them repeated.
+  Images are repeated if a class has fewer images than there are rows.
   """
   rows = -(-NUM_DRAWN // num_classes)
-  places = [np.flatnonzero(labels == own) for own in range(num_classes)]
-  return np.stack([np.resize(own, rows) for own in places], axis=1).ravel()
+  columns = [
+    np.resize(np.flatnonzero(labels == label), rows)
+    for label in range(num_classes)
+  ]
+  return np.stack(columns, axis=1).ravel()
 
 
 def score(results: Results) -> np.ndarray:
-  """Scores the data's manifold covered: coverage / PERFECT_COVERAGE.
-
-  Args:
-    results: with `coverage`.
+  """Scores coverage / PERFECT_COVERAGE, clipped to [0, 1].
 
   Returns:
-    [num_seeds, num_logs]: 1 for a perfect sampler, 0 for one that is nowhere
-    near; NaN where samples were not measured.
+    [num_seeds, num_logs]; NaN where samples were not measured.
   """
-  return np.clip(results.sampled("coverage") / PERFECT_COVERAGE, 0, 1)
+  coverage = results.sampled("coverage")
+  return np.clip(coverage / image_metrics.PERFECT_COVERAGE, 0, 1)
 
 
 FIGURES = {
-  "costs.png": curves.costs,
-  "discriminator.png": curves.discriminator,
-  "metrics.png": curves.image_quality,
-  "samples.png": image_plots.samples_over_time,
-  "final.png": image_plots.real_beside_generated,
-  "training.gif": image_plots.animation,
+  "costs.png": lambda results: curves.costs(results),
+  "discriminator.png": lambda results: curves.discriminator(results),
+  "metrics.png": lambda results: curves.image_quality(results),
+  "samples.png": lambda results: image_plots.samples_over_time(results),
+  "final.png": lambda results: image_plots.real_beside_generated(results),
+  "training.gif": lambda results: image_plots.animation(results),
 }
 
 _DEFAULTS = ImageSettings(
@@ -227,74 +222,62 @@ _DEFAULTS = ImageSettings(
   steps=10_000,
 )
 
-_SOURCE = "DCGAN 2016, arXiv 1511.06434"
+
+def _experiment(
+  name: str,
+  summary: str,
+  source: str = "DCGAN 2016, arXiv 1511.06434",
+  **settings: Any,
+) -> Experiment:
+  return Experiment(
+    name,
+    source,
+    summary,
+    _DEFAULTS.replace(**settings),
+    build,
+    score,
+    FIGURES,
+    builder,
+  )
+
 
 EXPERIMENTS = (
-  Experiment(
-    name="dcgan_mnist",
-    source=_SOURCE,
-    summary="convolutional networks on handwritten digits",
-    settings=_DEFAULTS,
-    build=build,
-    builder=builder,
-    score=score,
-    figures=FIGURES,
+  _experiment("dcgan_mnist", "convolutional networks on handwritten digits"),
+  _experiment(
+    "dcgan_fashion_mnist",
+    "convolutional networks on pictures of clothes",
+    dataset="fashion_mnist",
   ),
-  Experiment(
-    name="dcgan_fashion_mnist",
-    source=_SOURCE,
-    summary="convolutional networks on pictures of clothes",
-    settings=_DEFAULTS.replace(dataset="fashion_mnist"),
-    build=build,
-    builder=builder,
-    score=score,
-    figures=FIGURES,
+  _experiment(
+    "dcgan_cifar10",
+    "convolutional networks on small photographs",
+    dataset="cifar10",
+    image_size=32,
+    image_channels=3,
+    depth=3,
   ),
-  Experiment(
-    name="dcgan_cifar10",
-    source=_SOURCE,
-    summary="convolutional networks on small photographs",
-    settings=_DEFAULTS.replace(
-      dataset="cifar10", image_size=32, image_channels=3, depth=3
-    ),
-    build=build,
-    builder=builder,
-    score=score,
-    figures=FIGURES,
+  _experiment(
+    "dcgan_faces",
+    "convolutional networks on cartoon faces, drawn on this machine",
+    dataset="faces",
+    image_size=64,
+    image_channels=3,
+    depth=4,
+    # Half of the published channels suffice for drawn faces, and train in a
+    # third of the time.
+    generator_filters=32,
+    discriminator_filters=32,
+    # Areas of one colour are easy to tell from generated ones: without a faster
+    # generator, and noise until the end, the discriminator soon wins.
+    generator_learning_rate=5e-4,
+    instance_noise=0.3,
+    instance_noise_decay="none",
+    steps=3000,
   ),
-  Experiment(
-    name="dcgan_faces",
-    source=_SOURCE,
-    summary="convolutional networks on cartoon faces, drawn on this machine",
-    settings=_DEFAULTS.replace(
-      dataset=images.FACES,
-      image_size=64,
-      image_channels=3,
-      depth=4,
-      # Drawn faces need half the published channels, which train in a third of
-      # the time.
-      generator_filters=32,
-      discriminator_filters=32,
-      # Areas of one colour are told from generated ones at a glance: without a
-      # faster generator, and noise to the end, the discriminator soon wins.
-      generator_learning_rate=5e-4,
-      instance_noise=0.3,
-      instance_noise_decay="none",
-      steps=3000,
-    ),
-    build=build,
-    builder=builder,
-    score=score,
-    figures=FIGURES,
-  ),
-  Experiment(
-    name="conditional_mnist",
-    source="Conditional GAN 2014, arXiv 1411.1784; projection 2018",
-    summary="digits of a class that is asked for",
-    settings=_DEFAULTS.replace(condition="projection"),
-    build=build,
-    builder=builder,
-    score=score,
-    figures=FIGURES,
+  _experiment(
+    "conditional_mnist",
+    "digits of a class that is asked for",
+    "Conditional GAN 2014, arXiv 1411.1784; projection 2018",
+    condition="projection",
   ),
 )

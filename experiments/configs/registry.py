@@ -1,4 +1,4 @@
-"""The experiments: every list, choice and test table derives from this one."""
+"""All experiments."""
 
 from experiments.configs import fgan, habr, images, toy_2d
 from experiments.configs.experiment import Experiment

@@ -1,218 +1,243 @@
-"""Settings: typed, ranged and documented fields that become absl flags."""
+"""The settings that experiments share; each of them becomes an absl flag."""
 
 import dataclasses
 import typing
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, Self
 
 from experiments.configs import choices
-from experiments.configs.fields import SettingError, fields_of, setting, unknown
+from experiments.configs.fields import (
+  SettingError,
+  check_requirement,
+  fields_of,
+  setting,
+  unknown,
+)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-  """What every experiment with two networks can be told."""
+  """Settings of every game of a generator and a discriminator."""
 
   loss: str = setting(
-    "non_saturating", "what each player pays", choices=choices.LOSSES
+    "non_saturating", "loss of both players", choices=choices.LOSSES
   )
   update: str = setting(
-    "simultaneous", "who moves when", choices=choices.UPDATES
+    "simultaneous",
+    "update rule: how the players take their steps",
+    choices=choices.UPDATES,
   )
   discriminator_steps: int = setting(
-    1, "discriminator steps in one step (alternating)", minimum=1, maximum=1000
+    1,
+    "discriminator steps in each training step (alternating)",
+    minimum=1,
+    maximum=1000,
+    requires="update=alternating",
+    strict=True,
   )
   generator_steps: int = setting(
-    1, "generator steps in one step (alternating)", minimum=1, maximum=1000
+    1,
+    "generator steps in each training step (alternating)",
+    minimum=1,
+    maximum=1000,
+    requires="update=alternating",
+    strict=True,
   )
   consensus_weight: float = setting(
     10.0,
     "weight of the squared gradient norm (consensus)",
     minimum=0,
-    varies=True,
+    requires="update=consensus",
   )
   adjustment_weight: float = setting(
     1.0,
-    "weight of the symplectic gradient adjustment",
+    "weight of the adjustment (symplectic_gradient_adjustment)",
     minimum=0,
-    varies=True,
+    requires="update=symplectic_gradient_adjustment",
   )
   runge_kutta_step_size: float = setting(
     0.01,
-    "how far runge_kutta_4 looks ahead, in time of the flow",
+    "step size in the time of the gradient flow (runge_kutta_4)",
     above=0,
-    varies=True,
+    requires="update=runge_kutta_4",
   )
   unrolled_steps: int = setting(
     5,
-    "discriminator steps that the generator foresees (unrolled)",
+    "discriminator steps that the generator looks ahead (unrolled)",
     minimum=0,
     maximum=1000,
+    requires="update=unrolled",
   )
   optimizer: str = setting(
     "adam", "optimizer of both players", choices=choices.OPTIMIZERS
   )
   generator_learning_rate: float = setting(
-    1e-3,
-    "learning rate of the generator",
-    above=0,
-    varies=True,
+    1e-3, "learning rate of the generator", above=0
   )
   discriminator_learning_rate: float = setting(
-    1e-3,
-    "learning rate of the discriminator",
-    above=0,
-    varies=True,
+    1e-3, "learning rate of the discriminator", above=0
   )
   learning_rate_decay: str = setting(
     "none",
-    "how both learning rates fall to 0 over the run",
+    "decay of both learning rates to 0 over the run",
     choices=choices.DECAYS,
   )
   generator_beta1: float = setting(
     0.9,
-    "decay of the generator's mean gradient (adam)",
+    "decay of the generator's mean gradient (adam, optimistic_adam)",
     minimum=0,
     below=1,
-    varies=True,
+    requires="optimizer=adam,optimistic_adam",
   )
   generator_beta2: float = setting(
     0.999,
-    "decay of the generator's mean squared gradient (adam, rmsprop)",
+    "decay of the generator's mean squared gradient (all but sgd)",
     minimum=0,
     below=1,
-    varies=True,
+    requires="optimizer=adam,optimistic_adam,rmsprop",
   )
   discriminator_beta1: float = setting(
     0.9,
-    "as generator_beta1, for the discriminator",
+    "decay of the discriminator's mean gradient (adam, optimistic_adam)",
     minimum=0,
     below=1,
-    varies=True,
+    requires="optimizer=adam,optimistic_adam",
   )
   discriminator_beta2: float = setting(
     0.999,
-    "as generator_beta2, for the discriminator",
+    "decay of the discriminator's mean squared gradient (all but sgd)",
     minimum=0,
     below=1,
-    varies=True,
+    requires="optimizer=adam,optimistic_adam,rmsprop",
   )
-  steps: int = setting(2000, "training steps", minimum=1, maximum=10**9)
+  steps: int = setting(
+    2000, "number of training steps", minimum=1, maximum=10**9
+  )
   batch_size: int = setting(
     64,
-    "real samples, and latents, in a minibatch; packs of them with packing",
+    "real samples in a minibatch, and as many generated ones; with packing, "
+    "packs of samples",
     minimum=1,
     maximum=10**6,
   )
   latent_prior: str = setting(
     "normal",
-    "latents are N(0, 1) or U(-1, 1)",
+    "distribution of the latents: N(0, 1) or U(-1, 1)",
     choices=choices.LATENT_PRIORS,
   )
   discriminator_normalization: str = setting(
     "none",
-    "of the discriminator's hidden units, or of its kernels (spectral)",
+    "normalisation of the discriminator's hidden units (or of its kernels: "
+    "spectral)",
     choices=(*choices.NORMALIZATIONS, choices.SPECTRAL),
   )
   discriminator_l2: float = setting(
     0.0,
-    "w in w/2 sum(kernel^2), added to the discriminator's cost",
+    "weight w of w/2 sum(kernel^2), added to the discriminator's cost",
     minimum=0,
-    varies=True,
     zero_is_off=True,
   )
   penalty: tuple[str, ...] = setting(
     (),
-    "what the discriminator pays for its slope, or several that add",
+    "gradient penalty on the discriminator; several are added",
     choices=choices.PENALTIES,
   )
   penalty_weight: tuple[float, ...] = setting(
     (1.0,),
     "weight of each penalty, or one for all",
     minimum=0,
-    varies=True,
+    requires="penalty",
   )
   penalty_target: float = setting(
     1.0,
-    "slope that costs nothing (the gradient penalties, dragan)",
+    "gradient norm at which the penalty is 0 (gradient penalties, dragan)",
     minimum=0,
-    varies=True,
+    requires="penalty=gradient_penalty,one_sided_gradient_penalty,dragan",
   )
   penalty_every: int = setting(
     1,
-    "steps between charges of the penalties, each then so many times as large",
+    "apply the penalties every N steps with N times the weight (lazy "
+    "regularisation)",
     minimum=1,
     maximum=10**6,
+    requires="penalty",
   )
   consistency_noise: float = setting(
     0.1,
-    "standard deviation of the noise that should not matter (consistency)",
+    "standard deviation of the noise on samples (consistency)",
     above=0,
-    varies=True,
+    requires="penalty=consistency",
   )
   weight_clipping: float = setting(
     0.0,
-    "size that no parameter of the discriminator exceeds after an update; 0 is "
-    "no limit",
+    "largest absolute value of the discriminator's parameters after an update; "
+    "0 is no limit",
     minimum=0,
-    varies=True,
     zero_is_off=True,
   )
   instance_noise: float = setting(
     0.0,
-    "standard deviation of noise on all that the discriminator sees",
+    "standard deviation of noise on all inputs of the discriminator",
     minimum=0,
-    varies=True,
     zero_is_off=True,
   )
   instance_noise_decay: str = setting(
     "linear",
-    "how the instance noise falls to 0 over the run",
+    "decay of the instance noise to 0 over the run",
     choices=choices.DECAYS,
+    requires="instance_noise",
   )
   label_smoothing: float = setting(
     0.0,
-    "how far below 1 data is labelled, one-sided",
+    "amount by which the label of real samples is below 1 (one-sided)",
     minimum=0,
     below=1,
-    varies=True,
     zero_is_off=True,
+    requires=f"loss={','.join(choices.LABELLED_LOSSES)}",
+    strict=True,
   )
   packing: int = setting(
-    1, "samples that the discriminator judges at once", minimum=1, maximum=64
+    1,
+    "samples that the discriminator judges together as one pack",
+    minimum=1,
+    maximum=64,
   )
   replay_size: int = setting(
     0,
-    "old samples that are remembered and shown to the discriminator; packs of "
-    "them with packing",
+    "number of old generated samples to keep and show to the discriminator "
+    "again; with packing, packs of samples",
     minimum=0,
     maximum=10**9,
   )
   replay_share: float = setting(
     0.5,
-    "share of old samples among the fake ones of the discriminator",
+    "share of old samples among the discriminator's generated ones",
     above=0,
     maximum=1,
+    varies=False,
+    requires="replay_size",
   )
   discriminator_dropout: float = setting(
     0.0,
     "probability of dropping a hidden unit of the discriminator",
     minimum=0,
     below=1,
+    varies=False,
+    requires="discriminator_depth",
   )
   averaging: str = setting(
     "exponential",
-    "average of the generator that is evaluated beside it: by "
-    "generator_average, or over all steps",
+    "average of the generator's parameters to evaluate as well: exponential "
+    "with generator_average, or uniform over all steps",
     choices=choices.AVERAGINGS,
   )
   generator_average: float = setting(
     0.0,
-    "decay of the exponential average; 0 is no average",
+    "decay of the exponential average of the generator; 0 is no average",
     minimum=0,
     below=1,
-    varies=True,
     zero_is_off=True,
+    requires="averaging=exponential",
   )
   evaluation_samples: int = setting(
     2500, "samples in an evaluation", minimum=2, maximum=10**6
@@ -225,23 +250,26 @@ class Settings:
     """Copies the settings with some values changed."""
     return dataclasses.replace(self, **values)
 
-  def check(self, given: Iterable[str] = ()) -> None:
-    """Refuses settings that make no sense, alone or together.
+  def check(self, given: Collection[str] = ()) -> None:
+    """Refuses values that are not allowed, alone or together.
 
     Args:
-      given: names the user changed, which must have an effect.
+      given: names of settings that the user changed, which must have an effect.
 
     Raises:
       SettingError: with one line that says what is wrong and what is allowed.
     """
-    for field in fields_of(type(self)):
+    fields = fields_of(type(self))
+    for field in fields:
       field.check(getattr(self, field.name))
-    for name in ("discriminator_steps", "generator_steps"):
-      if self.update != "alternating" and getattr(self, name) != 1:
-        raise SettingError(
-          f"--{name}={getattr(self, name)} needs --update=alternating; with "
-          f"--update={self.update} each player takes one step"
-        )
+    for field in fields:
+      is_changed = getattr(self, field.name) != field.default
+      if field.name in given or (field.metadata["strict"] and is_changed):
+        check_requirement(field, self)
+    self.check_contradictions()
+
+  def check_contradictions(self) -> None:
+    """Raises SettingError for settings that cannot be combined."""
     if len(self.penalty_weight) not in (1, len(self.penalty)):
       raise SettingError(
         f"--penalty_weight has {len(self.penalty_weight)} numbers for the "
@@ -256,137 +284,88 @@ class Settings:
       )
     if self.packing > 1 and self.loss in choices.PAIRING_LOSSES:
       raise SettingError(
-        f"--packing={self.packing} makes no sense with --loss={self.loss}, "
+        f"--packing={self.packing} cannot be combined with --loss={self.loss}, "
         "which pairs single real and generated samples; choose another loss, "
-        "relativistic_average for one"
-      )
-    if self.label_smoothing and self.loss not in choices.LABELLED_LOSSES:
-      raise SettingError(
-        f"--label_smoothing={self.label_smoothing:g} needs a loss with labels, "
-        f"not --loss={self.loss}; allowed: "
-        + ", ".join(choices.LABELLED_LOSSES)
+        "such as relativistic_average"
       )
     if self.batch_size == 1 and self.mixes_samples():
       raise SettingError(
-        "--batch_size=1 leaves nothing to compare to a discriminator that "
-        "judges a sample by its minibatch"
+        "--batch_size=1 leaves nothing to compare: the discriminator judges a "
+        "sample by its minibatch"
       )
     if self.replay_size and round(self.replay_share * self.batch_size) == 0:
       raise SettingError(
         f"--replay_share={self.replay_share:g} of --batch_size="
-        f"{self.batch_size} is no sample"
+        f"{self.batch_size} is less than one sample"
       )
-    for name in given:
-      reason = self._idle(name)
-      if reason:
-        raise SettingError(f"--{name} has no effect {reason}")
-
-  def _idle(self, name: str) -> str | None:
-    """Says why a setting has no effect beside the others, if it has none."""
-    for update, rule in choices.UPDATES.items():
-      if name in rule.reads and update != self.update:
-        return f"with --update={self.update}; --update={update} reads it"
-    betas = choices.OPTIMIZERS[self.optimizer].betas
-    beta = name.rpartition("_")[2]
-    if beta.startswith("beta") and beta not in betas:
-      return (
-        f"with --optimizer={self.optimizer}, which reads "
-        f"{' and '.join(betas) or 'no betas'}"
-      )
-    readers: Mapping[str, tuple[bool, str]] = {
-      "penalty_weight": (bool(self.penalty), "a --penalty"),
-      "penalty_every": (bool(self.penalty), "a --penalty"),
-      "penalty_target": (
-        not set(self.penalty).isdisjoint(choices.TARGETED_PENALTIES),
-        f"one of --penalty={','.join(choices.TARGETED_PENALTIES)}",
-      ),
-      "consistency_noise": (
-        "consistency" in self.penalty,
-        "--penalty=consistency",
-      ),
-      "instance_noise_decay": (
-        self.instance_noise > 0,
-        "an --instance_noise above 0",
-      ),
-      "replay_share": (self.replay_size > 0, "a --replay_size above 0"),
-      "generator_average": (
-        self.averaging == "exponential",
-        "--averaging=exponential",
-      ),
-    }
-    has_effect, reader = readers.get(name, (True, ""))
-    return None if has_effect else f"without {reader}"
 
   def log_interval(self) -> int:
     """Returns the steps between two rows of metrics."""
     return self.log_every or max(1, self.steps // 100)
 
   def evaluation_interval(self) -> int:
-    """Returns the steps between two measurements of dear metrics."""
+    """Returns the steps between two measurements of expensive metrics."""
     return self.log_interval()
 
   def mixes_samples(self) -> bool:
-    """Tells whether the discriminator judges a sample by its minibatch."""
+    """Returns whether the discriminator judges a sample by its minibatch."""
     return self.discriminator_normalization == "batch"
 
-  def judges_lone_samples(self) -> bool:
-    """Tells whether the trained discriminator has a logit for one sample."""
+  def judges_single_samples(self) -> bool:
+    """Returns whether the trained discriminator has a logit for one sample."""
     return True
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MLPDiscriminatorSettings(Settings):
-  """Adds the settings of an MLP discriminator, and how kernels are drawn."""
+  """Adds the settings of an MLP discriminator, and of initial parameters."""
 
   discriminator_width: int = setting(
-    128, "units in a hidden layer of the discriminator", minimum=1, maximum=8192
+    128,
+    "units in a hidden layer of the discriminator",
+    minimum=1,
+    maximum=8192,
+    requires="discriminator_depth",
   )
   discriminator_depth: int = setting(
     2, "hidden layers of the discriminator", minimum=0, maximum=64
   )
   discriminator_activation: str = setting(
     "relu",
-    "after each hidden layer of the discriminator",
+    "activation of the discriminator's hidden layers",
     choices=choices.ACTIVATIONS,
+    requires="discriminator_depth",
   )
   discriminator_pieces: int = setting(
     1,
     "linear maps whose maximum is a hidden unit of the discriminator (maxout)",
     minimum=1,
     maximum=64,
+    requires="discriminator_depth",
   )
   discriminator_minibatch: str = setting(
     "none",
-    "layer that shows the discriminator how samples of a minibatch differ",
+    "layer by which the discriminator compares the samples of a minibatch",
     choices=choices.MINIBATCH_LAYERS,
   )
   initializer: str = setting(
-    "he_normal", "how kernels are drawn", choices=choices.INITIALIZERS
+    "he_normal",
+    "distribution of the initial kernels",
+    choices=choices.INITIALIZERS,
   )
   initial_scale: float = setting(
     1.0,
-    "standard deviation of (truncated) normal kernels; else a factor",
+    "standard deviation of normal and truncated_normal kernels; a factor on "
+    "the others",
     above=0,
-    varies=True,
   )
-  initial_bias: float = setting(0.0, "what biases start at", varies=True)
+  initial_bias: float = setting(0.0, "initial value of biases")
 
   def mixes_samples(self) -> bool:
-    return super().mixes_samples() or not self.judges_lone_samples()
+    return super().mixes_samples() or not self.judges_single_samples()
 
-  def _idle(self, name: str) -> str | None:
-    of_hidden_layers = (
-      "discriminator_width",
-      "discriminator_activation",
-      "discriminator_pieces",
-      "discriminator_dropout",
-    )
-    if name in of_hidden_layers and self.discriminator_depth == 0:
-      return "with --discriminator_depth=0, which leaves no hidden layers"
-    return super()._idle(name)
-
-  def judges_lone_samples(self) -> bool:
-    # A layer that compares samples asks what minibatch one is in, always.
+  def judges_single_samples(self) -> bool:
+    # A layer that compares samples needs a minibatch, after training too.
     return self.discriminator_minibatch == "none"
 
 
@@ -395,74 +374,63 @@ class MLPGeneratorSettings(MLPDiscriminatorSettings):
   """Adds the settings of an MLP generator."""
 
   latent_dim: int = setting(
-    2, "latents of the generator", minimum=1, maximum=4096
+    2, "number of latents of the generator", minimum=1, maximum=4096
   )
   generator_width: int = setting(
-    128, "units in a hidden layer of the generator", minimum=1, maximum=8192
+    128,
+    "units in a hidden layer of the generator",
+    minimum=1,
+    maximum=8192,
+    requires="generator_depth",
   )
   generator_depth: int = setting(
     2, "hidden layers of the generator", minimum=0, maximum=64
   )
   generator_activation: str = setting(
     "relu",
-    "after each hidden layer of the generator",
+    "activation of the generator's hidden layers",
     choices=choices.ACTIVATIONS,
+    requires="generator_depth",
   )
   generator_normalization: str = setting(
     "none",
-    "of the generator's hidden units",
+    "normalisation of the generator's hidden units",
     choices=choices.NORMALIZATIONS,
+    requires="generator_depth",
   )
   latent_join: str = setting(
     "none",
-    "latents of hidden layers: the latents split among all layers, or noise "
-    "added, multiplied or concatenated",
+    "latents for hidden layers: split all latents among the layers, or add, "
+    "multiply or concatenate noise",
     choices=choices.LATENT_JOINS,
+    requires="generator_depth",
+    strict=True,
   )
   latent_join_scale: float = setting(
     0.1,
-    "of the noise that is added or multiplied",
+    "scale of the noise that hidden layers add or multiply",
     above=0,
-    varies=True,
+    requires="latent_join=added,multiplied",
   )
 
-  def check(self, given: Iterable[str] = ()) -> None:
-    super().check(given)
-    if self.latent_join != "none" and self.generator_depth == 0:
-      raise SettingError(
-        f"--latent_join={self.latent_join} needs hidden layers, and "
-        "--generator_depth=0 leaves none"
-      )
+  def check_contradictions(self) -> None:
+    super().check_contradictions()
     if self.latent_join == "split" and self.latent_dim <= self.generator_depth:
       raise SettingError(
-        f"--latent_join=split needs a latent for each layer, and "
-        f"--latent_dim={self.latent_dim} leaves none for some of the "
-        f"{self.generator_depth + 1}"
+        f"--latent_join=split needs at least one latent for each of the "
+        f"{self.generator_depth + 1} layers; --latent_dim is {self.latent_dim}"
       )
-
-  def _idle(self, name: str) -> str | None:
-    of_hidden_layers = (
-      "generator_width",
-      "generator_activation",
-      "generator_normalization",
-    )
-    if name in of_hidden_layers and self.generator_depth == 0:
-      return "with --generator_depth=0, which leaves no hidden layers"
-    scaled = ("added", "multiplied")
-    if name == "latent_join_scale" and self.latent_join not in scaled:
-      return f"without --latent_join={' or '.join(scaled)}"
-    return super()._idle(name)
 
 
 S = typing.TypeVar("S", bound=Settings)
 
 
 def with_values(settings: S, values: Mapping[str, Any]) -> S:
-  """Applies typed or textual values by name and checks the whole.
+  """Changes settings by name and checks the result.
 
   Args:
     settings: the defaults.
-    values: text as a flag takes it, or values of the right type.
+    values: text as a flag reads it, or values of the right type.
 
   Returns:
     The checked settings.

@@ -1,31 +1,39 @@
-"""One-dimensional games: data on the line against a generator of numbers."""
+"""Games on one-dimensional data: settings, problem, score and figures."""
+
+from __future__ import annotations
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-import jax
-import jax.numpy as jnp
-import numpy as np
-from flax import linen as nn
+from etils import epy
 
-from experiments.configs import builders
 from experiments.configs.fields import SettingError, setting
 from experiments.configs.settings import (
   MLPDiscriminatorSettings,
   MLPGeneratorSettings,
 )
-from experiments.plots import curves, toy_1d
-from experiments.run_folder.results import Results
-from gan_jax.data import densities
-from gan_jax.metrics import one_dimensional
-from gan_jax.networks.affine import Affine
-from gan_jax.training import Problem
-from gan_jax.types import Array, TrainState
+
+if TYPE_CHECKING:
+  from experiments.run_folder.results import Results
+  from gan_jax.training import Problem
+  from gan_jax.types import Array, TrainState
+
+with epy.lazy_imports():
+  import jax
+  import jax.numpy as jnp
+  import numpy as np
+  from flax import linen as nn
+
+  from experiments.configs import builders
+  from experiments.plots import curves, toy_1d
+  from gan_jax.data import densities
+  from gan_jax.metrics import one_dimensional
+  from gan_jax.networks import affine
 
 DISJOINT_JSD = math.log(2)
-"""JSD of two distributions that do not overlap, the largest there is."""
+"""JSD of two distributions that do not overlap, which is the largest JSD."""
 NUM_DRAWN_SAMPLES = 1000
 NUM_POINTS = 300
 NUM_POINTS_OF_MODE = 101
@@ -33,33 +41,29 @@ NUM_POINTS_OF_MODE = 101
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class OneDimensionalSettings(MLPDiscriminatorSettings):
-  """Adds data on the line: a normal distribution, or a mixture of them."""
+  """Adds the data: a normal distribution or a mixture of them."""
 
   input_mean: tuple[float, ...] = setting(
-    (0.0,),
-    "mean of each mode of the data",
-    varies=True,
+    (0.0,), "mean of each mode of the data"
   )
   input_stddev: tuple[float, ...] = setting(
     (1.0,),
-    "standard deviation of each mode, or one for all",
+    "standard deviation of each mode of the data, or one for all",
     above=0,
-    varies=True,
   )
   input_weight: tuple[float, ...] = setting(
     (1.0,),
-    "relative weight of each mode, or one for all: they weigh the same",
+    "relative weight of each mode of the data; one number makes all equal",
     above=0,
-    varies=True,
   )
   published_networks: bool = setting(
     False,
-    "let the second hidden layer read the input again, as the published code "
-    "does by a slip: the last hidden layer alone acts",
+    "build the networks with the mistake of the published code: each hidden "
+    "layer reads the input, so only the last one has an effect",
   )
 
-  def check(self, given=()) -> None:
-    super().check(given)
+  def check_contradictions(self) -> None:
+    super().check_contradictions()
     num_modes = len(self.input_mean)
     for name in ("input_stddev", "input_weight"):
       count = len(getattr(self, name))
@@ -72,14 +76,14 @@ class OneDimensionalSettings(MLPDiscriminatorSettings):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PerceptronSettings(OneDimensionalSettings, MLPGeneratorSettings):
-  """Adds an MLP generator to data on the line."""
+  """Adds an MLP generator."""
 
-  def check(self, given=()) -> None:
-    super().check(given)
+  def check_contradictions(self) -> None:
+    super().check_contradictions()
     if self.published_networks and self.latent_join != "none":
       raise SettingError(
-        f"--latent_join={self.latent_join} makes no sense with "
-        "--published_networks, whose first hidden layers do not act"
+        f"--latent_join={self.latent_join} cannot be combined with "
+        "--published_networks, whose first hidden layers have no effect"
       )
 
 
@@ -99,23 +103,22 @@ def data_density(settings: OneDimensionalSettings) -> densities.Density:
 
 
 def drawn_points(density: densities.Density) -> Array:
-  """Returns the points of x that pictures of a density are drawn at.
+  """Returns the points at which figures show densities.
 
-  They are evenly spaced over the data and N(0, 1), which the linear generator
-  starts as, and again over each mode, which may be far narrower than that.
+  They are evenly spaced over the data and N(0, 1), the initial distribution of
+  the linear generator, and again over each mode, which may be much narrower.
 
   Args:
-    density: of data on the line, with m modes.
+    density: one-dimensional, with m modes.
 
   Returns:
-    [NUM_POINTS + m * NUM_POINTS_OF_MODE], increasing, with a repeated value
-    where two of these meet.
+    [NUM_POINTS + m * NUM_POINTS_OF_MODE], increasing; values may repeat.
   """
   scaled = jnp.linspace(-5.0, 5.0, NUM_POINTS_OF_MODE)
   about_modes = density.modes + density.mode_stddev[:, None] * scaled[None]
   low = jnp.minimum(-3.0, jnp.min(about_modes))
   high = jnp.maximum(3.0, jnp.max(about_modes))
-  # A mode at the end, narrow as it may be, is not drawn on the frame.
+  # With a margin, no mode lies on the frame of a figure.
   margin = 0.05 * (high - low)
   whole = jnp.linspace(low - margin, high + margin, NUM_POINTS)
   return jnp.sort(jnp.concatenate([whole, about_modes.ravel()]))
@@ -127,29 +130,25 @@ def _problem(
   latent_dim: int,
   generated_log_prob: Callable[[TrainState], Callable[[Array], Array] | None],
 ) -> Problem:
-  """Makes the problem of a generator of numbers.
+  """Makes the problem of a generator of samples [n, 1].
 
   Args:
-    settings: of the experiment.
-    generator: of samples [n, 1].
-    latent_dim: of its latents.
+    settings: settings of the experiment.
+    generator: module that maps latents [n, latent_dim] to samples.
+    latent_dim: number of latents.
     generated_log_prob: state -> the generator's exact log-density
-      [k, 1] -> [k], or None where only its samples are known.
-
-  Returns:
-    The problem.
+      [k, 1] -> [k], or None if it is not known.
   """
   density = data_density(settings)
-  depth = settings.discriminator_depth
-  make_game = functools.partial(
-    builders.game,
-    generator=generator,
-    discriminator=builders.mlp_discriminator(
-      settings.replace(discriminator_depth=_acting(settings, depth))
-    ),
-    latent_dim=latent_dim,
+  depth = _effective_depth(settings, settings.discriminator_depth)
+  discriminator = builders.mlp_discriminator(
+    settings.replace(discriminator_depth=depth)
   )
-  game = make_game(settings, step=jnp.int32(0))
+
+  def make_game(settings, step):
+    return builders.game(settings, generator, discriminator, latent_dim, step)
+
+  game = make_game(settings, jnp.int32(0))
 
   def measure(state, key, data):
     del data
@@ -181,15 +180,15 @@ def _problem(
       "discriminator": builders.discriminator_output(
         settings, game, state, x[:, None]
       ),
-      # D* = (1 - s) p / (p + q) = (1 - s) sigmoid(log p - log q), where data is
-      # labelled 1 - s: Goodfellow 2016, arXiv 1701.00160, section 4.2.
+      # D* = (1 - s) p / (p + q) = (1 - s) sigmoid(log p - log q) if the label
+      # of data is 1 - s: Goodfellow 2016, arXiv 1701.00160, section 4.2.
       "optimal_discriminator": (1 - settings.label_smoothing)
       * jax.nn.sigmoid(data_log_density - log_density),
     }
 
   return builders.problem(
     settings,
-    lambda settings, step: make_game(settings, step=step),
+    make_game,
     builders.from_density(density),
     measure,
     snapshot,
@@ -197,8 +196,8 @@ def _problem(
   )
 
 
-def _acting(settings: OneDimensionalSettings, depth: int) -> int:
-  """Counts the hidden layers that act."""
+def _effective_depth(settings: OneDimensionalSettings, depth: int) -> int:
+  """Returns the number of hidden layers that have an effect."""
   return min(depth, 1) if settings.published_networks else depth
 
 
@@ -213,12 +212,12 @@ def build_affine(settings: OneDimensionalSettings) -> Problem:
       params["mean"][0], jnp.abs(params["stddev"][0])
     ).log_prob
 
-  return _problem(settings, Affine(), 1, generated_log_prob)
+  return _problem(settings, affine.Affine(), 1, generated_log_prob)
 
 
 def build_perceptron(settings: PerceptronSettings) -> Problem:
-  """Builds the game of a perceptron as the generator."""
-  depth = _acting(settings, settings.generator_depth)
+  """Builds the game of an MLP generator."""
+  depth = _effective_depth(settings, settings.generator_depth)
   generator = builders.mlp_generator(
     settings.replace(generator_depth=depth), features=1
   )
@@ -228,26 +227,28 @@ def build_perceptron(settings: PerceptronSettings) -> Problem:
 
 
 def score(results: Results, best_jsd: float) -> np.ndarray:
-  """Scores how near the JSD is to the best that the generator can reach.
+  """Scores how close the JSD is to the best that the generator can reach.
+
+  score = (log 2 - JSD) / (log 2 - best JSD), clipped to [0, 1]: 0 if data and
+  samples do not overlap.
 
   Args:
-    results: with `jensen_shannon`.
-    best_jsd: of the best generator of the family, in nats.
+    results: results with the metric `jensen_shannon`.
+    best_jsd: JSD of the best generator of the family, in nats.
 
   Returns:
-    [num_seeds, num_logs]: 1 at the best (or, by the luck of an estimate, below
-    it), 0 where data and samples do not overlap.
+    [num_seeds, num_logs].
   """
   jsd = results.sampled("jensen_shannon")
   return np.clip((DISJOINT_JSD - jsd) / (DISJOINT_JSD - best_jsd), 0, 1)
 
 
 FIGURES = {
-  "costs.png": curves.costs,
-  "discriminator.png": curves.discriminator,
-  "moments.png": curves.moments,
-  "distances.png": curves.distances,
-  "densities.png": toy_1d.densities_over_time,
-  "final.png": toy_1d.final_1d,
-  "training.gif": toy_1d.animation_1d,
+  "costs.png": lambda results: curves.costs(results),
+  "discriminator.png": lambda results: curves.discriminator(results),
+  "moments.png": lambda results: curves.moments(results),
+  "distances.png": lambda results: curves.distances(results),
+  "densities.png": lambda results: toy_1d.densities_over_time(results),
+  "final.png": lambda results: toy_1d.final_1d(results),
+  "training.gif": lambda results: toy_1d.animation_1d(results),
 }

@@ -1,41 +1,46 @@
-"""Two-dimensional mixtures: the testbed of mode collapse."""
+"""Games on two-dimensional mixtures, which show mode collapse."""
+
+from __future__ import annotations
 
 import dataclasses
 import functools
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
-import jax
-import jax.numpy as jnp
-import numpy as np
+from etils import epy
 
-from experiments.configs import builders
 from experiments.configs.experiment import Experiment
 from experiments.configs.fields import setting
 from experiments.configs.settings import MLPGeneratorSettings
-from experiments.plots import curves, toy_2d
-from experiments.run_folder.results import Results
-from gan_jax.data import densities
-from gan_jax.losses import AdversarialLoss
-from gan_jax.metrics import modes
-from gan_jax.training import Problem
+
+if TYPE_CHECKING:
+  from experiments.run_folder.results import Results
+  from gan_jax.losses import AdversarialLoss
+  from gan_jax.training import Problem
+
+with epy.lazy_imports():
+  import jax
+  import jax.numpy as jnp
+  import numpy as np
+
+  from experiments.configs import builders
+  from experiments.plots import curves, toy_2d
+  from gan_jax.data import densities
+  from gan_jax.metrics import modes
 
 RING_MODES = 8
 GRID_MODES = 25
 SWISS_ROLL_STATIONS = 100
-PERFECT_HIGH_QUALITY = modes.PERFECT_HIGH_QUALITY
-"""Of a perfect sampler of Gaussians, by the rule of 3 standard deviations."""
-
 NUM_DRAWN_SAMPLES = 1000
 NUM_POINTS = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class MixtureSettings(MLPGeneratorSettings):
-  """Adds the noise of the data's modes."""
+  """Adds the width of the data's modes."""
 
   mode_stddev: float = setting(
-    0.05, "standard deviation of the data about its modes", above=0, varies=True
+    0.05, "standard deviation of the data around each mode", above=0
   )
 
 
@@ -44,9 +49,9 @@ class RingSettings(MixtureSettings):
   """Adds the shape of the ring."""
 
   num_modes: int = setting(
-    RING_MODES, "modes on the ring", minimum=1, maximum=1000
+    RING_MODES, "number of modes on the ring", minimum=1, maximum=1000
   )
-  radius: float = setting(1.0, "radius of the ring", above=0, varies=True)
+  radius: float = setting(1.0, "radius of the ring", above=0)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,11 +59,9 @@ class GridSettings(MixtureSettings):
   """Adds the shape of the grid."""
 
   grid_side: int = setting(
-    5, "modes along a side of the grid", minimum=1, maximum=50
+    5, "number of modes along a side of the grid", minimum=1, maximum=50
   )
-  spacing: float = setting(
-    2.0, "distance between neighbouring modes", above=0, varies=True
-  )
+  spacing: float = setting(2.0, "distance between neighbouring modes", above=0)
 
 
 T = TypeVar("T", bound=MixtureSettings)
@@ -69,24 +72,23 @@ def problem(
   density: densities.Density,
   loss: AdversarialLoss | None = None,
 ) -> Problem:
-  """Makes the problem of two perceptrons and data in the plane.
+  """Makes the problem of two MLPs and data in the plane.
 
   Args:
-    settings: of the experiment.
-    density: of the data.
-    loss: what to play for; None, for the settings' loss.
-
-  Returns:
-    The problem.
+    settings: settings of the experiment.
+    density: density of the data.
+    loss: a loss that replaces the one in the settings.
   """
-  make_game = functools.partial(
-    builders.game,
-    generator=builders.mlp_generator(settings, features=2),
-    discriminator=builders.mlp_discriminator(settings),
-    latent_dim=builders.mlp_latents(settings),
-    own_loss=loss,
-  )
-  game = make_game(settings, step=jnp.int32(0))
+  generator = builders.mlp_generator(settings, features=2)
+  discriminator = builders.mlp_discriminator(settings)
+  latent_dim = builders.mlp_latents(settings)
+
+  def make_game(settings, step):
+    return builders.game(
+      settings, generator, discriminator, latent_dim, step, loss
+    )
+
+  game = make_game(settings, jnp.int32(0))
 
   def measure(state, key, data):
     del data
@@ -113,7 +115,7 @@ def problem(
 
   return builders.problem(
     settings,
-    lambda settings, step: make_game(settings, step=step),
+    make_game,
     builders.from_density(density),
     measure,
     snapshot,
@@ -130,7 +132,7 @@ def problem(
 def build_ring(
   settings: RingSettings, loss: AdversarialLoss | None = None
 ) -> Problem:
-  """Builds the game on a ring of Gaussians; a loss replaces the settings'."""
+  """Builds the game on a ring of Gaussians, with `loss` if it is given."""
   return problem(
     settings,
     densities.ring(settings.num_modes, settings.radius, settings.mode_stddev),
@@ -141,7 +143,7 @@ def build_ring(
 def build_grid(
   settings: GridSettings, loss: AdversarialLoss | None = None
 ) -> Problem:
-  """Builds the game on a grid of Gaussians; a loss replaces the settings'."""
+  """Builds the game on a grid of Gaussians, with `loss` if it is given."""
   return problem(
     settings,
     densities.grid(settings.grid_side, settings.spacing, settings.mode_stddev),
@@ -152,38 +154,41 @@ def build_grid(
 def build_swiss_roll(settings: MixtureSettings) -> Problem:
   """Builds the game on the Swiss roll."""
   return problem(
-    settings,
-    densities.swiss_roll(SWISS_ROLL_STATIONS, settings.mode_stddev),
+    settings, densities.swiss_roll(SWISS_ROLL_STATIONS, settings.mode_stddev)
   )
 
 
 def score(results: Results, num_modes: Callable[[dict], int]) -> np.ndarray:
-  """Scores coverage times quality: modes / all modes * HQ / perfect HQ.
+  """Scores coverage times quality.
+
+  score = modes covered / modes * high-quality fraction / that of a perfect
+  sampler, clipped to [0, 1].
 
   Args:
-    results: with `modes_covered` and `high_quality_fraction`.
-    num_modes: settings -> how many modes the data has.
+    results: results with `modes_covered` and `high_quality_fraction`.
+    num_modes: settings -> number of modes of the data.
 
   Returns:
-    [num_seeds, num_logs]: 1 for a perfect sampler, 0 for one that hits nothing.
+    [num_seeds, num_logs].
   """
   covered = results.sampled("modes_covered") / num_modes(results.settings)
-  quality = results.sampled("high_quality_fraction") / PERFECT_HIGH_QUALITY
+  fraction = results.sampled("high_quality_fraction")
+  quality = fraction / modes.PERFECT_HIGH_QUALITY
   return np.clip(covered * quality, 0, 1)
 
 
 FIGURES = {
-  "costs.png": curves.costs,
-  "discriminator.png": curves.discriminator,
-  "modes.png": curves.modes,
-  "samples.png": toy_2d.samples_over_time,
-  "final.png": toy_2d.final_2d,
-  "training.gif": toy_2d.animation_2d,
+  "costs.png": lambda results: curves.costs(results),
+  "discriminator.png": lambda results: curves.discriminator(results),
+  "modes.png": lambda results: curves.modes(results),
+  "samples.png": lambda results: toy_2d.samples_over_time(results),
+  "final.png": lambda results: toy_2d.final_2d(results),
+  "training.gif": lambda results: toy_2d.animation_2d(results),
 }
 
 
 def _defaults(settings_class: type[T]) -> T:
-  """Makes the settings that all of these experiments start from."""
+  """Makes the settings that these experiments have in common."""
   return settings_class(
     generator_learning_rate=4e-3,
     discriminator_learning_rate=4e-3,

@@ -1,8 +1,9 @@
-"""The machine a run is on: its devices, and what a run folder says of them."""
+"""Chooses devices, and describes the machine for the run folder."""
 
 import importlib.metadata
 import os
 import platform
+import re
 import subprocess
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +11,20 @@ from typing import Any
 
 import jax
 
+from experiments.configs.fields import UsageError
 from gan_jax.types import Device
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy")
 
-PLATFORMS = ("auto", "cpu", "gpu", "tpu")
 
-
-class PlatformError(Exception):
-  """A platform that is not on this machine; the message is one line."""
+class PlatformError(UsageError):
+  """A platform that this machine does not have; the message is one line."""
 
 
 def num_cores() -> int:
-  """Counts the cores that this process may use."""
+  """Returns the number of cores that this process may use."""
   allowed = len(os.sched_getaffinity(0))
-  # XLA's threads keep to it too: schedulers share cores without pinning.
+  # XLA obeys NPROC too. Schedulers share cores without pinning processes.
   reserved = os.environ.get("NPROC", "")
   if reserved.isdecimal() and int(reserved):
     return min(allowed, int(reserved))
@@ -32,47 +32,38 @@ def num_cores() -> int:
 
 
 def choose_devices(platform: str, num_members: int) -> list[Device]:
-  """Chooses where members train, before JAX has started.
+  """Chooses at most one device for each member, before JAX has started.
 
-  On a CPU each core becomes a device of its own when there are members to
-  share them: small networks cannot use two cores for one member, but two
-  members can use one core each.
+  On a CPU each core becomes a device, as long as there are members for it: a
+  small network cannot use two cores, but two members can use one core each.
 
   Args:
-    platform: one of PLATFORMS; auto is JAX's first choice.
-    num_members: how many members there are.
-
-  Returns:
-    Devices, no more than members.
+    platform: one of `flags.PLATFORMS`; auto is JAX's first choice.
+    num_members: number of members that train together.
 
   Raises:
-    PlatformError: if the platform is not there.
+    PlatformError: if this machine does not have the platform.
   """
   configure(min(num_cores(), num_members))
   return devices_of(platform)[:num_members]
 
 
 def configure(num_cpu_devices: int) -> None:
-  """Prepares JAX, before it has started.
-
-  Args:
-    num_cpu_devices: into how many a CPU is divided.
-  """
+  """Sets the number of CPU devices and the cache, before JAX has started."""
+  home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+  cache = Path(home) / "gan_jax" / "xla"
   jax.config.update("jax_num_cpu_devices", num_cpu_devices)
-  jax.config.update("jax_compilation_cache_dir", str(_cache_folder()))
+  jax.config.update("jax_compilation_cache_dir", str(cache))
 
 
 def devices_of(platform: str) -> list[Device]:
-  """Returns the devices of a platform.
+  """Returns the devices of a platform in all processes.
 
   Args:
-    platform: one of PLATFORMS; auto is JAX's first choice.
-
-  Returns:
-    The devices, of all processes where there are several.
+    platform: one of `flags.PLATFORMS`; auto is JAX's first choice.
 
   Raises:
-    PlatformError: if the platform is not there.
+    PlatformError: if this machine does not have the platform.
   """
   try:
     return jax.devices(None if platform == "auto" else platform)
@@ -89,12 +80,6 @@ def memory(device: Device) -> int:
   if limit is not None and device.platform != "cpu":
     return limit
   return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _cache_folder() -> Path:
-  """Returns where compiled programs are kept between runs."""
-  home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-  return Path(home) / "gan_jax" / "xla"
 
 
 def describe(devices: Sequence[Device]) -> dict[str, Any]:
@@ -118,34 +103,23 @@ def describe(devices: Sequence[Device]) -> dict[str, Any]:
 
 
 def _processor() -> str:
-  """Names the processor and its cores."""
-  name = platform.processor() or platform.machine()
+  """Returns the name of the processor and its number of cores."""
   information = Path("/proc/cpuinfo")
-  if information.exists():
-    for line in information.read_text().splitlines():
-      if line.startswith("model name"):
-        name = line.partition(":")[2].strip()
-        break
+  text = information.read_text() if information.exists() else ""
+  model = re.search(r"^model name\s*: *(.*)", text, re.MULTILINE)
+  name = model[1] if model else platform.processor() or platform.machine()
   return f"{name}, {os.cpu_count()} cores"
 
 
 def _git_commit() -> str | None:
-  """Returns the commit of the code, `+` appended if it was changed since.
+  """Returns the commit of the code, with `+` if tracked files have changed.
 
-  None where the code is not in a git checkout, or git is not installed.
+  The result is None outside of a git checkout or without git.
   """
-  command = ["git", "-C", str(Path(__file__).parent)]
+  flags = ("--always", "--abbrev=40", "--exclude=*", "--dirty=+")
+  command = ["git", "-C", str(Path(__file__).parent), "describe", *flags]
   try:
-    commit = subprocess.run(
-      [*command, "rev-parse", "HEAD"], capture_output=True, text=True
-    )
-    changes = subprocess.run(
-      [*command, "status", "--porcelain", "--untracked-files=no"],
-      capture_output=True,
-      text=True,
-    )
+    described = subprocess.run(command, capture_output=True, text=True)
   except FileNotFoundError:
     return None
-  if commit.returncode:
-    return None
-  return commit.stdout.strip() + ("+" if changes.stdout.strip() else "")
+  return described.stdout.strip() or None

@@ -1,4 +1,4 @@
-"""Which devices a run trains on, and whether they divide members or batches."""
+"""Chooses the devices of a run, and whether they divide seeds or batches."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -16,12 +16,12 @@ MAX_DEVICES = 65536
 
 
 class Wanted(NamedTuple):
-  """What was asked for.
+  """The value of --mesh.
 
   Attributes:
-    axis: what devices divide, `sharding.MEMBERS` or `sharding.DATA`.
-    num_devices: how many, of all processes; 0 for as many as there are, and
-      members to share them.
+    axis: what the devices divide, `sharding.MEMBERS` or `sharding.DATA`.
+    num_devices: number of devices in all processes together; 0 means all
+      devices, but at most one for each seed.
   """
 
   axis: str = sharding.MEMBERS
@@ -34,10 +34,11 @@ class Wanted(NamedTuple):
 
 
 class Layout(NamedTuple):
-  """Where a run trains.
+  """The devices of a run.
 
   Attributes:
-    devices: of all processes, those of each in a row and equally many.
+    devices: devices of all processes in the order of the processes, equally
+      many of each.
     axis: what they divide.
   """
 
@@ -45,8 +46,8 @@ class Layout(NamedTuple):
   axis: str = sharding.MEMBERS
 
 
-def read(text: str) -> Wanted:
-  """Reads --mesh; raises SettingError if it is none."""
+def parse_mesh(text: str) -> Wanted:
+  """Parses --mesh; raises SettingError if the value is not allowed."""
   if text == AUTO:
     return Wanted()
   axis, _, number = text.partition(":")
@@ -60,7 +61,7 @@ def read(text: str) -> Wanted:
 
 
 def _check(wanted: Wanted, settings: Settings, num_seeds: int) -> None:
-  """Raises SettingError if the devices cannot divide what they are to."""
+  """Raises SettingError if so many devices cannot divide the run."""
   axis, num_devices = wanted
   if axis == sharding.DATA and settings.batch_size % num_devices:
     packs = " packs" if settings.packing > 1 else ""
@@ -75,43 +76,40 @@ def _check(wanted: Wanted, settings: Settings, num_seeds: int) -> None:
     )
   if num_devices % multihost.count():
     raise SettingError(
-      f"--mesh={wanted} cannot be of {multihost.count()} processes, which have "
-      "equally many devices each"
+      f"--mesh={wanted} cannot be divided among {multihost.count()} processes, "
+      "which must have equally many devices"
     )
 
 
-def choose(
+def choose_layout(
   platform: str, wanted: Wanted, settings: Settings, num_seeds: int
 ) -> Layout:
   """Chooses the devices of a run.
 
   Args:
-    platform: one of `environment.PLATFORMS`.
-    wanted: what was asked for.
-    settings: of the run.
-    num_seeds: of the run.
-
-  Returns:
-    Where it trains.
+    platform: one of `flags.PLATFORMS`.
+    wanted: the value of --mesh.
+    settings: settings of the run.
+    num_seeds: number of seeds of the run.
 
   Raises:
     PlatformError: if there are too few devices.
-    SettingError: if they cannot divide what they are to, or a process would
-      have nothing to train.
+    SettingError: if the devices cannot divide the seeds or batches equally, or
+      a process would have nothing to train.
   """
   _check(wanted, settings, num_seeds)
   num_processes = multihost.count()
   if num_processes == 1 and not wanted.num_devices:
     return Layout(environment.choose_devices(platform, num_seeds))
   if num_processes == 1:
-    # Several have been started already, to find each other.
+    # Several processes start JAX earlier, to connect.
     environment.configure(wanted.num_devices)
   found = environment.devices_of(platform)
-  of_each = [
+  by_process = [
     [device for device in found if device.process_index == process]
     for process in range(num_processes)
   ]
-  fewest = min(map(len, of_each))
+  fewest = min(map(len, by_process))
   share = wanted.num_devices // num_processes
   if not wanted.num_devices:
     share = min(fewest, num_seeds // num_processes)
@@ -127,5 +125,6 @@ def choose(
       f"{'is' if fewest == 1 else 'are'} {fewest} of {found[0].platform}"
     )
   return Layout(
-    [device for own in of_each for device in own[:share]], wanted.axis
+    [device for devices in by_process for device in devices[:share]],
+    wanted.axis,
   )

@@ -1,169 +1,248 @@
-"""Several processes, on one host or many, that train together.
+"""Lets several processes, on one host or many, train one run together.
 
-Each runs the same command and takes the same steps; the first, process 0,
-alone has a run folder, and prints. What depends on a folder, a clock or a
-signal is asked of the first, or of all, so that they all do the same. Without
-other processes everything here is what it would be without this file.
+All processes run the same command and take the same steps. Process 0 alone has
+the run folder and prints. Whatever depends on a file, a clock or a signal is
+decided by process 0, or by all processes together, so that all do the same.
 
-The functions are collective: every process calls them in the same order.
+The functions are collective: every process calls them in the same order. In a
+run of one process they cost nothing.
 """
 
+import atexit
+import collections
+import contextlib
 import hashlib
 import importlib.metadata
+import os
 import pickle
-from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple, TypeVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import Mesh, NamedSharding, PartitionSpec
+from jax.errors import JaxRuntimeError
+from jax.experimental import multihost_utils
 
-from experiments.configs.fields import SettingError
+from experiments.configs.fields import SettingError, UsageError
 from experiments.devices.environment import PACKAGES, PlatformError
 from experiments.run_folder.results import RunFolderError
 
 T = TypeVar("T")
 
 MISTAKES = (SettingError, RunFolderError, PlatformError, OSError)
-"""Errors that say in one line what a user can mend."""
-MAX_MESSAGE = 1000
-"""Bytes of an error that other processes hear."""
+"""Errors whose message is one line for the user."""
+SECONDS_TO_CONNECT = 300
+SECONDS_UNTIL_LOST = 30
+"""A process that is silent for so long counts as dead, and all others end."""
+LOST_EXIT_CODE = 75
+"""EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 
 
 class HostsError(PlatformError):
-  """What another process could not do; the message is one line."""
+  """An error that involves another process; the message is one line."""
+
+
+class Cluster(NamedTuple):
+  """Says how processes find each other.
+
+  Attributes:
+    coordinator_address: HOST:PORT of process 0; empty if JAX finds all three
+      values in the environment.
+    num_processes: number of processes.
+    process_id: index of this process.
+  """
+
+  coordinator_address: str = ""
+  num_processes: int = 0
+  process_id: int = 0
+
+
+def find_cluster(
+  coordinator_address: str,
+  num_processes: int,
+  process_id: int,
+  distributed: bool,
+) -> Cluster | None:
+  """Checks the flags of several processes; None if there is one process.
+
+  Raises:
+    UsageError: if they contradict each other.
+  """
+  if distributed:
+    if coordinator_address or num_processes or process_id >= 0:
+      raise UsageError(
+        "--distributed lets JAX find what --coordinator_address, "
+        "--num_processes and --process_id say; give either"
+      )
+    return Cluster()
+  if not coordinator_address and not num_processes and process_id < 0:
+    return None
+  host, _, port = coordinator_address.rpartition(":")
+  if not host or not port.isdecimal():
+    raise UsageError(
+      f"--coordinator_address={coordinator_address} is not allowed; several "
+      "processes need the HOST:PORT of process 0"
+    )
+  if not 0 <= process_id < num_processes:
+    raise UsageError(
+      f"--process_id={process_id} is not one of the "
+      f"--num_processes={num_processes}; they are 0, 1, ..."
+    )
+  return Cluster(coordinator_address, num_processes, process_id)
+
+
+@contextlib.contextmanager
+def connected(cluster: Cluster) -> Iterator[None]:
+  """Connects this process to the others; JAX disconnects it at exit.
+
+  If a process dies or cannot be reached, JAX's coordination service aborts the
+  others within SECONDS_UNTIL_LOST. A collective operation often fails earlier;
+  then the context ends with a HostsError, and the process with LOST_EXIT_CODE.
+
+  Raises:
+    HostsError: if the processes cannot connect, or one of them is lost.
+  """
+  # JAX would otherwise handle SIGTERM, which stops a run in order.
+  jax.config.update("jax_enable_preemption_service", False)
+  try:
+    jax.distributed.initialize(
+      cluster.coordinator_address or None,
+      cluster.num_processes or None,
+      cluster.process_id if cluster.num_processes else None,
+      initialization_timeout=SECONDS_TO_CONNECT,
+      heartbeat_timeout_seconds=SECONDS_UNTIL_LOST,
+      shutdown_timeout_seconds=SECONDS_UNTIL_LOST,
+    )
+  except (RuntimeError, ValueError) as error:
+    raise HostsError(
+      f"the processes cannot connect: {one_line(error)[:300]}"
+    ) from error
+  _redirect_stdout()
+  _check_device_counts()
+  try:
+    yield
+  except JaxRuntimeError as error:
+    if not any(name in str(error) for name in ("Gloo", "NCCL")):
+      raise
+    # JAX would wait at exit for the lost process, and then abort.
+    atexit.register(os._exit, LOST_EXIT_CODE)
+    raise HostsError(
+      "another process was lost; run the same commands with --resume"
+    ) from error
+
+
+def _redirect_stdout() -> None:
+  """Discards standard output, except what Python prints in process 0."""
+  sys.stdout.flush()
+  if is_first():
+    sys.stdout = os.fdopen(os.dup(1), "w", buffering=1)
+  # Gloo writes to the descriptor, without Python.
+  os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _check_device_counts() -> None:
+  """Raises HostsError unless all processes have equally many devices."""
+  counts = collections.Counter(device.process_index for device in jax.devices())
+  if len(set(counts.values())) > 1:
+    raise HostsError(
+      f"the processes have {', '.join(map(str, counts.values()))} devices, and "
+      "must have the same number; on a CPU, --mesh sets it"
+    )
 
 
 def count() -> int:
-  """Returns how many processes train together."""
+  """Returns the number of processes that train together."""
   return jax.process_count() if jax.distributed.is_initialized() else 1
 
 
 def index() -> int:
-  """Returns the place of this process among them."""
+  """Returns the index of this process."""
   return jax.process_index() if jax.distributed.is_initialized() else 0
 
 
 def is_first() -> bool:
-  """Tells whether this process has the run folder."""
+  """Returns whether this is process 0, which has the run folder."""
   return index() == 0
 
 
-def _everywhere(function: Callable, own: np.ndarray) -> np.ndarray:
-  """Applies a function to the arrays of all processes, for all of them.
-
-  Args:
-    function: [num_processes, ...] -> an array.
-    own: [...] of this process; of one shape in all.
-
-  Returns:
-    The array.
-  """
-  firsts = {device.process_index: device for device in reversed(jax.devices())}
-  mesh = Mesh([firsts[k] for k in sorted(firsts)], ("processes",))
-  arrays = jax.make_array_from_single_device_arrays(
-    (len(firsts), *own.shape),
-    NamedSharding(mesh, PartitionSpec("processes")),
-    [jax.device_put(own[None], firsts[index()])],
-  )
-
-  whole = NamedSharding(mesh, PartitionSpec())
-  return np.asarray(jax.jit(function, out_shardings=whole)(arrays))
-
-
-def _all(arrays):
-  return arrays
-
-
-def _sum(arrays):
-  return jnp.sum(arrays, axis=0, dtype=arrays.dtype)
-
-
 def of_all(numbers: Iterable[int]) -> np.ndarray:
-  """Returns what every process calls this with, [num_processes, n] int32."""
-  own = np.array([*numbers], np.int32)
-  return own[None] if count() == 1 else _everywhere(_all, own)
+  """Gathers the numbers of every process, [num_processes, n] int32."""
+  array = np.array([*numbers], np.int32)
+  if count() == 1:
+    return array[None]
+  return np.asarray(multihost_utils.process_allgather(array))
 
 
-def any_of(own: bool) -> bool:
-  """Tells whether any process calls this with True."""
-  return bool(of_all([own]).any())
-
-
-def _message(own: bytes) -> bytes:
-  """Returns the bytes that the first process calls this with."""
-  (size,) = of_all([len(own)])[0]
-  buffer = np.zeros(size, np.uint8)
-  if is_first():
-    buffer[:] = np.frombuffer(own, np.uint8)
-  return _everywhere(_sum, buffer).tobytes()
+def any_of(value: bool) -> bool:
+  """Returns whether any process passes True."""
+  return bool(of_all([value]).any())
 
 
 def from_first(function: Callable[[], T]) -> T:
-  """Calls a function in the first process and returns its result in all.
+  """Calls a function in process 0 and returns its result in all processes.
 
   Args:
-    function: what it returns, others get a copy of.
-
-  Returns:
-    The result.
+    function: its result must allow pickling.
 
   Raises:
-    HostsError: in other processes, if it raised anything in the first.
+    HostsError: in the other processes, if it raises any error in process 0.
   """
   if count() == 1:
     return function()
-  if not is_first():
-    result, error = pickle.loads(_message(b""))
-    if error is not None:
-      raise HostsError(f"process 0: {error}")
-    return result
-  try:
-    result = function()
-  except Exception as error:
-    _message(pickle.dumps((None, one_line(error))))
-    raise
-  _message(pickle.dumps((result, None)))
-  return result
+  result: Any = None
+  error: Exception | None = None
+  if is_first():
+    try:
+      result = function()
+    except Exception as raised:
+      error = raised
+  copy, line = _broadcast((result, error and one_line(error)))
+  if error is not None:
+    raise error
+  if line is not None:
+    raise HostsError(f"process 0: {line}")
+  return result if is_first() else copy
 
 
 def in_all(function: Callable[[], T]) -> T:
-  """Calls a function in every process; if one makes a mistake, all end.
-
-  Args:
-    function: what it returns, stays where it is.
+  """Calls a function in every process; a mistake in one ends all.
 
   Returns:
     The result of this process.
 
   Raises:
-    HostsError: if a process raised a SettingError, RunFolderError,
-      PlatformError or OSError.
+    HostsError: if the function raises one of MISTAKES in another process. The
+      process in which it does raises that error itself.
   """
   if count() == 1:
     return function()
   result: Any = None
-  own: Exception | None = None
+  error: Exception | None = None
   try:
     result = function()
-  except MISTAKES as error:
-    own = error
-  text = b"" if own is None else one_line(own).encode()[:MAX_MESSAGE]
-  lines = _everywhere(
-    _all, np.frombuffer(text.ljust(MAX_MESSAGE, b"\0"), np.uint8)
-  )
-  if own is not None:
-    raise HostsError(one_line(own)) from own
-  for number, line in enumerate(lines):
-    told = line.tobytes().rstrip(b"\0").decode(errors="replace")
-    if told:
-      raise HostsError(f"process {number}: {told}")
+  except MISTAKES as raised:
+    error = raised
+  failed = of_all([error is not None])[:, 0]
+  if failed.any():
+    process = int(failed.argmax())
+    line = _broadcast(error and one_line(error), source=process)
+    raise error or HostsError(f"process {process}: {line}")
   return result
 
 
+def _broadcast(value: Any, source: int = 0) -> Any:
+  """Returns a copy of the value of one process in all processes."""
+  message = pickle.dumps(value)
+  buffer = np.zeros(of_all([len(message)])[source, 0], np.uint8)
+  if index() == source:
+    buffer[:] = np.frombuffer(message, np.uint8)
+  received = multihost_utils.broadcast_one_to_all(buffer, index() == source)
+  return pickle.loads(np.asarray(received).tobytes())
+
+
 def one_line(error: BaseException) -> str:
-  """Writes an error in one line, its type too unless that is a known one."""
+  """Formats an error in one line, with its type unless it is in MISTAKES."""
   text = " ".join(str(error).split())
   if isinstance(error, OSError):
     return f"{error.filename or 'writing'}: {error.strerror or text}"
@@ -173,68 +252,60 @@ def one_line(error: BaseException) -> str:
 
 
 def refuse_others(what: str, *contents: Any) -> None:
-  """Refuses to go on unless contents are the same in all processes.
+  """Raises an error in all processes unless all pass the same contents.
 
   Args:
-    what: they are, for the message.
-    *contents: arrays, or what `repr` writes whole.
+    what: name of the contents, for the message.
+    *contents: objects that `repr` writes completely; arrays are not.
 
   Raises:
-    HostsError: if they are not, in all processes.
+    HostsError: if the contents of a process differ from those of process 0.
   """
   if count() == 1:
     return
-  digest = hashlib.sha256()
-  for content in contents:
-    if isinstance(content, np.ndarray):
-      digest.update(f"{content.shape}{content.dtype}".encode())
-      digest.update(np.ascontiguousarray(content).view(np.uint8).data)
-    else:
-      digest.update(repr(content).encode())
-  of_each = of_all(np.frombuffer(digest.digest()[:8], np.int32))
-  for number, other in enumerate(of_each):
-    if (other != of_each[0]).any():
+  digest = hashlib.sha256(repr(contents).encode()).digest()
+  digests = of_all(np.frombuffer(digest[:8], np.int32))
+  for process, other in enumerate(digests):
+    if (other != digests[0]).any():
       raise HostsError(
-        f"process {number} does not have the {what} of process 0, and all "
+        f"process {process} does not have the {what} of process 0, and all "
         "must have the same"
       )
 
 
 def shared(data: Any) -> Any:
-  """Sees that all processes train on the same data.
+  """Returns the same training data in all processes.
+
+  Floats may be computed, such as the weights of a classifier, and differ in
+  their last digits between machines: all processes receive those of process 0.
+  All other arrays must be equal.
 
   Args:
-    data: a pytree of arrays of this process.
-
-  Returns:
-    The same. What a machine computed, such as the weights of a classifier, may
-    differ in its last digits from another's: all get that of the first.
+    data: a pytree of arrays.
 
   Raises:
-    HostsError: if others have other data.
+    HostsError: if the processes have different data.
   """
   if count() == 1:
     return data
   leaves, structure = jax.tree.flatten(jax.tree.map(np.asarray, data))
-  computed = [np.issubdtype(leaf.dtype, np.floating) for leaf in leaves]
-  refuse_others(
-    "data",
-    str(structure),
-    *((leaf.shape, leaf.dtype) for leaf in leaves),
-    *(leaf for leaf, own in zip(leaves, computed, strict=True) if not own),
-  )
-  firsts = from_first(
-    lambda: [leaf for leaf, own in zip(leaves, computed, strict=True) if own]
-  )
-  others = iter(firsts)
+  floats, contents = {}, [str(structure)]
+  for k, leaf in enumerate(leaves):
+    contents.append(f"{leaf.shape} {leaf.dtype}")
+    if np.issubdtype(leaf.dtype, np.floating):
+      floats[k] = leaf
+    else:
+      array_bytes = np.ascontiguousarray(leaf).view(np.uint8).data
+      contents.append(hashlib.sha256(array_bytes).hexdigest())
+  refuse_others("data", *contents)
+  floats = from_first(lambda: floats)
   return structure.unflatten(
-    next(others) if own else leaf
-    for leaf, own in zip(leaves, computed, strict=True)
+    floats.get(k, leaf) for k, leaf in enumerate(leaves)
   )
 
 
 def versions() -> tuple[str, ...]:
-  """Lists the versions that all processes must share."""
+  """Lists the package versions that must be equal in all processes."""
   return tuple(
     f"{name} {importlib.metadata.version(name)}"
     for name in ("gan_jax", *PACKAGES)

@@ -1,6 +1,7 @@
-"""Curves of a run against the step, and what every picture shares.
+"""Curves of a run's metrics, and what all figures share: colours, axes, titles.
 
-Results in, figures out: no training, no files and no global matplotlib state.
+Each curve is the mean over seeds, with a band for its 95 % interval. Figures
+are made from results, without files or global matplotlib state.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -18,31 +19,24 @@ from PIL import Image
 from experiments.run_folder.results import Results
 from gan_jax.statistics import mean_and_interval
 
-# The palette of Okabe and Ito, told apart under every common colour blindness:
-# a thing has the same colour in every picture.
+# The palette of Okabe and Ito, which people with any common colour blindness
+# can read. A thing has the same colour in every picture.
 DATA = "#000000"
 GENERATED = "#D55E00"
 DISCRIMINATOR = "#0072B2"
 AVERAGE = "#CC79A7"
 REFERENCE: dict[str, Any] = {"linestyle": "--", "linewidth": 1.2}
-"""How a line to compare with is drawn, whatever its colour."""
+"""Style of a line to compare with."""
 
 FRAME = "#808080"
-"""The colour of axes and their ticks."""
+"""Colour of axes and ticks."""
 
 MAX_PANELS = 8
 MAX_FRAMES = 80
 
 
 def costs(results: Results) -> Figure:
-  """Draws what each player pays against the step.
-
-  Args:
-    results: a run with the metrics `generator_cost` and `discriminator_cost`.
-
-  Returns:
-    The mean over seeds and its 95 % confidence interval.
-  """
+  """Draws the cost of each player against the step."""
   # A probability is paid for by its logarithm; a critic in its own units.
   label = "cost (nats)" if is_probability(results) else "cost"
   figure, (axes,) = _curves(results, "cost of each player", [label])
@@ -54,14 +48,8 @@ def costs(results: Results) -> Figure:
 def discriminator(results: Results) -> Figure:
   """Draws the discriminator's means over real and over generated samples.
 
-  Args:
-    results: a run with the metrics `discriminator_real` and
-      `discriminator_fake`, or else `critic_real` and `critic_fake`.
-
-  Returns:
-    The mean over seeds and its 95 % confidence interval. A probability is drawn
-    between 0 and 1, with a line at 1/2, or half the label of data, where the
-    best discriminator cannot tell the two apart.
+  A probability is drawn between 0 and 1, with a line at 1/2, or at half the
+  label of real samples: there the best discriminator cannot tell the two apart.
   """
   probability = is_probability(results)
   name = "discriminator" if probability else "critic"
@@ -84,15 +72,9 @@ def discriminator(results: Results) -> Figure:
 
 
 def moments(results: Results) -> Figure:
-  """Draws the mean and the standard deviation of the generated samples.
+  """Draws the mean and the standard deviation of generated 1-D samples.
 
-  Args:
-    results: a one-dimensional run with the metrics `generated_mean` and
-      `generated_stddev`.
-
-  Returns:
-    Two panels, each a mean over seeds with its 95 % confidence interval, and
-    the data's value, integrated from its density on the grid.
+  The data's values are integrated from its density on the grid.
   """
   x = results.snapshots["x"]
   density = results.snapshots["data_density"]
@@ -115,14 +97,9 @@ def moments(results: Results) -> Figure:
 
 
 def distances(results: Results) -> Figure:
-  """Draws how far the generated distribution is from the data's.
+  """Draws the distances between the generated 1-D distribution and the data.
 
-  Args:
-    results: a run with the metrics `wasserstein_1` and `jensen_shannon`.
-
-  Returns:
-    Two panels, each a mean over seeds with its 95 % confidence interval. The
-    Jensen-Shannon divergence of two that do not overlap is log 2.
+  The Jensen-Shannon divergence of distributions without overlap is log 2.
   """
   figure, panels = _curves(
     results,
@@ -140,15 +117,7 @@ def distances(results: Results) -> Figure:
 
 
 def modes(results: Results) -> Figure:
-  """Draws how well the generated samples cover the modes of a mixture.
-
-  Args:
-    results: a run with the metrics `modes_covered`, `high_quality_fraction` and
-      `reverse_kl`; where the snapshots have `modes`, their number is drawn.
-
-  Returns:
-    Three panels, each a mean over seeds with its 95 % confidence interval.
-  """
+  """Draws how well the generated samples cover the modes of a mixture."""
   figure, panels = _curves(
     results,
     "modes of the data",
@@ -174,14 +143,7 @@ def modes(results: Results) -> Figure:
 
 
 def image_quality(results: Results) -> Figure:
-  """Draws how far generated images are from the data, and why.
-
-  Args:
-    results: a run on images.
-
-  Returns:
-    Three panels, each a mean over seeds with its 95 % confidence interval.
-  """
+  """Draws the Frechet distance, precision and recall of generated images."""
   figure, panels = _curves(
     results,
     "generated images against the data",
@@ -200,12 +162,12 @@ def image_quality(results: Results) -> Figure:
 
 
 def undecided(results: Results) -> float:
-  """Returns the best D(x) where real and generated samples are alike."""
+  """Returns the D(x) that is best if real and generated samples are alike."""
   return (1 - results.settings.get("label_smoothing", 0.0)) / 2
 
 
 def label_of_data(results: Results) -> str:
-  """Writes the label of data as a factor; nothing for 1."""
+  """Writes the label of real samples as a factor; nothing for 1."""
   smoothing = results.settings.get("label_smoothing", 0.0)
   return f"{1 - smoothing:g} · " if smoothing else ""
 
@@ -216,14 +178,14 @@ def is_probability(results: Results) -> bool:
 
 
 def discriminator_label(results: Results) -> str:
-  """Says what the discriminator's value at a point is."""
+  """Names the discriminator's value at a point."""
   if np.isnan(results.snapshots["discriminator"]).all():
-    return "D judges no lone sample"
+    return "D has no value for one sample"
   return "D(x) (probability)" if is_probability(results) else "critic D(x)"
 
 
 def value_range(results: Results, values: np.ndarray) -> tuple[float, float]:
-  """Returns the range to draw a discriminator's `values` in, of any shape."""
+  """Returns the range in which to draw values of the discriminator."""
   if is_probability(results):
     return 0.0, 1.0
   finite = values[np.isfinite(values)]
@@ -232,7 +194,7 @@ def value_range(results: Results, values: np.ndarray) -> tuple[float, float]:
 
 
 def choose_frames(num_frames: int, limit: int) -> np.ndarray:
-  """Chooses at most `limit` frames evenly, the first and the last included."""
+  """Chooses at most `limit` frames evenly, with the first and the last."""
   count = min(num_frames, limit)
   return np.arange(count) * (num_frames - 1) // max(count - 1, 1)
 
@@ -273,13 +235,13 @@ def grid(
 
 
 def failed(results: Results) -> np.ndarray:
-  """Tells which members have failed, [num_seeds]."""
+  """Tells which seeds have failed, [num_seeds]."""
   last = [values[:, -1] for values in results.metrics.values()]
   return np.logical_and.reduce(np.isnan(last))
 
 
 def title(figure: Figure, results: Results, subject: str) -> None:
-  """Writes above all panels what they show, and of which run."""
+  """Writes the subject and the run above all panels."""
   num_seeds, num_failed = len(results.seeds), failed(results).sum()
   members = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
   run = [f"{members} ({num_failed} failed)" if num_failed else members]
@@ -341,9 +303,9 @@ def animate(
   """Renders the frames of an animation, redrawing only what moves.
 
   Args:
-    figure: the figure; the step is written above its first axes.
+    figure: the step is written above its first axes.
     results: the run.
-    artists: what moves, from the lowest to the topmost.
+    artists: that move, from the lowest to the topmost.
     update: moves the artists to a frame of the snapshots.
 
   Yields:
@@ -389,17 +351,9 @@ def _curves(
 def curve(
   axes: Axes, results: Results, name: str, color: str, label: str
 ) -> None:
-  """Draws a metric's mean over seeds and the band of its 95 % interval.
-
-  Args:
-    axes: where.
-    results: a run.
-    name: of the metric.
-    color: of both.
-    label: in the legend.
-  """
+  """Draws a metric's mean over seeds and the band of its 95 % interval."""
   columns = [mean_and_interval(column) for column in results.metrics[name].T]
-  # None, where too few members are left, turns into NaN.
+  # None, the interval of too few seeds, becomes NaN.
   mean = np.array([column.mean for column in columns], float)
   half = np.array([column.ci95 for column in columns], float)
   # Expensive metrics are not measured at every step.
@@ -415,7 +369,7 @@ def curve(
 
 
 def _generated(axes: Axes, results: Results, name: str) -> None:
-  """Draws a metric of the generator, and of its average where there is one."""
+  """Draws a metric of the generator, and of its average if there is one."""
   curve(axes, results, name, GENERATED, "generator")
   if f"average_{name}" in results.metrics:
     curve(axes, results, f"average_{name}", AVERAGE, "generator average")

@@ -120,7 +120,9 @@ def _page(workdir: Path, name: str) -> Page:
   events = run_logs.read_rows(workdir / results.EVENTS)
   finished = (workdir / results.SUMMARY).exists()
   summary = results.read_json(workdir / results.SUMMARY) if finished else None
-  measured = results.read(workdir) if finished else _so_far(workdir, run)
+  measured = (
+    results.read_results(workdir) if finished else _so_far(workdir, run)
+  )
   step = int(measured.steps[-1]) if len(measured.steps) else 0
   if not finished:
     name = f"{name} (step {step:,} of {run.settings.steps:,})"

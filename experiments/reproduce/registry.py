@@ -1,17 +1,8 @@
-"""The reproductions: every list and test table derives from this one."""
+"""The list of all figures; lists and tests derive from it."""
 
-from experiments.reproduce import (
-  consensus2017,
-  daskalakis2018,
-  gidel2018,
-  heusel2017,
-  loss_zoo,
-  miyato2018,
-  pacgan2018,
-  rosca2021,
-  unrolled2016,
-)
 from experiments.reproduce.common.figure import Reproduction
+from experiments.reproduce.consensus2017 import consensus_ring
+from experiments.reproduce.daskalakis2018 import optimistic_mean
 from experiments.reproduce.dcgan2016 import (
   augmentation,
   filters,
@@ -19,18 +10,19 @@ from experiments.reproduce.dcgan2016 import (
   nearest_neighbours,
   window_drop,
 )
-from experiments.reproduce.fgan2016 import conjugates, table
-from experiments.reproduce.gan2014 import density_and_discriminator
+from experiments.reproduce.fgan2016 import conjugates, fitted_normals
+from experiments.reproduce.gan2014 import game_round
+from experiments.reproduce.gidel2018 import bilinear_game
 from experiments.reproduce.goodfellow2016 import (
   batch_statistics,
   dcgan_samples,
   density_ratio,
-  divergence_and_modes,
   generator_costs,
   kl_directions,
   latent_arithmetic,
   local_nash,
   ml_gradient,
+  ring_divergences,
   shared_value_function,
   support_rank,
 )
@@ -41,25 +33,31 @@ from experiments.reproduce.habr2018 import (
   ppca,
   probabilities,
 )
+from experiments.reproduce.heusel2017 import two_timescales
 from experiments.reproduce.lecture2021 import (
   few_samples_separable,
   moving_plan,
 )
+from experiments.reproduce.loss_zoo import heat_maps
 from experiments.reproduce.mathematics_of_gans import (
   best_of_three,
   steps_ratio,
   theory_identities,
 )
 from experiments.reproduce.mescheder2018 import dirac_gan, r1_eigenvalues
+from experiments.reproduce.miyato2018 import singular_values
+from experiments.reproduce.pacgan2018 import packed_discriminators
+from experiments.reproduce.rosca2021 import discretization_drift
+from experiments.reproduce.unrolled2016 import unrolled_ring
 from experiments.reproduce.wgan2017 import (
   disjoint_lines,
   lipschitz_needed,
-  saturation_and_critic,
+  saturation,
 )
 from experiments.reproduce.wgangp2017 import (
   gradient_norms,
-  surfaces,
-  weights,
+  value_surfaces,
+  weight_histograms,
 )
 
 _HABR = (
@@ -73,39 +71,39 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   theory_identities.REPRODUCTION,
   best_of_three.REPRODUCTION,
   steps_ratio.REPRODUCTION,
-  density_and_discriminator.REPRODUCTION,
+  game_round.REPRODUCTION,
   disjoint_lines.REPRODUCTION,
   moving_plan.REPRODUCTION,
   few_samples_separable.REPRODUCTION,
   kl_directions.REPRODUCTION,
-  divergence_and_modes.REPRODUCTION,
+  ring_divergences.REPRODUCTION,
   generator_costs.REPRODUCTION,
   shared_value_function.REPRODUCTION,
   ml_gradient.REPRODUCTION,
   density_ratio.REPRODUCTION,
   support_rank.REPRODUCTION,
   conjugates.REPRODUCTION,
-  table.REPRODUCTION,
-  saturation_and_critic.REPRODUCTION,
+  fitted_normals.REPRODUCTION,
+  saturation.REPRODUCTION,
   lipschitz_needed.REPRODUCTION,
   ppca.REPRODUCTION,
   dirac_gan.REPRODUCTION,
   r1_eigenvalues.REPRODUCTION,
-  gidel2018.REPRODUCTION,
-  daskalakis2018.REPRODUCTION,
-  rosca2021.REPRODUCTION,
-  heusel2017.REPRODUCTION,
+  bilinear_game.REPRODUCTION,
+  optimistic_mean.REPRODUCTION,
+  discretization_drift.REPRODUCTION,
+  two_timescales.REPRODUCTION,
   local_nash.REPRODUCTION,
-  # The first two show the same critics, which are trained once.
-  surfaces.REPRODUCTION,
-  weights.REPRODUCTION,
+  # The first two show the same critics, which are trained once per process.
+  value_surfaces.REPRODUCTION,
+  weight_histograms.REPRODUCTION,
   gradient_norms.REPRODUCTION,
-  miyato2018.REPRODUCTION,
-  unrolled2016.REPRODUCTION,
-  consensus2017.REPRODUCTION,
-  pacgan2018.REPRODUCTION,
-  loss_zoo.REPRODUCTION,
-  # These look into one run, which is trained once.
+  singular_values.REPRODUCTION,
+  unrolled_ring.REPRODUCTION,
+  consensus_ring.REPRODUCTION,
+  packed_discriminators.REPRODUCTION,
+  heat_maps.REPRODUCTION,
+  # Most of these use one run, which is trained once.
   batch_statistics.REPRODUCTION,
   dcgan_samples.REPRODUCTION,
   latent_arithmetic.REPRODUCTION,

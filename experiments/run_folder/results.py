@@ -51,9 +51,9 @@ CHECKPOINTS, FIGURES, TENSORBOARD = FOLDERS = (
   "tensorboard",
 )
 PLAN, TRIALS = "plan.json", "trials"
-"""In the folder of a sweep, which has run folders in the second."""
+"""The plan and the trials' run folders in the folder of a sweep."""
 PARTIAL = ".partial-"
-"""How the name of a file begins that is being written."""
+"""Prefix of the names of incomplete files."""
 
 
 class RunFolderError(Exception):
@@ -66,26 +66,25 @@ def is_finished(workdir: Path) -> bool:
 
 
 class Results(NamedTuple):
-  """What a run measured; everything that scores and figures read.
+  """The measurements of a run, from which scores and figures are made.
 
   Attributes:
     experiment: name of the experiment.
     settings: every setting by name.
     seeds: seed of each member, [num_seeds].
     steps: the logged steps, [num_logs]; the first is 0, before any update.
-    metrics: each [num_seeds, num_logs]; NaN from where a member failed, and
-      where a dear one was not measured.
-    snapshots: arrays to draw. Members are the first few seeds; `step` [frames]
-      says at which of the logged steps a frame was taken. One-dimensional
-      games: `x` [num_points], `data_density` [num_points], and per member and
-      frame `samples` [members, frames, n, 1], `generated_density`,
-      `discriminator`, `optimal_discriminator` [members, frames, num_points].
-      Two-dimensional games: `x` [columns], `y` [rows], `data_samples` [n, 2],
-      `modes` [num_modes, 2], `mode_stddev` [], `samples`
-      [members, frames, n, 2] and `discriminator`
-      [members, frames, rows, columns]. `discriminator` is the probability
-      D(x) where `discriminator_real` is among the metrics, and the critic's
-      value where `critic_real` is.
+    metrics: each [num_seeds, num_logs]; NaN after a seed has failed, and where
+      an expensive metric was not measured.
+    snapshots: arrays to draw, of the first few seeds. `step` [frames] holds the
+      logged steps of the frames.
+      1-D games: `x` [num_points], `data_density` [num_points], `samples`
+      [seeds, frames, n, 1], and `generated_density`, `discriminator` and
+      `optimal_discriminator` [seeds, frames, num_points].
+      2-D games: `x` [columns], `y` [rows], `data_samples` [n, 2], `modes`
+      [num_modes, 2], `mode_stddev` [], `samples` [seeds, frames, n, 2] and
+      `discriminator` [seeds, frames, rows, columns].
+      `discriminator` is the probability D(x) if `discriminator_real` is among
+      the metrics, and the critic's value if `critic_real` is.
     workdir: the run folder, if there is one.
   """
 
@@ -98,20 +97,12 @@ class Results(NamedTuple):
   workdir: Path | None = None
 
   def sampled(self, name: str) -> np.ndarray:
-    """Returns a metric of the generator's average, else of the generator."""
+    """Returns a metric of the generator's average if there is one."""
     return self.metrics.get(f"average_{name}", self.metrics[name])
 
 
 def seed_summary(values: np.ndarray) -> dict[str, Any]:
-  """Summarises one number per seed as JSON, as `summary.json` holds it.
-
-  Args:
-    values: [num_seeds]; NaN where a seed has none.
-
-  Returns:
-    `mean` and `ci95` of `statistics.mean_and_interval`, and `per_seed` (None
-    for NaN).
-  """
+  """Summarises values [num_seeds] as an entry of `summary.json`."""
   mean, ci95, _ = statistics.mean_and_interval(values)
   return {
     "mean": mean,
@@ -123,11 +114,11 @@ def seed_summary(values: np.ndarray) -> dict[str, Any]:
 def final_and_best(
   metrics: Mapping[str, np.ndarray], score: np.ndarray
 ) -> dict[str, Any]:
-  """Summarises metrics at the last logged step, and at each seed's best.
+  """Summarises metrics at the last logged step and at each seed's best step.
 
-  The best step of a seed is the logged step with its highest score (the first
-  of equals), and every metric's `best` is its value there: what choosing the
-  best checkpoint after the fact would report.
+  The best step of a seed is the first logged step with its highest score. The
+  `best` of every metric is its value there: what one would report if one chose
+  the best checkpoint after the fact.
 
   Args:
     metrics: each [num_seeds, num_logs].
@@ -151,19 +142,15 @@ def final_and_best(
 
 
 def json_number(value: float) -> float | None:
-  """Replaces what JSON cannot write, NaN and infinities, by None."""
+  """Replaces NaN and infinities, which JSON does not have, by None."""
   return float(value) if math.isfinite(value) else None
 
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-  """Gives a path to write to, which takes the place of another when whole.
+  """Yields a path to write to, and moves it to `path` when it is complete.
 
-  Args:
-    path: what is to be there, whole or not at all, whatever interrupts.
-
-  Yields:
-    A path in the same folder, with the same suffix.
+  An interruption therefore leaves the old file, or none.
   """
   partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
   try:
@@ -174,7 +161,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
-  """Writes readable JSON, all of it or nothing."""
+  """Writes readable JSON, completely or not at all."""
   with replacing(path) as partial:
     partial.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n")
 
@@ -192,7 +179,7 @@ def write_figures(
 
 
 def write_gif(path: Path, images: Iterator[Image.Image]) -> None:
-  """Writes an animation that rests on its last frame."""
+  """Writes an animation that pauses on its last frame."""
   frames = [image.quantize(128) for image in images]
   frames[0].save(
     path,
@@ -218,18 +205,8 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def read_snapshots(workdir: Path) -> dict[str, np.ndarray]:
-  """Reads the arrays that pictures are drawn from.
-
-  Args:
-    workdir: the run folder.
-
-  Returns:
-    The arrays by name, as `Results.snapshots`.
-
-  Raises:
-    RunFolderError: if they are not there, or not whole.
-  """
-  # NumPy leaves a file open that it cannot read, unless it is given it open.
+  """Reads `Results.snapshots`, or raises RunFolderError."""
+  # Opened here, since NumPy does not close a file that it cannot read.
   with (
     reading(workdir),
     (workdir / SNAPSHOTS).open("rb") as file,
@@ -240,7 +217,7 @@ def read_snapshots(workdir: Path) -> dict[str, np.ndarray]:
 
 @contextlib.contextmanager
 def reading(workdir: Path) -> Iterator[None]:
-  """Says in one line what is wrong with a run folder that is being read."""
+  """Turns errors while a run folder is read into a RunFolderError."""
   try:
     yield
   except OSError as error:
@@ -260,25 +237,15 @@ def reading(workdir: Path) -> Iterator[None]:
     ) from error
 
 
-def read(workdir: Path) -> Results:
-  """Reads a finished run folder.
-
-  Args:
-    workdir: the run folder.
-
-  Returns:
-    Its results.
-
-  Raises:
-    RunFolderError: if it is not the folder of a run that wrote its results.
-  """
+def read_results(workdir: Path) -> Results:
+  """Reads a finished run, or raises RunFolderError."""
   with reading(workdir):
     settings = json.loads((workdir / SETTINGS).read_text())
     rows = [
       json.loads(line) for line in (workdir / METRICS).read_text().splitlines()
     ]
     seeds = np.asarray(settings["seeds"])
-    # The first rows have every metric, later ones not always the dear ones.
+    # Only the first rows are sure to have the expensive metrics.
     names = [name for name in rows[0] if name not in ("step", "seed")]
     return Results(
       experiment=settings["experiment"],

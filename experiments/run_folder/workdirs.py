@@ -1,4 +1,4 @@
-"""Run folders are made, claimed by one process at a time, and cleared."""
+"""Creates run folders, and lets one process at a time write to each."""
 
 import contextlib
 import errno
@@ -12,10 +12,10 @@ from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 
 DEFAULT_PARENT = Path("runs")
-"""Where runs go that nobody named a folder for."""
+"""Parent of the run folders of runs without --workdir."""
 LOCK = ".lock"
-"""Held by the process that writes to a run folder; whatever ends the process
-releases it."""
+"""File locked by the process that writes to a run folder. The lock ends with
+the process."""
 
 
 def _is_run_folder(workdir: Path) -> bool:
@@ -28,17 +28,9 @@ def _is_run_folder(workdir: Path) -> bool:
 
 
 def is_empty(workdir: Path) -> bool:
-  """Tells whether no run has begun in a folder, and nothing else is there.
+  """Tells whether a folder does not exist, or has nothing in it.
 
-  Args:
-    workdir: need not be there. What a process leaves that is killed before its
-      run begins does not count.
-
-  Returns:
-    Whether a new run may be written to it.
-
-  Raises:
-    RunFolderError: if it cannot be told.
+  Files of a process that was killed before its run started do not count.
   """
   try:
     return not workdir.is_dir() or all(
@@ -59,18 +51,15 @@ def refuse(workdir: Path, overwrite: bool) -> None:
   """Raises RunFolderError if a new run may not be written to a folder.
 
   Args:
-    workdir: where; need not exist.
-    overwrite: whether a run folder that is there already may be removed.
-
-  Raises:
-    RunFolderError: if something is there that may not be overwritten.
+    workdir: the folder, which need not exist.
+    overwrite: whether an existing run may be replaced.
   """
   if is_empty(workdir):
     return
   if not overwrite:
     raise RunFolderError(
-      f"workdir {workdir} exists; choose another, or pass --resume to go on "
-      "with its run or --overwrite to replace it"
+      f"workdir {workdir} exists; choose another, or pass --resume to continue "
+      "its run or --overwrite to replace it"
     )
   if not _is_run_folder(workdir):
     raise RunFolderError(
@@ -81,15 +70,15 @@ def refuse(workdir: Path, overwrite: bool) -> None:
 
 @contextlib.contextmanager
 def create(workdir: Path, overwrite: bool) -> Iterator[None]:
-  """Makes an empty run folder and claims it while the context lasts.
+  """Creates an empty run folder and claims it while the context lasts.
 
   Args:
-    workdir: where; its parents are made too.
-    overwrite: whether a run folder that is there already may be removed.
+    workdir: the folder; its parents are created too.
+    overwrite: whether an existing run is removed.
 
   Raises:
-    RunFolderError: if something is there that may not be overwritten, the
-      folder cannot be made, or another process writes to it.
+    RunFolderError: if something may not be overwritten, the folder cannot be
+      created, or another process writes to it.
   """
   refuse(workdir, overwrite)
   try:
@@ -107,33 +96,43 @@ def create(workdir: Path, overwrite: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def create_numbered(parent: Path, name: str) -> Iterator[Path]:
-  """Makes the first free run folder parent/name-001, parent/name-002, ...
+def claim_or_create(
+  workdir: str, name: str, resumes: bool, overwrite: bool
+) -> Iterator[Path]:
+  """Claims the folder of a run while the context lasts.
 
   Args:
-    parent: of run folders.
+    workdir: the run folder; "" makes the next free one under DEFAULT_PARENT.
     name: of the experiment.
-
-  Yields:
-    The folder, claimed while the context lasts.
-
-  Raises:
-    RunFolderError: if it cannot be made.
+    resumes: whether the run is there already.
+    overwrite: whether another run may be removed.
   """
+  if not workdir:
+    with create_numbered(DEFAULT_PARENT, name) as folder:
+      yield folder
+    return
+  folder = Path(workdir)
+  with claim(folder) if resumes else create(folder, overwrite):
+    yield folder
+
+
+@contextlib.contextmanager
+def create_numbered(parent: Path, name: str) -> Iterator[Path]:
+  """Creates and claims the first free folder parent/name-001, name-002, ..."""
   workdir = _next_free(parent, name)
   with create(workdir, overwrite=False):
     yield workdir
 
 
 def _next_free(parent: Path, name: str) -> Path:
-  """Makes the first folder of a name and number that is not there."""
+  """Creates the first folder of this name and a number that does not exist."""
   for number in range(1, 10**6):
     workdir = parent / f"{name}-{number:03d}"
     if workdir.exists():
       continue
     try:
       parent.mkdir(parents=True, exist_ok=True)
-      # Fails where another process was faster, which then has this number.
+      # Fails if another process has just taken this number.
       workdir.mkdir()
     except FileExistsError:
       if not workdir.exists():
@@ -147,10 +146,7 @@ def _next_free(parent: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def claim(workdir: Path) -> Iterator[None]:
-  """Keeps other processes from writing to a run folder.
-
-  Args:
-    workdir: a folder.
+  """Keeps other processes from writing to a run folder while it lasts.
 
   Raises:
     RunFolderError: if another process writes to it, or nobody may.
@@ -182,7 +178,7 @@ def claim(workdir: Path) -> Iterator[None]:
 
 
 def clear(workdir: Path) -> None:
-  """Removes what a run writes; a user's notes beside it stay."""
+  """Removes the files of a run, and leaves all other files."""
   for path in workdir.glob(f"{results.PARTIAL}*"):
     path.unlink()
   for name in results.FILES:

@@ -1,4 +1,4 @@
-"""How many trials of a program train at a time: as many as fit into memory."""
+"""How many trials of a program train at a time: as many as fit in memory."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,9 +12,8 @@ from gan_jax.training import Problem
 from gan_jax.types import Device
 
 ROUNDS = "rounds.json"
-_SHARE = 0.5
-"""Of the memory that states may take; data and what a step computes has the
-rest."""
+_MEMORY_SHARE = 0.5
+"""Of the memory that states may use; the rest is for data and for a step."""
 
 
 def sizes(
@@ -23,16 +22,10 @@ def sizes(
   build: Callable[[Any], Problem],
   devices: Sequence[Device],
 ) -> list[int]:
-  """Divides the trials of a program into rounds, once and for all.
+  """Returns the number of trials of a program in each of its rounds.
 
-  Args:
-    scratch: the program's folder, where the division is kept.
-    trials: of the program.
-    build: settings -> the problem.
-    devices: where they train.
-
-  Returns:
-    The number of trials in each round.
+  They are written to the program's folder, so that a resumed program keeps
+  its rounds.
 
   Raises:
     SettingError: if one trial alone does not fit.
@@ -41,7 +34,8 @@ def sizes(
   if path.exists():
     return results.read_json(path)["trials"]
   run = trials[0].run
-  fitting = memory.fitting_members(build(run.settings), devices, _SHARE)
+  problem = build(run.settings)
+  fitting = memory.fitting_members(problem, devices, _MEMORY_SHARE)
   at_once = fitting // len(run.seeds)
   if not at_once:
     raise SettingError(
@@ -51,8 +45,8 @@ def sizes(
   num_rounds = -(-len(trials) // at_once)
   # Nearly equal, so that one compiled program serves most of them.
   size = -(-len(trials) // num_rounds)
-  divided = [
+  rounds = [
     min(size, len(trials) - start) for start in range(0, len(trials), size)
   ]
-  results.write_json(path, {"trials": divided})
-  return divided
+  results.write_json(path, {"trials": rounds})
+  return rounds

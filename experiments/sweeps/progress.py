@@ -1,4 +1,4 @@
-"""How far each program of a sweep is, told by a file that whoever may read."""
+"""How far each program of a sweep is, in a file of the program's folder."""
 
 import time
 from pathlib import Path
@@ -8,46 +8,31 @@ from experiments.training.run_config import RunSettings
 
 PROGRESS = "progress.json"
 _SECONDS = 1.0
-"""Between two times that it is told."""
+"""Between two writes of the file."""
 
 
 class Meter:
-  """Tells how far a program is, about once a second."""
+  """Writes how far a program is, about once a second."""
 
   def __init__(self, scratch: Path, done: int, size: int, run: RunSettings):
-    """Begins a round.
-
-    Args:
-      scratch: the program's folder.
-      done: trials of earlier rounds.
-      size: trials of this one.
-      run: one of them.
-    """
+    """Starts a round of `size` trials like `run`, after `done` earlier ones."""
     self._path = scratch / PROGRESS
-    self._done = done
-    self._size = size
-    self._run = run
-    self._told = 0.0
+    self._steps = run.settings.steps
+    self._done = done * self._steps * len(run.seeds)
+    self._num_members = size * len(run.seeds)
+    self._written = 0.0
 
   def step(self, step: int) -> None:
     """Notes that each member of the round has taken `step` steps."""
-    last = step == self._run.settings.steps
-    if not last and time.monotonic() - self._told < _SECONDS:
+    if step < self._steps and time.monotonic() - self._written < _SECONDS:
       return
-    self._told = time.monotonic()
-    of_trial = len(self._run.seeds)
-    earlier = self._done * self._run.settings.steps
+    self._written = time.monotonic()
     results.write_json(
-      self._path,
-      {"member_steps": of_trial * (earlier + self._size * step)},
+      self._path, {"member_steps": self._done + self._num_members * step}
     )
 
 
 def member_steps(scratch: Path) -> int:
-  """Reads the steps that all members of a program have taken together.
-
-  Args:
-    scratch: the program's folder; one that has not begun has taken none.
-  """
+  """Reads the sum of the steps that all members of a program have taken."""
   path = scratch / PROGRESS
   return results.read_json(path)["member_steps"] if path.exists() else 0

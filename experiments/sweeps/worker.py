@@ -64,6 +64,7 @@ def train(
     checkpoints.Keeping(newest=1),
     max_frames=training.MAX_FRAMES if draws else 1,
     draw_figures=draws,
+    show_progress=False,
   )
   done = 0
   for number, size in enumerate(batches.sizes(scratch, trials, build, devices)):
@@ -71,18 +72,21 @@ def train(
     runs = [trial.run for trial in trials[batch]]
     batch_folder = scratch / str(number)
     if not all(map(results.is_finished, workdirs[batch])):
-      finished = trainer.train_together(
+      for path in (batch_folder, *workdirs[batch]):
+        path.mkdir(parents=True, exist_ok=True)
+      finished = trainer.train(
         runs,
         workdirs[batch],
-        batch_folder,
         build,
-        vectorize.pack(runs, build),
         devices,
         options,
-        [_ProgressFile(progress.Meter(scratch, done, size, runs[0]))],
-        should_stop,
+        resumes=True,
+        should_stop=should_stop,
+        folder=batch_folder,
+        variation=vectorize.pack(runs, build),
+        callbacks=[_ProgressFile(progress.Meter(scratch, done, size, runs[0]))],
       )
-      if not finished:
+      if finished is None:
         return False
     for workdir in workdirs[batch]:
       run_report.write([workdir], workdir / results.REPORT)

@@ -1,13 +1,15 @@
-"""The process that trains one program: `--program=N` of the sweep's command."""
+"""The process that trains one program: `--program=K` of the sweep's command."""
 
-import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 
+import experiments
 from experiments.cli import signals
 from experiments.devices import environment
 from experiments.run_folder import workdirs
@@ -15,10 +17,9 @@ from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans
 from experiments.sweeps import worker
 
-LOG = "log.txt"
 STOPPED_EXIT_CODE = 128 + signal.SIGTERM
-_PATIENCE = 60.0
-"""Seconds to wait for another process that trains the program to save it."""
+_LOCK_SECONDS = 60.0
+"""How long to wait while an earlier process of the program saves and ends."""
 
 
 def scratch(folder: Path, index: int) -> Path:
@@ -26,45 +27,57 @@ def scratch(folder: Path, index: int) -> Path:
   return folder / plans.PROGRAMS / f"{index:03d}"
 
 
-def log_path(folder: Path, index: int) -> Path:
-  """Returns the file that the process of a program writes its words to."""
-  return scratch(folder, index) / LOG
+def _log(folder: Path, index: int) -> Path:
+  return scratch(folder, index) / "log.txt"
 
 
-def last_line(folder: Path, index: int, code: int) -> str:
-  """Says why the process of a program ended."""
-  path = log_path(folder, index)
-  lines = path.read_text(errors="replace").split("\n") if path.exists() else []
-  words = [line.strip() for line in lines if line.strip()]
-  if code < 0:
-    return f"its process was ended by {signal.Signals(-code).name}"
-  said = words[-1] if words else f"its process ended with code {code}"
-  return f"{said.removeprefix('error: ')} (see {path})"
+def start(
+  folder: Path,
+  index: int,
+  flags: Sequence[str],
+  variables: Mapping[str, str],
+  cwd: str | None = None,
+) -> subprocess.Popen:
+  """Starts a process that trains one program, and that ends with this one.
 
-
-def command(
-  folder: Path, index: int, parent: int, flags: Sequence[str]
-) -> list[str]:
-  """Returns the command of a process that trains one program.
+  Its output goes to a file in the program's folder.
 
   Args:
-    folder: of the sweep.
-    index: of the program.
-    parent: the process that starts it, with which it ends; 0 for none.
-    flags: that it has beside.
+    folder: folder of the sweep.
+    index: index of the program.
+    flags: more flags of the process.
+    variables: environment variables that are added to those of this process.
+    cwd: folder to run in; None for that of this process.
   """
-  return [
-    sys.executable,
-    "-m",
-    "experiments.sweep",
-    f"--workdir={folder}",
-    f"--program={index}",
-    f"--started_by={parent}",
-    *flags,
-  ]
+  scratch(folder, index).mkdir(parents=True, exist_ok=True)
+  code = [str(Path(experiments.__file__).parents[1])]
+  code += filter(None, [os.environ.get("PYTHONPATH")])
+  command = [sys.executable, "-m", "experiments.sweep", f"--workdir={folder}"]
+  command += [f"--program={index}", f"--started_by={os.getpid()}", *flags]
+  with _log(folder, index).open("ab") as output:
+    return subprocess.Popen(
+      command,
+      stdin=subprocess.DEVNULL,
+      stdout=output,
+      stderr=output,
+      cwd=cwd,
+      env={**os.environ, "PYTHONPATH": os.pathsep.join(code), **variables},
+      # Ctrl-C reaches the parent alone, which then stops its processes.
+      start_new_session=True,
+    )
 
 
-def train(
+def failure(folder: Path, index: int, code: int) -> str:
+  """Says in one line why the process of a program ended with an exit code."""
+  if code < 0:
+    return f"its process was ended by {signal.Signals(-code).name}"
+  log = _log(folder, index)
+  text = log.read_text(errors="replace") if log.exists() else ""
+  lines = text.strip().splitlines() or [f"its process ended with code {code}"]
+  return f"{lines[-1].strip().removeprefix('error: ')} (see {log})"
+
+
+def train_program(
   folder: Path,
   index: int,
   platform: str,
@@ -72,23 +85,19 @@ def train(
   draws: bool,
   parent: int,
 ) -> int:
-  """Trains one program of a planned sweep.
+  """Trains one program of a planned sweep, and returns the exit code.
 
   Args:
-    folder: of the sweep.
-    index: of the program.
-    platform: as `--platform` has it.
+    folder: folder of the sweep.
+    index: index of the program.
+    platform: value of `--platform`.
     checkpoint_every: steps between checkpoints; 0 for about one a minute.
-    draws: whether the trials' pictures are drawn.
-    parent: the process that started this one, with which it ends; 0 for none.
-
-  Returns:
-    The exit code.
+    draws: whether to draw the trials' pictures.
+    parent: process that started this one, with which it ends; 0 for none.
 
   Raises:
     RunFolderError: if there is no such program, or its folder cannot be used.
     SettingError: if its problem cannot be built.
-    OSError: if something cannot be written.
   """
   plan = plans.read_plan(folder)
   if index >= len(plan.programs):
@@ -97,49 +106,37 @@ def train(
     )
   num_members = len(plan.programs[index]) * len(plan.base.seeds)
   devices = environment.choose_devices(platform, num_members)
-  own = scratch(folder, index)
-  own.mkdir(parents=True, exist_ok=True)
+  program_folder = scratch(folder, index)
+  program_folder.mkdir(parents=True, exist_ok=True)
+  deadline = time.monotonic() + _LOCK_SECONDS
   with (
-    signals.caught("stopping when this is saved") as told,
-    claimed(own, told.requested),
+    signals.caught("stopping when this is saved") as interruption,
+    ExitStack() as stack,
   ):
+
+    def should_stop() -> bool:
+      return interruption.requested() or parent not in (0, os.getppid())
+
+    while True:
+      try:
+        stack.enter_context(workdirs.claim(program_folder))
+        break
+      except RunFolderError:
+        if time.monotonic() > deadline or should_stop():
+          raise
+      time.sleep(0.2)
     finished = worker.train(
       plan,
       index,
       folder,
-      own,
+      program_folder,
       devices,
       checkpoint_every,
       draws,
-      lambda: told.requested() or (parent != 0 and os.getppid() != parent),
+      should_stop,
     )
   if finished:
     return 0
-  return told.exit_code() if told.requested() else STOPPED_EXIT_CODE
-
-
-@contextlib.contextmanager
-def claimed(folder: Path, should_stop: Callable[[], bool]) -> Iterator[None]:
-  """Claims a program's folder, from a process that is about to leave it.
-
-  Args:
-    folder: of the program.
-    should_stop: whether to wait no longer.
-
-  Raises:
-    RunFolderError: if another process keeps it.
-  """
-  deadline = time.monotonic() + _PATIENCE
-  while True:
-    try:
-      claim = workdirs.claim(folder)
-      claim.__enter__()
-      break
-    except RunFolderError:
-      if time.monotonic() > deadline or should_stop():
-        raise
-    time.sleep(0.2)
-  try:
-    yield
-  finally:
-    claim.__exit__(None, None, None)
+  if interruption.requested():
+    return interruption.exit_code()
+  return STOPPED_EXIT_CODE

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from experiments.cli import console
 from experiments.training import checkpoints, run_logs
 from experiments.training.monitor import HealthWarning, Monitor
+from experiments.training.run_config import RunSettings
 from gan_jax import training
 from gan_jax.training import MAX_DRAWN_MEMBERS, Checkpoint, Failure, Log
 
@@ -54,16 +55,22 @@ class RunLogger(training.Callback):
 
   Attributes:
     workdir: the run folder.
+    run: its settings and seeds.
     members: the run's part of the members that train together.
     monitor: of the run's seeds.
     warnings: of the last log.
   """
 
   def __init__(
-    self, workdir: Path, members: RunMembers, earlier_logs: Sequence[Log]
+    self,
+    workdir: Path,
+    run: RunSettings,
+    members: RunMembers,
+    earlier_logs: Sequence[Log],
   ):
     """Continues the logs of a run, of which some may be on disk already."""
     self.workdir = workdir
+    self.run = run
     self.members = members
     self.monitor = Monitor(members.seeds)
     self.warnings: tuple[HealthWarning, ...] = ()

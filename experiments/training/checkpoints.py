@@ -1,98 +1,75 @@
-"""Checkpoints of a run: written while it trains, and read back, by Orbax.
+"""Checkpoints of a run: Orbax writes them in the background and reads them.
 
-A checkpoint holds the progress of every member, and in its metadata what it
-belongs to: experiment, settings, seeds, step. One that is not whole, or whose
-numbers are not those that were written, is passed over for the one before.
+The folder `checkpoints/STEP` of a run holds the progress of every seed after
+so many steps, what the checkpoint belongs to (experiment, settings, seeds), and
+`files.json` with the SHA-256 of each of these files. `files.json` is written
+last and removed first: a folder without it does not count as a checkpoint. If
+the files do not match it, the checkpoint is damaged and an earlier one is used.
 """
 
 import concurrent.futures
-import contextlib
 import errno
 import hashlib
-import json
 import logging
 import math
 import os
 import shutil
-import sys
-import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import jax
-import numpy as np
 
 from experiments.cli import console
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
-from experiments.training import byte_arrays
 from gan_jax.training import Checkpoint, Progress
 
 MANIFEST = "files.json"
-"""The hash of every file of a checkpoint, written when they all are."""
-PROGRESS = "progress"
-"""The array that Orbax keeps: all numbers, as `byte_arrays` packs them."""
-NICENESS = 10
 
 
 class Keeping(NamedTuple):
-  """Which checkpoints stay.
+  """Which checkpoints are kept.
 
   Attributes:
-    newest: how many of the newest ones.
-    every: those of each so many steps too; 0 for none.
+    newest: number of newest checkpoints to keep.
+    every: also keep those whose step is a multiple of this; 0 for none.
   """
 
   newest: int = 3
   every: int = 0
 
 
-def _kept(keeping: Keeping, troubled: Mapping[int, float]) -> set[int]:
-  """Chooses which stay: `Keeping`, and the newest with the fewest in trouble.
-
-  Args:
-    keeping: which.
-    troubled: members in trouble, by step.
-
-  Returns:
-    The steps.
-  """
-  fewest = min(troubled.values())
-  healthy = max(step for step, num in troubled.items() if num == fewest)
+def _steps_to_keep(
+  keeping: Keeping, num_warned: Mapping[int, float]
+) -> set[int]:
+  """Applies `keeping`; also keeps the newest with the fewest warned seeds."""
+  newest_first = sorted(num_warned, reverse=True)
   every = keeping.every
   return {
-    healthy,
-    *sorted(troubled)[-keeping.newest :],
-    *(step for step in troubled if every > 0 and step % every == 0),
+    min(newest_first, key=lambda step: num_warned[step]),
+    *newest_first[: keeping.newest],
+    *(step for step in num_warned if every > 0 and step % every == 0),
   }
 
 
 class Writer:
-  """Writes a run's checkpoints in a thread of its own.
+  """Writes the checkpoints of a run in a background thread.
 
-  The training waits for a checkpoint only where the one before is not written
-  yet, and hears then, or at the end, if that could not be.
+  `save` waits only while the checkpoint before it is still being written. An
+  error while writing is raised by the next `save`, by `wait`, or at the end.
   """
 
   def __init__(
     self, workdir: Path, keeping: Keeping, description: Mapping[str, Any]
   ):
-    """Prepares to write.
-
-    Args:
-      workdir: the run folder.
-      keeping: which checkpoints stay.
-      description: what they belong to; JSON.
-    """
+    """Prepares to write; `description` (JSON) is saved in every checkpoint."""
     self._folder = workdir / results.CHECKPOINTS
     self._keeping = keeping
     self._description = description
-    self._thread = concurrent.futures.ThreadPoolExecutor(
-      1, initializer=_give_way
-    )
-    self._troubled: dict[int, float] | None = None
+    self._thread = concurrent.futures.ThreadPoolExecutor(1)
     self._pending: concurrent.futures.Future | None = None
+    self._num_warned: dict[int, float] | None = None
 
   def __enter__(self) -> Self:
     return self
@@ -104,165 +81,108 @@ class Writer:
       self._thread.shutdown()
 
   def save(
-    self, checkpoint: Checkpoint, num_troubled: int, wall_seconds: float
+    self, checkpoint: Checkpoint, num_warned: int, wall_seconds: float
   ) -> None:
-    """Begins to write a checkpoint, when the one before is written.
+    """Starts to write a checkpoint once the one before is written.
 
-    Args:
-      checkpoint: what to write.
-      num_troubled: members that have failed or are in trouble.
-      wall_seconds: that the run has taken until there.
+    `num_warned` counts seeds that have failed or caused a warning, and
+    `wall_seconds` is how long the run has taken so far.
     """
     self.wait()
     self._pending = self._thread.submit(
-      self._write, checkpoint, num_troubled, wall_seconds
+      self._write, checkpoint, num_warned, wall_seconds
     )
 
   def wait(self) -> None:
-    """Returns when everything is written; raises what prevented it."""
+    """Waits until everything is written; raises RunFolderError if it fails."""
     pending, self._pending = self._pending, None
     if pending is None:
       return
     try:
       pending.result()
     except Exception as error:
-      # Orbax has an error of its own for each way of writing.
+      # Orbax raises different types, depending on what fails.
+      newest = max(steps(self._folder.parent), default=0)
       raise RunFolderError(
-        f"a checkpoint cannot be written to {self._folder} ({_cause(error)}); "
-        + _newest(self._folder.parent)
+        f"a checkpoint cannot be written to {self._folder} ({_reason(error)}); "
+        f"--resume continues from step {newest:,}"
       ) from error
 
   def _write(
-    self, checkpoint: Checkpoint, num_troubled: int, wall_seconds: float
+    self, checkpoint: Checkpoint, num_warned: int, wall_seconds: float
   ) -> None:
-    v1 = _orbax()
-    packed = byte_arrays.pack(checkpoint.progress)
-    layout = byte_arrays.layout(checkpoint.progress)
-    # Before Orbax writes a part of it, and complains in many threads.
-    if shutil.disk_usage(self._folder.parent).free < packed.nbytes:
+    import orbax.checkpoint as ocp
+
+    progress = checkpoint.progress
+    num_bytes = sum(array.nbytes for array in jax.tree.leaves(progress))
+    # Orbax would write a part, and report the error in several threads.
+    if shutil.disk_usage(self._folder.parent).free < num_bytes:
       raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    if self._troubled is None:
-      self._troubled = self._found()
+    if self._num_warned is None:
+      self._num_warned = self._read_num_warned()
     path = self._folder / str(checkpoint.step)
-    with _alone(_economical(v1)):
-      v1.save(
-        str(path.resolve()),
-        {PROGRESS: packed},
-        custom_metadata={
-          **self._description,
-          **checkpoint._replace(progress=None)._asdict(),
-          "wall_seconds": wall_seconds,
-          "num_troubled": num_troubled,
-          "layout": layout,
-          "sha256": _digest(packed, layout),
-        },
-      )
-    results.write_json(path / MANIFEST, _hashes(path))
-    self._troubled[checkpoint.step] = num_troubled
-    for step in set(self._troubled) - _kept(self._keeping, self._troubled):
+    facts = checkpoint._asdict()
+    del facts["progress"]
+    _checkpointer().save(
+      path.resolve(),
+      args=ocp.args.PyTreeSave(progress),
+      custom_metadata={
+        "checkpoint": facts,
+        "description": {**self._description, "wall_seconds": wall_seconds},
+        "num_warned": num_warned,
+      },
+    )
+    results.write_json(path / MANIFEST, _hash_files(path))
+    self._num_warned[checkpoint.step] = num_warned
+    kept = _steps_to_keep(self._keeping, self._num_warned)
+    for step in set(self._num_warned) - kept:
       _remove(self._folder / str(step))
-      del self._troubled[step]
+      del self._num_warned[step]
 
-  def _found(self) -> dict[int, float]:
-    """Finds what is there already, without what was not finished.
-
-    Returns:
-      The number of members in trouble, by step.
-    """
+  def _read_num_warned(self) -> dict[int, float]:
+    """Reads the warned seeds of every step; removes unfinished checkpoints."""
     self._folder.mkdir(exist_ok=True)
     found = steps(self._folder.parent)
     for path in self._folder.iterdir():
       if path.name not in map(str, found):
         _remove(path)
     return {
-      step: _metadata(self._folder / str(step)).get("num_troubled", math.inf)
+      step: _metadata(self._folder / str(step)).get("num_warned", math.inf)
       for step in found
     }
 
 
-def _give_way() -> None:
-  """Lets the training have the cores first.
+def _checkpointer() -> Any:
+  """Makes an Orbax checkpointer that waits for no other process."""
+  # Imported late, here and below: it takes longer than the start of a command.
+  import orbax.checkpoint as ocp
 
-  Threads that this one starts give way too.
-  """
-  # Elsewhere this would be the whole process.
-  if sys.platform == "linux":
-    thread = threading.get_native_id()
-    niceness = os.getpriority(os.PRIO_PROCESS, thread) + NICENESS
-    os.setpriority(os.PRIO_PROCESS, thread, min(niceness, 19))
-
-
-def _orbax() -> Any:
-  """Returns Orbax, which says nothing that it does not also raise."""
-  # Imported late: it takes longer than a command's start.
-  from orbax.checkpoint.experimental import v1
-
-  logging.getLogger("absl").setLevel(logging.CRITICAL)
-  logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-  return v1
-
-
-def _options(v1: Any) -> Any:
-  """Returns the options of Orbax where other processes take no part."""
-  context = v1.Context()
-  own = jax.process_index()
-  context.multiprocessing.primary_host = own
-  context.multiprocessing.active_processes = {own}
-  context.multiprocessing.barrier_sync_key_prefix = "alone"
-  return context
-
-
-@contextlib.contextmanager
-def _alone(options: Any) -> Iterator[None]:
-  """Applies options, and keeps Orbax from asking processes with no part."""
-  from orbax.checkpoint.experimental.v1._src.synchronization import multihost
-
-  count = multihost.process_count
-  # Before it looks at who takes part, it compares paths with all of them, and
-  # would wait for ever.
-  multihost.process_count = lambda: 1
-  try:
-    with options:
-      yield
-  finally:
-    multihost.process_count = count
-
-
-def _economical(v1: Any) -> Any:
-  """Returns the options of Orbax that take the least time for one array."""
-  context = _options(v1)
-  # Its database is for many arrays, of many processes.
-  context.array.saving.use_ocdbt = False
-  # What is learnt, and the moments of its gradients, are next to random.
-  context.array.saving.use_compression = False
-  # Nobody else has the array.
-  context.memory.deepcopy_host_arrays = False
-  return context
+  # What it logs beside raising it.
+  for name in ("absl", "asyncio"):
+    logging.getLogger(name).setLevel(logging.CRITICAL)
+  process = jax.process_index()
+  options = ocp.options.MultiprocessingOptions(
+    primary_host=process, active_processes={process}
+  )
+  return ocp.Checkpointer(
+    ocp.PyTreeCheckpointHandler(multiprocessing_options=options),
+    multiprocessing_options=options,
+  )
 
 
 def _metadata(path: Path) -> dict[str, Any]:
-  """Reads what a checkpoint says of itself."""
-  v1 = _orbax()
-  with _alone(_options(v1)):
-    metadata: Any = v1.metadata(str(path.resolve())).custom_metadata
-  return dict(metadata)
+  """Reads what was saved beside the progress."""
+  return _checkpointer().metadata(path.resolve()).custom_metadata or {}
 
 
 def _remove(path: Path) -> None:
-  """Removes a checkpoint; where that is interrupted, none is left."""
+  """Removes a checkpoint, which stops counting before its files go."""
   (path / MANIFEST).unlink(missing_ok=True)
   shutil.rmtree(path)
 
 
-def _digest(packed: np.ndarray, layout: byte_arrays.Layout) -> str:
-  """Hashes numbers, shapes and types."""
-  digest = hashlib.sha256(json.dumps(layout).encode())
-  digest.update(packed.data)
-  return digest.hexdigest()
-
-
-def _hashes(path: Path) -> dict[str, str]:
-  """Hashes every file of a checkpoint, by path."""
+def _hash_files(path: Path) -> dict[str, str]:
+  """Computes the SHA-256 of every file of a checkpoint, by relative path."""
   return {
     str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest()
     for file in sorted(path.rglob("*"))
@@ -270,105 +190,96 @@ def _hashes(path: Path) -> dict[str, str]:
   }
 
 
-def _is_whole(path: Path) -> bool:
-  """Tells whether the files of a checkpoint are those that were written."""
+def _is_intact(path: Path) -> bool:
+  """Tells whether the files of a checkpoint match its manifest."""
   try:
-    return results.read_json(path / MANIFEST) == _hashes(path)
+    return results.read_json(path / MANIFEST) == _hash_files(path)
   except RunFolderError:
     return False
 
 
 def steps(workdir: Path) -> list[int]:
-  """Lists the steps of a run folder's checkpoints, the newest first."""
-  folder = workdir / results.CHECKPOINTS
-  # What was being written when the run was killed has none.
-  names = [path.parent.name for path in folder.glob(f"*/{MANIFEST}")]
+  """Lists the steps of a run's checkpoints, newest first."""
+  manifests = (workdir / results.CHECKPOINTS).glob(f"*/{MANIFEST}")
+  names = [path.parent.name for path in manifests]
   return sorted((int(name) for name in names if name.isdecimal()), reverse=True)
 
 
-def _cause(error: Exception) -> str:
-  """Says in a few words what Orbax says in many."""
+def _reason(error: Exception) -> str:
+  """Shortens an error of Orbax to a few words."""
   text = " ".join(str(error).split()) or type(error).__name__
   no_space = os.strerror(errno.ENOSPC)
   return no_space if no_space in text else text[:200]
 
 
-def _newest(workdir: Path) -> str:
-  """Says what is left to go on from."""
-  for step in steps(workdir)[:1]:
-    return f"--resume goes on from the one of step {step:,}"
-  return "there is none to go on from"
-
-
 class Loaded(NamedTuple):
-  """A checkpoint that was read, and what it says it belongs to."""
+  """A checkpoint, and the description and `wall_seconds` saved with it."""
 
   checkpoint: Checkpoint
   description: dict[str, Any]
 
 
 def load_newest(workdir: Path, structure: Progress) -> Loaded:
-  """Reads the newest whole checkpoint; says which ones are not.
+  """Loads the newest intact checkpoint, and warns of those that are damaged.
 
-  Args:
-    workdir: the run folder.
-    structure: of the progress of all members, of `jax.ShapeDtypeStruct`.
-
-  Returns:
-    The checkpoint.
-
-  Raises:
-    RunFolderError: if there is none.
+  Raises RunFolderError if none is intact, or if the progress in it does not
+  have the structure, a pytree of `jax.ShapeDtypeStruct`.
   """
   found = steps(workdir)
-  reasons = []
-  for index, step in enumerate(found):
-    try:
-      return _load(workdir / results.CHECKPOINTS / str(step), structure)
-    except DamagedError as error:
-      reasons.append(f"step {step:,}: {error}")
-      if index + 1 < len(found):
-        console.say(
-          f"the checkpoint of step {step:,} is damaged ({error}); going back "
-          f"to the one of step {found[index + 1]:,}"
-        )
   if not found:
     raise RunFolderError(f"{workdir} has no checkpoint")
+  for step, before in zip(found, [*found[1:], None], strict=True):
+    path = workdir / results.CHECKPOINTS / str(step)
+    if _is_intact(path):
+      return _load(path, structure)
+    if before is not None:
+      console.say(
+        f"the checkpoint of step {step:,} is damaged; going back to the one of "
+        f"step {before:,}"
+      )
   raise RunFolderError(
-    f"no checkpoint of {workdir} can be read ({'; '.join(reasons)})"
+    f"no checkpoint of {workdir} can be read: all are damaged"
   )
 
 
-class DamagedError(Exception):
-  """A checkpoint that is not what was written; the message is one line."""
-
-
 def _load(path: Path, structure: Progress) -> Loaded:
-  """Reads a checkpoint; raises DamagedError if it is not what was written."""
-  if not _is_whole(path):
-    raise DamagedError("its files are not those that were written")
-  description = _metadata(path)
-  if "layout" not in description:
-    raise DamagedError("another version wrote it")
-  v1 = _orbax()
-  with _alone(_options(v1)):
-    packed = v1.load(str(path.resolve()))[PROGRESS]
-  try:
-    progress = byte_arrays.unpack(packed, description["layout"], structure)
-  except byte_arrays.LayoutError as error:
-    # Whole, but of other networks.
-    raise DamagedError(str(error)) from error
-  facts = {name: description[name] for name in Checkpoint._fields}
-  own = {*facts, "num_troubled", "layout", "sha256"}
+  """Loads an intact checkpoint."""
+  import orbax.checkpoint as ocp
+
+  metadata = _metadata(path)
+  if "description" not in metadata:
+    raise RunFolderError(
+      f"the checkpoint {path} cannot be read: an older version of gan_jax "
+      "wrote it"
+    )
+  restored = _checkpointer().restore(
+    path.resolve(), args=ocp.args.PyTreeRestore()
+  )
+  # Orbax restores the progress as nested dictionaries of NumPy arrays.
+  arrays = ocp.tree.to_flat_dict(restored, sep=".")
+  expected = ocp.tree.to_flat_dict(structure, sep=".")
+  old, new = (
+    {name: f"{x.dtype}{list(x.shape)}" for name, x in named.items()}
+    for named in (arrays, expected)
+  )
+  for name in sorted({*old, *new}):
+    if old.get(name) != new.get(name):
+      raise RunFolderError(
+        f"the checkpoint {path} is of other networks: its {name} is "
+        f"{old.get(name, 'absent')}, not {new.get(name, 'absent')}"
+      )
+  progress = jax.tree.unflatten(
+    jax.tree.structure(structure), [arrays[name] for name in expected]
+  )
   return Loaded(
-    Checkpoint(**facts)._replace(progress=progress),
-    {name: value for name, value in description.items() if name not in own},
+    Checkpoint(progress=progress, **metadata["checkpoint"]),
+    metadata["description"],
   )
 
 
 def discard_after(workdir: Path, step: int) -> None:
-  """Removes checkpoints of later steps, and all that are not whole."""
-  earlier = {str(own) for own in steps(workdir) if own <= step}
+  """Removes checkpoints of later steps, and all that are not intact."""
+  earlier = {str(found) for found in steps(workdir) if found <= step}
   for path in (workdir / results.CHECKPOINTS).glob("*"):
-    if path.name not in earlier or not _is_whole(path):
+    if path.name not in earlier or not _is_intact(path):
       _remove(path)

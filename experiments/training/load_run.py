@@ -84,7 +84,7 @@ def find_run(parent: Path, run: RunSettings) -> tuple[Path, Results] | None:
       # The summary is written last; without a whole one the run has not ended.
       results.read_json(summary)
       if all(found.get(name) == value for name, value in wanted.items()):
-        return workdir, results.read(workdir)
+        return workdir, results.read_results(workdir)
     except RunFolderError as error:
       console.say(f"skipping {error}")
   return None

@@ -1,4 +1,4 @@
-"""Finds where a run continues, and which settings may change when it does."""
+"""Finds the checkpoint and the logs from which a run continues."""
 
 import dataclasses
 import json
@@ -9,76 +9,16 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.cli import console
-from experiments.configs.fields import SettingError, fields_of
-from experiments.configs.settings import Settings, with_values
+from experiments.configs.fields import SettingError
+from experiments.configs.settings import Settings
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.training import checkpoints, run_logs
 from experiments.training.callbacks import RunMembers
+from experiments.training.request import MAY_CHANGE
 from experiments.training.run_config import RunSettings
 from gan_jax import training
 from gan_jax.training import Checkpoint, Failure, Log, Problem
-
-MAY_CHANGE = (
-  "steps",
-  "log_every",
-  "evaluate_every",
-  "data_dir",
-  "inception_weights",
-)
-"""Settings that say how far to train, when to look, and where files are."""
-
-
-def changed_settings(
-  found: RunSettings,
-  given: Mapping[str, str],
-  experiment: str | None,
-  seeds: Sequence[int],
-) -> RunSettings:
-  """Applies the command line to the settings of a run that resumes.
-
-  Args:
-    found: settings of the run folder.
-    given: settings of the command line by name, as text.
-    experiment: name on the command line, if any.
-    seeds: of the command line, or of the run folder.
-
-  Raises:
-    SettingError: if this would be another run; it names the difference.
-  """
-  if experiment is not None and experiment != found.experiment.name:
-    raise _cannot_change(
-      found.settings, "experiment", found.experiment.name, experiment
-    )
-  if tuple(seeds) != found.seeds:
-    raise SettingError(
-      "--resume cannot change the seeds: they are "
-      f"{_seed_range(found.seeds)}, not {_seed_range(seeds)}"
-    )
-  settings = with_values(found.settings, given)
-  for field in fields_of(type(settings)):
-    before = getattr(found.settings, field.name)
-    after = getattr(settings, field.name)
-    if before != after and field.name not in MAY_CHANGE:
-      raise _cannot_change(
-        settings, field.name, field.format(before), field.format(after)
-      )
-  return found._replace(settings=settings)
-
-
-def _seed_range(seeds: Sequence[int]) -> str:
-  first, last = seeds[0], seeds[-1]
-  return str(first) if first == last else f"{first} to {last}"
-
-
-def _cannot_change(
-  settings: Settings, name: str, old: Any, new: Any
-) -> SettingError:
-  allowed = [f"--{each}" for each in MAY_CHANGE if hasattr(settings, each)]
-  return SettingError(
-    f"--resume cannot change --{name} from {old} to {new}, which would be "
-    f"another run; it can change {', '.join(allowed)}"
-  )
 
 
 def describe_runs(

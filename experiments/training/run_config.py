@@ -2,14 +2,14 @@
 
 import dataclasses
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.configs.experiment import Experiment
-from experiments.configs.fields import SettingError, fields_of
+from experiments.configs.fields import SettingError, fields_of, unknown
 from experiments.configs.registry import BY_NAME
-from experiments.configs.settings import Settings
+from experiments.configs.settings import Settings, with_values
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 
@@ -37,7 +37,40 @@ class RunSettings(NamedTuple):
     return " ".join(["python -m experiments.run", *map(shlex.quote, flags)])
 
 
-def seeds(first: int, count: int) -> tuple[int, ...]:
+def new_run(
+  name: str, values: Mapping[str, Any], seed: int, num_seeds: int
+) -> RunSettings:
+  """Makes the run of an experiment with some settings changed.
+
+  Args:
+    name: of the experiment.
+    values: the changed settings by name.
+    seed: the first seed.
+    num_seeds: number of seeds.
+
+  Raises:
+    SettingError: for an unknown name, a wrong value or wrong combination.
+  """
+  if name not in BY_NAME:
+    raise SettingError(unknown("experiment", name, BY_NAME))
+  experiment = BY_NAME[name]
+  check_names(experiment, values)
+  settings = with_values(experiment.settings, values)
+  return RunSettings(experiment, settings, list_seeds(seed, num_seeds))
+
+
+def check_names(experiment: Experiment, names: Iterable[str]) -> None:
+  """Raises SettingError for a setting that the experiment does not have."""
+  allowed = [field.name for field in fields_of(type(experiment.settings))]
+  for name in names:
+    if name not in allowed:
+      raise SettingError(
+        f"experiment {experiment.name!r} has no --{name}; it has "
+        + ", ".join(f"--{each}" for each in allowed)
+      )
+
+
+def list_seeds(first: int, count: int) -> tuple[int, ...]:
   """Lists the seeds first, first + 1, ...; raises SettingError beyond 2^32."""
   if first + count > 2**32:
     raise SettingError(
@@ -47,10 +80,27 @@ def seeds(first: int, count: int) -> tuple[int, ...]:
   return tuple(range(first, first + count))
 
 
-def resume_command(workdir: Path) -> str:
-  """Returns the command that resumes a run."""
+def resume_command(workdir: Path, options: Any = None) -> str:
+  """Returns the command that resumes a run.
+
+  Args:
+    workdir: the run folder.
+    options: of the command that trained it, whose devices are to be the same;
+      None for any devices.
+  """
   folder = shlex.quote(str(workdir))
-  return f"python -m experiments.run --resume --workdir={folder}"
+  flags = ["--resume", f"--workdir={folder}"]
+  if options is not None:
+    flags += [
+      f"--{name}={getattr(options, name)}"
+      for name in ("platform", "mesh", "coordinator_address", "num_processes")
+      if getattr(options, name) != getattr(type(options), name)
+    ]
+    if options.distributed:
+      flags.append("--distributed")
+    if options.num_processes:
+      flags.append(f"--process_id={options.process_id}")
+  return " ".join(["python -m experiments.run", *flags])
 
 
 def write_settings(

@@ -6,6 +6,7 @@ that differ in seeds and numeric settings together, in one compiled program.
 
 import contextlib
 import dataclasses
+import functools
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -52,6 +53,7 @@ class Options(NamedTuple):
     tensorboard: whether to write event files.
     max_frames: about how many logs have a frame; 1 for the last one alone.
     draw_figures: whether to draw the pictures and the animation.
+    show_progress: whether to show progress on the terminal.
   """
 
   checkpoint_every: int = 0
@@ -60,6 +62,7 @@ class Options(NamedTuple):
   tensorboard: bool = False
   max_frames: int = training.MAX_FRAMES
   draw_figures: bool = True
+  show_progress: bool = True
 
 
 DEFAULT_OPTIONS = Options()
@@ -103,235 +106,163 @@ def build_problem(
   return problem._replace(data=multihost.shared(problem.data))
 
 
-def train_run(
-  run: RunSettings,
-  problem: Problem,
+def train(
+  runs: Sequence[RunSettings],
+  workdirs: Sequence[Path],
+  build: Callable[[Any], Problem],
   devices: Sequence[Device],
-  workdir: Path,
   options: Options = DEFAULT_OPTIONS,
   resumes: bool = False,
   should_stop: Callable[[], bool] = lambda: False,
   axis: str = sharding.MEMBERS,
-) -> Run | None:
-  """Trains one member per seed and writes the run folder.
+  folder: Path | None = None,
+  variation: training.Variation | None = None,
+  callbacks: Sequence[training.Callback] = (),
+) -> list[Run] | None:
+  """Trains a run, or several together, and writes their folders.
 
   If there are several processes, each calls this, and process 0 writes.
 
   Args:
-    run: what to train.
-    problem: what `build_problem` returned.
+    runs: one, or several that differ in numbers, with equally many seeds each.
+    workdirs: the run folder of each, claimed by this process. Of several runs,
+      those that have finished are never touched again.
+    build: settings -> problem.
     devices: of all processes.
-    workdir: a run folder that this process has claimed: empty, or that of the
-      same run to resume.
     options: what to write beside the results.
     resumes: whether to continue from the newest checkpoint.
     should_stop: whether the process was interrupted.
     axis: what the devices divide, as in `training.population`.
+    folder: that holds the checkpoints of several runs; None for that of a run.
+    variation: the members of several runs: all seeds of the first run, then of
+      the second, and so on.
+    callbacks: what else happens beside the steps.
 
   Returns:
-    The run; None if it was interrupted, and in processes other than 0.
-
-  Raises:
-    RunFolderError: if the run that is there cannot resume.
-    OSError: if something cannot be written.
-  """
-  members = (RunMembers(run.seeds, slice(0, len(run.seeds)), run.seeds),)
-  start = StartingPoint(None, ((),), 0.0)
-  if resumes:
-    start = multihost.from_first(
-      lambda: find_start(workdir, [run], [workdir], members, problem)
-    )
-  schedule = _schedule(run, options)
-  if not multihost.is_first():
-    training.train(
-      problem,
-      run.seeds,
-      schedule,
-      devices,
-      [StopWhen(should_stop)],
-      start.checkpoint,
-      start.last_log,
-      axis=axis,
-    )
-    multihost.any_of(should_stop())
-    return None
-
-  (workdir / results.SUMMARY).unlink(missing_ok=True)
-  machine = environment.describe(devices)
-  run_config.write_settings(workdir, run, machine)
-  logger = RunLogger(workdir, members[0], start.logs[0])
-  began = time.perf_counter() - start.wall_seconds
-  with contextlib.ExitStack() as stack:
-    writer = stack.enter_context(
-      checkpoints.Writer(
-        workdir, options.keeping, describe_runs([run], problem)
-      )
-    )
-    bar = stack.enter_context(
-      console.progress(run.experiment.name, run.settings.steps, start.step)
-    )
-    callbacks = [
-      logger,
-      ProgressBar(bar, logger),
-      CheckpointSaver(
-        writer, [logger.monitor], lambda: time.perf_counter() - began
-      ),
-      StopWhen(should_stop),
-    ]
-    if options.stop_on_failure:
-      callbacks.append(StopWhen(lambda: bool(logger.monitor.warned.all())))
-    board = None
-    if options.tensorboard:
-      board = stack.enter_context(TensorBoard(workdir, run.seeds, start.step))
-      callbacks.append(board)
-    _log_start(logger, start, machine)
-    result = training.train(
-      problem,
-      run.seeds,
-      schedule,
-      devices,
-      callbacks,
-      start.checkpoint,
-      start.last_log,
-      axis=axis,
-    )
-    # The other processes call this too.
-    interrupted = multihost.any_of(should_stop())
-    try:
-      if result.stopped and interrupted:
-        raise StoppedError
-      finished = _finish(
-        run, problem, result, logger, machine, began, should_stop, options
-      )
-      writer.wait()
-      if board:
-        board.write_figures(result.checkpoint.step)
-    except StoppedError:
-      logger.event("stopped", result.checkpoint.step, "the run was interrupted")
-      return None
-    _write_summary(workdir, finished.summary)
-    return finished
-
-
-def train_together(
-  runs: Sequence[RunSettings],
-  workdirs: Sequence[Path],
-  folder: Path,
-  build: Callable[[Any], Problem],
-  variation: training.Variation,
-  devices: Sequence[Device],
-  options: Options,
-  callbacks: Sequence[training.Callback] = (),
-  should_stop: Callable[[], bool] = lambda: False,
-) -> bool:
-  """Trains runs that differ in numbers in one program, into their folders.
-
-  A run that has finished is never touched again.
-
-  Args:
-    runs: settings of one structure, with equally many seeds each.
-    workdirs: the run folder of each.
-    folder: for checkpoints of all members together, claimed by this process.
-    build: settings -> problem.
-    variation: the members: all seeds of the first run, then of the second, ...
-    devices: that the members are divided among.
-    options: what to write beside the results.
-    callbacks: what else happens.
-    should_stop: whether the process was interrupted.
-
-  Returns:
-    Whether all runs have finished; otherwise they were interrupted and saved.
+    The runs that have finished; None if the process was interrupted, and in
+    processes other than 0.
 
   Raises:
     RunFolderError: if what is there cannot resume.
     OSError: if something cannot be written.
   """
-  num_seeds = len(runs[0].seeds)
-  members = []
-  for index, run in enumerate(runs):
-    first = index * num_seeds
-    numbers = range(first, first + num_seeds)
-    members.append(RunMembers(run.seeds, slice(first, numbers.stop), numbers))
+  folder = folder or workdirs[0]
   problem = build(runs[0].settings)
-  for path in (folder, *workdirs):
-    path.mkdir(parents=True, exist_ok=True)
-  start = find_start(folder, runs, workdirs, members, problem)
-  machine = environment.describe(devices)
-  loggers = {
-    index: RunLogger(workdir, members[index], start.logs[index])
-    for index, workdir in enumerate(workdirs)
-    if not results.is_finished(workdir)
-  }
-  for index, logger in loggers.items():
-    run_config.write_settings(logger.workdir, runs[index], machine)
-    _log_start(logger, start, machine, f", as one of {len(runs)} trials")
-  began = time.perf_counter() - start.wall_seconds
-  with checkpoints.Writer(
-    folder, options.keeping, describe_runs(runs, problem)
-  ) as writer:
-    result = training.train(
-      problem,
-      range(len(runs) * num_seeds),
-      _schedule(runs[0], options),
-      devices,
-      [
-        *loggers.values(),
-        CheckpointSaver(
-          writer,
-          [logger.monitor for logger in loggers.values()],
-          lambda: time.perf_counter() - began,
-        ),
-        StopWhen(should_stop),
-        *callbacks,
-      ],
-      start.checkpoint,
-      start.last_log,
-      variation,
+  members = _members(runs)
+  start = StartingPoint(None, ((),) * len(runs), 0.0)
+  if resumes:
+    start = multihost.from_first(
+      lambda: find_start(folder, runs, workdirs, members, problem)
     )
-  if result.stopped:
-    for logger in loggers.values():
-      logger.event("stopped", result.checkpoint.step, "the run was interrupted")
-    return False
-  try:
-    for index, logger in loggers.items():
-      _check_not_interrupted(should_stop)
-      run = runs[index]
-      problem = build(run.settings)
-      _save_members(run, problem, result, logger, began)
-      finished = _finish(
-        run, problem, result, logger, machine, began, should_stop, options
+  settings = runs[0].settings
+  train_members = functools.partial(
+    training.train,
+    problem,
+    [number for each in members for number in each.numbers],
+    training.Schedule(
+      settings.steps,
+      settings.log_interval(),
+      settings.evaluation_interval(),
+      options.checkpoint_every,
+      options.max_frames,
+    ),
+    devices,
+    start=start.checkpoint,
+    last_log=start.last_log,
+    variation=variation,
+    axis=axis,
+  )
+  if not multihost.is_first():
+    train_members(callbacks=[StopWhen(should_stop)])
+    multihost.any_of(should_stop())
+    return None
+
+  machine = environment.describe(devices)
+  loggers = []
+  for run, workdir, part, logs in zip(
+    runs, workdirs, members, start.logs, strict=True
+  ):
+    if len(runs) > 1 and results.is_finished(workdir):
+      continue
+    (workdir / results.SUMMARY).unlink(missing_ok=True)
+    run_config.write_settings(workdir, run, machine)
+    loggers.append(RunLogger(workdir, run, part, logs))
+    loggers[-1].event(
+      "began" if start.checkpoint is None else "resumed",
+      start.step,
+      f"on {machine['device']}, jax {machine['versions']['jax']}"
+      + (f", as one of {len(runs)} trials" if len(runs) > 1 else ""),
+    )
+  began = time.perf_counter() - start.wall_seconds
+  with contextlib.ExitStack() as stack:
+    writer = stack.enter_context(
+      checkpoints.Writer(folder, options.keeping, describe_runs(runs, problem))
+    )
+    monitors = [logger.monitor for logger in loggers]
+    callbacks = [
+      *loggers,
+      CheckpointSaver(writer, monitors, lambda: time.perf_counter() - began),
+      StopWhen(should_stop),
+      *callbacks,
+    ]
+    if options.stop_on_failure:
+      callbacks.append(
+        StopWhen(lambda: all(each.warned.all() for each in monitors))
       )
-      _write_summary(logger.workdir, finished.summary)
-  except StoppedError:
-    return False
-  return True
+    board = None
+    if options.tensorboard:
+      board = TensorBoard(workdirs[0], runs[0].seeds, start.step)
+      callbacks.append(stack.enter_context(board))
+    if options.show_progress:
+      bar = console.progress(
+        runs[0].experiment.name, settings.steps, start.step
+      )
+      callbacks.append(ProgressBar(stack.enter_context(bar), loggers[0]))
+    result = train_members(callbacks=callbacks)
+    # The other processes call this too.
+    interrupted = multihost.any_of(should_stop())
+    finished = []
+    try:
+      if result.stopped and interrupted:
+        raise StoppedError
+      writer.wait()
+      for logger in loggers:
+        _check_not_interrupted(should_stop)
+        problem = build(logger.run.settings)
+        if logger.workdir != folder:
+          _save_members(problem, result, logger, began)
+        run = _conclude(
+          problem, result, logger, machine, began, should_stop, options
+        )
+        if board:
+          board.write_figures(result.checkpoint.step)
+        # Written last: it marks the run as finished.
+        results.write_json(logger.workdir / results.SUMMARY, run.summary)
+        (logger.workdir / results.FRAMES).unlink(missing_ok=True)
+        finished.append(run)
+    except StoppedError:
+      for logger in loggers[len(finished) :]:
+        logger.event(
+          "stopped", result.checkpoint.step, "the run was interrupted"
+        )
+      return None
+  return finished
 
 
-def _schedule(run: RunSettings, options: Options) -> training.Schedule:
-  return training.Schedule(
-    run.settings.steps,
-    run.settings.log_interval(),
-    run.settings.evaluation_interval(),
-    options.checkpoint_every,
-    options.max_frames,
-  )
-
-
-def _log_start(
-  logger: RunLogger,
-  start: StartingPoint,
-  machine: Mapping[str, Any],
-  addition: str = "",
-) -> None:
-  logger.event(
-    "began" if start.checkpoint is None else "resumed",
-    start.step,
-    f"on {machine['device']}, jax {machine['versions']['jax']}{addition}",
-  )
+def _members(runs: Sequence[RunSettings]) -> list[RunMembers]:
+  """Numbers the members of several runs; those of one run have its seeds."""
+  if len(runs) == 1:
+    (run,) = runs
+    return [RunMembers(run.seeds, slice(0, len(run.seeds)), run.seeds)]
+  members, first = [], 0
+  for run in runs:
+    numbers = range(first, first + len(run.seeds))
+    members.append(RunMembers(run.seeds, slice(first, numbers.stop), numbers))
+    first = numbers.stop
+  return members
 
 
 def _save_members(
-  run: RunSettings,
   problem: Problem,
   result: training.Result,
   logger: RunLogger,
@@ -349,7 +280,9 @@ def _save_members(
     num_failed=len(failures),
   )
   with checkpoints.Writer(
-    logger.workdir, checkpoints.Keeping(newest=1), describe_runs([run], problem)
+    logger.workdir,
+    checkpoints.Keeping(newest=1),
+    describe_runs([logger.run], problem),
   ) as writer:
     writer.save(
       checkpoint,
@@ -358,8 +291,7 @@ def _save_members(
     )
 
 
-def _finish(
-  run: RunSettings,
+def _conclude(
   problem: Problem,
   result: training.Result,
   logger: RunLogger,
@@ -376,7 +308,7 @@ def _finish(
     StoppedError: if the process was interrupted.
     OSError: if something cannot be written.
   """
-  experiment, settings, seeds = run
+  experiment, settings, seeds = logger.run
   workdir, step = logger.workdir, result.checkpoint.step
   logs = run_logs.read_logs(workdir, seeds, reference=problem.reference)
   steps, metrics, snapshots = training.stack_logs(
@@ -441,9 +373,3 @@ def _frames(
   for image in images:
     _check_not_interrupted(should_stop)
     yield image
-
-
-def _write_summary(workdir: Path, summary: Mapping[str, Any]) -> None:
-  """Marks a run as finished."""
-  results.write_json(workdir / results.SUMMARY, summary)
-  (workdir / results.FRAMES).unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The three operations in the forms that a CPU runs fastest, by shape."""
+"""The three operations in the forms that are fastest on a CPU, by shape."""
 
 import functools
 import math
@@ -14,40 +14,34 @@ from gan_jax.convolution import _xla
 from gan_jax.types import Array
 
 _FEW_CHANNELS = 16
-"""Input channels up to which a patch is one row of a matrix."""
+"""Up to this number of input channels, patches of the image are matrix rows."""
 _ROWS = 1024
-"""Rows of transformed products at once: more do not fit the caches with their
-transforms."""
+"""Rows of a matrix product that are computed together; more rows and their
+transforms do not fit into the caches."""
 _SUMMED_ROWS = 256
-"""The same where products are sums over rows, and are kept with them."""
+"""The same for products that sum over rows, which are in the caches too."""
 _LARGE_SUM = 2**17
-"""Kernel entries per tap from which such sums do not fit the caches themselves,
-so that parts of them only add to the traffic."""
+"""From this number of kernel entries per tap, such sums exceed the caches, and
+computing them in parts would only add memory traffic."""
 _FEW_PATCH_ENTRIES = 2**21
-"""Entries of all patches up to which adding them up where they belong is faster
-than a convolution to the pixels."""
+"""Up to this number of entries in all patches, adding patches into the image is
+faster than a convolution."""
 _LARGEST_TRANSFORMED = 8
-"""Side of the outputs up to which tiles of four pay where the images are
-transformed, which have twice the side."""
+"""Up to this side of the outputs, tiles of four outputs are faster if images,
+which have twice the side, are transformed."""
 
 
-def _evened(image, by):
-  """Pads an image after its end to whole numbers of `by` in both directions."""
+def _padded_to_multiple(image, by):
+  """Pads an image at its end to multiples of `by` in both directions."""
   rows, columns = (-length % by for length in image.shape[1:3])
   return jnp.pad(image, ((0, 0), (0, rows), (0, columns), (0, 0)))
 
 
 def _two_taps(images, h, w, largest: float = math.inf) -> winograd.Winograd:
-  """Returns the form of two taps for outputs of a size.
+  """Chooses tiles of two or four outputs for two taps, by the outputs' size.
 
-  Tiles of four need more of the transforms, which is too much for a single
-  tile, and fractions, which are too coarse in 16 bits.
-
-  Args:
-    images: an array of the type that the form is for.
-    h: height of the outputs.
-    w: width of the outputs.
-    largest: side up to which the transforms of tiles of four pay.
+  Tiles of four have larger transforms, which are too slow for a single tile and
+  for outputs with a side above `largest`, and too inaccurate in 16 bits.
   """
 
   def num_products(form):
@@ -55,7 +49,7 @@ def _two_taps(images, h, w, largest: float = math.inf) -> winograd.Winograd:
     return len(form.image) ** 2 * tiles
 
   small, large = winograd.TWO_TAPS, winograd.TWO_TAPS_OF_FOUR
-  # Tiles that the outputs do not fill may take back what they save.
+  # If the outputs fill the last tiles only in part, fewer products are saved.
   saves = num_products(large) <= 0.75 * num_products(small)
   is_fine = (
     jnp.issubdtype(images.dtype, jnp.inexact)
@@ -65,19 +59,17 @@ def _two_taps(images, h, w, largest: float = math.inf) -> winograd.Winograd:
 
 
 def _num_parts(images, side, most) -> int:
-  """Returns into how many parts of equal size a minibatch falls.
+  """Returns the number of equal parts in which to process images [n, h, w, c].
 
-  Args:
-    images: [n, h, w, c].
-    side: of the square of places that a row of a product stands for.
-    most: rows that a part should have.
+  A row of a product is a square of `side` x `side` positions, and a part should
+  have at most `most` rows.
   """
   n, h, w, _ = images.shape
   return math.gcd(n, max(1, n * h * w // side**2 // most))
 
 
 def _in_parts(function, images, side):
-  """Maps images [n, h, w, c], a part of them after another."""
+  """Applies a function to images [n, h, w, c], one part after another."""
   parts = _num_parts(images, side, _ROWS)
   if parts == 1:
     return function(images)
@@ -86,24 +78,24 @@ def _in_parts(function, images, side):
 
 
 def _patches(x):
-  """Lays what each output of a halving sees in a row, [n h w, 16 c]."""
+  """Returns the patch of each output of a halving as a row, [n h w, 16 c]."""
   n, height, width, c = x.shape
   h, w = height // 2, width // 2
   grid = winograd.to_grid(x)
-  places = [
+  quarters = [
     grid[:, a : a + h, b : b + w].reshape(n * h * w, 4 * c)
     for a in range(2)
     for b in range(2)
   ]
-  return jnp.concatenate(places, axis=-1)
+  return jnp.concatenate(quarters, axis=-1)
 
 
 def _from_patches(patches, n, h, w):
   """Applies the adjoint of `_patches`."""
   c = patches.shape[1] // 16
-  places = patches.reshape(n, h, w, 2, 2, 4 * c)
+  quarters = patches.reshape(n, h, w, 2, 2, 4 * c)
   padded = [
-    jnp.pad(places[:, :, :, a, b], ((0, 0), (a, 1 - a), (b, 1 - b), (0, 0)))
+    jnp.pad(quarters[:, :, :, a, b], ((0, 0), (a, 1 - a), (b, 1 - b), (0, 0)))
     for a in range(2)
     for b in range(2)
   ]
@@ -126,47 +118,47 @@ def convolution(x, kernel, *, stride, padding):
   form = _two_taps(x, h, w, _LARGEST_TRANSFORMED)
   kernel_factors = winograd.kernel_factors(form, taps)
 
-  def convolve(own):
+  def convolve(images):
     products = [
       x_factor @ kernel_factor
       for x_factor, kernel_factor in zip(
-        winograd.grid_factors(form, own), kernel_factors, strict=True
+        winograd.grid_factors(form, images), kernel_factors, strict=True
       )
     ]
     return winograd.from_output_factors(form, products)
 
   side = 2 * form.tile
-  return _in_parts(convolve, _evened(x, side), side)[:, :h, :w]
+  return _in_parts(convolve, _padded_to_multiple(x, side), side)[:, :h, :w]
 
 
 def _three_tap_convolution(x, kernel_factors):
-  """Convolves images with a transformed kernel, a part of them at a time."""
+  """Convolves images with a transformed kernel, one part after another."""
   h, w = x.shape[1:3]
 
-  def convolve(own):
+  def convolve(images):
     products = [
       x_factor @ kernel_factor
       for x_factor, kernel_factor in zip(
-        winograd.image_factors(winograd.THREE_TAPS, winograd.padded(own, 1)),
+        winograd.image_factors(winograd.THREE_TAPS, winograd.padded(images, 1)),
         kernel_factors,
         strict=True,
       )
     ]
     return winograd.from_output_factors(winograd.THREE_TAPS, products)
 
-  return _in_parts(convolve, _evened(x, 2), 2)[:, :h, :w]
+  return _in_parts(convolve, _padded_to_multiple(x, 2), 2)[:, :h, :w]
 
 
 def transposed_convolution(y, kernel, *, stride, padding, size):
   if winograd.is_same(kernel.shape[:2], stride, padding):
-    # A convolution with the kernel turned about: XLA's own form of it is up to
-    # ten times slower within a loop.
-    turned = kernel[::-1, ::-1]
+    # A convolution with the reversed kernel. XLA's transposed convolution is up
+    # to ten times slower within a loop.
+    reversed_kernel = kernel[::-1, ::-1]
     if kernel.shape[3] > _FEW_CHANNELS:
-      factors = winograd.kernel_factors(winograd.THREE_TAPS, turned)
+      factors = winograd.kernel_factors(winograd.THREE_TAPS, reversed_kernel)
       return _three_tap_convolution(y, [factor.T for factor in factors])
     return _xla.convolution(
-      y, turned.swapaxes(2, 3), stride=stride, padding=padding
+      y, reversed_kernel.swapaxes(2, 3), stride=stride, padding=padding
     )
   if not winograd.is_halving(kernel.shape[:2], stride, padding, size):
     return _xla.transposed_convolution(
@@ -179,7 +171,7 @@ def transposed_convolution(y, kernel, *, stride, padding, size):
     if len(y) * h * w * 16 * c <= _FEW_PATCH_ENTRIES:
       patches = y.reshape(-1, o) @ taps.reshape(16 * c, o).T
       return _from_patches(patches, len(y), h, w)
-    # Two by two convolutions to the four pixels of a place at once.
+    # A 2 x 2 convolution to the four pixels of each grid position.
     grid = lax.conv_general_dilated(
       y,
       taps[::-1, ::-1].swapaxes(2, 3),
@@ -191,12 +183,12 @@ def transposed_convolution(y, kernel, *, stride, padding, size):
   form = _two_taps(y, h, w)
   kernel_factors = winograd.kernel_factors(form, taps)
 
-  # All images at once: these transforms are of fewer channels and many outputs,
-  # and parts were slower.
+  # All images together: these transforms have few channels and many outputs,
+  # and processing them in parts was slower.
   products = [
     (y_factor @ kernel_factor.T).reshape(*y_factor.shape[:3], 2, 2, c)
     for y_factor, kernel_factor in zip(
-      winograd.output_factors(form, _evened(y, form.tile)),
+      winograd.output_factors(form, _padded_to_multiple(y, form.tile)),
       kernel_factors,
       strict=True,
     )
@@ -215,9 +207,9 @@ def kernel_gradient(x, y, *, stride, padding, kernel_size):
     return winograd.from_taps(product.T.reshape(2, 2, 4 * c, o))
   if is_halving:
     form = _two_taps(x, h, w, _LARGEST_TRANSFORMED)
-    outputs = _evened(y, form.tile)
+    outputs = _padded_to_multiple(y, form.tile)
     products = _summed_products(
-      _evened(x, 2 * form.tile),
+      _padded_to_multiple(x, 2 * form.tile),
       outputs,
       functools.partial(winograd.grid_factors, form),
       functools.partial(winograd.output_factors, form),
@@ -226,9 +218,9 @@ def kernel_gradient(x, y, *, stride, padding, kernel_size):
     return winograd.from_taps(winograd.from_kernel_factors(form, products))
   if not is_few and winograd.is_same(kernel_size, stride, padding):
     form = winograd.THREE_TAPS
-    outputs = _evened(y, form.tile)
+    outputs = _padded_to_multiple(y, form.tile)
     products = _summed_products(
-      _evened(x, form.tile),
+      _padded_to_multiple(x, form.tile),
       outputs,
       lambda x: winograd.image_factors(form, winograd.padded(x, 1)),
       functools.partial(winograd.output_factors, form),
@@ -252,14 +244,9 @@ def kernel_gradient(x, y, *, stride, padding, kernel_size):
 
 
 def _num_summed_parts(y, tile) -> int:
-  """Returns into how many parts a minibatch falls whose products are summed.
-
-  Args:
-    y: [n, h, w, o], the outputs.
-    tile: side of the square of outputs that a row of a product stands for.
-  """
-  # A convolution that takes its images whole has made the same factors of
-  # them, and XLA makes them once.
+  """Returns the number of parts for products summed over y [n, h, w, o]."""
+  # If the forward convolution takes all images together, it computes the same
+  # factors, and XLA computes them only once.
   if _num_parts(y, tile, _ROWS) == 1:
     return 1
   return _num_parts(y, tile, _SUMMED_ROWS)
@@ -272,15 +259,14 @@ def _summed_products(
   y_factors: Callable[[Array], list[Array]],
   parts: int,
 ) -> list[Array]:
-  """Sums x_factor^T y_factor over a part of the images after another.
+  """Sums x_factor^T y_factor over the images, one part after another.
 
   Args:
     x: [n, ...].
     y: [n, h, w, o].
-    x_factors: of images of x, a list of m arrays of as many rows as y's has.
-    y_factors: of images of y, a list of m arrays [..., o].
-    parts: of equal size into which the images fall, where the sums are not so
-      large that they fall into none.
+    x_factors: maps images of x to a list of m arrays with as many rows as y's.
+    y_factors: maps images of y to a list of m arrays [..., o].
+    parts: number of equal parts; ignored if the sums are large.
 
   Returns:
     A list of m products [any, o].
@@ -290,16 +276,16 @@ def _summed_products(
   size = len(y) // parts
 
   def products(index):
-    own_x, own_y = (
+    part_x, part_y = (
       lax.dynamic_slice_in_dim(v, index * size, size) for v in (x, y)
     )
-    # The outputs' factor stands first, because that one is packed and beside a
-    # grid it is the narrower.
+    # A matrix product packs its left operand, and the outputs' factor is the
+    # narrower one.
     return [
       y_factor.reshape(-1, y.shape[3]).T
       @ x_factor.reshape(y_factor.size // y.shape[3], -1)
       for x_factor, y_factor in zip(
-        x_factors(own_x), y_factors(own_y), strict=True
+        x_factors(part_x), y_factors(part_y), strict=True
       )
     ]
 

@@ -1,4 +1,4 @@
-"""The three operations as primitives of JAX, and their derivatives."""
+"""The three operations as JAX primitives, and their derivatives."""
 
 import functools
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from gan_jax.types import Array
 def convolution(
   x: Array, kernel: Array, stride: int = 1, padding: int = 0
 ) -> Array:
-  """Slides a kernel over images, without flipping it.
+  """Computes the cross-correlation of images with a kernel.
 
     out[n, i, j, o] =
       sum_{a, b, c} x[n, s i + a - p, s j + b - p, c] kernel[a, b, c, o]
@@ -27,8 +27,8 @@ def convolution(
   Args:
     x: [n, height, width, c].
     kernel: [k, l, c, o].
-    stride: s, between outputs in both directions.
-    padding: p, zeros around the image.
+    stride: s, in both directions.
+    padding: p, the number of zeros around the image.
 
   Returns:
     [n, (height + 2 p - k) // s + 1, (width + 2 p - l) // s + 1, o].
@@ -48,24 +48,23 @@ def transposed_convolution(
   padding: int = 0,
   size: tuple[int, int] | None = None,
 ) -> Array:
-  """Applies the adjoint of a convolution in its image: spreads the kernel.
+  """Applies the adjoint of `convolution` as a linear map of the image.
 
     out[n, s i + a - p, s j + b - p, c] += y[n, i, j, o] kernel[a, b, c, o]
 
   Args:
     y: [n, h, w, o].
-    kernel: [k, l, c, o], as the convolution has it: `o` are its outputs, which
-      come in here.
+    kernel: [k, l, c, o], the convolution's kernel: `o` are the inputs here.
     stride: s of the convolution.
     padding: p of the convolution.
-    size: height and width of the result; None, for the least that the
-      convolution brings to h and w, s (h - 1) + k - 2 p.
+    size: height and width of the result. None means the smallest that the
+      convolution maps to h and w, which is s (h - 1) + k - 2 p.
 
   Returns:
     [n, *size, c].
 
   Raises:
-    ValueError: if the convolution does not bring the size to [h, w].
+    ValueError: if the convolution does not map images of this size to [h, w].
   """
   chex.assert_rank([y, kernel], 4)
   chex.assert_equal(y.shape[3], kernel.shape[3])
@@ -86,7 +85,7 @@ def kernel_gradient(
   stride: int = 1,
   padding: int = 0,
 ) -> Array:
-  """Applies the adjoint of a convolution in its kernel.
+  """Applies the adjoint of `convolution` as a linear map of the kernel.
 
     out[a, b, c, o] =
       sum_{n, i, j} x[n, s i + a - p, s j + b - p, c] y[n, i, j, o]
@@ -102,7 +101,7 @@ def kernel_gradient(
     [k, l, c, o].
 
   Raises:
-    ValueError: if the convolution does not bring x to [h, w].
+    ValueError: if the convolution does not map x to [h, w].
   """
   chex.assert_rank([x, y], 4)
   return _kernel_gradient.bind(
@@ -127,7 +126,7 @@ def _output_size(
 
 
 def _check_outputs(size, kernel_size, stride, padding, outputs):
-  """Raises ValueError unless the convolution brings `size` to `outputs`."""
+  """Raises ValueError unless the convolution maps `size` to `outputs`."""
   expected = _output_size(size, kernel_size, stride, padding)
   if expected != tuple(outputs):
     raise ValueError(
@@ -137,26 +136,22 @@ def _check_outputs(size, kernel_size, stride, padding, outputs):
     )
 
 
-# As primitives of JAX, bilinear, so that it differentiates and transposes them
-# as often as it is asked to.
+# Bilinear JAX primitives can be differentiated and transposed to any order.
 
 
 def _define(name, outputs, xla_form, cpu_form, lhs_adjoint, rhs_adjoint, sums):
-  """Makes one of the three a primitive.
+  """Makes the primitive of one of the three operations.
 
   Args:
-    name: of the primitive.
+    name: the name of the primitive.
     outputs: (lhs shape, rhs shape, **params) -> the shape of the result.
-    xla_form: what any platform runs.
-    cpu_form: what a CPU runs.
-    lhs_adjoint: (cotangent, lhs, rhs, **params) -> cotangent of lhs, which is
-      known by its shape alone.
-    rhs_adjoint: the same of rhs.
-    sums: whether rhs has images as lhs does, and the result sums over them;
-      else rhs is a kernel, and the result has images.
-
-  Returns:
-    The primitive.
+    xla_form: the implementation on all platforms but CPUs.
+    cpu_form: the implementation on CPUs.
+    lhs_adjoint: (cotangent, lhs, rhs, **params) -> cotangent of lhs, of which
+      only the shape is known.
+    rhs_adjoint: the same for rhs.
+    sums: if True, both lhs and rhs are images and the result is a sum over
+      them; if False, rhs is a kernel and the result is images.
   """
   primitive = Primitive(name)
 
@@ -168,8 +163,8 @@ def _define(name, outputs, xla_form, cpu_form, lhs_adjoint, rhs_adjoint, sums):
     return ShapedArray(outputs(lhs.shape, rhs.shape, **params), lhs.dtype)
 
   def batched(arrays, axes, **params):
-    # Members of a batch have kernels of their own: one after another is what a
-    # CPU does best, and the primitive stays one, for derivatives to come.
+    # A loop, because kernels may differ along the mapped axis and a grouped
+    # convolution is slow on a CPU. Calling the primitive keeps its derivatives.
     size = next(
       array.shape[axis]
       for array, axis in zip(arrays, axes, strict=True)
@@ -194,13 +189,13 @@ def _define(name, outputs, xla_form, cpu_form, lhs_adjoint, rhs_adjoint, sums):
   ad.defbilinear(primitive, lhs_adjoint, rhs_adjoint)
   batching.primitive_batchers[primitive] = batched
 
-  # These take a part of the images after another, and reshape them in ways that
-  # XLA cannot divide among devices: each would do the work of all.
-  def cpu_share(lhs, rhs, **params):
+  # XLA cannot partition the loops and reshapes of the CPU forms, and would run
+  # the whole batch on every device.
+  def sharded_cpu_form(lhs, rhs, **params):
     form = functools.partial(cpu_form, **params)
     return sharding.by_parts(form, (True, sums), sums)(lhs, rhs)
 
-  for form, platform in ((xla_form, None), (cpu_share, "cpu")):
+  for form, platform in ((xla_form, None), (sharded_cpu_form, "cpu")):
     mlir.register_lowering(
       primitive, mlir.lower_fun(form, multiple_results=False), platform
     )

@@ -10,18 +10,18 @@ from jax import lax
 
 from gan_jax.types import Array
 
-# Space to depth: in what follows `grid` is [n, h + 1, w + 1, 2, 2, c], the four
-# pixels of a padded image that share a place of the output grid, and `taps` is
-# [2, 2, 4 c, o], the kernel over them.
+# Space to depth: a grid [n, h + 1, w + 1, 2, 2, c] holds four pixels of a
+# padded image at each grid position, and taps [2, 2, 4 c, o] are the kernel
+# over them.
 
 
 def padded(x, padding):
-  """Puts zeros around images."""
+  """Pads images with zeros on all sides."""
   return jnp.pad(x, ((0, 0), *[(padding, padding)] * 2, (0, 0)))
 
 
 def is_halving(kernel_size, stride, padding, size) -> bool:
-  """Tells whether a convolution is DCGAN's: 4 x 4, halving the image."""
+  """Returns whether a convolution is DCGAN's: 4 x 4, halving the image."""
   return (
     tuple(kernel_size) == (4, 4)
     and (stride, padding) == (2, 1)
@@ -31,12 +31,12 @@ def is_halving(kernel_size, stride, padding, size) -> bool:
 
 
 def is_same(kernel_size, stride, padding) -> bool:
-  """Tells whether a convolution is 3 x 3 and keeps the image's size."""
+  """Returns whether a convolution is 3 x 3 and keeps the image's size."""
   return (tuple(kernel_size), stride, padding) == ((3, 3), 1, 1)
 
 
 def to_grid(x):
-  """Pads images [n, 2 h, 2 w, c] and cuts them into a grid."""
+  """Pads images [n, 2 h, 2 w, c] and arranges them as a grid."""
   n, height, width, c = x.shape
   pairs = padded(x, 1).reshape(n, height // 2 + 1, 2, width // 2 + 1, 2, c)
   return pairs.transpose(0, 1, 3, 2, 4, 5)
@@ -50,7 +50,7 @@ def from_grid(grid):
 
 
 def to_taps(kernel):
-  """Arranges a kernel [4, 4, c, o] as it lies on a grid."""
+  """Arranges a kernel [4, 4, c, o] as taps on a grid."""
   c, o = kernel.shape[2:]
   pairs = kernel.reshape(2, 2, 2, 2, c, o).transpose(0, 2, 1, 3, 4, 5)
   return pairs.reshape(2, 2, 4 * c, o)
@@ -63,18 +63,18 @@ def from_taps(taps):
   return pairs.reshape(4, 4, c, o)
 
 
-# Winograd's transforms, along one axis after another: of neighbours of a
-# place, of taps and of a tile of outputs, to factors, and their adjoints. The
-# factors of two axes are one list.
+# Winograd's transforms of neighbouring pixels, taps and tiles of outputs to
+# factors, along one axis and then the other, and their adjoints. The factors of
+# both axes form one list.
 
 
 class Winograd(NamedTuple):
-  """A form T = sum_f (image x)_f (kernel w)_f (outputs y)_f by its matrices.
+  """The matrices of a form T = sum_f (image x)_f (kernel w)_f (outputs y)_f.
 
   Attributes:
     image: a row for each factor, a column for each of the neighbours x.
-    kernel: the same for each of the taps w.
-    outputs: the same for each of the outputs y of a tile.
+    kernel: a row for each factor, a column for each of the taps w.
+    outputs: a row for each factor, a column for each output y of a tile.
   """
 
   image: Sequence[Sequence[float]]
@@ -83,7 +83,7 @@ class Winograd(NamedTuple):
 
   @property
   def tile(self) -> int:
-    """Outputs along one axis that the form has at once."""
+    """Number of outputs of a tile along one axis."""
     return len(self.outputs[0])
 
 
@@ -101,7 +101,7 @@ THREE_TAPS = Winograd(
 
 # The values of w(t) and y(t) at t = 1/2, -1/2, 3/2 and -3/2 and their leading
 # coefficients; the image's matrix interpolates the products. The points 0, 1,
-# -1 and 2 would have simpler numbers and round twice as coarsely.
+# -1 and 2 have simpler numbers but twice the rounding error.
 TWO_TAPS_OF_FOUR = Winograd(
   image=(
     (9 / 16, 9 / 8, -1 / 4, -1 / 2, 0),
@@ -140,17 +140,17 @@ def adjoint(matrix):
 
 
 def transformed(matrix, tile, x, axis):
-  """Transforms the neighbours of each tile, which begin `tile` places apart."""
+  """Transforms the neighbours of tiles that begin `tile` positions apart."""
   last = x.shape[axis] - len(matrix[0])
-  places = [
+  neighbours = [
     lax.slice_in_dim(x, i, last + i + 1, stride=tile, axis=axis)
     for i in range(len(matrix[0]))
   ]
-  return product(matrix, places)
+  return product(matrix, neighbours)
 
 
 def _in_both_axes(matrix, tile, x):
-  """Transforms rows of places, and then those in each row."""
+  """Transforms along the rows' axis and then along the columns' axis."""
   return [
     factor
     for rows in transformed(matrix, tile, x, 1)
@@ -159,32 +159,23 @@ def _in_both_axes(matrix, tile, x):
 
 
 def image_factors(form, x):
-  """Transforms h + l - m by w + l - m places to h/m by w/m tiles.
+  """Transforms [n, h + l - m, w + l - m, c] to factors [n, h/m, w/m, c].
 
-  Args:
-    form: of m outputs and l neighbours.
-    x: [n, h + l - m, w + l - m, c].
-
-  Returns:
-    Factors [n, h/m, w/m, c].
+  The form has m outputs and l neighbours.
   """
   return _in_both_axes(form.image, form.tile, x)
 
 
 def grid_factors(form, x):
-  """Transforms the grid of images for two taps.
+  """Transforms images [n, 2 h, 2 w, c] to factors [n, h/m, w/m, 4 c].
 
-  Args:
-    form: of m outputs and two taps.
-    x: [n, 2 h, 2 w, c] with h and w multiples of m.
-
-  Returns:
-    Factors [n, h/m, w/m, 4 c].
+  The factors are those of the grid. The form has two taps and m outputs, and m
+  divides h and w.
   """
   n, height, width, c = x.shape
   h, w = (length // 2 // form.tile for length in (height, width))
-  # As pixels and not as a grid: a factor is then made of whole rows of pixels,
-  # which are neighbours in memory.
+  # The grid is not formed: this way factors are sums of whole rows of pixels,
+  # which are contiguous in memory.
   pairs = padded(x, 1).reshape(n, height // 2 + 1, 2, width + 2, c)
   factors = []
   for rows in transformed(form.image, form.tile, pairs, 1):
@@ -204,20 +195,20 @@ def from_grid_factors(form, factors):
     # The last neighbour of a tile is the first of the next one.
     after, before = [(0, 0)] * first.ndim, [(0, 0)] * first.ndim
     after[axis], before[axis] = (0, 1), (1, 0)
-    places = [jnp.pad(first, after) + jnp.pad(last, before)]
-    places += [jnp.pad(place, after) for place in others]
-    return _interleaved(places, axis, form.tile * first.shape[axis] + 1)
+    neighbours = [jnp.pad(first, after) + jnp.pad(last, before)]
+    neighbours += [jnp.pad(other, after) for other in others]
+    return _interleaved(neighbours, axis, form.tile * first.shape[axis] + 1)
 
   m = len(form.image)
   return merge([merge(factors[i : i + m], 2) for i in range(0, m * m, m)], 1)
 
 
 def _interleaved(arrays, axis, length):
-  """Takes a place of each array in turn, `length` places in all."""
+  """Interleaves arrays along an axis and returns the first `length` entries."""
   shape = list(arrays[0].shape)
   shape[axis] *= len(arrays)
-  places = jnp.stack(arrays, axis + 1).reshape(shape)
-  return lax.slice_in_dim(places, 0, length, axis=axis)
+  interleaved = jnp.stack(arrays, axis + 1).reshape(shape)
+  return lax.slice_in_dim(interleaved, 0, length, axis=axis)
 
 
 def kernel_factors(form, kernel):
@@ -248,9 +239,9 @@ def from_output_factors(form, factors):
   """Applies the adjoint of `output_factors`."""
 
   def merge(factors, axis):
-    places = product(adjoint(form.outputs), factors)
+    outputs = product(adjoint(form.outputs), factors)
     length = form.tile * factors[0].shape[axis]
-    return _interleaved(places, axis, length)
+    return _interleaved(outputs, axis, length)
 
   m = len(form.outputs)
   return merge([merge(factors[i : i + m], 2) for i in range(0, m * m, m)], 1)

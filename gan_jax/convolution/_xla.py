@@ -1,4 +1,4 @@
-"""The three operations as XLA has them, for what has no better form."""
+"""The three operations by XLA's convolution, for any kernel and platform."""
 
 import jax
 from jax import lax

@@ -1,0 +1,7 @@
+"""Data and latents: image datasets, synthetic densities and priors.
+
+`images` loads and samples image datasets. `image_files` and `image_folders`
+find their files, `image_decoding` decodes them, and `faces` draws a dataset.
+`densities` has synthetic data with exact densities, and `latents` the priors of
+generators.
+"""

@@ -1,8 +1,7 @@
-"""Synthetic data whose density is known exactly.
+"""Synthetic data distributions whose density is known exactly.
 
-Every numeric argument of a factory (means, standard deviations, radii,
-spacings) may be a traced scalar, so that a population can sweep it; counts are
-Python integers.
+Means, standard deviations, radii and spacings may be traced scalars, so that
+they can differ between members of a population; counts are Python integers.
 """
 
 import math
@@ -18,11 +17,11 @@ from jax.typing import ArrayLike
 from gan_jax.divergences import quadrature
 from gan_jax.types import PRNGKey
 
-# Gauss-Legendre nodes of each panel of the Swiss roll's length. The relative
-# error of the density is 1e-11 at the default noise and 1e-7 at 0.6 of it.
+# Gauss-Legendre nodes on each panel of the Swiss roll. The relative error of
+# the density is 1e-11 at the default noise and 1e-7 at 0.6 times that.
 _SWISS_ROLL_NODES = 64
 _SWISS_ROLL_PANELS = 20
-# Bounds the [n, panels * nodes] table of distances to 5 MiB.
+# Limits the [n, panels * nodes] array of distances to 5 MiB.
 _SWISS_ROLL_CHUNK = 1024
 
 
@@ -32,9 +31,9 @@ class Density(NamedTuple):
   Attributes:
     sample: (key, n) -> [n, d].
     log_prob: [n, d] -> [n], the exact log-density.
-    modes: [m, d], the centre of each mode.
+    modes: [m, d], the centres of the modes.
     mode_stddev: [m], the standard deviation of each mode in every direction.
-    weights: [m], the probability of each mode.
+    weights: [m], the probabilities of the modes.
   """
 
   sample: Callable[[PRNGKey, int], Array]
@@ -52,12 +51,9 @@ def mixture(
   p(x) = sum_k w_k N(x; mu_k, s_k^2 I).
 
   Args:
-    means: [m, d], mu_k.
+    means: [m, d], mu_k; the components are the modes.
     stddevs: [m], s_k > 0.
     weights: [m], w_k, summing to one; equal if None.
-
-  Returns:
-    The density, with the components as its modes.
   """
   means = jnp.asarray(means, dtype=float)
   stddevs = jnp.asarray(stddevs, dtype=float)
@@ -68,7 +64,7 @@ def mixture(
   weights = jnp.asarray(weights, dtype=float)
   chex.assert_shape([stddevs, weights], (m,))
 
-  # Without its last entry: rounding may leave it below a uniform draw.
+  # Without the last entry, which rounding may leave below a uniform number.
   cumulative = jnp.cumsum(weights)[:-1]
   log_scales = (
     jnp.log(weights) - d * jnp.log(stddevs) - 0.5 * d * math.log(2 * math.pi)
@@ -83,8 +79,8 @@ def mixture(
 
   def log_prob(x):
     chex.assert_shape(x, (None, d))
-    # The expanded square |x|^2 - 2 x.mu + |mu|^2 would cancel near a mean. With
-    # the components last, [n, d, m], a CPU is ten times faster.
+    # The expanded square |x|^2 - 2 x.mu + |mu|^2 would cancel near a mean. The
+    # layout [n, d, m], with the components last, is ten times faster on a CPU.
     scaled = (x[:, :, None] - means.T[None]) / stddevs[None, None]
     return jax.nn.logsumexp(
       log_scales[None] - 0.5 * jnp.sum(scaled**2, axis=1), axis=-1
@@ -94,15 +90,7 @@ def mixture(
 
 
 def normal(mean: float | Array, stddev: float | Array) -> Density:
-  """Returns the one-dimensional Gaussian N(mean, stddev^2).
-
-  Args:
-    mean: scalar.
-    stddev: scalar, positive.
-
-  Returns:
-    The density, with d = 1 and one mode.
-  """
+  """Returns the one-dimensional Gaussian N(mean, stddev^2)."""
   return normal_mixture([mean], [stddev])
 
 
@@ -111,16 +99,7 @@ def normal_mixture(
   stddevs: Sequence[float | Array],
   weights: Sequence[float | Array] | None = None,
 ) -> Density:
-  """Returns a mixture of one-dimensional Gaussians.
-
-  Args:
-    means: m scalars.
-    stddevs: m scalars, positive.
-    weights: m scalars, summing to one; equal if None.
-
-  Returns:
-    The density, with d = 1 and a mode for each Gaussian.
-  """
+  """Returns a mixture of one-dimensional Gaussians, as `mixture` with d = 1."""
   return mixture(
     jnp.asarray(means, dtype=float)[:, None],
     jnp.asarray(stddevs, dtype=float),
@@ -133,21 +112,13 @@ def ring(
   radius: float | Array = 1.0,
   stddev: float | Array = 0.05,
 ) -> Density:
-  """Returns Gaussians evenly spaced on a circle about the origin.
-
-  Args:
-    num_modes: how many.
-    radius: scalar, of the circle.
-    stddev: scalar, of each Gaussian.
-
-  Returns:
-    The density, with d = 2.
+  """Returns Gaussians in 2-D, evenly spaced on a circle about the origin.
 
   References:
     Metz et al., Unrolled Generative Adversarial Networks, arXiv 1611.02163.
   """
-  # The end is left out: the published linspace(0, 2 pi, 8) contains it, which
-  # puts two of the eight modes on one spot.
+  # Without the endpoint. The published linspace(0, 2 pi, 8) includes it, so
+  # that two of the eight modes coincide.
   angles = jnp.linspace(0, 2 * math.pi, num_modes, endpoint=False)
   circle = jnp.stack([jnp.cos(angles), jnp.sin(angles)], axis=-1)
   return mixture(radius * circle, jnp.full((num_modes,), stddev))
@@ -156,15 +127,7 @@ def ring(
 def grid(
   side: int = 5, spacing: float | Array = 2.0, stddev: float | Array = 0.05
 ) -> Density:
-  """Returns Gaussians on a square grid centred on the origin.
-
-  Args:
-    side: how many Gaussians a side has; side^2 in all.
-    spacing: scalar, the distance between neighbours.
-    stddev: scalar, of each Gaussian.
-
-  Returns:
-    The density, with d = 2.
+  """Returns side x side Gaussians on a square grid centred on the origin.
 
   References:
     Lin et al., PacGAN, arXiv 1712.04086, section 4.1.
@@ -188,22 +151,18 @@ def swiss_roll(
   x = (t cos t, t sin t) / 7.5 + stddev * noise,  t = 3/2 pi (1 + 2 u),
   p(x) = integral over u in [0, 1] of N(x; spiral(u), stddev^2 I),  u uniform.
 
-  It is scikit-learn's `make_swiss_roll` with noise 0.25, coordinates 0 and 2,
+  This is scikit-learn's `make_swiss_roll` with noise 0.25, coordinates 0 and 2,
   divided by 7.5.
 
-  A spiral has no modes. So that the mode metrics mean something here, the modes
-  are stations on it with the same share of the data between neighbours.
-  `modes_covered` then tells how much of the length is reached, and
-  `high_quality_fraction` how much lies within 3 stddev of a station: 0.991 for
-  the data itself at the default arguments, less with fewer stations, which
-  leaves gaps between them.
+  A spiral has no modes. For the mode metrics, the modes are points on it with
+  the same probability between neighbours. `modes_covered` then measures how
+  much of the length is reached, and `high_quality_fraction` how much lies
+  within 3 stddev of a point: 0.991 for the data with the default arguments,
+  less with fewer points, which leave gaps between them.
 
   Args:
-    num_modes: how many stations.
-    stddev: scalar, of the noise; at least 0.02 for an exact density.
-
-  Returns:
-    The density, with d = 2.
+    num_modes: number of points.
+    stddev: standard deviation of the noise; at least 0.02 for an exact density.
 
   References:
     Gulrajani et al., Improved Training of Wasserstein GANs, arXiv 1704.00028,
@@ -213,7 +172,7 @@ def swiss_roll(
     0.0, 1.0, _SWISS_ROLL_NODES, _SWISS_ROLL_PANELS
   )
   nodes = mixture(_spiral(positions), jnp.full_like(positions, stddev), weights)
-  stations = (jnp.arange(num_modes, dtype=float) + 0.5) / num_modes
+  mode_positions = (jnp.arange(num_modes, dtype=float) + 0.5) / num_modes
 
   def sample(key, n):
     position_key, noise_key = jax.random.split(key)
@@ -229,7 +188,7 @@ def swiss_roll(
   return Density(
     sample,
     log_prob,
-    modes=_spiral(stations),
+    modes=_spiral(mode_positions),
     mode_stddev=jnp.full((num_modes,), stddev, dtype=float),
     weights=jnp.full((num_modes,), 1 / num_modes),
   )

@@ -1,8 +1,8 @@
-"""Cartoon faces, drawn from seeds: images that need no download.
+"""Cartoon faces drawn from seeds, a dataset that needs no download.
 
-The style is Lorelei by Lisa Wischofsky, in the public domain (CC0 1.0), as
-DiceBear draws it (https://www.dicebear.com/styles/lorelei), in colours that are
-chosen here. A seed always gives the same face, to the bit.
+DiceBear draws the style Lorelei by Lisa Wischofsky, which is in the public
+domain (CC0 1.0, https://www.dicebear.com/styles/lorelei), with the colours
+below. A seed always gives exactly the same face.
 """
 
 import contextlib
@@ -12,20 +12,20 @@ import importlib.resources
 import json
 from pathlib import Path
 
-from gan_jax.data.image_files import Contents, Example, ImagesError, Source
+from gan_jax.data.image_source import Contents, Example, ImagesError, Source
 
 CLASS_NAMES = ("fair", "dark", "fair with glasses", "dark with glasses")
-"""Of the skin, and whether there are glasses."""
-# Both splits are drawn in two minutes: neither drawing nor rendering lets other
-# threads run.
+"""Class names by label: the skin's colour and whether the face has glasses."""
+# Drawing both splits takes two minutes; threads do not help, as drawing and
+# rendering hold Python's global lock.
 NUM_IMAGES = {"train": 30_000, "test": 5_000}
 
 _PACKAGES = ("dicebear-core", "dicebear-styles", "resvg-py")
 _STYLE = "lorelei.json"
-# The face fills the square, and only the tips of long hair are cut off.
+# The face fills the square, with only the tips of long hair cut off.
 _SCALE = 1.3
 _FAIR_SKINS = ("#ffe3cf", "#f6c9a4", "#e0a678")
-# The lines are black, so that no skin may be too dark to show a mouth.
+# Lines are black, so darker skins than these would hide the mouth.
 _DARK_SKINS = ("#c68a5c", "#a86f46", "#8c5a3c")
 _COLOURS = {
   "background": (
@@ -38,22 +38,18 @@ _COLOURS = {
   ),
   "skin": _FAIR_SKINS + _DARK_SKINS,
 }
-# In percent.
+# Percentages.
 _PROBABILITIES = {"glasses": 50, "beard": 0}
 
 
 def source(split: str, size: int) -> Source:
-  """Returns the faces of a split, which are drawn as they are read.
+  """Returns the source of a split's faces, which are drawn when they are read.
 
-  Args:
-    split: `train` or `test`; no seed is in both.
-    size: height and width they are drawn at.
-
-  Returns:
-    The source, with CLASS_NAMES.
+  `split` is `train` or `test`, which have different seeds, and `size` the
+  images' height and width.
 
   Raises:
-    ImagesError: if the packages that draw are not installed.
+    ImagesError: if the drawing packages are not installed.
   """
   try:
     versions = [importlib.metadata.version(name) for name in _PACKAGES]
@@ -79,15 +75,7 @@ def source(split: str, size: int) -> Source:
 
 
 def draw(seed: str) -> tuple[str, int]:
-  """Draws a face.
-
-  Args:
-    seed: any text; decides all of the face.
-
-  Returns:
-    svg: the drawing.
-    label: in CLASS_NAMES, of the skin and the glasses that were drawn.
-  """
+  """Draws the face of a seed; returns an SVG and the label in CLASS_NAMES."""
   from dicebear import Avatar
 
   avatar = Avatar(_style(), {"seed": seed, "scale": _SCALE}).to_json()
@@ -98,10 +86,10 @@ def draw(seed: str) -> tuple[str, int]:
 
 
 def render(svg: str, size: int) -> bytes:
-  """Renders a drawing to a PNG of size x size pixels."""
+  """Renders an SVG to a PNG of size x size pixels."""
   import resvg_py
 
-  # To look for the system's fonts takes longer than the face.
+  # Searching for system fonts takes longer than rendering the face.
   return resvg_py.svg_to_bytes(
     svg, width=size, height=size, skip_system_fonts=True
   )
@@ -109,12 +97,12 @@ def render(svg: str, size: int) -> bytes:
 
 @functools.cache
 def _style():
-  """Returns the style, in other colours and with other odds."""
+  """Returns the style with the colours and probabilities of this module."""
   from dicebear import Style
 
   path = importlib.resources.files("dicebear_styles") / _STYLE
   definition = json.loads(path.read_text("utf-8"))
-  # Options of each avatar could say the same, but are checked each time.
+  # The same settings as options of each avatar would be validated every time.
   for part, colours in _COLOURS.items():
     definition["colors"][part] = {"values": list(colours)}
   for part, probability in _PROBABILITIES.items():

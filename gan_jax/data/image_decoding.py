@@ -1,4 +1,4 @@
-"""From the bytes of any image file to a small square of pixels."""
+"""Decoding of image files to square images of a given size."""
 
 import contextlib
 import io
@@ -8,31 +8,32 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-# What Pillow may open: a suffix alone must not start an interpreter (EPS).
+# The formats that Pillow may open. Without them it would start an interpreter
+# for a file that is EPS, whatever its suffix.
 _FORMATS = ("JPEG", "PNG", "GIF", "BMP", "WEBP", "TIFF", "PPM")
 
 
 def decode(raw: bytes | np.ndarray, size: int, channels: int) -> np.ndarray:
-  """Decodes an image: the middle square, scaled to size x size.
+  """Decodes an image and scales its central square to size x size.
 
-  Transparency is laid on white, colours become grey by ITU-R 601 luma, and
-  scaling averages over the pixels it merges (bicubic). What has the right size
-  and channels keeps its bits.
+  Transparent images are composited on white, grey is ITU-R 601 luma, and
+  scaling is bicubic with antialiasing. Images that have the right size and
+  channels keep their exact pixels.
 
   Args:
     raw: a file's bytes, or uint8 [h, w] or [h, w, 3].
-    size: of the result.
+    size: height and width of the result.
     channels: 1 or 3.
 
   Returns:
     uint8 [size, size, channels].
 
   Raises:
-    Exception: whatever Pillow makes of a damaged file.
+    Exception: any exception of Pillow for a damaged file.
   """
   if isinstance(raw, bytes):
     image = Image.open(io.BytesIO(raw), formats=_FORMATS)
-    # A JPEG is decoded at a fraction of its size, if it is much too large.
+    # A JPEG that is much too large is decoded at a fraction of its size.
     image.draft(None, (2 * size, 2 * size))
     image = ImageOps.exif_transpose(image)
   else:
@@ -40,7 +41,7 @@ def decode(raw: bytes | np.ndarray, size: int, channels: int) -> np.ndarray:
   if image.mode == "F":
     raise ValueError("its pixels are floats, whose range is unknown")
   if image.mode.startswith("I"):
-    # Pillow would cut off what exceeds a byte.
+    # Pillow would clip values above 255.
     wide = np.clip(np.asarray(image), 0, 65535)
     image = Image.fromarray(np.round(wide / 257).astype(np.uint8))
   elif image.has_transparency_data:
@@ -55,23 +56,24 @@ def decode(raw: bytes | np.ndarray, size: int, channels: int) -> np.ndarray:
 def try_decode(
   read: Callable[[], bytes | np.ndarray], size: int, channels: int
 ) -> tuple[np.ndarray | None, str]:
-  """Decodes what is read, or says why not: (pixels or None, reason)."""
+  """Reads and decodes an image; returns (pixels, "") or (None, the reason)."""
   try:
     return decode(read(), size, channels), ""
   except UnidentifiedImageError:
     return None, "it is not an image of a known format"
   except Exception as error:
-    # Decoders raise whatever a damaged file leads them to.
+    # Decoders raise many kinds of exceptions for damaged files.
     return None, " ".join(str(error).split()) or type(error).__name__
 
 
 @contextlib.contextmanager
 def decoding() -> Iterator[None]:
-  """Settles Pillow's plugins and warnings for threads that will decode."""
-  # Otherwise the threads would load them, each getting in the others' way.
+  """Loads Pillow's plugins and sets its warnings for decoding in threads."""
+  # Otherwise every thread would load the plugins, and they would block each
+  # other.
   Image.init()
   with warnings.catch_warnings():
-    # Damaged metadata of an image whose pixels are whole.
+    # Damaged metadata does not matter if the pixels are intact.
     warnings.filterwarnings("ignore", module=r"PIL\.")
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     yield

@@ -1,30 +1,32 @@
-"""Where images lie: IDX files, folders, zips, and what TFDS has prepared.
+"""Finds image datasets: IDX files, TFDS datasets, image folders and zips.
 
-A source names the files of one split before it opens any of them, so that a
-cache can tell whether it has seen them, and then gives its images in an order
-that only their names decide.
+A source lists the files of one split before it opens any of them, so that a
+cache can recognise them. The order of its images depends only on their names.
 """
 
 import contextlib
 import functools
 import gzip
-import hashlib
-import os
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-FOLDER = "folder"
-"""The dataset that is whatever images its folder or zip holds."""
-
-_SUFFIXES = (
-  *(".jpg", ".jpeg", ".jfif", ".png", ".gif", ".bmp", ".webp"),
-  *(".tif", ".tiff", ".ppm", ".pgm", ".pbm"),
+from gan_jax.data import image_folders
+from gan_jax.data.image_source import (
+  NO_LABEL,
+  Contents,
+  Example,
+  ImagesError,
+  Source,
+  damaged,
+  file_stamp,
 )
+
+FOLDER = "folder"
+"""Name of the dataset that consists of the images in a folder or zip."""
 _IDX_PREFIX = {"train": "train", "test": "t10k"}
 _IDX_CLASSES = {
   "fashion_mnist": (
@@ -40,55 +42,6 @@ _IDX_CLASSES = {
     "Ankle boot",
   )
 }
-NO_LABEL = -1
-
-
-class ImagesError(Exception):
-  """Images that cannot be used; the message is one line."""
-
-
-class Example(NamedTuple):
-  """One image that is still to be decoded.
-
-  Attributes:
-    name: what a person finds it by.
-    read: gives the bytes of its file, or its pixels, uint8 [h, w] or [h, w, 3].
-    label: its class, or NO_LABEL.
-  """
-
-  name: str
-  read: Callable[[], bytes | np.ndarray]
-  label: int
-
-
-class Contents(NamedTuple):
-  """The images of an open source.
-
-  Attributes:
-    num_images: how many.
-    examples: (start, stop) -> the examples of these indices; any thread may
-      call it.
-    class_names: by label; empty where there are no classes.
-  """
-
-  num_images: int
-  examples: Callable[[int, int], Sequence[Example]]
-  class_names: tuple[str, ...]
-
-
-class Source(NamedTuple):
-  """The images of one split, before any is read.
-
-  Attributes:
-    path: where they lie.
-    stamp: changes when they do: name, size and modification time of each file,
-      or all that faces are drawn by; JSON can hold it.
-    open: opens them while a context lasts.
-  """
-
-  path: Path
-  stamp: list[Any]
-  open: Callable[[], contextlib.AbstractContextManager[Contents]]
 
 
 def find(
@@ -97,22 +50,23 @@ def find(
   """Finds the images of a dataset.
 
   Args:
-    dataset: a name that TFDS knows, or FOLDER.
-    data_dir: a folder of IDX files (or one with such a folder of the dataset's
-      name), a folder that TFDS prepares datasets in, an image folder or a zip.
+    dataset: the name of a TFDS dataset, or FOLDER.
+    data_dir: a folder of IDX files (or one that contains such a folder with the
+      dataset's name), a folder of datasets prepared by TFDS, an image folder or
+      a zip.
     split: `train` or `test`.
-    prepared_only: whether loose images are passed over.
+    prepared_only: whether image folders are ignored.
 
   Returns:
-    The source, or None if nothing is there.
+    The source, or None if there are no images.
 
   Raises:
-    ImagesError: if what is there cannot be used.
+    ImagesError: if the images cannot be used.
   """
   if data_dir.is_file():
     if not zipfile.is_zipfile(data_dir):
       raise ImagesError(f"{data_dir} is neither a folder nor a whole zip")
-    return _zip_source(data_dir, split)
+    return image_folders.zip_source(data_dir, split)
   for folder in (data_dir, data_dir / dataset):
     if any(_idx_path(folder, each, "images-idx3") for each in _IDX_PREFIX):
       return _idx_source(dataset, folder, split)
@@ -121,33 +75,28 @@ def find(
     newest = max(versions, key=lambda path: _version(path.parent), default=None)
     if newest is not None:
       return _prepared_source(newest.parent, split)
-    if prepared_only or not _is_image_folder(data_dir):
+    if prepared_only or not image_folders.is_image_folder(data_dir):
       return None
-  return _folder_source(data_dir, split) if data_dir.is_dir() else None
+  if data_dir.is_dir():
+    return image_folders.folder_source(data_dir, split)
+  return None
 
 
 def read_idx(path: Path, num_axes: int) -> np.ndarray:
-  """Reads an IDX file of bytes, gzipped or not.
+  """Reads an IDX file of bytes, gzipped or not, as uint8 with `num_axes` axes.
 
   The file is two zero bytes, the type (8: unsigned byte), the number of axes,
   each length as a big-endian 32-bit number, and the values.
 
-  Args:
-    path: the file.
-    num_axes: how many axes it must have.
-
-  Returns:
-    uint8, of `num_axes` axes.
-
   Raises:
-    ImagesError: if it is no such file, or a part of one.
+    ImagesError: if it is no such file or is incomplete.
   """
   content = path.read_bytes()
   try:
     if content[:2] == b"\x1f\x8b":
       content = gzip.decompress(content)
   except (OSError, EOFError, zlib.error) as error:
-    raise _damaged(path, error) from error
+    raise damaged(path, error) from error
   start = 4 + 4 * num_axes
   if content[:4] != bytes([0, 0, 8, num_axes]) or len(content) < start:
     raise ImagesError(f"{path} is no IDX file of bytes with {num_axes} axes")
@@ -155,34 +104,21 @@ def read_idx(path: Path, num_axes: int) -> np.ndarray:
   values = np.frombuffer(content, np.uint8, offset=start)
   if values.size != np.prod(shape, dtype=int):
     raise ImagesError(
-      f"{path} is damaged: it has {values.size:,} values, its head says {shape}"
+      f"{path} is damaged: it has {values.size:,} values, and its header says "
+      f"{shape}"
     )
   return values.reshape(shape)
 
 
-def _stamp(path: Path) -> list[Any]:
-  """Names a file and its state; or the state of a link that leads nowhere."""
-  try:
-    status = path.stat()
-  except FileNotFoundError:
-    status = path.lstat()
-  return [str(path), status.st_size, status.st_mtime_ns]
-
-
-def _damaged(path: Path, error: Exception) -> ImagesError:
-  """Says in a line that files are damaged, and how it showed."""
-  return ImagesError(f"{path} is damaged: {' '.join(str(error).split())}")
-
-
 def _idx_path(folder: Path, split: str, kind: str) -> Path | None:
-  """Returns an IDX file of a folder, or None."""
+  """Returns the path of an IDX file in a folder, or None."""
   name = f"{_IDX_PREFIX[split]}-{kind}-ubyte"
   paths = (folder / name, folder / f"{name}.gz")
   return next((path for path in paths if path.is_file()), None)
 
 
 def _idx_source(dataset: str, folder: Path, split: str) -> Source:
-  """Returns the IDX files of a split; labels may be missing."""
+  """Returns the source of a split's IDX files; labels may be missing."""
   image_path = _idx_path(folder, split, "images-idx3")
   label_path = _idx_path(folder, split, "labels-idx1")
   if image_path is None:
@@ -216,16 +152,16 @@ def _idx_source(dataset: str, folder: Path, split: str) -> Source:
     yield Contents(len(pixels), examples, class_names)
 
   paths = [path for path in (image_path, label_path) if path is not None]
-  return Source(folder, list(map(_stamp, paths)), open_files)
+  return Source(folder, list(map(file_stamp, paths)), open_files)
 
 
 def _version(folder: Path) -> list[int]:
-  """Returns the numbers of a version's folder, to be compared."""
+  """Returns the version numbers in a folder's name, for comparison."""
   return [int(n) if n.isdigit() else -1 for n in folder.name.split(".")]
 
 
 def _prepared_source(folder: Path, split: str) -> Source:
-  """Returns a split that TFDS prepared, in the folder of its version."""
+  """Returns the source of a split in a dataset version prepared by TFDS."""
 
   @contextlib.contextmanager
   def open_records():
@@ -233,7 +169,7 @@ def _prepared_source(folder: Path, split: str) -> Source:
     from google.protobuf import json_format
 
     try:
-      # Its decorators and features are more than type checkers follow.
+      # Any, because type checkers do not understand its features.
       builder: Any = tfds.builder_from_directory(folder)
       if split not in builder.info.splits:
         raise ImagesError(f"{folder} has no {split} split")
@@ -241,7 +177,7 @@ def _prepared_source(folder: Path, split: str) -> Source:
         split, decoders={"image": tfds.decode.SkipDecoding()}
       )
     except json_format.ParseError as error:
-      raise _damaged(folder, error) from error
+      raise damaged(folder, error) from error
     except NotImplementedError as error:
       raise ImagesError(
         f"{folder} is prepared as {builder.info.file_format.value}, which "
@@ -254,9 +190,9 @@ def _prepared_source(folder: Path, split: str) -> Source:
       try:
         chosen = records.__getitems__(list(range(start, stop)))
       except RuntimeError as error:
-        raise _damaged(folder, error) from error
+        raise damaged(folder, error) from error
       return [
-        # An argument's default is the value at this turn of the loop.
+        # The default argument binds the record of this iteration.
         Example(
           f"image {i}",
           lambda content=record["image"]: content,
@@ -268,161 +204,5 @@ def _prepared_source(folder: Path, split: str) -> Source:
     yield Contents(len(records), examples, tuple(class_names))
 
   return Source(
-    folder, [_stamp(p) for p in sorted(folder.iterdir())], open_records
+    folder, [file_stamp(p) for p in sorted(folder.iterdir())], open_records
   )
-
-
-def _is_image(name: str) -> bool:
-  """Tells whether a file is meant as an image, and not hidden."""
-  parts = name.split("/")
-  hidden = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-  return not hidden and os.path.splitext(name)[1].lower() in _SUFFIXES
-
-
-def _is_image_folder(folder: Path) -> bool:
-  """Tells an image folder from one that TFDS, or anyone, keeps data in."""
-  if (folder / "downloads").is_dir() or any(
-    folder.glob("*/*/dataset_info.json")
-  ):
-    return False
-  return (folder / "train").is_dir() or any(
-    _is_image(path.relative_to(folder).as_posix())
-    for pattern in ("*", "*/*")
-    for path in folder.glob(pattern)
-  )
-
-
-def _fail(error: OSError) -> None:
-  raise error
-
-
-def _walk(folder: Path) -> Iterator[str]:
-  """Yields the names of the images below a folder, which links may lead to."""
-  seen = set()
-  for path, folders, files in os.walk(folder, onerror=_fail, followlinks=True):
-    # A link to a folder above would be walked for ever.
-    real = os.path.realpath(path)
-    if real in seen:
-      folders.clear()
-      continue
-    seen.add(real)
-    # Strings: a Path for each of many files takes longer than the walk.
-    inner = os.path.relpath(path, folder)
-    for file in files:
-      name = file if inner == "." else f"{inner}/{file}"
-      if _is_image(name):
-        yield name
-
-
-def _folder_source(folder: Path, split: str) -> Source:
-  """Returns the images of a split below a folder."""
-  names, labels, class_names = _choose(folder, _walk(folder), split)
-
-  @contextlib.contextmanager
-  def open_files():
-    def examples(start, stop):
-      return [
-        Example(names[i], (folder / names[i]).read_bytes, labels[i])
-        for i in range(start, stop)
-      ]
-
-    yield Contents(len(names), examples, class_names)
-
-  return Source(folder, [_stamp(folder / name) for name in names], open_files)
-
-
-def _zip_source(path: Path, split: str) -> Source:
-  """Returns the images of a split in a zip."""
-
-  @contextlib.contextmanager
-  def open_archive():
-    try:
-      archive = zipfile.ZipFile(path)
-    except zipfile.BadZipFile as error:
-      raise _damaged(path, error) from error
-    with archive:
-      # Names of folders end with a slash, so they have no suffix.
-      inside = filter(_is_image, archive.namelist())
-      names, labels, class_names = _choose(path, inside, split)
-
-      def examples(start, stop):
-        return [
-          Example(
-            names[i], functools.partial(archive.read, names[i]), labels[i]
-          )
-          for i in range(start, stop)
-        ]
-
-      yield Contents(len(names), examples, class_names)
-
-  return Source(path, [_stamp(path)], open_archive)
-
-
-def _choose(
-  where: Path, names: Iterable[str], split: str
-) -> tuple[list[str], list[int], tuple[str, ...]]:
-  """Chooses the images of a split by where they lie.
-
-  Folders `train` and `test` are splits. Without a `test`, a tenth is: the
-  images whose names have the least SHA-256. A folder that holds all the others
-  is passed through. What lies in folders has their sorted names as classes.
-
-  Args:
-    where: the folder or zip, for messages.
-    names: of all images.
-    split: `train` or `test`.
-
-  Returns:
-    names: of the split's images, sorted.
-    labels: of these; NO_LABEL if some image is in no class folder, or all are
-      in one.
-    class_names: sorted; empty if there are no classes.
-
-  Raises:
-    ImagesError: if the split has no images, or a class none to learn.
-  """
-  parts = {name: tuple(name.split("/")) for name in sorted(set(names))}
-  if not parts:
-    raise ImagesError(f"{where} has no images")
-  while len({p[0] for p in parts.values()}) == 1 and all(
-    len(p) > (1 if p[0] == "train" else 2) for p in parts.values()
-  ):
-    parts = {name: p[1:] for name, p in parts.items()}
-
-  def inside(folder):
-    return {n: p[1:] for n, p in parts.items() if p[0] == folder and p[1:]}
-
-  splits = {"train": inside("train"), "test": inside("test")}
-  if not splits["train"]:
-    splits = {"train": parts, "test": {}}
-  if not splits["test"]:
-    rest = splits["train"]
-    by_hash = sorted(
-      rest,
-      key=lambda n: hashlib.sha256(os.fsencode("/".join(rest[n]))).digest(),
-    )
-    held_out = set(by_hash[: min(max(1, len(rest) // 10), len(rest) - 1)])
-    if all(len(p) > 1 for p in rest.values()):
-      # A class of few images is not held out whole.
-      learnt = {p[0] for n, p in rest.items() if n not in held_out}
-      held_out = {n for n in held_out if rest[n][0] in learnt}
-    splits = {
-      "train": {n: p for n, p in rest.items() if n not in held_out},
-      "test": {n: p for n, p in rest.items() if n in held_out},
-    }
-  chosen = splits[split]
-  if not chosen:
-    raise ImagesError(f"{where} has no images for a {split} split")
-  both = [p for each in splits.values() for p in each.values()]
-  class_names = tuple(sorted({p[0] for p in both}))
-  # One class says no more than none.
-  if any(len(p) == 1 for p in both) or len(class_names) == 1:
-    return list(chosen), [NO_LABEL] * len(chosen), ()
-  unseen = set(class_names) - {p[0] for p in splits["train"].values()}
-  if unseen:
-    raise ImagesError(
-      f"{where} has no images to learn of {', '.join(sorted(unseen))}, which "
-      "is a folder in test and not in train"
-    )
-  numbers = {name: number for number, name in enumerate(class_names)}
-  return list(chosen), [numbers[p[0]] for p in chosen.values()], class_names

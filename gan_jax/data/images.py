@@ -1,4 +1,4 @@
-"""Image datasets as arrays of bytes, decoded once, and minibatches of them."""
+"""Image datasets as byte arrays, decoded once and cached, and their batches."""
 
 import concurrent.futures
 import contextlib
@@ -17,31 +17,27 @@ import numpy as np
 from jax import Array
 
 from gan_jax.data import faces, image_decoding, image_files
-from gan_jax.data.image_files import FOLDER, NO_LABEL, ImagesError, Source
+from gan_jax.data.image_files import FOLDER
+from gan_jax.data.image_source import NO_LABEL, ImagesError, Source
 from gan_jax.types import PRNGKey
 
 PREPARED = ("mnist", "fashion_mnist", "cifar10", "celeb_a")
-"""The datasets that TensorFlow Datasets prepares."""
+"""Datasets that TensorFlow Datasets prepares."""
 
 FACES = "faces"
-"""The dataset that is drawn here and never downloaded."""
+"""The dataset of drawn faces, which needs no download."""
 
 DATASETS = (*PREPARED, FACES, FOLDER)
-"""What can be loaded."""
+"""All datasets that `load` accepts."""
 
-# To be raised whenever the same files are decoded to other bits.
+# Increase it whenever the same files are decoded to different pixels.
 _FORMAT_VERSION = 1
 _IMAGES_PER_TASK = 64
 _NUM_REASONS = 5
 
 
 class NotPreparedError(ImagesError):
-  """A dataset that is yet to be prepared.
-
-  Attributes:
-    dataset: its name.
-    data_dir: where it was looked for.
-  """
+  """Raised for a dataset that TFDS has not prepared in `data_dir`."""
 
   def __init__(self, dataset: str, data_dir: Path):
     super().__init__(f"dataset {dataset} is not prepared in {data_dir}")
@@ -53,12 +49,12 @@ class Images(NamedTuple):
   """The images of a split.
 
   Attributes:
-    pixels: uint8 [n, height, width, channels]; a read-only memory map of the
-      cache where there is one.
+    pixels: uint8 [n, height, width, channels]; a read-only memory map if images
+      are cached.
     labels: int32 [n], or None if the images have no classes.
-    class_names: by label; empty without labels.
-    num_skipped: images that could not be decoded and are not among the n.
-    reasons: of the first few skipped images, why.
+    class_names: names by label; empty without labels.
+    num_skipped: number of images that could not be decoded, not counted in n.
+    reasons: why the first few skipped images could not be decoded.
   """
 
   pixels: np.ndarray
@@ -69,7 +65,7 @@ class Images(NamedTuple):
 
 
 class Sampler(NamedTuple):
-  """Draws minibatches.
+  """A source of minibatches.
 
   Attributes:
     data: pytree of arrays on the device; () if images are streamed.
@@ -82,8 +78,8 @@ class Sampler(NamedTuple):
 
 
 def default_data_dir() -> Path:
-  """Returns where TensorFlow Datasets keeps what it prepares."""
-  # As tfds.core.constants does, whose import takes longer than a cached load.
+  """Returns the folder in which TensorFlow Datasets prepares datasets."""
+  # As in tfds.core.constants, whose import takes longer than a cached load.
   home = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
   return Path(home).expanduser()
 
@@ -99,23 +95,24 @@ def load(
 ) -> Images:
   """Loads a split of an image dataset.
 
-  Each image is scaled until its shorter side is `size` and its middle is cut
-  out. Images that cannot be decoded are left out and counted.
+  Each image is scaled so that its shorter side is `size`, and its central
+  square is cropped. Images that cannot be decoded are skipped and counted.
 
   Args:
     dataset: one of DATASETS.
-    data_dir: what TFDS prepared the dataset in, its own default if None; or a
-      folder of IDX files, a folder of images or a zip of images, which are read
-      instead. Their folders `train` and `test` are splits (without them a tenth
-      is the test split), and folders in these are classes. None for FACES.
+    data_dir: the folder in which TFDS prepared the dataset, TFDS's default if
+      None; or a folder of IDX files, a folder of images or a zip of images.
+      Folders `train` and `test` in it are splits (without a `test` folder a
+      tenth is the test split), and the folders in these are classes. None for
+      FACES.
     split: `train` or `test`.
     size: height and width of the result.
     channels: 1 for grey, 3 for colour.
-    cache_dir: where decoded images are kept for the next time; nowhere if None.
-    on_progress: is told (done, total) while images are decoded.
+    cache_dir: the folder in which decoded images are cached; None for no cache.
+    on_progress: called with (done, total) while images are decoded.
 
   Returns:
-    The images, in an order that their names decide.
+    The images, in an order that depends only on their names.
 
   Raises:
     NotPreparedError: if one of PREPARED is not in `data_dir`.
@@ -142,7 +139,7 @@ def load(
   try:
     return _read_cache(pixels_path, about_path, size, channels)
   except (OSError, ValueError, LookupError, TypeError, EOFError):
-    # None is there, or it is damaged.
+    # The cache is missing or damaged.
     cache_dir.mkdir(parents=True, exist_ok=True)
   with _replacing(pixels_path) as file:
     about = _decode_into(file, source, size, channels, on_progress)
@@ -152,7 +149,7 @@ def load(
 
 
 def _find(dataset: str, data_dir: Path | None, split: str, size: int) -> Source:
-  """Finds the images of a split, or raises what `load` says."""
+  """Finds the images of a split; raises the errors of `load`."""
   if dataset == FACES:
     if data_dir is not None:
       raise ImagesError(
@@ -176,7 +173,7 @@ def _find(dataset: str, data_dir: Path | None, split: str, size: int) -> Source:
 def _read_cache(
   pixels_path: Path, about_path: Path, size: int, channels: int
 ) -> Images:
-  """Maps decoded images into memory, or raises one of many errors."""
+  """Maps cached images into memory; a damaged cache raises various errors."""
   about = json.loads(about_path.read_bytes())
   pixels = np.load(pixels_path, mmap_mode="r")
   shape = (about["num_images"], size, size, channels)
@@ -186,7 +183,7 @@ def _read_cache(
 
 
 def _images(pixels: np.ndarray, about: dict[str, Any]) -> Images:
-  """Joins pixels and what else `_decode_into` found."""
+  """Makes Images from pixels and the description of `_decode_into`."""
   labels = about["labels"]
   return Images(
     pixels,
@@ -199,7 +196,7 @@ def _images(pixels: np.ndarray, about: dict[str, Any]) -> Images:
 
 @contextlib.contextmanager
 def _replacing(path: Path) -> Iterator[BinaryIO]:
-  """Opens a file that takes the place of another when it is whole."""
+  """Opens a temporary file that replaces `path` when it is complete."""
   partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
   try:
     with partial.open("w+b") as file:
@@ -218,10 +215,10 @@ def _decode_into(
   channels: int,
   on_progress: Callable[[int, int], None] | None,
 ) -> dict[str, Any]:
-  """Writes the pixels of a source as .npy; returns what else there is to it."""
+  """Writes the pixels of a source as .npy; returns their description."""
 
-  def write_head(num_images):
-    # NumPy pads the head, so that it is as long for any number of images.
+  def write_header(num_images):
+    # NumPy pads the header, so its length does not depend on the number.
     file.seek(0)
     np.lib.format.write_array_header_1_0(
       file,
@@ -237,7 +234,7 @@ def _decode_into(
     contents = stack.enter_context(source.open())
     total = contents.num_images
     stack.enter_context(image_decoding.decoding())
-    write_head(total)
+    write_header(total)
 
     def decode(start):
       stop = min(start + _IMAGES_PER_TASK, total)
@@ -252,7 +249,7 @@ def _decode_into(
 
     num_cores = len(os.sched_getaffinity(0))
     pool = concurrent.futures.ThreadPoolExecutor(num_cores)
-    # An error, or Ctrl-C, is not to wait for all other images.
+    # After an error or Ctrl-C, remaining images are not decoded.
     stack.callback(pool.shutdown, cancel_futures=True)
     for task in pool.map(decode, range(0, total, _IMAGES_PER_TASK)):
       for name, label, pixels, reason in task:
@@ -269,7 +266,7 @@ def _decode_into(
       f"none of the {total:,} images of {source.path} can be decoded"
       + (f"; the first: {reasons[0]}" if reasons else "")
     )
-  write_head(len(labels))
+  write_header(len(labels))
   has_labels = any(label != NO_LABEL for label in labels)
   return {
     "num_images": len(labels),
@@ -281,46 +278,31 @@ def _decode_into(
 
 
 def to_unit(pixels: Array) -> Array:
-  """Scales bytes to [-1, 1]: (2 p - 255) / 255.
+  """Scales uint8 pixels p to float32 in [-1, 1], (2 p - 255) / 255.
 
-  Args:
-    pixels: uint8, any shape.
-
-  Returns:
-    float32, of that shape; 0 and 255 become -1 and 1 exactly.
+  0 and 255 become exactly -1 and 1.
   """
   chex.assert_type(pixels, jnp.uint8)
-  # One rounding only, of the product: XLA would compile p / 127.5 - 1 to other
-  # bits within a larger program.
+  # Only the product is rounded. The bits of p / 127.5 - 1 would depend on how
+  # XLA fuses it with the program around it.
   return (2 * pixels.astype(jnp.float32) - 255) * np.float32(1 / 255)
 
 
 def to_pixels(values: Array) -> Array:
-  """Rounds [-1, 1] to bytes, the inverse of `to_unit`.
+  """Rounds float32 in [-1, 1] to uint8, the inverse of `to_unit`.
 
-  Args:
-    values: float32, any shape; what is outside the range is clipped.
-
-  Returns:
-    uint8, of that shape.
+  Values outside the range are clipped.
   """
   chex.assert_type(values, jnp.float32)
   return jnp.clip(jnp.round((values + 1) * 127.5), 0, 255).astype(jnp.uint8)
 
 
 def sampler(images: Images, on_device: bool) -> Sampler:
-  """Returns a sampler of images, uniformly and with replacement.
+  """Returns a sampler that draws images uniformly with replacement.
 
-  What is drawn is a function of the key alone, to the bit the same on and off
-  the device.
-
-  Args:
-    images: n images.
-    on_device: whether the device holds all pixels, or reads those of each
-      minibatch from the host's memory or disk.
-
-  Returns:
-    The sampler.
+  With `on_device` all pixels are copied to the device; otherwise each minibatch
+  is read from the host's memory or disk. Samples depend only on the key, and
+  are bit-identical in both cases.
   """
   chex.assert_rank(images.pixels, 4)
   chex.assert_type(images.pixels, jnp.uint8)
@@ -355,7 +337,7 @@ def sampler(images: Images, on_device: bool) -> Sampler:
       jax.ShapeDtypeStruct((n, *shape), jnp.uint8),
       jax.ShapeDtypeStruct((n,), jnp.int32),
     )
-    # Mapped over keys, indices gain an axis, and so does what they choose.
+    # Under vmap over keys, the indices and the result get another axis.
     chosen, labels = jax.pure_callback(
       fetch, kinds, indices(key, n), vmap_method="expand_dims"
     )

@@ -1,4 +1,4 @@
-"""The prior of the generator's input z."""
+"""Priors of the generator's input: normal and uniform latents."""
 
 from collections.abc import Callable
 

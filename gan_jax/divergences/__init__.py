@@ -1,10 +1,12 @@
-"""Distances between distributions.
+"""Divergences and distances between probability distributions.
 
-From exact probabilities or densities (`information`, `game`, `transport`,
-`quadrature`), in closed form (`normals`), or from samples (`samples`,
-`transport`).
+They are computed from exact probabilities or densities (`information`,
+`game`, `transport`, with the integration rules of `quadrature`), in closed form
+for normal distributions (`normals`), or from samples (`samples`, `transport`).
+`f_divergences` defines each f-divergence, and `huffman` computes code lengths.
 """
 
+from gan_jax.divergences.f_divergences import F_DIVERGENCES, FDivergence
 from gan_jax.divergences.game import (
   optimal_discriminator,
   optimal_value,
@@ -48,6 +50,8 @@ from gan_jax.divergences.transport import (
 )
 
 __all__ = [
+  "F_DIVERGENCES",
+  "FDivergence",
   "cross_entropy",
   "entropy",
   "entropy_from_samples",

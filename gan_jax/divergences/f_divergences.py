@@ -1,8 +1,8 @@
-"""f-divergences and the variational games that estimate them.
+"""f-divergences and the variational objectives that estimate them.
 
-An f-divergence is D_f(p || q) = int q f(p / q), f convex. It is the value of a
-game that a critic v plays through an increasing activation g onto the domain
-of the conjugate f*(t) = sup_u [u t - f(u)]:
+An f-divergence is D_f(p || q) = int q f(p / q), f convex. It is the maximum of
+an objective over critics v. With the conjugate f*(t) = sup_u [u t - f(u)] and
+an increasing activation g from the reals to the domain of f*,
 
   D_f(p || q) = sup_v E_p[g(v)] - E_q[f*(g(v))], reached where g(v) = f'(p / q).
 """
@@ -18,55 +18,43 @@ from jax.scipy import special
 from gan_jax.types import Array
 
 EXPONENT_LIMIT = 20.0
-"""Where an exponential in a critic's output turns into a straight line.
+"""The critic output above which exponentials continue linearly.
 
-The slope stays below e^20 = 4.9e8, so that an optimizer may square it (2.4e17)
-after a network's Jacobian has multiplied it by up to 3e10 and still remain
-below float32's 3.4e38. A log density ratio of 20 is beyond what any batch can
-tell from infinity.
+The slope stays below e^20 = 4.9e8. If a network's Jacobian multiplies it by up
+to 3e10 and an optimizer squares the product, the result is still below
+float32's 3.4e38. No batch can distinguish a log density ratio of 20 from
+infinity.
 """
 
 
 def limit_exponent(x: Array) -> Array:
-  """Bends x so that its exponential is linear above L = EXPONENT_LIMIT.
+  """Limits x so that exp(limit(x)) is linear above L = EXPONENT_LIMIT.
 
   limit(x) = x                  where x <= L,
              L + log(1 + x - L) where x > L,
 
-  hence exp(limit(x)) = e^L (1 + x - L) there, which continues exp with its
-  first derivative.
-
-  Args:
-    x: [...].
-
-  Returns:
-    [...].
+  so that exp(limit(x)) = e^L (1 + x - L) above L, with a continuous slope.
   """
-  # Clamped arguments, not jnp.where: the derivative of a branch not taken would
-  # be 0 * inf. At x = L the ties share the two slopes, which are both 1.
+  # Clamped arguments instead of jnp.where, because the derivative of the branch
+  # that is not taken would be 0 * inf. At x = L both slopes are 1, and JAX
+  # takes their average.
   inside = jnp.minimum(x, EXPONENT_LIMIT)
   return inside + jnp.log1p(jnp.maximum(x - EXPONENT_LIMIT, 0.0))
 
 
 @jax.custom_jvp
 def log_wright_omega(y: Array) -> Array:
-  """Solves s + exp(s) = y, so that exp(s) = W(exp(y)) is the Wright omega.
+  """Solves s + exp(s) = y for s, the logarithm of the Wright omega function.
 
-  W is Lambert's function. The logarithm is finite wherever y is, where W itself
-  underflows and exp(y) overflows.
-
-  Args:
-    y: [...].
-
-  Returns:
-    [...] s.
+  exp(s) = W(exp(y)), with W the Lambert function. The logarithm is finite for
+  every finite y, even where W underflows or exp(y) overflows.
 
   References:
     Corless and Jeffrey, The Wright omega function, 2002.
   """
   # The left side is convex and increasing, so Newton's method converges from
-  # anywhere. This start is within log 2 (the worst is at y = 0), and five steps
-  # then reach the last digit of float64.
+  # every start. The error of this start is at most log 2 (at y = 0), and five
+  # steps then reach the precision of float64.
   s = jnp.minimum(y, jnp.log1p(jnp.maximum(y, 0.0)))
   for _ in range(5):
     omega = jnp.exp(s)
@@ -76,27 +64,27 @@ def log_wright_omega(y: Array) -> Array:
 
 @log_wright_omega.defjvp
 def _log_wright_omega_jvp(primals, tangents):
-  # (1 + e^s) s' = 1: exact at every order, unlike the slope of the iteration.
+  # From (1 + e^s) s' = 1. Unlike the iteration's derivative, this is exact.
   s = log_wright_omega(*primals)
   return s, jax.nn.sigmoid(-s) * tangents[0]
 
 
 class FDivergence(NamedTuple):
-  """One divergence and its variational game; every function is elementwise.
+  """A divergence and its variational objective, as elementwise functions.
 
   Attributes:
     f: u = p / q -> f(u), convex on u >= 0.
-    at_zero: f(0), the limit; what a unit of q costs where p = 0.
-    slope_at_infinity: the limit of f(u) / u for u -> inf; what a unit of p
-      costs where q = 0.
+    at_zero: the limit f(0), the contribution of a unit of q where p = 0.
+    slope_at_infinity: the limit of f(u) / u for u -> inf, the contribution of a
+      unit of p where q = 0.
     perspective: (p, q, r = log p / q) -> q f(p / q), for p, q >= 0 that may
-      underflow where r does not. At 0 it takes a very large |r| for an infinite
-      one, and is right wherever the limit is finite.
+      underflow although r does not. If p or q is 0, r is very large instead of
+      infinite, and the result is correct wherever its limit is finite.
     activation: v -> g(v), increasing, from the reals into the domain of f*.
-    conjugate: t -> f*(t), the textbook form.
-    conjugate_of_activation: v -> f*(g(v)), without the cancellation and the
-      overflow of composing the two.
-    probability: whether the best v is log p / q, so that sigmoid(v) is
+    conjugate: t -> f*(t), in the published form.
+    conjugate_of_activation: v -> f*(g(v)), in a form without the cancellation
+      and overflow of the composition.
+    probability: whether the optimal v is log p / q, so that sigmoid(v) is
       p / (p + q), the probability that a sample is real.
   """
 
@@ -115,26 +103,27 @@ def _limit_both(v: Array) -> Array:
 
 
 def _sqrt(x: Array) -> Array:
-  # Its slope at 0 counts as 0: an infinite one would meet a factor 0.
+  # The slope at 0 is set to 0, because 0 * inf in the chain rule is NaN.
   positive = x > 0
   return jnp.where(positive, jnp.sqrt(jnp.where(positive, x, 1.0)), 0.0)
 
 
 def _jeffrey_conjugate(t: Array) -> Array:
   # f'(u) = log u + 1 - 1/u = t has the solution 1/u = W(e^(1-t)) = w, and
-  # f*(t) = t u - f(u) = w + 1/w + t - 2, the published form. Its w and t cancel
-  # for t -> -inf; with w = 1 - t - log w what is left is 1/w - log w - 1.
+  # f*(t) = t u - f(u) = w + 1/w + t - 2, the published form, in which w and t
+  # cancel for t -> -inf. Inserting w = 1 - t - log w gives 1/w - log w - 1.
   s = log_wright_omega(1.0 - t)
   return jnp.exp(-s) - s - 1.0
 
 
-# Where the game has an exponential of v, v is bent beyond +-EXPONENT_LIMIT in g
-# and in f*(g) alike. Any increasing g bounds D_f from below, so beyond the
-# limit too the game is still the divergence's own and its best v is finite.
-# Continuing the two exponentials apart would lose both: Neyman's critic, say,
-# would gain without bound from v -> -inf wherever q > p.
+# Where the objective has an exponential of v, `limit_exponent` is applied to v
+# in both g and f*(g). For every increasing g the objective is a lower bound of
+# D_f, so beyond the limit it still estimates this divergence and the optimal v
+# is finite. Continuing the two exponentials separately would lose both
+# properties: for Neyman's divergence the objective would grow without bound as
+# v -> -inf wherever q > p.
 #
-# Derivations of f*(g(v)), where it is not immediate:
+# Derivations of f*(g(v)), where they are not immediate:
 #   jensen_shannon: e^t = 2 sigmoid(v), so that
 #     -log(2 - e^t) = -log(2 sigmoid(-v)) = softplus(v) - log 2
 #   gan: e^t = sigmoid(v), so that -log(1 - e^t) = softplus(v)
@@ -177,7 +166,7 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate_of_activation=lambda v: jax.nn.softplus(v) - math.log(2.0),
     probability=True,
   ),
-  # The value of the minimax game: the above less log 4, so f(1) is not 0.
+  # The value of the minimax game: "jensen_shannon" - log 4, so f(1) is not 0.
   "gan": FDivergence(
     f=lambda u: special.xlogy(u, u) - (u + 1.0) * jnp.log1p(u),
     at_zero=0.0,
@@ -190,8 +179,8 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate_of_activation=jax.nn.softplus,
     probability=True,
   ),
-  # int (p - q)^2 / q. The conjugate is that of f on all reals: on u >= 0 alone
-  # it would be flat, and its slope nil, below t = -2.
+  # int (p - q)^2 / q. The conjugate is that of f on all reals. With u >= 0 only
+  # it would be constant, with slope 0, below t = -2.
   "pearson": FDivergence(
     f=lambda u: jnp.square(u - 1.0),
     at_zero=1.0,
@@ -255,17 +244,7 @@ Neural Samplers using Variational Divergence Minimization, arXiv 1606.00709
 
 
 def named(name: str) -> FDivergence:
-  """Returns the f-divergence of that name.
-
-  Args:
-    name: a key of F_DIVERGENCES.
-
-  Returns:
-    The divergence.
-
-  Raises:
-    ValueError: if there is none.
-  """
+  """Returns F_DIVERGENCES[name], or raises ValueError with the names."""
   if name not in F_DIVERGENCES:
     allowed = ", ".join(F_DIVERGENCES)
     raise ValueError(f"no f-divergence is called {name!r}; allowed: {allowed}")

@@ -1,6 +1,8 @@
-"""The minimax game of two distributions that are known exactly.
+"""The minimax GAN's value and optimal discriminator for known densities.
 
-V(D) = E_p log D + E_q log(1 - D),  p the data and q the generator.
+V(D) = E_p log D + E_q log(1 - D),  p the data and q the generator. Arrays p, q
+and D hold densities, or probabilities, and D in [0, 1] at the same points;
+`weights` are those of a quadrature rule, or 1 if None.
 """
 
 import chex
@@ -8,25 +10,20 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax.divergences import _terms, information
+from gan_jax.divergences import _logarithms, information
 
 
 def optimal_discriminator(p: Array, q: Array) -> Array:
   """Computes D* = p / (p + q), the probability that a sample is real.
 
-  Args:
-    p: [...], p >= 0, the data's density.
-    q: [...], q >= 0, the generator's.
-
-  Returns:
-    [...]; 1/2, the prior, where neither has a sample and any D is as good.
+  Where p = q = 0 the result is 1/2.
 
   References:
     Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, eq. 2.
   """
   chex.assert_equal_shape([p, q])
-  has_p, has_q = _terms.is_positive(p), _terms.is_positive(q)
-  both = jax.nn.sigmoid(_terms.log(p) - _terms.log(q))
+  has_p, has_q = _logarithms.is_positive(p), _logarithms.is_positive(q)
+  both = jax.nn.sigmoid(_logarithms.log(p) - _logarithms.log(q))
   return jnp.where(has_p == has_q, both, has_p.astype(both.dtype))
 
 
@@ -35,16 +32,8 @@ def value(
 ) -> Array:
   """Computes V(D) = E_p log D + E_q log(1 - D), which D maximises.
 
-  Args:
-    p: [n], p >= 0, the data's probabilities or density.
-    q: [n], q >= 0, the generator's.
-    discriminator: [n], D in [0, 1] at the same points.
-    weights: [n], of a quadrature rule; 1 if None.
-
-  Returns:
-    A scalar, -inf where D is sure of what is wrong: 0 where p > 0, or 1 where
-    q > 0. In float32 D rounds to 1 from 1 - 3e-8 on; `optimal_value` has no
-    such limit.
+  It is -inf if D = 0 where p > 0, or D = 1 where q > 0. In float32 D rounds to
+  1 above 1 - 3e-8; `optimal_value` does not have this limitation.
 
   References:
     Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, eq. 1.
@@ -57,13 +46,7 @@ def value(
 def optimal_value(p: Array, q: Array, weights: Array | None = None) -> Array:
   """Computes V(D*) = max over D of V(D) = -log 4 + 2 JSD(p, q).
 
-  Args:
-    p: [n], p >= 0, the data's probabilities or density.
-    q: [n], q >= 0, the generator's.
-    weights: [n], of a quadrature rule; 1 if None.
-
-  Returns:
-    A scalar, from -log 4 (p = q) to 0 (disjoint supports).
+  It ranges from -log 4 (p = q) to 0 (disjoint supports).
 
   References:
     Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, eq. 4-6.

@@ -1,4 +1,4 @@
-"""The shortest code for a source, next to which stands its entropy."""
+"""Huffman codes: the shortest prefix code, to compare with the entropy."""
 
 import heapq
 
@@ -7,17 +7,17 @@ from numpy.typing import ArrayLike
 
 
 def huffman_code_lengths(p: ArrayLike) -> np.ndarray:
-  """Finds the lengths of the words of an optimal prefix code, in NumPy.
+  """Computes the code word lengths of an optimal prefix code, in NumPy.
 
   The two least likely groups of symbols are merged, and their words grow by one
-  bit, until a single group is left. Ties go to the group that is older.
+  bit, until one group is left. Among equally likely groups the oldest is first.
 
   Args:
     p: [n], p >= 0, probabilities or counts.
 
   Returns:
-    The lengths, [n] integers. A symbol of probability 0 has no word, which
-    counts as length 0. A symbol that is the only one needs no bits either.
+    The lengths, [n] integers. A symbol of probability 0, and a symbol that is
+    the only one, have length 0.
 
   Raises:
     ValueError: the shape is wrong, or p is negative, not finite or all 0.
@@ -49,15 +49,12 @@ def huffman_code_lengths(p: ArrayLike) -> np.ndarray:
 def expected_code_length(p: ArrayLike, lengths: ArrayLike) -> float:
   """Computes sum_i p_i l_i, in bits.
 
-  For an optimal code H(p) <= L < H(p) + 1, with the entropy in bits, that is,
-  divided by log 2.
+  For an optimal code H(p) <= L < H(p) + 1, with the entropy in bits (that in
+  nats divided by log 2).
 
   Args:
     p: [n], probabilities.
-    lengths: [n], of the words, in bits.
-
-  Returns:
-    The expected length.
+    lengths: [n], the code words' lengths in bits.
 
   Raises:
     ValueError: the shapes are wrong.

@@ -1,27 +1,27 @@
-"""Entropy and divergences of two distributions that are known exactly.
+"""Entropy and divergences of known distributions, in nats.
 
-Everything is a sum over points, and one formula serves two cases:
+Every result is a sum over n points. Arrays p, q >= 0 and weights are [n]:
 
-- discrete distributions: probabilities that sum to 1, and no weights;
-- densities at the points of a quadrature rule, and the rule's weights.
+- for discrete distributions p and q are probabilities, without weights;
+- for densities they are values at the points of a quadrature rule, with its
+  weights.
 
-All is in nats. Zeros mean what they mean in the limit: a sum is +inf exactly
-where a point with a positive weight makes it so. A density that underflows to 0
-counts as 0. A point of weight 0 counts for nothing.
+Zeros are treated as limits: a sum is +inf if and only if a point with a
+positive weight makes it so. Points of weight 0 do not count.
 """
 
 import chex
 import jax.numpy as jnp
 from jax import Array
 
-from gan_jax.divergences import _terms, f_divergences
+from gan_jax.divergences import _logarithms, f_divergences
 from gan_jax.divergences.f_divergences import F_DIVERGENCES, FDivergence
 
 
 def _sum(terms: Array, weights: Array | None) -> Array:
   if weights is None:
     return jnp.sum(terms)
-  # 0 * inf is 0 here.
+  # A weight of 0 times an infinite term counts as 0.
   return jnp.sum(weights * jnp.where(weights == 0, 0.0, terms))
 
 
@@ -30,7 +30,7 @@ def _check(*arrays: Array | None) -> None:
   chex.assert_rank(given, 1)
   chex.assert_equal_shape(given)
   for array in given:
-    # The stand-in for the logarithm's argument at 0 is not small in float16.
+    # `_logarithms` replaces 0 by a number that is not small in float16.
     if not (
       jnp.issubdtype(array.dtype, jnp.floating)
       and jnp.finfo(array.dtype).minexp <= jnp.finfo(jnp.float32).minexp
@@ -42,48 +42,28 @@ def _check(*arrays: Array | None) -> None:
 
 
 def self_information(p: Array) -> Array:
-  """Computes -log p, what an outcome of probability p tells.
+  """Computes -log p, the information in an outcome of probability p.
 
-  Args:
-    p: [...], p >= 0.
-
-  Returns:
-    [...], +inf where p = 0.
+  It takes any shape, and is +inf where p = 0.
 
   References:
     Shannon, A Mathematical Theory of Communication, 1948, section 6.
   """
-  return jnp.where(_terms.is_positive(p), -_terms.log(p), jnp.inf)
+  return jnp.where(_logarithms.is_positive(p), -_logarithms.log(p), jnp.inf)
 
 
 def cross_entropy(p: Array, q: Array, weights: Array | None = None) -> Array:
   """Computes H(p, q) = -int p log q.
 
-  H(p, q) = H(p) + KL(p || q).
-
-  Args:
-    p: [n], p >= 0.
-    q: [n], q >= 0.
-    weights: [n], of a quadrature rule; 1 if None.
-
-  Returns:
-    A scalar, +inf where q = 0 < p at some point.
+  H(p, q) = H(p) + KL(p || q), +inf if q = 0 < p at some point.
   """
   _check(p, q, weights)
-  infinite = _terms.is_positive(p) & ~_terms.is_positive(q)
-  return _sum(jnp.where(infinite, jnp.inf, -p * _terms.log(q)), weights)
+  infinite = _logarithms.is_positive(p) & ~_logarithms.is_positive(q)
+  return _sum(jnp.where(infinite, jnp.inf, -p * _logarithms.log(q)), weights)
 
 
 def entropy(p: Array, weights: Array | None = None) -> Array:
-  """Computes H(p) = -int p log p.
-
-  Args:
-    p: [n], p >= 0.
-    weights: [n], of a quadrature rule; 1 if None.
-
-  Returns:
-    A scalar: the entropy, or the differential entropy of a density, which may
-    be negative.
+  """Computes H(p) = -int p log p, the entropy or differential entropy.
 
   References:
     Shannon, A Mathematical Theory of Communication, 1948, sections 6 and 20.
@@ -95,37 +75,30 @@ def _divergence(
   divergence: FDivergence, p: Array, q: Array, weights: Array | None
 ) -> Array:
   _check(p, q, weights)
-  has_p, has_q = _terms.is_positive(p), _terms.is_positive(q)
+  has_p, has_q = _logarithms.is_positive(p), _logarithms.is_positive(q)
   infinite = jnp.zeros_like(has_p)
   if divergence.at_zero == jnp.inf:
     infinite |= ~has_p & has_q
   if divergence.slope_at_infinity == jnp.inf:
     infinite |= has_p & ~has_q
   # A difference of logarithms, as the ratio could over- or underflow.
-  terms = divergence.perspective(p, q, _terms.log(p) - _terms.log(q))
+  terms = divergence.perspective(p, q, _logarithms.log(p) - _logarithms.log(q))
   return _sum(jnp.where(infinite, jnp.inf, terms), weights)
 
 
 def f_divergence(
   name: str, p: Array, q: Array, weights: Array | None = None
 ) -> Array:
-  """Computes D_f(p || q), with the f of that name.
+  """Computes the f-divergence of that name.
 
   D_f(p || q) = int over q > 0 of q f(p / q)  +  f'(inf) P(q = 0),
 
-  where f'(inf) is the limit of f(u) / u. It is exact where p and q underflow
-  or have no point in common.
+  where f'(inf) is the limit of f(u) / u. It is accurate also where p and q
+  underflow or have disjoint supports. It is +inf if f(0) = inf and p = 0 < q at
+  some point, or if f'(inf) = inf and q = 0 < p.
 
-  Args:
-    name: a key of `f_divergences.F_DIVERGENCES`, which says what each one is:
-      "jensen_shannon", for one, is twice `jensen_shannon` below.
-    p: [n], p >= 0.
-    q: [n], q >= 0.
-    weights: [n], of a quadrature rule; 1 if None.
-
-  Returns:
-    A scalar; +inf where f(0) = inf and p = 0 < q at some point, or where
-    f'(inf) = inf and q = 0 < p.
+  `name` is a key of `F_DIVERGENCES`, which defines each divergence. Note that
+  "jensen_shannon" there is twice `jensen_shannon` below.
 
   Raises:
     ValueError: no divergence has that name.
@@ -140,15 +113,7 @@ def f_divergence(
 
 
 def kl(p: Array, q: Array, weights: Array | None = None) -> Array:
-  """Computes KL(p || q) = int p log(p / q).
-
-  Args:
-    p: [n], p >= 0.
-    q: [n], q >= 0; `kl(q, p)` is the reverse divergence.
-    weights: [n], of a quadrature rule; 1 if None.
-
-  Returns:
-    A scalar, +inf where q = 0 < p at some point.
+  """Computes KL(p || q) = int p log(p / q), +inf if q = 0 < p at some point.
 
   References:
     Kullback and Leibler, On Information and Sufficiency, 1951, eq. 2.4.
@@ -159,17 +124,9 @@ def kl(p: Array, q: Array, weights: Array | None = None) -> Array:
 def jensen_shannon(p: Array, q: Array, weights: Array | None = None) -> Array:
   """Computes the Jensen-Shannon divergence.
 
-  JSD = 1/2 KL(p || m) + 1/2 KL(q || m),  m = (p + q) / 2,
+  JSD = 1/2 KL(p || m) + 1/2 KL(q || m),  m = (p + q) / 2.
 
-  from 0 (p = q) to log 2 (disjoint supports).
-
-  Args:
-    p: [n], p >= 0.
-    q: [n], q >= 0.
-    weights: [n], of a quadrature rule; 1 if None.
-
-  Returns:
-    A scalar.
+  It ranges from 0 (p = q) to log 2 (disjoint supports).
 
   References:
     Lin, Divergence Measures Based on the Shannon Entropy, 1991, eq. 3.
@@ -178,14 +135,8 @@ def jensen_shannon(p: Array, q: Array, weights: Array | None = None) -> Array:
 
 
 def total_variation(p: Array, q: Array, weights: Array | None = None) -> Array:
-  """Computes TV = 1/2 int |p - q|, the largest difference of an event's chance.
+  """Computes TV = 1/2 int |p - q|, from 0 (p = q) to 1 (disjoint supports).
 
-  Args:
-    p: [n], p >= 0.
-    q: [n], q >= 0.
-    weights: [n], of a quadrature rule; 1 if None.
-
-  Returns:
-    A scalar, from 0 (p = q) to 1 (disjoint supports).
+  It is the largest difference between the two probabilities of an event.
   """
   return _divergence(F_DIVERGENCES["total_variation"], p, q, weights)

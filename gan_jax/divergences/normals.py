@@ -1,8 +1,8 @@
-"""Closed forms for normal distributions.
+"""Closed forms of divergences between normal distributions.
 
-They are on the line or, with the coordinates independent, in d dimensions: a
-mean and a standard deviation are scalars or [d]. What they measure is defined
-as in `gan_jax.f_divergences`, in nats.
+Means and standard deviations are scalars, or [d] for d independent coordinates;
+standard deviations are positive. Results are scalars, in nats, and defined as
+in `gan_jax.divergences.f_divergences`.
 """
 
 import math
@@ -23,14 +23,7 @@ def _arrays(*values: ArrayLike) -> list[Array]:
 
 
 def normal_entropy(stddev: ArrayLike) -> Array:
-  """Computes H = sum_i log s_i + 1/2 log(2 pi e).
-
-  Args:
-    stddev: [d] or [], s > 0.
-
-  Returns:
-    The differential entropy, a scalar.
-  """
+  """Computes the differential entropy H = sum_i log s_i + 1/2 log(2 pi e)."""
   (stddev,) = _arrays(stddev)
   return jnp.sum(jnp.log(stddev) + 0.5 * math.log(2 * math.pi * math.e))
 
@@ -42,15 +35,6 @@ def normal_kl(
 
   KL = 1/2 sum_i [r_i - 1 - log r_i + (m_p - m_q)_i^2 / s_qi^2],
   r = s_p^2 / s_q^2.
-
-  Args:
-    mean_p: [d] or [].
-    stddev_p: [d] or [], positive.
-    mean_q: [d] or [].
-    stddev_q: [d] or [], positive.
-
-  Returns:
-    A scalar.
   """
   mean_p, stddev_p, mean_q, stddev_q = _arrays(
     mean_p, stddev_p, mean_q, stddev_q
@@ -63,17 +47,7 @@ def normal_kl(
 def normal_jeffrey(
   mean_p: ArrayLike, stddev_p: ArrayLike, mean_q: ArrayLike, stddev_q: ArrayLike
 ) -> Array:
-  """Computes J = KL(p || q) + KL(q || p).
-
-  Args:
-    mean_p: [d] or [].
-    stddev_p: [d] or [], positive.
-    mean_q: [d] or [].
-    stddev_q: [d] or [], positive.
-
-  Returns:
-    A scalar.
-  """
+  """Computes J = KL(p || q) + KL(q || p)."""
   forward = normal_kl(mean_p, stddev_p, mean_q, stddev_q)
   return forward + normal_kl(mean_q, stddev_q, mean_p, stddev_p)
 
@@ -85,21 +59,12 @@ def normal_squared_hellinger(
 
   int sqrt(p q) = prod_i sqrt(2 s_p s_q / v)_i exp(-(m_p - m_q)_i^2 / (4 v_i)),
   v = s_p^2 + s_q^2.
-
-  Args:
-    mean_p: [d] or [].
-    stddev_p: [d] or [], positive.
-    mean_q: [d] or [].
-    stddev_q: [d] or [], positive.
-
-  Returns:
-    A scalar, from 0 to 2.
   """
   mean_p, stddev_p, mean_q, stddev_q = _arrays(
     mean_p, stddev_p, mean_q, stddev_q
   )
   variance = jnp.square(stddev_p) + jnp.square(stddev_q)
-  # 2 s_p s_q / v = 1 - (s_p - s_q)^2 / v, exact where the two are close.
+  # 2 s_p s_q / v = 1 - (s_p - s_q)^2 / v does not cancel if they are close.
   log_widths = jnp.log1p(-jnp.square(stddev_p - stddev_q) / variance)
   shift = jnp.square(mean_p - mean_q) / variance
   return -2 * jnp.expm1(jnp.sum(0.5 * log_widths - 0.25 * shift))
@@ -113,19 +78,12 @@ def normal_pearson(
   int p^2 / q = prod_i s_q^2 / (s_p sqrt v)_i exp((m_p - m_q)_i^2 / v_i),
   v = 2 s_q^2 - s_p^2.
 
-  Args:
-    mean_p: [d] or [].
-    stddev_p: [d] or [], positive.
-    mean_q: [d] or [].
-    stddev_q: [d] or [], positive.
-
-  Returns:
-    A scalar, +inf where v <= 0: the tails of q are too light.
+  It is +inf if v <= 0, where the tails of q are too light.
   """
   mean_p, stddev_p, mean_q, stddev_q = _arrays(
     mean_p, stddev_p, mean_q, stddev_q
   )
-  # v / s_q^2, without the cancellation where the two are close.
+  # v / s_q^2, without cancellation if the two are close.
   r = stddev_p / stddev_q
   variance = 2 - jnp.square(r)
   converges = variance > 0
@@ -138,17 +96,9 @@ def normal_pearson(
 def normal_total_variation(
   mean_p: ArrayLike, mean_q: ArrayLike, stddev: ArrayLike
 ) -> Array:
-  """Computes TV = 1/2 int |p - q| of two normals of equal width.
+  """Computes TV = 1/2 int |p - q| of two normals of equal stddev s.
 
   TV = 2 Phi(delta / 2) - 1,  delta^2 = sum_i (m_p - m_q)_i^2 / s_i^2.
-
-  Args:
-    mean_p: [d] or [].
-    mean_q: [d] or [].
-    stddev: [d] or [], positive, of both.
-
-  Returns:
-    A scalar, from 0 to 1.
   """
   mean_p, mean_q, stddev = _arrays(mean_p, mean_q, stddev)
   delta = _norm((mean_p - mean_q) / stddev)
@@ -158,18 +108,9 @@ def normal_total_variation(
 def normal_wasserstein_2(
   mean_p: ArrayLike, stddev_p: ArrayLike, mean_q: ArrayLike, stddev_q: ArrayLike
 ) -> Array:
-  """Computes the Wasserstein-2 distance, in its Bures form.
+  """Computes the Wasserstein-2 distance W_2, in its Bures form.
 
   W_2^2 = |m_p - m_q|^2 + |s_p - s_q|^2.
-
-  Args:
-    mean_p: [d] or [].
-    stddev_p: [d] or [], positive.
-    mean_q: [d] or [].
-    stddev_q: [d] or [], positive.
-
-  Returns:
-    W_2, a scalar.
 
   References:
     Peyre and Cuturi, Computational Optimal Transport, arXiv 1803.00567,

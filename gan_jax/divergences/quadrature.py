@@ -1,4 +1,4 @@
-"""Weights that make an integral on the line a sum over points."""
+"""Quadrature rules: points and weights for integrals on the line."""
 
 import chex
 import jax.numpy as jnp
@@ -11,11 +11,7 @@ def trapezoid(x: Array) -> Array:
 
   sum_i w_i f(x_i) = sum_i (x_(i+1) - x_i) (f(x_i) + f(x_(i+1))) / 2.
 
-  Args:
-    x: [n], increasing; steps may differ, and may be zero.
-
-  Returns:
-    The weights, [n].
+  The points x [n] increase; steps may differ and may be zero.
   """
   chex.assert_rank(x, 1)
   halves = 0.5 * jnp.diff(x)
@@ -27,16 +23,11 @@ def gauss_legendre(
 ) -> tuple[Array, Array]:
   """Returns the points and weights of a composite Gauss-Legendre rule.
 
-  On each panel it is exact for polynomials of degree 2 num_points - 1.
-
-  Args:
-    low: scalar, one end of the interval.
-    high: scalar, the other.
-    num_points: how many points a panel has.
-    panels: how many equal parts the interval is divided into.
+  The interval is divided into equal panels with `num_points` points each. On
+  each panel the rule is exact for polynomials of degree 2 num_points - 1.
 
   Returns:
-    The points, [panels * num_points], increasing, and their weights, alike.
+    The points, increasing, and the weights, both [panels * num_points].
 
   References:
     Davis and Rabinowitz, Methods of Numerical Integration, 1984, section 2.7.

@@ -1,8 +1,8 @@
-"""Entropy and divergences estimated from samples.
+"""Entropy and divergences estimated from samples, in nats.
 
-Either from the samples alone, by distances to nearest neighbours, or from the
-log density ratio r = log p / q at each sample, by averages; r is the logit of a
-discriminator trained to its optimum.
+Functions named `_from_samples` use distances to nearest neighbours. Functions
+named `_from_log_ratios` average over the log density ratio r = log p / q at
+each sample, which is the logit of an optimal discriminator.
 """
 
 import math
@@ -14,15 +14,15 @@ from jax import Array
 
 from gan_jax.divergences import f_divergences
 
-# Coordinate differences held at once: 32 MiB in float32.
+# Coordinate differences in memory at the same time: 32 MiB in float32.
 _CHUNK = 2**23
 
 
 def _log_distances(x: Array, points: Array, k: int) -> Array:
-  """Returns the log distance [n] of each x [n, d] to its k-th of points [m, d].
+  """Returns log distances [n] from x [n, d] to the k-th nearest of points.
 
-  A distance is at least what rounding leaves of it at that x, so that the
-  logarithm is finite where samples coincide.
+  A lower bound, the rounding error at that x, keeps the logarithm finite where
+  samples coincide.
   """
   info = jnp.finfo(x.dtype)
 
@@ -43,14 +43,12 @@ def entropy_from_samples(x: Array, k: int = 3) -> Array:
   H = psi(n) - psi(k) + log V_d + d/n sum_i log rho_i,
 
   with rho_i the distance of x_i to its k-th neighbour, V_d the volume of the
-  unit ball and psi the digamma function. Larger k trades variance for bias.
+  unit ball and psi the digamma function. Larger k trades variance for bias. The
+  result is very low but finite if more than k samples coincide.
 
   Args:
     x: [n, d].
-    k: which neighbour, 1 <= k < n.
-
-  Returns:
-    A scalar, in nats; very low but finite where more than k samples coincide.
+    k: 1 <= k < n.
 
   Raises:
     ValueError: k is out of range.
@@ -78,17 +76,14 @@ def kl_from_samples(x: Array, y: Array, k: int = 3) -> Array:
   KL = d/n sum_i log(nu_i / rho_i) + log(m / (n - 1)),
 
   with nu_i the distance of x_i to its k-th neighbour in y, and rho_i to that
-  among the other x.
+  among the other x. The estimate may be negative. It is large but finite if
+  samples of p coincide away from q. The densities count as equal at an x_i that
+  coincides with k samples of both x and y.
 
   Args:
     x: [n, d], drawn from p.
     y: [m, d], drawn from q independently.
-    k: which neighbour, 1 <= k < n and k <= m.
-
-  Returns:
-    A scalar, in nats; it may be negative. It is large but finite where samples
-    of p coincide away from q, and an x_i that coincides with k samples of
-    either side counts as one where the densities are equal.
+    k: 1 <= k < n and k <= m.
 
   Raises:
     ValueError: k is out of range.
@@ -107,14 +102,9 @@ def kl_from_samples(x: Array, y: Array, k: int = 3) -> Array:
 
 
 def kl_from_log_ratios(at_p: Array) -> Array:
-  """Estimates KL(p || q) = E_p[r], r = log p / q.
+  """Estimates KL(p || q) = E_p[r], r = log p / q, from r [n] at samples of p.
 
-  Args:
-    at_p: [n], r at samples of p. At samples of q, minus the mean estimates the
-      reverse divergence.
-
-  Returns:
-    A scalar, in nats.
+  At samples of q, minus the mean estimates the reverse divergence.
   """
   chex.assert_rank(at_p, 1)
   return jnp.mean(at_p)
@@ -125,14 +115,11 @@ def jensen_shannon_from_log_ratios(at_p: Array, at_q: Array) -> Array:
 
   JSD = log 2 + 1/2 E_p log D + 1/2 E_q log(1 - D),  D = sigmoid(r).
 
-  For another r than log p / q it is a lower bound, but for the noise.
+  If r is not exactly log p / q, the expectation is a lower bound.
 
   Args:
     at_p: [n], r = log p / q at samples of p.
     at_q: [m], r at samples of q.
-
-  Returns:
-    A scalar, in nats, at most log 2.
 
   References:
     Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, eq. 4-6.
@@ -145,21 +132,18 @@ def jensen_shannon_from_log_ratios(at_p: Array, at_q: Array) -> Array:
 def f_divergence_from_log_ratios(name: str, at_q: Array) -> Array:
   """Estimates D_f(p || q) = E_q[f(e^r)], r = log p / q.
 
-  Its variance is large, or infinite, where q rarely has a sample in a place
-  where p has many, and what p has where q = 0 is not seen.
+  Its variance is large or infinite if q has few samples in regions where p has
+  many. It does not include the contribution of p where q = 0.
 
   Args:
-    name: a key of `f_divergences.F_DIVERGENCES`.
+    name: a key of `F_DIVERGENCES`.
     at_q: [n], r at samples of q.
-
-  Returns:
-    A scalar.
 
   Raises:
     ValueError: no divergence has that name.
   """
   chex.assert_rank(at_q, 1)
-  # The largest number for an infinite one, which 0 could not multiply.
+  # The largest finite number instead of infinity, as 0 * inf would be NaN.
   ratio = jnp.minimum(jnp.exp(at_q), jnp.finfo(at_q.dtype).max)
   terms = f_divergences.named(name).perspective(
     ratio, jnp.ones_like(ratio), at_q

@@ -1,4 +1,4 @@
-"""Distances as the cost of the cheapest way to move one mass onto another."""
+"""Wasserstein distances and optimal transport plans."""
 
 import chex
 import jax
@@ -13,16 +13,9 @@ from gan_jax.types import PRNGKey
 def wasserstein_1(x: Array, y: Array) -> Array:
   """Computes the Wasserstein-1 distance of two one-dimensional samples.
 
-  W(x, y) = int_0^1 |X(u) - Y(u)| du, with X and Y the quantile functions, which
-  is exact; for n = m, 1/n sum_i |x_(i) - y_(i)|: on the line the cheapest plan
-  moves the i-th smallest point onto the i-th smallest.
-
-  Args:
-    x: [n].
-    y: [m].
-
-  Returns:
-    The distance, a scalar.
+  W(x, y) = int_0^1 |X(u) - Y(u)| du, with X and Y the quantile functions of
+  x [n] and y [m]. For n = m this is 1/n sum_i |x_(i) - y_(i)|, as the optimal
+  plan moves the i-th smallest point onto the i-th smallest. It is exact.
 
   Raises:
     ValueError: there are no samples.
@@ -35,10 +28,10 @@ def wasserstein_1(x: Array, y: Array) -> Array:
   n, m = len(x), len(y)
   if not (n and m):
     raise ValueError("x and y must have samples, and one of them has none")
-  # Shares of samples are no integers, whatever the samples are.
+  # Integer samples are converted, as their weights are fractions.
   dtype = jnp.result_type(x, y, 1.0)
   x, y = jnp.asarray(x, dtype), jnp.asarray(y, dtype)
-  # The levels where either quantile function steps, in units of 1 / (n m).
+  # The levels at which a quantile function jumps, in units of 1 / (n m).
   levels = np.union1d(np.arange(n + 1) * m, np.arange(m + 1) * n)
   shares = jnp.asarray(np.diff(levels) / (n * m), dtype)
   x, y = jnp.sort(x)[levels[:-1] // m], jnp.sort(y)[levels[:-1] // n]
@@ -52,16 +45,14 @@ def wasserstein_1_on_line(
 
   W(p, q) = int |P(x) - Q(x)| dx, with P and Q the cumulative distributions.
 
-  Exact for point masses; of second order in the steps for smooth densities.
+  It is exact for point masses. For smooth densities the error is of second
+  order in the step size.
 
   Args:
     p: [n], masses at x, or densities.
-    q: [n], the other's, of equal total.
+    q: [n], masses or densities of the same total.
     x: [n], increasing; steps may differ, and may be zero.
-    weights: [n], of a quadrature rule for densities; 1 if None, for masses.
-
-  Returns:
-    The distance, a scalar.
+    weights: [n], the weights of a quadrature rule, if p and q are densities.
 
   References:
     Peyre and Cuturi, Computational Optimal Transport, arXiv 1803.00567,
@@ -78,16 +69,9 @@ def sliced_wasserstein_1(
 ) -> Array:
   """Estimates the sliced Wasserstein-1 distance.
 
-  SW(x, y) = E over directions v, |v| = 1, of W(x v, y v).
+  SW(x, y) = E over directions v, |v| = 1, of W(x v, y v),
 
-  Args:
-    x: [n, d].
-    y: [m, d].
-    key: of the directions.
-    num_projections: how many directions.
-
-  Returns:
-    The mean over them, a scalar.
+  with x [n, d] and y [m, d], by the mean over random directions.
 
   References:
     Bonneel et al., Sliced and Radon Wasserstein Barycenters of Measures, 2015,
@@ -97,7 +81,7 @@ def sliced_wasserstein_1(
   chex.assert_equal_shape_suffix([x, y], 1)
   directions = jax.random.normal(key, (x.shape[1], num_projections), x.dtype)
   directions /= jnp.linalg.norm(directions, axis=0, keepdims=True)
-  # Accelerators round matrix products to fewer bits unless told not to.
+  # By default accelerators round matrix products to fewer bits.
   projected = [jnp.matmul(a, directions, precision="highest") for a in (x, y)]
   return jnp.mean(jax.vmap(wasserstein_1, in_axes=1)(*projected))
 
@@ -105,19 +89,19 @@ def sliced_wasserstein_1(
 def optimal_plan(
   p: ArrayLike, q: ArrayLike, cost: ArrayLike
 ) -> tuple[np.ndarray, float]:
-  """Finds the cheapest plan that moves p onto q, exactly, in NumPy float64.
+  """Finds the optimal transport plan of p onto q, exactly, in NumPy float64.
 
   min over T >= 0 of sum_ij T_ij C_ij,  sum_j T_ij = p_i,  sum_i T_ij = q_j.
 
-  A linear program, and not differentiable.
+  It solves a linear program and is not differentiable.
 
   Args:
     p: [n], masses, p >= 0.
-    q: [m], masses, q >= 0, of the same total up to 1e-5 of it.
-    cost: [n, m], what a unit of mass costs from i to j.
+    q: [m], masses, q >= 0, with the same total up to a relative 1e-5.
+    cost: [n, m], the cost of moving a unit of mass from i to j.
 
   Returns:
-    The plan, [n, m], and what it costs.
+    The plan, [n, m], and its cost.
 
   Raises:
     ValueError: a shape is wrong, a mass is negative or not finite, or the
@@ -127,7 +111,7 @@ def optimal_plan(
     Peyre and Cuturi, Computational Optimal Transport, arXiv 1803.00567,
     eq. 2.11.
   """
-  # Slow to import, and needed nowhere else.
+  # Imported here because it is slow to import.
   from scipy import optimize, sparse
 
   p, q, cost = (np.asarray(a, np.float64) for a in (p, q, cost))
@@ -142,7 +126,7 @@ def optimal_plan(
   totals = np.sum(p), np.sum(q)
   if not np.isclose(*totals, rtol=1e-5, atol=0.0):
     raise ValueError(f"p and q must have equal totals, not {totals}")
-  # What rounding left between the totals would make the program infeasible.
+  # A rounding difference of the totals would make the program infeasible.
   scale = totals[0] or 1.0
   p, q = p / scale, q / (totals[1] or 1.0)
   constraints = sparse.vstack(

@@ -1,15 +1,14 @@
-"""What a point of a game is: where training stays, and whether it returns.
+"""Stability of a point of a game: is it stationary, stable, an equilibrium?
 
 With w = (g, d), both players' params in one vector, the field of the game is
 
-  v(w) = (d J_G / d g, d J_D / d d),  each player's gradient in its own params,
+  v(w) = (d J_G / d g, d J_D / d d),
 
 and training descends it. Params are flattened by
-`jax.flatten_util.ravel_pytree`: the generator's come first. Only pullbacks are
-taken, no forward mode, so any layer that has a gradient rule of its own will
-do. A matrix has a row for each of n params, so these are for small games.
-
-What a game's costs stop the gradient of is a constant here too.
+`jax.flatten_util.ravel_pytree`, the generator's first. Functions use reverse
+mode only, so layers with a custom VJP work. Matrices have n rows for n params,
+so these functions are for small games. `stop_gradient` in a game's costs
+applies here too.
 """
 
 from typing import NamedTuple
@@ -34,12 +33,13 @@ from gan_jax.types import (
 
 
 class LocalNash(NamedTuple):
-  """What decides whether a point is a local Nash equilibrium.
+  """The quantities that decide whether a point is a local Nash equilibrium.
 
   Attributes:
-    gradient_norms: [] each, |d J_G / d g| and |d J_D / d d|; zero at one.
+    gradient_norms: [] each, |d J_G / d g| and |d J_D / d d|; zero at an
+      equilibrium.
     hessians: [n_g, n_g] d^2 J_G / d g^2 and [n_d, n_d] d^2 J_D / d d^2; without
-      a negative eigenvalue at one.
+      negative eigenvalues at an equilibrium.
   """
 
   gradient_norms: Players[Array]
@@ -58,14 +58,14 @@ def field_jacobian(
     J = dv / dw = [d^2 J_G / dg dg  d^2 J_G / dg dd]
                   [d^2 J_D / dd dg  d^2 J_D / dd dd].
 
-  A stationary point draws the flow dw/dt = -v(w) in from all around if all
-  eigenvalues of J have a positive real part, and does not if one's is negative.
+  A stationary point attracts the flow dw/dt = -v(w) if all eigenvalues of J
+  have a positive real part, and does not if one has a negative real part.
 
   Args:
     game: the game; twice differentiable.
     params: the point w, n numbers in all.
-    variables: of each player.
-    batch: one minibatch, which the costs are means over.
+    variables: both players' other Flax collections.
+    batch: one minibatch.
     key: draws the latents and the dropout masks.
 
   Returns:
@@ -90,20 +90,21 @@ def field_jacobian(
 def step_jacobian(
   step: Step, state: TrainState, batch: Batch, key: PRNGKey
 ) -> Array:
-  """Computes the Jacobian of an update rule, as a map of the params.
+  """Computes the Jacobian of an update rule as a map of the params.
 
   d w' / d w,  w' the params after the step.
 
   Near a fixed point, steps of a rule without memory (no momentum, no past
   gradient) converge if the spectral radius, the largest |eigenvalue|, is below
-  1, and by that factor a step. That of `steps.simultaneous` with SGD of rate h
-  is I - h J, with J of `field_jacobian`.
+  1; it is the factor by which a step reduces the distance. For
+  `steps.simultaneous` with SGD of rate h the Jacobian is I - h J, with J of
+  `field_jacobian`.
 
   Args:
-    step: the rule; differentiable.
-    state: whose params, n numbers in all, are w. All else in it, the optimizer
-      states above all, is a constant.
-    batch: one batch of the rule.
+    step: the update rule's step; differentiable.
+    state: its params, n numbers in all, are w. Everything else in it, such as
+      the optimizer states, is constant.
+    batch: one batch of the step.
     key: draws the latents and the dropout masks.
 
   Returns:
@@ -131,23 +132,16 @@ def local_nash(
   batch: Batch,
   key: PRNGKey,
 ) -> LocalNash:
-  """Computes what decides whether a point is a local Nash equilibrium.
+  """Computes both players' gradient norms and Hessians at a point.
 
-  At one, neither player can lower its own cost by a small move of its own: both
-  gradients are zero and both Hessians, the diagonal blocks of
-  `field_jacobian`, positive semidefinite. Definite, they suffice. Neither
-  implies the other: training may be drawn to a point that is no equilibrium,
-  and driven from one.
+  At a local Nash equilibrium neither player can lower its cost by a small
+  change of its params: both gradients are zero and both Hessians, the diagonal
+  blocks of `field_jacobian`, positive semidefinite. Zero gradients and positive
+  definite Hessians are sufficient. Equilibrium and stability do not imply each
+  other: training may converge to a point that is no equilibrium, and may leave
+  one.
 
-  Args:
-    game: the game; twice differentiable.
-    params: the point.
-    variables: of each player.
-    batch: one minibatch, which the costs are means over.
-    key: draws the latents and the dropout masks.
-
-  Returns:
-    The norms of the own gradients and the own Hessians.
+  The arguments are those of `field_jacobian`.
 
   References:
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.1.

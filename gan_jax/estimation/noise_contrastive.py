@@ -1,9 +1,8 @@
 """Noise-contrastive and maximum-likelihood estimation as games.
 
-A model of the data's density, told from noise, is a discriminator: its logit is
-log p_model(x) - log p_noise(x). Its cost is that of a GAN's discriminator, and
-the generator's is the same with the other sign; what differs is who learns and
-where the samples called fake come from:
+A model of the data's density defines a discriminator between data and noise,
+whose logit is log p_model(x) - log p_noise(x). The costs are those of the
+minimax GAN. The methods differ in who learns and where fake samples come from:
 
   noise-contrastive estimation   the model learns; the noise is fixed
   maximum likelihood             the model learns; the noise is a copy of it
@@ -36,31 +35,31 @@ Sampler = Callable[[Params, PRNGKey, int], Array]
 
 def _log_ratio(log_model: LogDensity, log_noise: LogDensity, x: Array) -> Array:
   """Returns the logits [n] of x [n, d] being data rather than noise."""
-  of_model, of_noise = log_model(x), log_noise(x)
-  chex.assert_shape((of_model, of_noise), (len(x),))
-  return of_model - of_noise
+  model_values, noise_values = log_model(x), log_noise(x)
+  chex.assert_shape((model_values, noise_values), (len(x),))
+  return model_values - noise_values
 
 
 def noise_contrastive_cost(
   log_model: LogDensity, log_noise: LogDensity, real: Array, fake: Array
 ) -> tuple[Array, Metrics]:
-  """Computes the cost of taking a model of the data for a discriminator.
+  """Computes the cost of a density model that acts as the discriminator.
 
   J_D = -E log D(real) - E log(1 - D(fake)),
-  D(x) = p_model(x) / (p_model(x) + p_noise(x)),
+  D(x) = p_model(x) / (p_model(x) + p_noise(x)).
 
-  which the model minimises. Where p_model is the data's density p,
+  The model minimises J_D. If p_model is the data's density p,
   -J_D = -log 4 + 2 JSD(p || p_noise).
 
   Args:
     log_model: x [n, d] -> [n], the model's log-density.
-    log_noise: x [n, d] -> [n], that of the noise.
+    log_noise: x [n, d] -> [n], the noise's log-density.
     real: [n, d], data.
     fake: [n, d], noise.
 
   Returns:
-    The cost, a scalar, and the metrics `discriminator_real` and
-    `discriminator_fake`, the means of D.
+    J_D, and the metrics `discriminator_real` and `discriminator_fake`, the
+    means of D.
 
   References:
     Gutmann and Hyvarinen, Noise-contrastive estimation: A new estimation
@@ -84,21 +83,21 @@ def _contrastive(
   log_noise: ModelLogDensity,
   sample_noise: Sampler,
 ) -> Game:
-  """Makes the game of a model, the discriminator, against noise.
+  """Makes the game of a model as discriminator against noise.
 
-  The noise may depend on the model's params, as it does where it is a copy.
+  The noise may depend on the model's params, as a copy of the model does.
   """
 
   def init_players(key):
     return Players({}, init(key)), Players({}, {})
 
   def costs(params, variables, batch, key):
-    own = params.discriminator
+    model_params = params.discriminator
     cost, metrics = noise_contrastive_cost(
-      lambda x: log_model(own, x),
-      lambda x: log_noise(own, x),
+      lambda x: log_model(model_params, x),
+      lambda x: log_noise(model_params, x),
       batch,
-      sample_noise(own, key, len(batch)),
+      sample_noise(model_params, key, len(batch)),
     )
     return Players(-cost, cost), (variables, metrics)
 
@@ -108,9 +107,11 @@ def _contrastive(
 
   def discriminate(params, variables, x):
     del variables
-    own = params.discriminator
+    model_params = params.discriminator
     return _log_ratio(
-      lambda x: log_model(own, x), lambda x: log_noise(own, x), x
+      lambda x: log_model(model_params, x),
+      lambda x: log_noise(model_params, x),
+      x,
     )
 
   return Game(init_players, costs, sample, discriminate=discriminate)
@@ -121,23 +122,23 @@ def game(
   init: Callable[[PRNGKey], Params],
   noise: Density,
 ) -> Game:
-  """Makes the game whose discriminator is a model, and which teaches it alone.
+  """Makes the game of noise-contrastive estimation, in which the model learns.
 
   log p_model(x) = log_unnormalized(params, x) - log_normalizer,
 
-  where `log_normalizer`, log Z, is one more parameter: any other value than the
-  integral's logarithm costs more. The noise should be spread at least as widely
-  as the data.
+  where `log_normalizer`, log Z, is a parameter too: the cost is lowest if it is
+  the logarithm of the integral. The noise should be at least as spread out as
+  the data.
 
   Args:
     log_unnormalized: (params, x [n, d]) -> [n], log-density up to a constant.
     init: key -> params.
-    noise: fixed, easy to sample and to evaluate.
+    noise: the fixed noise distribution.
 
   Returns:
     The game. The discriminator's params are {"model": params,
-    "log_normalizer": scalar}, the latter 0 at first; the generator, which is
-    the noise, has none and pays -J_D. `sample` draws noise.
+    "log_normalizer": scalar}, the latter 0 at first. The generator is the
+    noise, has no params, and its cost is -J_D. `sample` draws noise.
 
   References:
     Gutmann and Hyvarinen, Noise-Contrastive Estimation of Unnormalized
@@ -163,18 +164,17 @@ def maximum_likelihood_game(
   init: Callable[[PRNGKey], Params],
   sampler: Sampler,
 ) -> Game:
-  """Makes the game whose noise is a copy of the model, taken at every step.
+  """Makes the game whose noise is a copy of the model, updated at every step.
 
-  The copy is constant in the gradient, which does not pass through the sampler.
-  D is 1/2 everywhere, so that
+  No gradient passes through the copy or its samples. D is 1/2 everywhere, so
 
     E dJ_D/dparams = 1/2 (E_model - E_data) d log_unnormalized / dparams
                    = 1/2 d/dparams (-E_data log p_model(x)),
 
-  half the gradient of the negative log-likelihood (a quarter, where J_D has a
-  factor 1/2 as in Goodfellow's tutorial). The mean over the model's samples is
+  half the gradient of the negative log-likelihood (a quarter if J_D has a
+  factor 1/2, as in Goodfellow's tutorial). The mean over the model's samples is
   the gradient of log Z; log Z itself cancels in the logit and is no parameter.
-  The cost, log 4 whatever the params, tells nothing of progress.
+  The cost is log 4 for all params, so it does not show progress.
 
   Args:
     log_unnormalized: (params, x [n, d]) -> [n], log-density up to a constant.
@@ -182,8 +182,8 @@ def maximum_likelihood_game(
     sampler: (params, key, n) -> [n, d], samples of the model.
 
   Returns:
-    The game. The discriminator's params are the model's; the generator, which
-    is the copy, has none and pays -J_D. `sample` draws from the model.
+    The game. The discriminator's params are the model's. The generator is the
+    copy, has no params, and its cost is -J_D. `sample` draws from the model.
 
   References:
     Goodfellow, On distinguishability criteria for estimating generative models,

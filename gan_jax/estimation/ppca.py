@@ -2,10 +2,9 @@
 
   x = W z + mu + s e,  z ~ N(0, I_k),  e ~ N(0, I_d),
 
-so x ~ N(mu, C) with C = W W^T + s^2 I: a generator with one linear layer, whose
-likelihood is known. W is determined up to a rotation of the latents. But for
-`closed_form`, nothing here makes a d x d matrix: the k x k M = W^T W + s^2 I
-takes the place of C.
+so x ~ N(mu, C) with C = W W^T + s^2 I: a linear generator whose likelihood is
+known. W is determined up to a rotation of the latents. Except in `closed_form`,
+no d x d matrix is formed: the k x k M = W^T W + s^2 I is used instead of C.
 
 References:
   Tipping and Bishop, Probabilistic Principal Component Analysis, Journal of the
@@ -22,8 +21,8 @@ from jax.scipy.linalg import cho_factor, cho_solve
 
 from gan_jax.types import Array, PRNGKey
 
-# Accelerators round the inputs of a matrix product to fewer bits by default; a
-# noise variance that is small beside the data's would drown in that.
+# By default accelerators round the inputs of matrix products to fewer bits. The
+# error would exceed a noise variance much smaller than the data's variance.
 _full_precision = jax.default_matmul_precision("highest")
 
 
@@ -49,7 +48,7 @@ def _check(data: Array, num_components: int) -> None:
       f"{num_components} components do not lie between 1 and {d - 1}, one less "
       "than the data's dimension"
     )
-  # k + 1 points lie in a k-plane: the likelihood grows without bound as s -> 0.
+  # k + 1 points lie in a k-plane, so the likelihood is unbounded as s -> 0.
   if n < num_components + 2:
     raise ValueError(
       f"{n} points are too few for {num_components} components, which take at "
@@ -75,21 +74,15 @@ def _cholesky(model: PPCA) -> tuple[Array, bool]:
 
 @_full_precision
 def closed_form(data: Array, num_components: int) -> PPCA:
-  """Fits the model by maximum likelihood.
+  """Fits the model to data [n, d] by maximum likelihood, in closed form.
 
   s^2 = mean of the d - k smallest eigenvalues of the data's covariance,
   W = U (L - s^2 I)^(1/2) R,  R = I,
 
-  with L and U its k largest eigenvalues, in decreasing order, and eigenvectors.
-  The covariance is the maximum-likelihood one, divided by n. The entry of
-  largest magnitude in each column of W is positive.
-
-  Args:
-    data: [n, d].
-    num_components: k.
-
-  Returns:
-    The model.
+  with k = `num_components`, and L and U the k largest eigenvalues, in
+  decreasing order, and their eigenvectors. The covariance is the
+  maximum-likelihood one, with divisor n. The entry of largest magnitude in each
+  column of W is positive.
 
   Raises:
     ValueError: unless 1 <= k < d and n > k + 1.
@@ -103,7 +96,7 @@ def closed_form(data: Array, num_components: int) -> PPCA:
   eigenvalues, eigenvectors = jnp.linalg.eigh(centred.T @ centred / len(data))
   noise_variance = jnp.mean(eigenvalues[:-num_components])
   largest = eigenvalues[::-1][:num_components]
-  # Where all eigenvalues are equal, rounding may leave a difference below 0.
+  # If all eigenvalues are equal, rounding may make a difference negative.
   scales = jnp.sqrt(jnp.maximum(largest - noise_variance, 0))
   weights = scales[None] * eigenvectors[:, ::-1][:, :num_components]
   longest = jnp.argmax(jnp.abs(weights), axis=0, keepdims=True)
@@ -115,7 +108,7 @@ def closed_form(data: Array, num_components: int) -> PPCA:
 def expectation_maximization(
   data: Array, num_components: int, num_steps: int, key: PRNGKey
 ) -> tuple[PPCA, Array]:
-  """Fits the model by steps that never lower the likelihood.
+  """Fits the model by expectation maximisation.
 
   With z_i = M^-1 W^T (x_i - mu), the posterior means, and V = s^2 M^-1, the
   posterior covariance, a step takes
@@ -123,14 +116,15 @@ def expectation_maximization(
     W   <- [sum_i (x_i - mu) z_i^T] [n V + sum_i z_i z_i^T]^-1,
     s^2 <- [sum_i |x_i - mu - W z_i|^2 + n tr(W V W^T)] / (n d)
 
-  with the new W in the latter. It costs O(n d k): the d x d covariance is never
-  made. The mean is that of the data throughout. The smaller s^2 is beside the
-  largest eigenvalue of the covariance, the more steps it takes.
+  with the new W in the second line. No step lowers the likelihood. A step costs
+  O(n d k), as the d x d covariance is never formed. The mean is always that of
+  the data. The smaller s^2 is compared with the largest eigenvalue of the
+  covariance, the more steps are needed.
 
   Args:
     data: [n, d].
     num_components: k.
-    num_steps: how many steps.
+    num_steps: number of steps.
     key: draws the first W, in the scale of the data.
 
   Returns:
@@ -141,7 +135,7 @@ def expectation_maximization(
 
   References:
     Tipping and Bishop, 1999, appendix B. The paper's shorter form of the two
-      updates subtracts s^2 from a larger number, which float32 does not bear.
+      updates subtracts s^2 from a larger number, which loses precision.
   """
   _check(data, num_components)
   n, d = data.shape
@@ -175,14 +169,8 @@ def log_likelihood(model: PPCA, data: Array) -> Array:
   log|C| = (d - k) log s^2 + log|M|,
   q = (x - mu)^T C^-1 (x - mu) = |x - mu - W z|^2 / s^2 + |z|^2,
 
-  with z = M^-1 W^T (x - mu). Nothing in it cancels where s^2 is small.
-
-  Args:
-    model: the model.
-    data: [n, d].
-
-  Returns:
-    The mean, a scalar; the likelihood of the paper is n times it.
+  with data x [n, d] and z = M^-1 W^T (x - mu). No term cancels for small s^2.
+  The likelihood in the paper is n times this mean.
 
   References:
     Tipping and Bishop, 1999, eq. 4.
@@ -204,16 +192,9 @@ def log_likelihood(model: PPCA, data: Array) -> Array:
 
 @_full_precision
 def infer(model: PPCA, data: Array) -> Array:
-  """Computes the posterior mean of the latents.
+  """Computes the posterior means [n, k] of the latents of data [n, d].
 
   E[z | x] = M^-1 W^T (x - mu).
-
-  Args:
-    model: the model.
-    data: [n, d].
-
-  Returns:
-    The means, [n, k].
 
   References:
     Tipping and Bishop, 1999, eq. 6.
@@ -225,16 +206,7 @@ def infer(model: PPCA, data: Array) -> Array:
 
 @_full_precision
 def sample(model: PPCA, key: PRNGKey, n: int) -> Array:
-  """Draws from the model.
-
-  Args:
-    model: the model.
-    key: draws the latents and the noise.
-    n: how many.
-
-  Returns:
-    The samples, [n, d].
-  """
+  """Draws samples [n, d] from the model."""
   d, k = model.weights.shape
   latents_key, noise_key = jax.random.split(key)
   latents = jax.random.normal(latents_key, (n, k), model.weights.dtype)

@@ -1,14 +1,25 @@
-"""Games: what each player pays, given the parameters of both."""
+"""Games: each defines both players' parameters and the cost each minimises.
+
+`adversarial` is a generator network against a discriminator network, `packed`
+the same with a discriminator of several samples at once, and `against_optimal`
+a generator against the exact best discriminator. Module `closed_form` has
+small games without networks; `replay` has the memory of old samples that
+`adversarial` can use.
+"""
 
 from gan_jax.games.adversarial import adversarial
 from gan_jax.games.against_optimal import against_optimal
 from gan_jax.games.game import Costs, Game, Gradients, pullbacks
+from gan_jax.games.packing import packed
+from gan_jax.games.replay import Replay
 
 __all__ = [
   "Costs",
   "Game",
   "Gradients",
+  "Replay",
   "adversarial",
   "against_optimal",
+  "packed",
   "pullbacks",
 ]

@@ -1,4 +1,4 @@
-"""The game of a generator against the best discriminator there is."""
+"""The game of a generator against the exact optimal discriminator."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,12 @@ import jax
 from flax import linen as nn
 
 from gan_jax import sharding
-from gan_jax.games import _networks
+from gan_jax.games._network_application import (
+  evaluate_network,
+  generate_samples,
+  measure_logits,
+  split_variables,
+)
 from gan_jax.games.game import Game
 from gan_jax.losses import AdversarialLoss
 from gan_jax.types import Array, Params, Players, PRNGKey
@@ -19,13 +24,13 @@ def against_optimal(
   loss: AdversarialLoss,
   latents: Callable[[PRNGKey, int], Array],
 ) -> Game:
-  """Makes the game of a generator against the best discriminator there is.
+  """Makes the game of a generator against the exact optimal discriminator.
 
-  The logit at x is log p(x) / q(x; params), where p is the data's density and q
-  the generator's: of all functions, that which minimises a J_D that is a cross-
-  entropy. It answers the generator's every move, and yet its own params are
-  constants to the generator, as a discriminator's would be: the generator's
-  gradient passes through its samples alone. In expectation it is that of
+  The logit at x is log p(x) / q(x; params), with p the density of the data and
+  q that of the generator. Of all functions it minimises a J_D that is a cross-
+  entropy. It follows every change of the generator, but its dependence on
+  params is not differentiated, as with a discriminator network: the generator's
+  gradient passes through its samples only. In expectation it is the gradient of
 
     minimax                2 JSD(p || q)
     non-saturating         KL(q || p) - 2 JSD(p || q)
@@ -34,11 +39,12 @@ def against_optimal(
   Args:
     generator: module (latents [n, k], train) -> samples [n, ...].
     log_density_ratio: (generator's params, x [n, ...]) -> [n].
-    loss: what each player pays, from the logits.
+    loss: both players' costs as functions of the logits.
     latents: (key, n) -> [n, k], the prior.
 
   Returns:
-    The game, whose discriminator has no params; metrics as of `adversarial`.
+    The game. Its discriminator has no params. It has the metrics of
+    `adversarial`.
 
   References:
     Goodfellow et al., Generative Adversarial Networks, arXiv 1406.2661, eq. 2.
@@ -50,19 +56,19 @@ def against_optimal(
 
   def init(key):
     generator_key, latents_key = jax.random.split(key)
-    params, variables = _networks.split_variables(
+    params, variables = split_variables(
       generator.init(generator_key, latents(latents_key, 1))
     )
     return Players(params, {}), Players(variables, {})
 
-  def judge(params, x):
+  def compute_logits(params, x):
     logits = log_density_ratio(params, x)
     chex.assert_shape(logits, (len(x),))
     return logits
 
   def costs(params, variables, batch, key):
     batch = sharding.split(batch)
-    fake, generator_variables = _networks.generate(
+    fake, generator_variables = generate_samples(
       generator,
       latents,
       params.generator,
@@ -72,19 +78,19 @@ def against_optimal(
     )
     chex.assert_equal_shape((batch, fake))
     fixed = jax.lax.stop_gradient(params.generator)
-    logits = judge(fixed, batch), judge(fixed, fake)
+    logits = compute_logits(fixed, batch), compute_logits(fixed, fake)
     return (
       Players(loss.generator(*logits), loss.discriminator(*logits)),
-      (Players(generator_variables, {}), _networks.measure(loss, *logits)),
+      (Players(generator_variables, {}), measure_logits(loss, *logits)),
     )
 
   def sample(params, variables, key, n):
-    return _networks.evaluate(
+    return evaluate_network(
       generator, params.generator, variables.generator, latents(key, n)
     )
 
   def discriminate(params, variables, x):
     del variables
-    return judge(params.generator, x)
+    return compute_logits(params.generator, x)
 
   return Game(init, costs, sample, discriminate=discriminate)

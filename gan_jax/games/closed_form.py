@@ -1,9 +1,8 @@
-"""Games without networks, whose dynamics are known in closed form.
+"""Small games without networks, whose training dynamics are known exactly.
 
-Params are plain arrays: [] or [d] for each player. The batch is not read, but
-by the key and batch of a step these games are played by every rule that plays
-networks. Everything is in the dtype of the starting point, so that a closed
-form can be checked in float64.
+Each player's parameters are one array, [] or [d]. Costs ignore the batch, so
+every update rule for networks also trains these games. All arithmetic is in the
+dtype of the starting point, so that results can be checked in float64.
 """
 
 from collections.abc import Callable
@@ -12,7 +11,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from gan_jax.games import Game
+from gan_jax.games.game import Game
 from gan_jax.losses import AdversarialLoss
 from gan_jax.penalties import Penalty
 from gan_jax.types import Array, Players
@@ -23,21 +22,18 @@ def _game(
   costs: Callable[[Array, Array, Array], Players[Array]],
   sample: Callable[[Array, Array], Array],
 ) -> Game:
-  """Makes a game of two arrays.
+  """Makes a game of two arrays, from these costs and normal latents.
 
   Args:
-    start: where both players start.
+    start: the initial parameters.
     costs: (generator, discriminator, key) -> the costs.
-    sample: (generator, latents [n, ...]) -> samples [n, ...].
-
-  Returns:
-    The game. Its latents are normal, of the generator's shape.
+    sample: (generator, latents [n, *generator.shape]) -> samples [n, ...].
   """
   chex.assert_equal_shape(start)
 
   def init(key):
     del key
-    # A copy, as a compiled step may be given the state to keep.
+    # A copy, because a compiled step deletes the state that it is given.
     return jax.tree.map(jnp.array, start), Players({}, {})
 
   def game_costs(params, variables, batch, key):
@@ -46,8 +42,9 @@ def _game(
 
   def game_sample(params, variables, key, n):
     del variables
-    own = params.generator
-    return sample(own, jax.random.normal(key, (n, *own.shape), own.dtype))
+    generator = params.generator
+    latents = jax.random.normal(key, (n, *generator.shape), generator.dtype)
+    return sample(generator, latents)
 
   return Game(init, game_costs, game_sample)
 
@@ -55,13 +52,13 @@ def _game(
 def bilinear(start: Players[Array]) -> Game:
   """Returns the game f(x, y) = x y.
 
-  J_G = x y,  J_D = -x y,
+  J_G = x y,  J_D = -x y.
 
-  with its only equilibrium at 0, about which simultaneous descent of rate h
-  spirals outwards, by 1 + h^2 in x^2 + y^2 a step.
+  The only equilibrium is 0. Simultaneous gradient descent of rate h spirals
+  away from it: each step multiplies x^2 + y^2 by 1 + h^2.
 
   Args:
-    start: x and y, both [d]; the product is the inner one. Or both [].
+    start: x and y, both [], or both [d] with their inner product as x y.
 
   Returns:
     The game; its samples are copies of x.
@@ -84,9 +81,9 @@ def quadratic(start: Players[Array], curvature: float | Array) -> Game:
 
   J_G = c/2 x^2 + x y,  J_D = c/2 y^2 - x y.
 
-  Its flow spirals into 0 for c > 0. A simultaneous step of rate h multiplies
-  x^2 + y^2 by (1 - h c)^2 + h^2; an alternating one has a map of determinant
-  (1 - h c)^2.
+  For c > 0 the gradient flow spirals into 0. A simultaneous step of rate h
+  multiplies x^2 + y^2 by (1 - h c)^2 + h^2; an alternating step is a linear map
+  of determinant (1 - h c)^2.
 
   Args:
     start: x and y, both [d] or [].
@@ -116,15 +113,13 @@ def dirac_gan(
 ) -> Game:
   """Returns the Dirac-GAN: data at 0, samples at theta, and D(x) = psi x.
 
-  J_G and J_D are the loss's, at the logits 0 of the data and psi theta of the
-  samples; a penalty sees the critic psi x.
+  J_G and J_D are the loss at the logits 0 for data and psi theta for samples.
 
   Args:
-    start: theta and psi, both []. The paper's discriminator is high on samples:
-      its psi is minus this one.
-    loss: what each player pays.
-    penalty: added to the discriminator's cost; the generator does not learn
-      from it.
+    start: theta and psi, both []. The paper's discriminator is high on samples,
+      so its psi is minus this one.
+    loss: both players' costs.
+    penalty: penalty on the critic psi x, added to J_D.
 
   Returns:
     The game; its samples are copies of theta.
@@ -153,10 +148,10 @@ def dirac_gan(
 def learn_a_mean(start: Players[Array], mean: Array) -> Game:
   """Returns the Wasserstein game that learns the mean of a normal.
 
-  J_G = <w, v - theta>,  J_D = -J_G,
+  J_G = <w, v - theta>,  J_D = -J_G.
 
-  the value of the critic <w, x> on data N(v, I) against samples theta + z, in
-  expectation.
+  This is the expected difference of the critic <w, x> between data N(v, I) and
+  samples theta + z.
 
   Args:
     start: theta and w, both [d].

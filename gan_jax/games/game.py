@@ -1,11 +1,11 @@
-"""What a game is, and the gradients of its two players."""
+"""The type of a game, and the gradients of its two players."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
 import chex
 import jax
-import jax.numpy as jnp
+import optax
 
 from gan_jax.types import (
   Array,
@@ -29,23 +29,23 @@ Gradients = Callable[
 
 
 class Game(NamedTuple):
-  """Two players, each of whom minimises a cost that both parameters set.
+  """Two players, each minimising a cost that depends on both's parameters.
 
-  A game need not be made of networks: f(x, y) = x y is one, whose `sample` may
-  return the generator's parameter.
+  A game need not have networks: f(x, y) = x y is one, whose `sample` may return
+  the generator's parameter.
 
   Attributes:
     init: key -> (params, variables), each a `Players`.
     costs: (params, variables, batch, key) -> (costs, (variables, metrics)):
-      a scalar cost for each player, the updated variables, and further scalars
-      worth logging. Pure; the key draws the latents and the dropout masks.
-    sample: (params, variables, key, n) -> [n, ...] generated samples; a
-      class-conditional game's takes their labels [n] too.
+      a scalar cost for each player, the updated variables, and more scalars to
+      log. Pure; the key draws the latents and the dropout masks.
+    sample: (params, variables, key, n) -> [n, ...] generated samples; in a
+      class-conditional game it also takes their labels [n].
     gradients: (params, variables, batch, key) -> (gradients, costs, (variables,
-      metrics)), the gradient of each player's cost in its own parameters and
-      what `costs` returns; None where `pullbacks` of the costs will do.
+      metrics)): dJ_G/dg and dJ_D/dd, g and d being the players' parameters,
+      then the values of `costs`. None means `pullbacks(costs)`.
     discriminate: (params, variables, x [n, ...]) -> logits [n], without
-      dropout; None for a game without a discriminator on data.
+      dropout; None if the discriminator takes no single samples of data.
   """
 
   init: Callable[[PRNGKey], tuple[Players[Params], Players[Variables]]]
@@ -58,26 +58,21 @@ class Game(NamedTuple):
 
 
 def pullbacks(costs: Costs) -> Gradients:
-  """Takes both players' gradients as two pullbacks of one forward pass.
-
-  Args:
-    costs: of a game.
-
-  Returns:
-    (params, variables, batch, key) -> (gradients, costs, (variables, metrics)).
-  """
+  """Returns both players' gradients, as two pullbacks of one forward pass."""
 
   def gradients(params, variables, batch, key):
     values, pull, auxiliary = jax.vjp(
       lambda params: costs(params, variables, batch, key), params, has_aux=True
     )
     chex.assert_rank(values, 0)
-    one, zero = (
-      jax.tree.map(like, values) for like in (jnp.ones_like, jnp.zeros_like)
+    one, zero = optax.tree.ones_like(values), optax.tree.zeros_like(values)
+    (generator_slope,) = pull(zero._replace(generator=one.generator))
+    (discriminator_slope,) = pull(
+      zero._replace(discriminator=one.discriminator)
     )
-    (of_generator,) = pull(zero._replace(generator=one.generator))
-    (of_discriminator,) = pull(zero._replace(discriminator=one.discriminator))
-    gradients = Players(of_generator.generator, of_discriminator.discriminator)
+    gradients = Players(
+      generator_slope.generator, discriminator_slope.discriminator
+    )
     return gradients, values, auxiliary
 
   return gradients

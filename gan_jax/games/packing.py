@@ -1,4 +1,4 @@
-"""Packing: the discriminator judges several samples of one origin at once."""
+"""PacGAN: a discriminator that takes packs of several samples at once."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 import jax.numpy as jnp
 from flax import linen as nn
 
-from gan_jax import games
-from gan_jax.games import Game
+from gan_jax.games.adversarial import adversarial
+from gan_jax.games.game import Game
 from gan_jax.losses import AdversarialLoss
 from gan_jax.types import Array, PRNGKey
 
@@ -33,7 +33,7 @@ def pack(samples: Array, size: int) -> Array:
 
 
 def unpack(packs: Array, size: int) -> Array:
-  """Takes packs [n, ..., size c] apart into samples [n size, ..., c]."""
+  """Splits packs [n, ..., size c] into samples [n size, ..., c]."""
   samples = packs.reshape(*packs.shape[:-1], size, -1)
   samples = jnp.moveaxis(samples, -2, 1)
   return samples.reshape(-1, *samples.shape[2:])
@@ -60,31 +60,31 @@ def packed(
   size: int,
   **options: Any,
 ) -> Game:
-  """Makes the adversarial game whose discriminator judges packs of samples.
+  """Makes the adversarial game whose discriminator takes packs of samples.
 
-  The packs are cut from the batch, so they share no samples and are as
-  independent as those. A batch of n samples gives n / size logits of each kind;
-  the paper keeps the number of logits, 100, and so feeds 100 size samples.
-  Penalties take a pack for a sample, whose slope is in all its numbers.
+  The batch is cut into packs, so that packs share no samples. A batch of n
+  samples gives n / size logits for real and n / size for generated packs. The
+  paper keeps the number of logits at 100, and so has batches of 100 size
+  samples. Penalties treat a pack as one sample.
 
   Args:
     generator: module (latents [n, k], train) -> samples [n, ..., c].
     discriminator: module (packs [n, ..., size c], train) -> logits [n, 1].
-    loss: what each player pays, from the logits of packs.
+    loss: both players' costs as functions of the packs' logits.
     latents: (key, n) -> [n, k], the prior.
     size: samples in a pack, the paper's m.
-    **options: others of `games.adversarial`.
+    **options: passed on to `games.adversarial`.
 
   Returns:
-    The game, with the parameters of the two modules, and batches and samples
-    that are not packed; a batch must be a multiple of the size, or its costs
-    raise ValueError. It has no `discriminate`, as a lone sample has no logit.
+    The game. Its parameters are those of the two modules, its batches and
+    samples are not packed, and its costs raise ValueError unless the size
+    divides the batch. `discriminate` is None: a single sample has no logit.
 
   References:
     Lin, Khetan, Fanti and Oh, PacGAN: The power of two samples in generative
       adversarial networks, arXiv 1712.04086, section 2.
   """
-  game = games.adversarial(
+  game = adversarial(
     _PackedGenerator(generator, size),
     discriminator,
     loss,

@@ -1,8 +1,7 @@
-"""A memory of old samples, kept on the device and shown to the discriminator.
+"""A replay memory: a ring buffer of old samples for the discriminator.
 
-A discriminator that sees only what the generator makes now can forget what it
-made before, and the two go round in circles. The memory is a ring buffer: the
-newest samples take the place of the oldest.
+A discriminator that sees only the generator's current samples can forget
+earlier ones, and training can cycle. New samples overwrite the oldest.
 """
 
 from typing import NamedTuple
@@ -15,12 +14,12 @@ from gan_jax.types import Array, PRNGKey
 
 
 class Replay(NamedTuple):
-  """How much is remembered, and how much of it is shown.
+  """Settings of the replay memory.
 
   Attributes:
-    size: samples that are remembered.
-    share: of the generated minibatch of the discriminator, in [0, 1], that old
-      samples make up.
+    size: number of samples that the memory holds.
+    share: fraction of the discriminator's generated minibatch, in [0, 1], that
+      is replaced by old samples.
 
   References:
     Shrivastava et al., Learning from Simulated and Unsupervised Images through
@@ -32,10 +31,10 @@ class Replay(NamedTuple):
 
 
 class Memory(NamedTuple):
-  """A ring buffer of samples.
+  """The ring buffer.
 
   Attributes:
-    samples: [size, ...]; zeros where nothing has been stored yet.
+    samples: [size, ...]; zeros where nothing is stored yet.
     position: [] int32, where the next sample goes.
     num_stored: [] int32, at most `size`.
   """
@@ -46,28 +45,25 @@ class Memory(NamedTuple):
 
 
 def empty(size: int, sample: Array) -> Memory:
-  """Makes a memory of nothing.
-
-  Args:
-    size: samples that it will hold.
-    sample: [...], one to take the shape and type of.
-
-  Returns:
-    The memory.
+  """Makes an empty memory for `size` samples of a sample's shape and dtype.
 
   Raises:
     ValueError: if the size is below 1.
   """
   if size < 1:
     raise ValueError(f"a memory holds 1 sample or more, not {size}")
-  zero = jnp.zeros((), jnp.int32)
-  return Memory(jnp.zeros((size, *sample.shape), sample.dtype), zero, zero)
+  # Two arrays of zero, because a compiled step donates each of them.
+  return Memory(
+    jnp.zeros((size, *sample.shape), sample.dtype),
+    position=jnp.zeros((), jnp.int32),
+    num_stored=jnp.zeros((), jnp.int32),
+  )
 
 
 def store(memory: Memory, samples: Array) -> Memory:
-  """Puts samples [n, ...] in the place of the oldest.
+  """Overwrites the oldest samples with samples [n, ...].
 
-  Of more samples than the memory holds it keeps the last.
+  If there are more than the memory holds, the last ones are stored.
   """
   size = len(memory.samples)
   samples = samples[-size:]
@@ -83,25 +79,21 @@ def store(memory: Memory, samples: Array) -> Memory:
 def mix(
   memory: Memory, samples: Array, share: float, key: PRNGKey
 ) -> tuple[Array, Memory]:
-  """Shows old samples in the place of new ones, and remembers the new ones.
+  """Replaces a share of new samples by old ones, and stores those replaced.
 
-  Args:
-    memory: of old samples.
-    samples: [n, ...], new ones. The last round(share * n) of them give their
-      places to old ones, drawn uniformly with replacement, and are stored
-      themselves. With an empty memory they stay.
-    share: in [0, 1].
-    key: draws the old ones.
+  The last round(share * n) of the samples [n, ...] are replaced by old ones,
+  which are drawn uniformly with replacement. With an empty memory the samples
+  stay as they are; they are stored all the same.
 
   Returns:
-    The mixed samples [n, ...] and the memory after them. No gradient passes
-    through either to the samples that were stored.
+    The mixed samples [n, ...] and the updated memory. No gradient passes to the
+    samples that were stored.
   """
   num_old = round(share * len(samples))
-  kept, given = jnp.split(samples, [len(samples) - num_old])
+  kept, replaced = jnp.split(samples, [len(samples) - num_old])
   drawn = jax.random.randint(
     key, (num_old,), 0, jnp.maximum(memory.num_stored, 1)
   )
-  given = jax.lax.stop_gradient(given)
-  old = jnp.where(memory.num_stored > 0, memory.samples[drawn], given)
-  return jnp.concatenate([kept, old]), store(memory, given)
+  replaced = jax.lax.stop_gradient(replaced)
+  old = jnp.where(memory.num_stored > 0, memory.samples[drawn], replaced)
+  return jnp.concatenate([kept, old]), store(memory, replaced)

@@ -1,0 +1,7 @@
+"""Metrics of generated samples and of discriminators, one family a module.
+
+`one_dimensional` and `modes` compare samples with known densities. `frechet`,
+`kernel` and `neighbours` compare features of real and generated images, which
+`classifier` or `inception` compute. `slopes` measures gradients of a
+discriminator, and `support` the dimension of generated data.
+"""

@@ -1,7 +1,7 @@
-"""A small image classifier, whose features and judgements are metrics.
+"""A small image classifier whose features and logits are used by metrics.
 
-Scores of different features cannot be compared: a result carries the name of
-the `Features` that it was measured with.
+Scores from different features cannot be compared, so every result states the
+name of its `Features`.
 """
 
 import functools
@@ -18,19 +18,19 @@ from gan_jax.data.images import to_unit
 from gan_jax.types import Array, Params, PRNGKey
 
 VERSION = 1
-"""To be raised when the same images would train other features."""
+"""Increase it when training on the same images gives different features."""
 BATCH_SIZE = 128
-"""Images in a minibatch of `train`, which needs as many."""
+"""Images in a minibatch of `train`, which needs at least this number."""
 
 
 class Features(NamedTuple):
-  """How images become the vectors, and class logits, that metrics compare.
+  """A network that maps images to the features and logits of metrics.
 
   Attributes:
-    name: stamped into results; says the network, its data and its seed.
+    name: written into results; names the network, its data and its seed.
     apply: images [n, height, width, channels] in [-1, 1] -> (features [n, d],
-      logits [n, k]). A pytree of its parameters, which a compiled program can
-      take as an argument instead of holding them as constants.
+      logits [n, k]). It is a pytree of its parameters, so that a compiled
+      program can take it as an argument and need not hold them as constants.
   """
 
   name: str
@@ -38,7 +38,7 @@ class Features(NamedTuple):
 
 
 def _cells(x: Array) -> Array:
-  """Puts 2x2 pixels in the place of one: [n, h, w, c] -> [n, h/2, w/2, 4 c]."""
+  """Moves each 2x2 pixels to channels, [n, h, w, c] -> [n, h/2, w/2, 4 c]."""
   n, height, width, channels = x.shape
   x = jnp.pad(x, ((0, 0), (0, height % 2), (0, width % 2), (0, 0)))
   x = x.reshape(n, -(-height // 2), 2, -(-width // 2), 2, channels)
@@ -46,20 +46,20 @@ def _cells(x: Array) -> Array:
 
 
 def _overlapping_cells(x: Array) -> Array:
-  """Puts 4x4 pixels around each 2x2 in its place, [n, h/2, w/2, 16 c]."""
+  """Moves the 4x4 pixels around each 2x2 to channels, [n, h/2, w/2, 16 c]."""
   x = _cells(jnp.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0))))
   corners = x[:, :-1, :-1], x[:, :-1, 1:], x[:, 1:, :-1], x[:, 1:, 1:]
   return jnp.concatenate(corners, axis=-1)
 
 
 class Classifier(nn.Module):
-  """Strided convolutions to at most 4x4 positions, and a dense layer.
+  """Strided convolutions down to at most 4x4 positions, and a dense layer.
 
-  The first kernel is 4x4 and the others 2x2, all of stride 2.
+  The first kernel is 4x4 and the others 2x2, all with stride 2.
 
   Attributes:
     num_classes: k.
-    num_features: d, units of the dense layer.
+    num_features: d, the units of the dense layer.
   """
 
   num_classes: int
@@ -69,30 +69,30 @@ class Classifier(nn.Module):
   def __call__(self, images: Array) -> tuple[Array, Array]:
     """Maps images [n, h, w, c] to features [n, d] and logits [n, k]."""
     chex.assert_rank(images, 4)
-    # Dense layers on the pixels under a kernel: inside a loop a CPU takes 40
-    # times as long for the gradient of XLA's convolutions. Where kernels
-    # overlap it takes long for that of gathering the pixels too, which the
-    # first layer does not need.
+    # The convolutions are dense layers on patches, because the gradient of
+    # XLA's convolutions inside a loop takes 40 times as long on a CPU. The
+    # gradient of gathering overlapping patches is slow too; the first layer
+    # does not need it.
     channels = 32
     x = nn.relu(nn.Dense(channels)(_overlapping_cells(images)))
     while max(x.shape[1:3]) > 4:
       channels = min(2 * channels, 128)
       x = nn.relu(nn.Dense(channels)(_cells(x)))
     x = x.reshape(len(x), -1)
-    # A rectifier would leave a third of the features at 0 for all images.
+    # With ReLU a third of the features would be 0 for all images.
     features = nn.leaky_relu(nn.Dense(self.num_features)(x), 0.2)
     return features, nn.Dense(self.num_classes, name="logits")(features)
 
 
 def _apply(params: Params, images: Array) -> tuple[Array, Array]:
-  """Applies the classifier that has these parameters."""
+  """Applies the classifier whose size the parameters determine."""
   network = Classifier(*params["logits"]["kernel"].shape[::-1])
   outputs: Any = network.apply({"params": params}, images)
   return outputs
 
 
 def _shifted(key: PRNGKey, pixels: Array, distance: int) -> Array:
-  """Moves each image by up to `distance` pixels, filled in with black."""
+  """Shifts each image by up to `distance` pixels and fills in black."""
   around = ((0, 0), (distance, distance), (distance, distance), (0, 0))
   corners = jax.random.randint(key, (len(pixels), 2), 0, 2 * distance + 1)
   return jax.vmap(
@@ -105,13 +105,8 @@ def _shifted(key: PRNGKey, pixels: Array, distance: int) -> Array:
 def init(key: PRNGKey, shape: Sequence[int], num_classes: int) -> Params:
   """Draws the parameters of a classifier.
 
-  Args:
-    key: randomness.
-    shape: height, width and channels of an image, of 16 pixels or more.
-    num_classes: k.
-
-  Returns:
-    The parameters.
+  `shape` is the height, width and channels of an image, with sides of at least
+  16 pixels.
   """
   return Classifier(num_classes).init(key, jnp.zeros((1, *shape)))["params"]
 
@@ -129,10 +124,10 @@ def train(
   learning_rate: float = 2e-3,
   shift: int = 1,
 ) -> Params:
-  """Trains a classifier by Adam on the cross-entropy of its logits.
+  """Trains a classifier by Adam on the cross-entropy and returns its params.
 
-  The learning rate falls to 0 along half a cosine. An epoch takes the images in
-  a random order, and leaves out those that do not fill a minibatch.
+  The learning rate decays to 0 along half a cosine. Every epoch takes the
+  images in a random order and leaves out those that do not fill a minibatch.
 
   Args:
     key: the only source of randomness.
@@ -141,11 +136,8 @@ def train(
     num_classes: k.
     epochs: passes over the images.
     batch_size: images in a minibatch.
-    learning_rate: of the first step.
-    shift: pixels that an image may be moved by, each time that it is seen.
-
-  Returns:
-    The parameters.
+    learning_rate: learning rate of the first step.
+    shift: largest random shift of an image in pixels.
 
   References:
     Kingma and Ba, Adam: A Method for Stochastic Optimization, arXiv 1412.6980.
@@ -197,14 +189,14 @@ def train(
 def features_and_logits(
   params: Params, images: Array, batch_size: int = 250
 ) -> tuple[Array, Array]:
-  """Computes the features and the logits of images, a batch at a time.
+  """Computes the features and logits of images, batch by batch.
 
-  In full precision, so that a score is the same on an accelerator.
+  Matrix products have full precision, so that accelerators give the same score.
 
   Args:
-    params: of a classifier.
+    params: the classifier's parameters.
     images: [n, height, width, channels] in [-1, 1].
-    batch_size: images in memory at once.
+    batch_size: images in memory at the same time.
 
   Returns:
     The units of the last hidden layer, [n, d], and the logits, [n, k].
@@ -219,21 +211,15 @@ def features_and_logits(
 
 
 def trained_features(name: str, params: Params) -> Features:
-  """Returns the features of a trained classifier under a name."""
+  """Returns a trained classifier as named `Features`."""
   return Features(name, jax.tree_util.Partial(features_and_logits, params))
 
 
 @jax.jit
 def accuracy(params: Params, pixels: Array, labels: Array) -> Array:
-  """Computes the share of images whose largest logit is their label's.
+  """Computes the fraction of images whose largest logit is that of the label.
 
-  Args:
-    params: of a classifier.
-    pixels: [n, height, width, channels] uint8.
-    labels: [n] integers.
-
-  Returns:
-    A scalar, from 0 to 1.
+  `pixels` are uint8 [n, height, width, channels], and `labels` integers [n].
   """
   chex.assert_type(pixels, jnp.uint8)
   chex.assert_shape(labels, (len(pixels),))
@@ -242,21 +228,17 @@ def accuracy(params: Params, pixels: Array, labels: Array) -> Array:
 
 
 def classifier_score(logits: Array) -> Array:
-  """Computes the Inception score's formula on any classifier.
+  """Computes the Inception score's formula for any classifier.
 
-  exp(1/n sum_i KL(p(y | x_i) || p(y))),  p(y) = 1/n sum_i p(y | x_i),
+  exp(1/n sum_i KL(p(y | x_i) || p(y))),  p(y) = 1/n sum_i p(y | x_i).
 
-  which is k where every image is surely of one class and the classes are
-  equally frequent, and 1 where p(y | x) is the same for all images. From few
-  images it is too small, its logarithm by (k - 1) / 2 n at most. It does not
-  see how varied the images of a class are, nor whether they look real.
+  It is k if every image belongs to one class with certainty and the classes are
+  equally frequent, and 1 if p(y | x) is the same for all images. With few
+  images it is too small, its logarithm by at most (k - 1) / 2 n. It does not
+  measure variety within a class, nor whether images look real.
 
   Args:
-    logits: [n, k], or log-probabilities, which softmax leaves as they are; some
-      of a row may be -inf.
-
-  Returns:
-    A scalar, from 1 to k.
+    logits: [n, k] logits or log-probabilities; entries may be -inf.
 
   References:
     Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498,
@@ -272,20 +254,16 @@ def classifier_score(logits: Array) -> Array:
 
 
 def class_histogram(logits: Array) -> Array:
-  """Returns the share of images in each predicted class, [n, k] -> [k]."""
+  """Returns the fraction of images in each predicted class, [n, k] -> [k]."""
   chex.assert_rank(logits, 2)
   predicted = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[1])
   return jnp.mean(predicted, axis=0)
 
 
 def classes_covered(logits: Array) -> Array:
-  """Counts the classes that get a tenth of an equal share of images or more.
+  """Counts the classes predicted for at least 0.1 n / k of n images, as float.
 
-  Args:
-    logits: [n, k].
-
-  Returns:
-    [] float32, from 1 to k.
+  The logits are [n, k].
   """
   shares = class_histogram(logits)
   return jnp.sum(shares >= 0.1 / len(shares), dtype=jnp.float32)

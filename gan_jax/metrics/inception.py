@@ -1,10 +1,10 @@
-"""Inception's features, which the literature measures images by.
+"""The Inception network whose features FID, KID and related metrics use.
 
-The network is that of TensorFlow's archive inception-2015-12-05, as its port to
-PyTorch has it: Inception v3 with 1008 outputs, whose average pools leave out
-the padding and whose last block takes a maximum instead. Its weights are not
+The network is that of TensorFlow's archive inception-2015-12-05 in the form of
+its port to PyTorch: Inception v3 with 1008 outputs, whose average pools exclude
+the padding and whose last block has a maximum pool instead. The weights are not
 part of this library. They are read under the port's names, and each batch
-normalisation becomes part of the convolution before it.
+normalisation is merged into the convolution before it.
 
 References:
   Szegedy et al., Rethinking the Inception Architecture for Computer Vision,
@@ -29,7 +29,7 @@ from gan_jax.metrics.classifier import Features
 from gan_jax.types import Params
 
 SIDE = 299
-"""Of the images that the network sees."""
+"""Height and width of the network's input."""
 _EPSILON = 1e-3
 """Added to the variances of batch normalisation."""
 _NORMALIZATION = ("weight", "bias", "running_mean", "running_var")
@@ -37,11 +37,11 @@ _CONVOLUTION = ".conv.weight"
 
 
 class WeightsError(ValueError):
-  """Weights that are not the network's; the message is one line."""
+  """Raised for weights that do not fit the network; the message is one line."""
 
 
 def _convolved(x: Array, *layers: tuple[str, int, int, int]) -> Array:
-  """Applies layers of a name, channels, and height and width of a kernel."""
+  """Applies layers, given as name, channels, and kernel height and width."""
   for name, channels, height, width in layers:
     x = nn.relu(nn.Conv(channels, (height, width), name=name)(x))
   return x
@@ -53,17 +53,17 @@ def _cropped(x: Array, name: str, channels: int, stride: int = 1) -> Array:
 
 
 def _halved(x: Array) -> Array:
-  """Takes maxima over 3 x 3 places, of every other place."""
+  """Applies a 3 x 3 maximum pool with stride 2."""
   return nn.max_pool(x, (3, 3), (2, 2))
 
 
 def _averaged(x: Array) -> Array:
-  """Averages 3 x 3 places, fewer at the border."""
+  """Applies a 3 x 3 average pool that excludes the padding."""
   return nn.avg_pool(x, (3, 3), (1, 1), "SAME", count_include_pad=False)
 
 
 def _maximal(x: Array) -> Array:
-  """Takes maxima over 3 x 3 places, fewer at the border."""
+  """Applies a 3 x 3 maximum pool with stride 1."""
   return nn.max_pool(x, (3, 3), (1, 1), "SAME")
 
 
@@ -71,7 +71,7 @@ class BlockA(nn.Module):
   """A block with a 5 x 5 kernel.
 
   Attributes:
-    pooled: channels of the branch that pools.
+    pooled: channels of the pooling branch.
   """
 
   pooled: int
@@ -111,10 +111,10 @@ class BlockB(nn.Module):
 
 
 class BlockC(nn.Module):
-  """A block with 7 x 7 kernels, each a product of a column and a row.
+  """A block with 7 x 7 kernels factored into a column and a row.
 
   Attributes:
-    width: channels within its branches.
+    width: channels of the hidden layers of its branches.
   """
 
   width: int
@@ -165,10 +165,10 @@ class BlockD(nn.Module):
 
 
 class BlockE(nn.Module):
-  """A block whose 3 x 3 kernels are a row beside a column.
+  """A block with rows and columns of three side by side.
 
   Attributes:
-    pool: maps [n, h, w, c] to the same shape.
+    pool: the pooling of its last branch, which keeps the shape.
   """
 
   pool: Callable[[Array], Array]
@@ -192,7 +192,7 @@ class BlockE(nn.Module):
 
 
 class Inception(nn.Module):
-  """Inception v3 as the Frechet distance of the literature has it."""
+  """Inception v3 as used for the Frechet distance in the literature."""
 
   @nn.compact
   def __call__(self, images: Array) -> tuple[Array, Array]:
@@ -217,18 +217,16 @@ class Inception(nn.Module):
     x = BlockE(_averaged, name="Mixed_7b")(x)
     x = BlockE(_maximal, name="Mixed_7c")(x)
     features = jnp.mean(x, axis=(1, 2))
-    # Published Inception scores leave out the last layer's bias.
+    # Published Inception scores omit the last layer's bias.
     return features, nn.Dense(1008, use_bias=False, name="fc")(features)
 
 
 def weight_shapes() -> dict[str, tuple[int, ...]]:
-  """Lists the arrays that the weights have to hold.
+  """Returns the shape of each required weight array by its name in PyTorch.
 
-  Returns:
-    The shape of each by its name in PyTorch. A layer NAME has its kernel
-    `NAME.conv.weight` [o, c, h, w], and `NAME.bn.weight`, `NAME.bn.bias`,
-    `NAME.bn.running_mean` and `NAME.bn.running_var` [o]. The last one is
-    `fc.weight` [1008, 2048].
+  A layer NAME has the kernel `NAME.conv.weight` [o, c, h, w], and
+  `NAME.bn.weight`, `NAME.bn.bias`, `NAME.bn.running_mean` and
+  `NAME.bn.running_var` [o]. The last layer is `fc.weight` [1008, 2048].
   """
   images = jnp.zeros((1, SIDE, SIDE, 3))
   structure = jax.eval_shape(Inception().init, jax.random.key(0), images)
@@ -247,19 +245,16 @@ def weight_shapes() -> dict[str, tuple[int, ...]]:
 
 
 def params_from(weights: Mapping[str, np.ndarray]) -> Params:
-  """Makes the network's parameters from the weights of the port.
+  """Converts the weights of the PyTorch port to parameters of `Inception`.
 
     relu(gamma (conv(x, w) - mean) / s + beta),  s = sqrt(variance + 0.001),
       = relu(conv(x, w gamma / s) + beta - mean gamma / s)
 
   Args:
-    weights: those of `weight_shapes` by name; others beside them are ignored.
-
-  Returns:
-    The parameters of `Inception`.
+    weights: the arrays of `weight_shapes` by name; others are ignored.
 
   Raises:
-    WeightsError: if a name is missing or a shape is another one.
+    WeightsError: if a name is missing or a shape is wrong.
   """
   shapes = weight_shapes()
   missing = [name for name in shapes if name not in weights]
@@ -290,13 +285,10 @@ def params_from(weights: Mapping[str, np.ndarray]) -> Params:
 
 
 def resized(image: Array) -> Array:
-  """Resizes an image as the port does, bilinearly and without antialiasing.
+  """Resizes an image [height, width, 1 or 3] to [299, 299, 3].
 
-  Args:
-    image: [height, width, 1 or 3].
-
-  Returns:
-    [299, 299, 3], of equal channels where the image has one.
+  As in the port, interpolation is bilinear without antialiasing. Grey images
+  get three equal channels.
   """
   chex.assert_shape(image, (None, None, {1, 3}))
   shape = (SIDE, SIDE, image.shape[2])
@@ -308,19 +300,18 @@ def resized(image: Array) -> Array:
 def features_and_logits(
   params: Params, images: Array, batch_size: int = 50
 ) -> tuple[Array, Array]:
-  """Computes the features and the logits of images, a batch at a time.
+  """Computes the features and logits of images, batch by batch.
 
-  Images are resized to 299 x 299 by bilinear interpolation, and grey ones get
-  three equal channels. In full precision, so that a score is the same on an
-  accelerator.
+  Images are `resized`. Matrix products have full precision, so that
+  accelerators give the same score.
 
   Args:
-    params: of `Inception`.
+    params: the parameters of `Inception`.
     images: [n, height, width, 1 or 3] in [-1, 1].
-    batch_size: images in memory at once, about 11 MB each.
+    batch_size: images in memory at the same time, about 11 MB each.
 
   Returns:
-    The averages over places of the last block, [n, 2048], and the logits
+    The averages over positions of the last block, [n, 2048], and the logits
     without their bias, [n, 1008].
   """
   chex.assert_shape(images, (None, None, None, {1, 3}))
@@ -334,5 +325,5 @@ def features_and_logits(
 
 
 def inception_features(params: Params, name: str) -> Features:
-  """Returns the features of these parameters under a name."""
+  """Returns Inception with these parameters as named `Features`."""
   return Features(name, jax.tree_util.Partial(features_and_logits, params))

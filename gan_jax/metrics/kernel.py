@@ -1,6 +1,6 @@
 """The kernel distance between features of real and of generated images.
 
-It is the "KID" of the literature where the features are Inception's.
+It is the KID of the literature if the features are those of Inception.
 """
 
 from typing import NamedTuple
@@ -12,11 +12,11 @@ from jax import Array
 
 
 class KernelDistance(NamedTuple):
-  """An estimate with its uncertainty.
+  """An estimate with its standard error.
 
   Attributes:
-    value: [], unbiased, so that it may be negative.
-    standard_error: [], its standard deviation over draws of both samples.
+    value: [], unbiased, so it may be negative.
+    standard_error: [], its standard deviation over both samples.
   """
 
   value: Array
@@ -31,28 +31,23 @@ def kernel_distance(
 
   MMD^2 = E k(x, x') + E k(y, y') - 2 E k(x, y),  k(x, y) = (x.y / d + 1)^3,
 
-  by the means of k over all pairs of different samples, a U-statistic.
-
-  Its variance is, with g(x) = E k(x, x') - E k(x, y), likewise h(y), and with
-  v the variance of what remains of k without its means over either argument,
+  by the means of k over all pairs of different samples, a U-statistic. With
+  g(x) = E k(x, x') - E k(x, y), the same for h(y), and v the variance of k
+  minus its means over each argument, its variance is
 
     4 Var g / n + 4 Var h / m                                  (first order)
-    + 2 v_xx / n (n - 1) + 2 v_yy / m (m - 1) + 4 v_xy / n m   (second order),
+    + 2 v_xx / n (n - 1) + 2 v_yy / m (m - 1) + 4 v_xy / n m   (second order).
 
-  of which the second alone remains where the distributions are equal. The paper
-  reports the standard deviation of estimates from 100 subsets of 1,000 instead.
-  That is the error of one subset rather than of the mean of all, whose error it
-  cannot give, as the subsets overlap; and their mean has a larger variance than
-  the estimate from all pairs.
+  The first order vanishes if the distributions are equal. The paper reports the
+  standard deviation of estimates from 100 subsets of 1,000 samples. That is the
+  error of one subset, not of the mean over subsets, which overlap. The mean
+  over subsets has a larger variance than the estimate from all pairs.
 
   Args:
     real: [n, d], n > 1.
     fake: [m, d], m > 1.
-    block_size: samples that are compared with all others at once; the memory is
-      that of a few [block_size, max(n, m)].
-
-  Returns:
-    The estimate and its standard error.
+    block_size: samples that are compared with all others at the same time; a
+      few arrays [block_size, max(n, m)] are in memory.
 
   References:
     Binkowski et al., Demystifying MMD GANs, arXiv 1801.01401, section 4.
@@ -64,10 +59,11 @@ def kernel_distance(
   (n, d), m = real.shape, len(fake)
   chex.assert_shape(fake, (m, d))
   chex.assert_scalar_positive(min(n, m) - 1)
-  # The distance is the same for k(x, y) - k(x, c) - k(c, y) + k(c, c), whatever
-  # c. At the centre of the samples this is small, where k itself is far larger
-  # than the distance, which rounding would bury. With x = c + a, y = c + b,
-  # the expansion of the four cubes below subtracts nothing large.
+  # The distance is the same for k(x, y) - k(x, c) - k(c, y) + k(c, c) with any
+  # c. k itself is much larger than the distance, which would be lost in its
+  # rounding error. With c the centre of the samples this kernel is small, and
+  # with x = c + a, y = c + b the expansion of the four cubes below has no
+  # cancellation.
   centre = (jnp.mean(real, axis=0) + jnp.mean(fake, axis=0)) / 2
   real, fake = real - centre[None], fake - centre[None]
   base = 1 + centre @ centre / d
@@ -110,8 +106,8 @@ def kernel_distance(
   )
   g, h = means_xx - means_xy, means_yy - means_yx
   observed = 4 * (jnp.var(g, ddof=1) / n + jnp.var(h, ddof=1) / m)
-  # g and h are means over samples, whose own scatter adds twice the second
-  # order to what is observed.
+  # g and h are means over finite samples, which adds twice the second order to
+  # their observed variance.
   first_order = jnp.maximum(observed - 2 * second_order, 0)
   return KernelDistance(
     jnp.mean(g) + jnp.mean(h), jnp.sqrt(first_order + second_order)

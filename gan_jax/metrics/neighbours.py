@@ -1,4 +1,4 @@
-"""Fidelity and variety of generated images, from nearest neighbours."""
+"""Precision, recall, density and coverage, from nearest neighbours."""
 
 from typing import NamedTuple
 
@@ -7,19 +7,19 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-# Accelerators would round the products to fewer bits.
+# By default accelerators round matrix products to fewer bits.
 _full_precision = jax.default_matmul_precision("highest")
 
 
 class NeighbourScores(NamedTuple):
-  """Fidelity (precision, density) and variety (recall, coverage).
+  """Fidelity (precision, density) and variety (recall, coverage), [] each.
 
   Attributes:
-    precision: [], the share of fakes within the ball of any real sample.
-    recall: [], the share of real samples within the ball of any fake.
-    density: [], the mean number of real balls that a fake is in, over k; it
-      can exceed 1.
-    coverage: [], the share of real samples with any fake in their ball.
+    precision: fraction of fake samples within the ball of any real sample.
+    recall: fraction of real samples within the ball of any fake sample.
+    density: mean number of real balls that contain a fake sample, divided by k;
+      it can exceed 1.
+    coverage: fraction of real samples with any fake sample in their ball.
   """
 
   precision: Array
@@ -32,14 +32,14 @@ class NeighbourScores(NamedTuple):
 def nearest(
   queries: Array, references: Array, k: int, block_size: int = 256
 ) -> tuple[Array, Array]:
-  """Finds the nearest references of each query.
+  """Finds the k nearest references of each query.
 
   Args:
     queries: [m, d].
     references: [n, d].
-    k: how many, at most n.
-    block_size: queries that are compared with all references at once; the
-      memory is that of a few [block_size, n].
+    k: number of neighbours, at most n.
+    block_size: queries that are compared with all references at the same time;
+      a few arrays [block_size, n] are in memory.
 
   Returns:
     Euclidean distances [m, k], ascending and 0 for an exact duplicate, and
@@ -48,17 +48,17 @@ def nearest(
   n, d = references.shape
   chex.assert_shape(queries, (None, d))
   chex.assert_scalar_in(k, 1, n)
-  # Distances are differences of squared norms: about the centre those are not
-  # much larger than the distances.
+  # Distances are differences of squared norms. Relative to the centre, norms
+  # are not much larger than the distances, so little cancels.
   centre = jnp.mean(references, axis=0)
   centred = references - centre[None]
   norms = jnp.sum(jnp.square(centred), axis=-1)
 
   def one(query):
-    # Less |query|^2, which ranks nothing.
+    # Without |query|^2, which does not change the order.
     squares = norms - 2 * centred @ (query - centre)
     _, indices = jax.lax.top_k(-squares, k)
-    # The few that were found are measured without cancellation.
+    # The distances of the neighbours are computed without cancellation.
     offsets = jnp.take(references, indices, axis=0) - query[None]
     distances = jnp.linalg.norm(offsets, axis=-1)
     order = jnp.argsort(distances)
@@ -71,26 +71,24 @@ def nearest(
 def manifold(
   real: Array, fake: Array, k: int = 5, block_size: int = 256
 ) -> NeighbourScores:
-  """Compares two samples by balls about their points.
+  """Compares two samples by balls around their points.
 
-  The ball of a point reaches to its k-th nearest neighbour in its own sample.
+  The radius r of a ball is the distance to the k-th nearest neighbour within
+  the same sample.
 
-    precision: share of fakes y with |y - x| <= r(x) for any real x
-    recall:    share of real x with |x - y| <= r(y) for any fake y
+    precision: fraction of fake y with |y - x| <= r(x) for any real x
+    recall:    fraction of real x with |x - y| <= r(y) for any fake y
     density:   1/(k m) sum_y #{x: |y - x| <= r(x)}
-    coverage:  share of real x with |y - x| <= r(x) for any fake y
+    coverage:  fraction of real x with |y - x| <= r(x) for any fake y
 
-  For samples of one distribution density is 1 on average, and coverage
-  1 - prod_{j=1..k} (n - j) / (n + m - j), about 1 - 2^-k where n = m.
+  If both samples have the same distribution, density is 1 on average and
+  coverage 1 - prod_{j=1..k} (n - j) / (n + m - j), about 1 - 2^-k for n = m.
 
   Args:
     real: [n, d], n > k.
     fake: [m, d], m > k.
-    k: neighbours.
-    block_size: points that are compared with all others at once.
-
-  Returns:
-    The four scores.
+    k: number of neighbours.
+    block_size: points that are compared with all others at the same time.
 
   References:
     Kynkaanniemi et al., Improved Precision and Recall Metric for Assessing
@@ -103,32 +101,33 @@ def manifold(
   chex.assert_scalar_in(k, 1, min(n, len(fake)) - 1)
 
   def squared_radii(points):
-    # The nearest of all is the point itself, or a duplicate of it.
+    # The nearest neighbour is the point itself or a duplicate.
     distances, _ = nearest(points, points, k + 1, block_size)
     return jnp.square(distances[:, k])
 
   radii_real, radii_fake = squared_radii(real), squared_radii(fake)
-  # As in `nearest`.
+  # Centred for the same reason as in `nearest`.
   centre = jnp.mean(real, axis=0)
   real, fake = real - centre[None], fake - centre[None]
 
   def squared_distances(point, others):
     norms = jnp.sum(jnp.square(others), axis=-1) + jnp.sum(jnp.square(point))
-    # The balls are closed: less the rounding, what is at the radius is inside.
+    # Balls are closed. Subtracting the rounding error keeps points at exactly
+    # the radius inside.
     rounding = 4 * jnp.finfo(norms.dtype).eps
     return norms * (1 - rounding) - 2 * others @ point
 
-  def of_fake(point):
+  def count_balls(point):
     return jnp.sum(squared_distances(point, real) <= radii_real)
 
-  def of_real(row):
+  def compare_with_fake(row):
     point, radius = row
     squares = squared_distances(point, fake)
     return jnp.any(squares <= radii_fake), jnp.any(squares <= radius)
 
-  num_balls = jax.lax.map(of_fake, fake, batch_size=block_size)
+  num_balls = jax.lax.map(count_balls, fake, batch_size=block_size)
   recalled, covered = jax.lax.map(
-    of_real, (real, radii_real), batch_size=block_size
+    compare_with_fake, (real, radii_real), batch_size=block_size
   )
   return NeighbourScores(
     precision=jnp.mean(num_balls > 0, dtype=real.dtype),

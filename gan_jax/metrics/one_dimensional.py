@@ -1,4 +1,4 @@
-"""How well a generator of numbers matches a known density on the line."""
+"""Metrics for one-dimensional samples against a known density."""
 
 import math
 from collections.abc import Callable
@@ -10,15 +10,15 @@ from jax import Array
 from gan_jax import divergences
 from gan_jax.types import Metrics
 
-# Points of the axis laid over each of the two sets of samples.
+# Points of the axis over each of the two sets of samples.
 _AXIS_POINTS = 512
 # The length of the central quarter of a standard normal, 2 Phi^-1(5/8).
 _NORMAL_QUARTER = 0.6372787
 
 
 def _range(ordered: Array) -> tuple[Array, Array]:
-  """Returns the ends of sorted samples without 1/1000 of them at each end."""
-  # A stray sample must not stretch an axis until it resolves nothing else.
+  """Returns the range of sorted samples without 1/1000 of them at each end."""
+  # A few outliers must not make the axis too coarse for all other samples.
   trimmed = len(ordered) // 1000
   return ordered[trimmed], ordered[-1 - trimmed]
 
@@ -26,16 +26,16 @@ def _range(ordered: Array) -> tuple[Array, Array]:
 def _bandwidth(ordered: Array) -> Array:
   """Returns the standard deviation of the kernel for sorted samples [n]."""
   n = len(ordered)
-  # Silverman's rule is 0.9 s n^(-1/5) for a spread s. The standard deviation
-  # of two modes at +-3 of width 1 is 3.2, and would blur them to a width of
-  # 1.1; so the spread is read off the shortest interval that holds a quarter
-  # of the samples, which lies within one mode. It gives 1 for N(0, 1) and 2.1
-  # for the two modes, which it blurs to 1.04.
+  # Silverman's rule is 0.9 s n^(-1/5) for a spread s. For two modes at +-3 with
+  # stddev 1 the standard deviation, 3.2, would blur them to stddev 1.1. The
+  # spread here is the length of the shortest interval that contains a quarter
+  # of the samples, which lies within one mode. In units of that of N(0, 1) it
+  # is 2.1 for the two modes, which it blurs to 1.04.
   quarter = math.ceil(n / 4)
   shortest = jnp.min(ordered[quarter:] - ordered[:-quarter])
   silverman = 0.9 * n**-0.2 * shortest / _NORMAL_QUARTER
-  # Where a quarter or all of the samples coincide: a kernel is at least as wide
-  # as a step of the axis below, and as float32 resolves at their magnitude.
+  # If a quarter or all of the samples coincide, the kernel is as wide as a step
+  # of the axis below plus the float32 resolution at their magnitude.
   lower, upper = _range(ordered)
   magnitude = jnp.maximum(jnp.abs(lower), jnp.abs(upper))
   return jnp.maximum(
@@ -44,10 +44,10 @@ def _bandwidth(ordered: Array) -> Array:
 
 
 def _axis(ordered: Array) -> Array:
-  """Returns points [512] that resolve the density of sorted samples [n]."""
+  """Returns an axis [512] that resolves the density of sorted samples [n]."""
   lower, upper = _range(ordered)
-  # Room for the tails beyond the samples. The kernel's must have died out, as
-  # the next point may be very far away: exp(-8^2 / 2) = 1e-14.
+  # A margin for the tails beyond the samples. The kernel must be negligible at
+  # its end, as the next point may be far away: exp(-8^2 / 2) = 1e-14.
   margin = (upper - lower) / 4 + 8 * _bandwidth(ordered)
   return jnp.linspace(lower - margin, upper + margin, _AXIS_POINTS)
 
@@ -57,17 +57,11 @@ def kernel_density(samples: Array, x: Array) -> Array:
 
   q(x) = 1/n sum_i N(x; samples_i, h^2),  h = 0.9 s n^(-1/5),
 
-  with s the length of the shortest interval that holds a quarter of the
-  samples, in units of that of a standard normal. h has a floor, so that the
-  estimate is finite where samples coincide. The samples are first counted in
-  511 bins narrower than h; a stray thousandth at either end may be left out.
-
-  Args:
-    samples: [n], n > 1.
-    x: [k], where to estimate.
-
-  Returns:
-    The estimate, [k].
+  at points x [k], with n > 1 and s the length of the shortest interval that
+  contains a quarter of the samples, in units of that of a standard normal. h
+  has a lower bound, so that the estimate is finite if samples coincide. The
+  samples are first counted in 511 bins narrower than h, which may leave out a
+  thousandth of the samples at each end.
 
   References:
     Silverman, Density Estimation for Statistics and Data Analysis, 1986,
@@ -76,12 +70,12 @@ def kernel_density(samples: Array, x: Array) -> Array:
   chex.assert_rank([samples, x], 1)
   ordered = jnp.sort(samples)
   bandwidth = _bandwidth(ordered)
-  # Counting costs k * 511 exponentials instead of k * n.
+  # With counts there are k * 511 exponentials instead of k * n.
   edges = _axis(ordered)
   shares = jnp.diff(jnp.searchsorted(ordered, edges)) / len(samples)
   centres = (edges[1:] + edges[:-1]) / 2
   scaled = (x[:, None] - centres[None]) / bandwidth
-  # Not a matrix product, which accelerators round to fewer bits.
+  # No matrix product, which accelerators would round to fewer bits.
   total = jnp.sum(jnp.exp(-0.5 * scaled**2) * shares[None], axis=-1)
   return total / (bandwidth * math.sqrt(2 * math.pi))
 
@@ -98,28 +92,27 @@ def measure(
   log_prob: Callable[[Array], Array],
   generated_log_prob: Callable[[Array], Array] | None = None,
 ) -> Metrics:
-  """Measures generated numbers against data of known density.
+  """Measures one-dimensional samples against data of known density.
 
     generated_mean:   mean of the samples
     generated_stddev: their standard deviation
     wasserstein_1:    distance between the samples and the data's samples
     jensen_shannon:   divergence between the two densities, in nats
 
-  The divergence is an integral over an axis of points spread over the data's
-  samples and, as densely, over the generated ones, however far off, wide or
-  narrow they are. Both densities are normalised on that axis, so that it stays
-  within [0, log 2] even where a nearly collapsed generator falls between its
-  points.
+  The divergence is an integral over an axis whose points cover the data's
+  samples and the generated samples equally densely. Both densities are
+  normalised on that axis, so that the divergence is in [0, log 2] even if a
+  nearly collapsed generator falls between its points.
 
-  Where the generated density is estimated from the samples, the divergence of
-  perfect samples is not 0 but 2e-4 to 6e-4 at n = 10,000.
+  If the generated density is estimated from samples, exact samples have a
+  divergence of 2e-4 to 6e-4 at n = 10,000.
 
   Args:
     samples: [n, 1], generated, n > 1.
     data_samples: [n, 1], drawn from the data.
     log_prob: [k, 1] -> [k], the data's exact log-density.
-    generated_log_prob: [k, 1] -> [k], that of the generator where it is known;
-      if None, it is estimated by `kernel_density`.
+    generated_log_prob: [k, 1] -> [k], the generator's log-density; None to
+      estimate it by `kernel_density`.
 
   Returns:
     The four scalars by name; finite for samples up to 1e15.

@@ -1,4 +1,4 @@
-"""How steep a discriminator is, at its inputs and layer by layer."""
+"""Gradient norms of a discriminator, at its inputs and at each layer."""
 
 from collections.abc import Callable
 from typing import Any
@@ -13,17 +13,14 @@ from gan_jax.types import Variables
 
 
 def slopes(critic: Callable[[Array], Array], x: Array) -> Array:
-  """Computes |grad_x C(x)|, the Euclidean norm over all axes but the first.
+  """Computes |grad_x C(x)| [n], the Euclidean norm over all axes but the first.
 
-  A critic that mixes samples, as batch normalisation does, is taken at the
-  gradient of its total instead.
+  If the critic mixes samples, as batch normalisation does, the gradient is that
+  of the sum over the batch.
 
   Args:
     critic: x [n, ...] -> values [n].
-    x: [n, ...], where to compute it.
-
-  Returns:
-    [n].
+    x: [n, ...].
   """
 
   def total(x):
@@ -40,16 +37,15 @@ def layer_gradient_norms(
   x: Array,
   cost: Callable[[Array], Array],
 ) -> Array:
-  """Measures the gradient that reaches each layer of a network.
+  """Computes the norm of the gradient that reaches each layer of a network.
 
   |dJ / dh_l|,  J = cost(network(x)),
 
-  where h_l is the input of the l-th dense layer applied: h_0 is x, in a
-  perceptron, and h_l the activations of hidden layer l. The norm is over all
-  samples and units.
+  where h_l is the input of the l-th dense layer. In a perceptron h_0 is x, and
+  h_l the activations of hidden layer l. The norm is over all samples and units.
 
   Args:
-    network: of dense layers, x [n, ...] -> outputs.
+    network: a network with dense layers, x [n, ...] -> outputs.
     variables: its collections, with "params".
     x: [n, ...].
     cost: outputs -> scalar.
@@ -93,8 +89,8 @@ def layer_gradient_norms(
 
 
 def _norm(x: Array) -> Array:
-  """Returns the Euclidean norm of all of x, however small its numbers are."""
-  # Vanishing gradients of 1e-20 are within float32, but their squares are not.
+  """Returns the Euclidean norm of x without underflow."""
+  # float32 can represent vanishing gradients of 1e-20, but not their squares.
   largest = jnp.max(jnp.abs(x))
   scale = jnp.where(largest > 0, largest, 1)
   return scale * jnp.linalg.norm((x / scale).ravel())

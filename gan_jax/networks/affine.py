@@ -10,8 +10,7 @@ from gan_jax.types import Array
 class Affine(nn.Module):
   """Scales and shifts its latents: x = |stddev| z + mean.
 
-  The absolute value gives the scale the meaning of a standard deviation. With
-  normal latents the generated density is N(mean, stddev^2) exactly.
+  With normal latents the generated density is exactly N(mean, stddev^2).
 
   References:
     Habr, "Generative adversarial networks" (2018), the linear generator;

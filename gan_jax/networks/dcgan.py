@@ -1,9 +1,9 @@
-"""The networks of DCGAN, for square images whose sides halve to a few pixels.
+"""The networks of DCGAN, for square images.
 
-Their rules: strided convolutions for pooling, and transposed ones to the
-images; kernels 4 x 4 without biases, drawn from N(0, 0.02^2); batch
-normalisation but in the generator's last and the discriminator's first layer;
-ReLU and tanh in the generator, LeakyReLU of slope 0.2 in the discriminator.
+Convolutions are strided, and transposed in the generator, with 4 x 4 kernels
+without biases, drawn from N(0, 0.02^2). All layers but the generator's last and
+the discriminator's first have batch normalisation. Activations are ReLU and
+tanh in the generator, and LeakyReLU of slope 0.2 in the discriminator.
 
 References:
   Radford et al., "Unsupervised Representation Learning with Deep Convolutional
@@ -12,6 +12,7 @@ References:
   and Koyama, "cGANs with Projection Discriminator", arXiv 1802.05637, eq. 3.
 """
 
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -25,7 +26,7 @@ from gan_jax.types import Array
 
 KERNEL_SIZE = 4
 SLOPE = 0.2
-"""Of LeakyReLU below 0."""
+"""Slope of LeakyReLU below 0."""
 
 normal_init = nn.initializers.normal(0.02)
 
@@ -34,14 +35,14 @@ Normalize = Callable[[Array, bool, Any], Array]
 
 
 def batch_normalized(maps: Array, train: bool, dtype: Any) -> Array:
-  """Normalises each channel over the minibatch, later by its averages."""
+  """Normalises channels over the minibatch; evaluates with running averages."""
   return nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=dtype)(
     maps
   )
 
 
 def layer_normalized(maps: Array, train: bool, dtype: Any) -> Array:
-  """Normalises each sample over all its channels and places."""
+  """Normalises each sample over all its channels and positions."""
   del train
   return nn.LayerNorm(reduction_axes=(1, 2, 3), feature_axes=-1, dtype=dtype)(
     maps
@@ -53,11 +54,11 @@ class Convolution(nn.Module):
 
   Attributes:
     features: channels of the output.
-    kernel_size: of both sides.
-    stride: between outputs.
-    padding: zeros around the image.
+    kernel_size: height and width of the kernel.
+    stride: pixels between neighbouring outputs.
+    padding: number of zeros around the image.
     kernel_init: initialiser of the kernel.
-    dtype: that it computes in; the kernel is float32.
+    dtype: type of the computation; the kernel is float32.
   """
 
   features: int
@@ -84,12 +85,12 @@ class Convolution(nn.Module):
 
 
 class TransposedConvolution(nn.Module):
-  """The adjoint of a convolution layer that halves the image: it doubles one.
+  """A transposed convolution layer that doubles the image's sides.
 
   Attributes:
     features: channels of the output.
     kernel_init: initialiser of the kernel.
-    dtype: that it computes in; the kernel is float32.
+    dtype: type of the computation; the kernel is float32.
   """
 
   features: int
@@ -110,14 +111,10 @@ class TransposedConvolution(nn.Module):
 
 
 def base_size(size: int, depth: int) -> int:
-  """Returns the side of the smallest maps.
-
-  Args:
-    size: side of the images.
-    depth: how often it is halved.
+  """Returns the side of images of side `size` after `depth` halvings.
 
   Raises:
-    ValueError: if it cannot be halved so often.
+    ValueError: if the side cannot be halved so often.
   """
   if size % 2**depth:
     raise ValueError(f"a side of {size} pixels cannot be halved {depth} times")
@@ -129,14 +126,15 @@ class Generator(nn.Module):
 
   Attributes:
     size: side of the images.
-    channels: of the images.
-    depth: doublings of the side, each a transposed convolution.
-    filters: channels of the last hidden layer; each one before has twice as
-      many.
-    num_classes: of a class-conditional generator, which has labels beside the
-      latents; 0 for none.
-    normalize: what is done to hidden maps before their activation, or None.
-    dtype: that it computes in; parameters, statistics and images are float32.
+    channels: channels of the images.
+    depth: number of transposed convolutions, each of which doubles the side.
+    filters: channels of the last hidden layer; each layer before it has twice
+      as many.
+    num_classes: number of classes of a class-conditional generator, which also
+      takes labels; 0 for none.
+    normalize: applied to hidden maps before their activation, or None.
+    dtype: type of the computation; parameters, statistics and images are
+      float32.
   """
 
   size: int
@@ -160,7 +158,7 @@ class Generator(nn.Module):
     base = base_size(self.size, self.depth)
     inputs = with_labels(latents, labels, self.num_classes)
     width = self.filters * 2 ** (self.depth - 1)
-    # A transposed convolution of one pixel is a matrix product.
+    # A transposed convolution of a single pixel is a matrix product.
     maps = nn.Dense(
       base**2 * width,
       use_bias=False,
@@ -180,20 +178,21 @@ class Discriminator(nn.Module):
   """Maps images to logits.
 
   Attributes:
-    depth: halvings of the side, each a strided convolution.
-    filters: channels of the first hidden layer; each next one has twice as
-      many.
-    num_classes: of a class-conditional discriminator, which has labels beside
-      the images; 0 for none.
-    projection: whether a label enters as the product of its embedding with the
-      last hidden maps, summed over places; else as further channels of the
-      image.
-    normalize: what is done to hidden maps, but the first, before their
-      activation, or None.
+    depth: number of strided convolutions, each of which halves the side.
+    filters: channels of the first hidden layer; each layer after it has twice
+      as many.
+    num_classes: number of classes of a class-conditional discriminator, which
+      also takes labels; 0 for none.
+    projection: whether the inner product of the label's embedding with the last
+      hidden maps, summed over positions, is added to the logit; otherwise
+      labels are appended to the channels of the image.
+    normalize: applied to all hidden maps but the first before their activation,
+      or None.
     spectral_norm: whether every kernel is divided by its largest singular
-      value, which training estimates by one power iteration a pass.
-    dropout: probability of dropping a hidden unit while training.
-    dtype: that it computes in; parameters, statistics and logits are float32.
+      value, estimated in training mode by one power iteration per pass.
+    dropout: probability of dropping a hidden unit in training mode.
+    dtype: type of the computation; parameters, statistics and logits are
+      float32.
   """
 
   depth: int
@@ -218,10 +217,7 @@ class Discriminator(nn.Module):
     for side in images.shape[1:3]:
       base_size(side, self.depth)
 
-    def apply(layer: nn.Module, inputs: Array) -> Array:
-      if self.spectral_norm:
-        return nn.SpectralNorm(layer)(inputs, update_stats=train)
-      return layer(inputs)
+    apply = functools.partial(apply_layer, self.spectral_norm, train)
 
     maps = images
     if not self.projection:
@@ -244,6 +240,15 @@ class Discriminator(nn.Module):
       summed = jnp.sum(maps.astype(jnp.float32), axis=(1, 2))
       logits += jnp.sum(embedding * summed, axis=1, keepdims=True)
     return logits
+
+
+def apply_layer(
+  spectral_norm: bool, train: bool, layer: nn.Module, inputs: Array
+) -> Array:
+  """Applies a layer, with or without spectral normalisation of its kernel."""
+  if spectral_norm:
+    return nn.SpectralNorm(layer)(inputs, update_stats=train)
+  return layer(inputs)
 
 
 def with_labels(inputs: Array, labels: Array | None, num_classes: int) -> Array:

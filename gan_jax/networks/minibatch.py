@@ -1,7 +1,7 @@
-"""Layers that show a discriminator how its samples differ from one another.
+"""Layers with which a discriminator compares the samples of a minibatch.
 
-They mix the samples of a minibatch: the logit of one depends on the others, so
-real and generated samples must be judged apart.
+The logit of a sample then depends on the other samples, so real and generated
+samples must be passed separately (`games.adversarial(mixes_samples=True)`).
 """
 
 import chex
@@ -11,19 +11,19 @@ from flax import linen as nn
 from gan_jax.types import Array
 
 VARIANCE_FLOOR = 1e-8
-"""Added to variances, so that the root of one that is 0 has a derivative."""
+"""Added to variances, so that the square root has a derivative at 0."""
 
 
 class MinibatchStandardDeviation(nn.Module):
-  """Appends the mean standard deviation of its inputs as one more feature.
+  """Appends the mean standard deviation of its inputs as another feature.
 
-  mean over all axes but the first of sqrt(Var x + VARIANCE_FLOOR), where the
-  variance of each number is taken over the samples of a group.
+  The feature is the mean over all axes but the first of sqrt(Var x +
+  VARIANCE_FLOOR), with variances over the samples of a group.
 
   Attributes:
-    group_size: samples in a group, 4 in the paper's code; None, or more than
-      there are, for the whole minibatch. Group g of m holds the samples g,
-      g + m, g + 2 m, ...
+    group_size: samples in a group, 4 in the paper's code. None, or a number
+      above n, makes the whole minibatch one group. Group g of m has the samples
+      g, g + m, g + 2 m, ...
 
   References:
     Karras et al., Progressive Growing of GANs for Improved Quality, Stability,
@@ -44,7 +44,7 @@ class MinibatchStandardDeviation(nn.Module):
       raise ValueError(f"groups of {size} do not divide {len(inputs)} samples")
     groups = inputs.reshape(size, -1, *inputs.shape[1:])
     stddev = jnp.sqrt(jnp.var(groups, axis=0) + VARIANCE_FLOOR)
-    # One number a group, [n / size]; the groups alternate along the minibatch.
+    # One number per group, [n / size]; groups alternate along the minibatch.
     statistic = jnp.mean(stddev, axis=tuple(range(1, inputs.ndim)))
     statistic = jnp.tile(statistic, size)
     feature = jnp.broadcast_to(
@@ -55,7 +55,7 @@ class MinibatchStandardDeviation(nn.Module):
 
 
 class MinibatchDiscrimination(nn.Module):
-  """Appends to each sample how close the others are, under learned kernels.
+  """Appends to each sample its closeness to the others, by learned kernels.
 
   o(x_i)_b = sum_j exp(-|M_ib - M_jb|_1),  M_i = x_i T  [kernels, kernel_dim].
 
@@ -63,7 +63,7 @@ class MinibatchDiscrimination(nn.Module):
 
   Attributes:
     kernels: number of features appended, the paper's B.
-    kernel_dim: dimension that distances are taken in, its C.
+    kernel_dim: dimension of the vectors that are compared, the paper's C.
     kernel_init: initialiser of T [d, kernels * kernel_dim].
 
   References:

@@ -1,4 +1,4 @@
-"""The multilayer perceptron, for either player."""
+"""The multilayer perceptron, for generators and discriminators."""
 
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -12,10 +12,10 @@ from gan_jax.types import Array
 
 
 class Join(NamedTuple):
-  """How a part of the latents meets the units of a hidden layer.
+  """A way to combine latents with the units of a hidden layer.
 
   Attributes:
-    dim: width of the layer -> number of latents it takes.
+    dim: width of the layer -> number of latents that it takes.
     apply: (units [n, width], latents [n, dim]) -> units [n, any].
   """
 
@@ -24,17 +24,17 @@ class Join(NamedTuple):
 
 
 def added(scale: float | Array) -> Join:
-  """Returns the join h + scale z, which takes as many latents as units."""
+  """Returns the join h + scale z, with as many latents as units."""
   return Join(lambda width: width, lambda units, z: units + scale * z)
 
 
 def multiplied(scale: float | Array) -> Join:
-  """Returns the join h (1 + scale z), which takes as many latents as units."""
+  """Returns the join h (1 + scale z), with as many latents as units."""
   return Join(lambda width: width, lambda units, z: units * (1.0 + scale * z))
 
 
 def concatenated(dim: int) -> Join:
-  """Returns the join (h, z), by which `dim` latents enter the next layer."""
+  """Returns the join (h, z), which appends `dim` latents to the units."""
   return Join(lambda width: dim, lambda *both: jnp.concatenate(both, axis=1))
 
 
@@ -43,41 +43,41 @@ Normalize = Callable[[Array, bool], Array]
 
 
 def batch_normalized(units: Array, train: bool) -> Array:
-  """Normalises each unit over the minibatch, and by its averages afterwards."""
+  """Normalises units over the minibatch; evaluates with running averages."""
   return nn.BatchNorm(use_running_average=not train, momentum=0.9)(units)
 
 
 def layer_normalized(units: Array, train: bool) -> Array:
-  """Normalises the units of each sample over the layer."""
+  """Normalises each sample over the units of the layer."""
   del train
   return nn.LayerNorm()(units)
 
 
 class MLP(nn.Module):
-  """Dense layers with an activation and dropout after each hidden one.
+  """Dense layers with an activation and dropout after each hidden layer.
 
-  With joins, the inputs are z = (z_0, z_1, ..., z_k): z_0 is the first layer's
-  input and z_i joins hidden layer i, so that noise in hidden layers is a part
-  of the latents and the output a function of them. Normal latents concatenated
-  to the last hidden layer make the output normal given all the others.
+  With joins, the inputs are latents z = (z_0, z_1, ..., z_k): z_0 is the input
+  of the first layer and z_i joins hidden layer i. Noise in hidden layers is
+  then a part of the latents, and the output a function of them. If normal
+  latents are concatenated to the last hidden layer, the output is normal given
+  all other latents.
 
   Attributes:
     hidden: width of each hidden layer, first to last; () is a linear map.
     features: width of the output, which has no activation.
     activation: applied after each hidden layer.
-    pieces: linear maps, of which each hidden unit is the maximum before its
-      activation; 1 is a plain layer, more are maxout.
-    normalize: what is done to hidden units before their activation, or None.
-    dropout: probability of dropping a hidden unit while training.
+    pieces: each hidden unit is the maximum of this number of linear maps before
+      its activation; 1 is a plain layer, more are maxout.
+    normalize: applied to hidden units before their activation, or None.
+    dropout: probability of dropping a hidden unit in training mode.
     kernel_init: initialiser of every kernel.
     bias_init: initialiser of every bias.
     spectral_norm: whether every kernel is divided by its largest singular
-      value, which training estimates by one power iteration a pass; `init`
-      returns kernels that are so divided already.
-    joins: what the latents beyond the first layer's do at each hidden layer,
-      None for nothing; () for nothing at any.
+      value, estimated in training mode by one power iteration per pass. `init`
+      returns kernels that are already divided.
+    joins: the join of each hidden layer, or None for no join; () for no joins.
     before_output: layer (units [n, d]) -> [n, any] applied to the last hidden
-      units, one of `networks.minibatch` for instance, or None.
+      units, such as a layer of `networks.minibatch`, or None.
 
   References:
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.1, for joins.
@@ -111,8 +111,8 @@ class MLP(nn.Module):
     """Maps inputs [n, d] to outputs [n, features].
 
     Raises:
-      ValueError: if the joins leave no latents to the first layer, or are not
-        as many as the hidden layers.
+      ValueError: if the joins leave no latents to the first layer, or their
+        number is not that of the hidden layers.
     """
     chex.assert_rank(inputs, 2)
 

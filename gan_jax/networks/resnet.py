@@ -1,21 +1,21 @@
-"""The residual networks of SN-GAN, for square images of a few dozen pixels.
+"""The residual networks of SN-GAN, for square images.
 
-Their rules: blocks of two 3 x 3 convolutions beside a shortcut, which double
-the image in the generator and halve it in the discriminator; ReLU before each
-convolution; batch normalisation in the generator, and spectral normalisation in
-the discriminator, which sums its last maps over places; biases in every layer
-but the discriminator's dense ones; kernels from Glorot's uniform distribution,
-those of a block's convolutions sqrt(2) times as large.
+A block has two 3 x 3 convolutions, each after a ReLU, and a shortcut. Blocks
+double the image in the generator and halve it in the discriminator. The
+generator has batch normalisation. The discriminator has spectral normalisation
+and sums its last maps over positions. Every layer but the discriminator's dense
+ones has biases. Kernels are drawn from Glorot's uniform distribution, those of
+a block's convolutions multiplied by sqrt(2).
 
-The published pair for 32 x 32 pixels has one width throughout, which is the
-default: `Generator(32, 3, depth=3)` with 256 channels and
-`Discriminator(depth=2)` with 128. The authors' pair for 64 x 64 pixels doubles
-its width with each halving, down to 2 x 2 places: `Generator(64, 3, depth=4,
-filters=64, widening=2)` and `Discriminator(depth=5, plain_blocks=0, filters=64,
-widening=2)`, where their dense layer has a bias too.
+The published networks for 32 x 32 pixels have the same width in all blocks, as
+the defaults here: `Generator(32, 3, depth=3)` with 256 channels and
+`Discriminator(depth=2)` with 128. The authors' networks for 64 x 64 pixels
+double the width with each halving, down to 2 x 2 pixels: `Generator(64, 3,
+depth=4, filters=64, widening=2)` and `Discriminator(depth=5, plain_blocks=0,
+filters=64, widening=2)`; the authors' dense layer has a bias too.
 
-A class-conditional generator has labels beside the latents, as that of DCGAN,
-where the authors' has scales and biases of batch normalisation for each class.
+A class-conditional generator here takes labels as inputs, like that of DCGAN;
+the authors' has a separate batch normalisation for each class.
 
 References:
   Miyato et al., "Spectral Normalization for Generative Adversarial Networks",
@@ -36,6 +36,7 @@ from flax import linen as nn
 from gan_jax.convolution import convolution, transposed_convolution
 from gan_jax.networks.dcgan import (
   Normalize,
+  apply_layer,
   base_size,
   batch_normalized,
   with_labels,
@@ -69,12 +70,11 @@ def plain_convolution(maps: Array, kernel: Array) -> Array:
 
 
 def doubled_convolution(maps: Array, kernel: Array) -> Array:
-  """Doubles maps and convolves them, in fewer products than that takes.
+  """Computes plain_convolution(doubled(maps), kernel) with fewer products.
 
-    out = plain_convolution(doubled(maps), kernel)
-
-  Four outputs see each pixel through one tap or the sum of several. That is the
-  transposed convolution whose kernel is the given one, turned about and folded.
+  Each pixel contributes to an output through one kernel entry or the sum of
+  several. This is a transposed convolution with a larger kernel, the sum of the
+  reversed kernel shifted to the four pixels that replace one.
 
   Args:
     maps: [n, h, w, c].
@@ -84,14 +84,12 @@ def doubled_convolution(maps: Array, kernel: Array) -> Array:
     [n, 2 h, 2 w, o].
   """
   chex.assert_shape(kernel, (KERNEL_SIZE, KERNEL_SIZE, maps.shape[3], None))
-  turned = kernel[::-1, ::-1].swapaxes(2, 3)
-  return transposed_convolution(maps, _folded(turned), 2, 1)
+  reversed_kernel = kernel[::-1, ::-1].swapaxes(2, 3)
+  return transposed_convolution(maps, _folded(reversed_kernel), 2, 1)
 
 
 def halved_convolution(maps: Array, kernel: Array) -> Array:
-  """Convolves maps and halves them, in fewer products than that takes.
-
-    out = halved(plain_convolution(maps, kernel))
+  """Computes halved(plain_convolution(maps, kernel)) with fewer products.
 
   Args:
     maps: [n, 2 h, 2 w, c].
@@ -105,7 +103,7 @@ def halved_convolution(maps: Array, kernel: Array) -> Array:
 
 
 def _folded(kernel: Array) -> Array:
-  """Sums a kernel [3, 3, c, o] over its four places in [4, 4, c, o].
+  """Sums a kernel [3, 3, c, o] over its four positions in [4, 4, c, o].
 
   out[a, b] = kernel[a, b] + kernel[a - 1, b] + kernel[a, b - 1]
     + kernel[a - 1, b - 1]
@@ -123,7 +121,7 @@ class Convolution(nn.Module):
     features: channels of the output.
     convolve: (maps [n, h, w, c], kernel [3, 3, c, o]) -> maps [n, h', w', o].
     kernel_init: initialiser of the kernel.
-    dtype: that it computes in; parameters are float32.
+    dtype: type of the computation; parameters are float32.
   """
 
   features: int
@@ -145,15 +143,15 @@ class Convolution(nn.Module):
 
 
 class GeneratorBlock(nn.Module):
-  """A residual block that doubles its maps.
+  """A residual block that doubles the sides of its maps.
 
-  Its shortcut is a convolution of one pixel, a matrix product, which comes to
-  the same before the doubling and takes a quarter of the products.
+  Its shortcut is a 1 x 1 convolution, applied as a dense layer before doubling,
+  which gives the same result as after it with a quarter of the products.
 
   Attributes:
-    features: channels of the output and of the maps within.
-    normalize: what is done to maps before their activation, or None.
-    dtype: that it computes in; parameters and statistics are float32.
+    features: channels of the output and of the hidden maps.
+    normalize: applied to maps before their activation, or None.
+    dtype: type of the computation; parameters and statistics are float32.
   """
 
   features: int
@@ -180,17 +178,17 @@ class GeneratorBlock(nn.Module):
 
 
 class DiscriminatorBlock(nn.Module):
-  """A residual block that halves its maps, or keeps them.
+  """A residual block that halves the sides of its maps or keeps them.
 
   Attributes:
-    features: channels of the output, which are the input's where it keeps maps.
-    halves: whether it halves them, and has a learned shortcut.
-    is_first: whether it takes images, which have no activation before them.
-    normalize: what is done to maps before their activation, or None.
+    features: channels of the output; those of the input unless `halves`.
+    halves: whether it halves the sides and has a learned shortcut.
+    is_first: whether it takes images, to which no activation is applied.
+    normalize: applied to maps before their activation, or None.
     spectral_norm: whether every kernel is divided by its largest singular
       value.
     dropout: probability of dropping a unit between the convolutions.
-    dtype: that it computes in; parameters and statistics are float32.
+    dtype: type of the computation; parameters and statistics are float32.
   """
 
   features: int
@@ -205,7 +203,7 @@ class DiscriminatorBlock(nn.Module):
   def __call__(self, maps: Array, train: bool) -> Array:
     """Maps [n, h, w, c] to [n, h / 2, w / 2, features] or [n, h, w, c]."""
 
-    apply = functools.partial(_apply, self.spectral_norm, train)
+    apply = functools.partial(apply_layer, self.spectral_norm, train)
 
     def activated(maps: Array) -> Array:
       if self.normalize is not None:
@@ -236,14 +234,15 @@ class Generator(nn.Module):
 
   Attributes:
     size: side of the images.
-    channels: of the images.
-    depth: doublings of the side, each a residual block.
+    channels: channels of the images.
+    depth: number of residual blocks, each of which doubles the side.
     filters: channels of the last hidden layer.
-    widening: channels of each block before the last, by those of the next one.
-    num_classes: of a class-conditional generator, which has labels beside the
-      latents; 0 for none.
-    normalize: what is done to hidden maps before their activation, or None.
-    dtype: that it computes in; parameters, statistics and images are float32.
+    widening: each block has this many times the channels of the next one.
+    num_classes: number of classes of a class-conditional generator, which also
+      takes labels; 0 for none.
+    normalize: applied to hidden maps before their activation, or None.
+    dtype: type of the computation; parameters, statistics and images are
+      float32.
   """
 
   size: int
@@ -286,23 +285,24 @@ class Discriminator(nn.Module):
   """Maps images to logits.
 
   Attributes:
-    depth: halvings of the side, each a residual block.
-    plain_blocks: residual blocks after them, which keep the side.
+    depth: number of residual blocks that halve the side.
+    plain_blocks: number of residual blocks after them, which keep the side.
     filters: channels of the first block.
-    widening: channels of each next halving block, by those of the one before.
-    num_classes: of a class-conditional discriminator, which has labels beside
-      the images; 0 for none.
-    projection: whether a label enters as the product of its embedding with the
-      last hidden maps, summed over places; else as further channels of the
-      image.
-    normalize: what is done to hidden maps, but in the first block and after the
-      last, before their activation, or None.
+    widening: each halving block has this many times the channels of the one
+      before it.
+    num_classes: number of classes of a class-conditional discriminator, which
+      also takes labels; 0 for none.
+    projection: whether the inner product of the label's embedding with the last
+      hidden maps, summed over positions, is added to the logit; otherwise
+      labels are appended to the channels of the image.
+    normalize: applied to hidden maps before their activation, except in the
+      first block and after the last one; or None.
     spectral_norm: whether every kernel is divided by its largest singular
-      value, which training estimates by one power iteration a pass.
-    dropout: probability of dropping a unit between a block's convolutions while
-      training.
-    dtype: that blocks compute in; parameters, statistics and logits are
-      float32.
+      value, estimated in training mode by one power iteration per pass.
+    dropout: probability of dropping a unit between a block's convolutions in
+      training mode.
+    dtype: type of the blocks' computation; parameters, statistics and logits
+      are float32.
   """
 
   depth: int
@@ -329,7 +329,7 @@ class Discriminator(nn.Module):
     for side in images.shape[1:3]:
       base_size(side, self.depth)
 
-    apply = functools.partial(_apply, self.spectral_norm, train)
+    apply = functools.partial(apply_layer, self.spectral_norm, train)
 
     maps = images
     if not self.projection:
@@ -359,12 +359,3 @@ class Discriminator(nn.Module):
       embedding = apply(embed, jax.nn.one_hot(labels, self.num_classes))
       logits += jnp.sum(embedding * features, axis=1, keepdims=True)
     return logits
-
-
-def _apply(
-  spectral_norm: bool, train: bool, layer: nn.Module, inputs: Array
-) -> Array:
-  """Applies a layer, whose kernel `spectral_norm` divides."""
-  if spectral_norm:
-    return nn.SpectralNorm(layer)(inputs, update_stats=train)
-  return layer(inputs)

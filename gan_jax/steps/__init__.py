@@ -1,12 +1,13 @@
-"""Update rules: a game and two optimizers make a step.
+"""Update rules: each makes a training step from a game and two optimizers.
 
-A step is pure, `(state, batch, key) -> (state, metrics)`, and its metrics hold
-`generator_cost`, `discriminator_cost` and whatever the game adds, measured at
-the parameters that the step starts from; `alternating` measures at those that
-each player's last gradient was taken at.
+A step is a pure function `(state, batch, key) -> (state, metrics)`. Its metrics
+are `generator_cost`, `discriminator_cost` and those of the game, measured at
+the parameters before the step; in `alternating`, at those where each player's
+last gradient was taken. `init_state` makes the first state, and `compiled` jits
+a step. Unless a rule says otherwise, its batch is one minibatch.
 """
 
-from gan_jax.steps._moves import Optimizers
+from gan_jax.steps._descent import Optimizers
 from gan_jax.steps.adjusted import consensus, symplectic_gradient_adjustment
 from gan_jax.steps.alternating import alternating
 from gan_jax.steps.averages import averaged, uniform_decay

@@ -1,10 +1,10 @@
-"""The rule in which the players move in turn."""
+"""The update rule in which the two players take turns."""
 
 import jax
 import jax.numpy as jnp
 
 from gan_jax.games import Game
-from gan_jax.steps._moves import Optimizers, descend, with_costs
+from gan_jax.steps._descent import Optimizers, descend, with_costs
 from gan_jax.types import Batch, PRNGKey, Step, TrainState
 
 
@@ -14,23 +14,18 @@ def alternating(
   discriminator_steps: int = 1,
   generator_steps: int = 1,
 ) -> Step:
-  """Makes the step in which the discriminator moves first, then the generator.
+  """Makes the step that updates the discriminator first, then the generator.
 
-  The discriminator takes k steps, each on a minibatch and latents of its own;
-  then the generator takes j steps against the new discriminator, with fresh
-  latents, on the same k minibatches in turn (only losses that compare real with
-  fake samples let the generator see them).
-
-  Args:
-    game: the game to play.
-    optimizers: one for each player.
-    discriminator_steps: k, at least 1.
-    generator_steps: j, at least 1.
+  The discriminator takes k = `discriminator_steps` steps, each on a different
+  minibatch and different latents. Then the generator takes `generator_steps`
+  steps against the new discriminator, with fresh latents, cycling through the
+  same k minibatches (the generator's cost depends on them only in losses that
+  compare real with fake samples).
 
   Returns:
-    A step whose batch holds the k minibatches one after another: its leading
-    axis is k times the size of a minibatch. Its metrics are those of the last
-    discriminator step, but for the generator's cost, which is of its own last.
+    A step whose batch is the k minibatches, concatenated along the leading
+    axis. Its metrics are those of the last discriminator step, except the
+    generator's cost, which is that of the last generator step.
 
   Raises:
     ValueError: if a count is below 1, or k does not divide the batch.
@@ -45,55 +40,36 @@ def alternating(
       f"{discriminator_steps} (discriminator) and {generator_steps} (generator)"
     )
 
-  def discriminator_step(state, batch, key):
-    def cost(discriminator):
-      params = state.params._replace(discriminator=discriminator)
+  def player_step(player, state, batch, key):
+    def cost(player_params):
+      params = state.params._replace(**{player: player_params})
       costs, (variables, metrics) = game.costs(
         params, state.variables, batch, key
       )
-      return costs.discriminator, (variables, with_costs(metrics, costs))
+      return getattr(costs, player), (variables, with_costs(metrics, costs))
 
-    gradient, (variables, metrics) = jax.grad(cost, has_aux=True)(
-      state.params.discriminator
-    )
-    discriminator, optimizer_state = descend(
-      optimizers.discriminator,
+    old_params = getattr(state.params, player)
+    gradient, (variables, metrics) = jax.grad(cost, has_aux=True)(old_params)
+    new_params, optimizer_state = descend(
+      getattr(optimizers, player),
       gradient,
-      state.optimizer_states.discriminator,
-      state.params.discriminator,
+      getattr(state.optimizer_states, player),
+      old_params,
     )
     state = state.replace(
-      params=state.params._replace(discriminator=discriminator),
+      params=state.params._replace(**{player: new_params}),
       variables=variables,
       optimizer_states=state.optimizer_states._replace(
-        discriminator=optimizer_state
+        **{player: optimizer_state}
       ),
     )
     return state, metrics
 
-  def generator_step(state, batch, key):
-    def cost(generator):
-      params = state.params._replace(generator=generator)
-      costs, (variables, _) = game.costs(params, state.variables, batch, key)
-      return costs.generator, (variables, costs.generator)
-
-    gradient, (variables, own_cost) = jax.grad(cost, has_aux=True)(
-      state.params.generator
-    )
-    generator, optimizer_state = descend(
-      optimizers.generator,
-      gradient,
-      state.optimizer_states.generator,
-      state.params.generator,
-    )
-    state = state.replace(
-      params=state.params._replace(generator=generator),
-      variables=variables,
-      optimizer_states=state.optimizer_states._replace(
-        generator=optimizer_state
-      ),
-    )
-    return state, own_cost
+  def generator_step(state, inputs):
+    # Returns only the cost, so that XLA removes what it does not depend on: the
+    # discriminator on real samples and the penalty.
+    state, metrics = player_step("generator", state, *inputs)
+    return state, metrics["generator_cost"]
 
   def step(state: TrainState, batch: Batch, key: PRNGKey):
     size = len(jax.tree.leaves(batch)[0])
@@ -107,15 +83,13 @@ def alternating(
     )
     discriminator_key, generator_key = jax.random.split(key)
     state, metrics = jax.lax.scan(
-      lambda state, inputs: discriminator_step(state, *inputs),
+      lambda state, inputs: player_step("discriminator", state, *inputs),
       state,
       (minibatches, jax.random.split(discriminator_key, discriminator_steps)),
     )
     turns = jnp.arange(generator_steps) % discriminator_steps
-    # A generator step measures nothing else: its real samples and the penalty
-    # are not computed for want of a reader.
     state, generator_costs = jax.lax.scan(
-      lambda state, inputs: generator_step(state, *inputs),
+      generator_step,
       state,
       (
         jax.tree.map(lambda x: x[turns], minibatches),

@@ -1,4 +1,4 @@
-"""Averages of the iterates, to evaluate in their place."""
+"""Running averages of the parameters over training, for evaluation."""
 
 from collections.abc import Callable
 
@@ -8,16 +8,10 @@ from gan_jax.types import Array, Batch, Players, PRNGKey, Step, TrainState
 
 
 def uniform_decay(num_steps: Array) -> Array:
-  """Returns the decay that makes the average the mean of all points so far.
+  """Returns the decay with which `averaged` computes a plain mean.
 
-  decay = t / (t + 1) after t steps, which weighs all t + 1 points alike, the
-  initial one among them.
-
-  Args:
-    num_steps: [] t, at least 1.
-
-  Returns:
-    [] the decay, for `averaged`.
+  decay = t / (t + 1) after t = `num_steps` >= 1 steps, which gives the t + 1
+  iterates equal weights, the initial one included.
 
   References:
     Gidel et al., A Variational Inequality Perspective on Generative Adversarial
@@ -29,21 +23,18 @@ def uniform_decay(num_steps: Array) -> Array:
 def averaged(
   step: Step, decay: float | Array | Callable[[Array], Array]
 ) -> Step:
-  """Makes a step that also keeps an average of the generator, or of both.
+  """Adds an average of the generator's or both players' parameters to a step.
 
-    average <- decay * average + (1 - decay) * generator,  after each step.
+    average <- decay * average + (1 - decay) * params,  after each step.
 
-  The average takes no part in training; it is there to be evaluated.
+  The average does not affect training.
 
   Args:
-    step: any step, on a state from `init_state(..., average=True)`, or
-      `average_both=True` for an average of each player.
-    decay: in [0, 1); 0 copies the generator. A constant makes an exponential
-      average. A function is given the number of steps taken, this one included;
-      `uniform_decay` makes the mean.
-
-  Returns:
-    The step, with `averages` of the state updated.
+    step: any step. Its state must come from `init_state(..., average=True)`, or
+      `average_both=True` for both players.
+    decay: in [0, 1). A constant makes an exponential average, and 0 a copy of
+      the parameters. A function, such as `uniform_decay`, takes the number of
+      steps after this one.
 
   References:
     Yazici et al., "The Unusual Effectiveness of Averaging in GAN Training",
@@ -52,9 +43,9 @@ def averaged(
 
   def averaged_step(state: TrainState, batch: Batch, key: PRNGKey):
     state, metrics = step(state, batch, key)
-    of_both = isinstance(state.averages, Players)
+    averages_both = isinstance(state.averages, Players)
     averages = optax.incremental_update(
-      state.params if of_both else state.params.generator,
+      state.params if averages_both else state.params.generator,
       state.averages,
       1.0 - (decay(state.step) if callable(decay) else decay),
     )

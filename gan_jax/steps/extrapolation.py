@@ -1,46 +1,36 @@
-"""Rules that look ahead: they move by the gradient of a point further on."""
+"""Update rules that use the gradient at an extrapolated point."""
 
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import optax
 
 from gan_jax.games import Game
-from gan_jax.steps._moves import (
+from gan_jax.steps._descent import (
   Optimizers,
   descend_both,
-  own_gradients,
+  player_gradients,
   with_costs,
 )
 from gan_jax.types import Batch, Params, PRNGKey, Step, TrainState
 
 
 def extragradient(game: Game, optimizers: Optimizers) -> Step:
-  """Makes the step by the gradients that both players would meet after one.
+  """Makes the step along the gradients at a point one step ahead.
 
   With w = (g, d) and v(w) = (d J_G / d g, d J_D / d d),
 
     ahead = w - opt(v(w)),  w <- w - opt(v(ahead)),
 
-  both from the old w. A projection that ends an optimizer, such as
-  `penalties.weight_clipping`, therefore holds at both points.
+  both from the old w. If the last stage of an optimizer is a projection, such
+  as `penalties.weight_clipping`, it applies to both points.
 
-  An optimizer's state is updated by both gradients in turn, as in the paper's
-  Adam: the moments of the second half of a step contain those of the first. A
-  learning-rate schedule counts two updates a step.
+  Each optimizer's state is updated by both gradients in turn, as in the paper's
+  Adam, so a learning-rate schedule counts two updates per step.
 
-  Both gradients are of the same minibatch, latents and dropout masks, so that a
-  step is exactly the deterministic rule on that sample of the game. With
-  independent samples it can diverge even on a bilinear game.
-
-  Args:
-    game: the game to play.
-    optimizers: one for each player.
-
-  Returns:
-    A step whose batch is one minibatch. Its metrics are measured at the old
-    parameters, where the variables are updated too.
+  Both gradients use the same minibatch, latents and dropout masks: with
+  independent samples the rule can diverge even on a bilinear game. Metrics and
+  new variables are those at the old parameters.
 
   References:
     Korpelevich, The extragradient method for finding saddle points and other
@@ -50,7 +40,7 @@ def extragradient(game: Game, optimizers: Optimizers) -> Step:
     Mishchenko et al., Revisiting Stochastic Extragradient, arXiv 1905.11373, on
       the same sample.
   """
-  gradients_of = own_gradients(game)
+  gradients_of = player_gradients(game)
 
   def step(state: TrainState, batch: Batch, key: PRNGKey):
     gradients, costs, (variables, metrics) = gradients_of(
@@ -78,8 +68,8 @@ class PastExtragradientState(NamedTuple):
   """The state of `past_extragradient`.
 
   Attributes:
-    optimizer_state: of the optimizer within.
-    lead: how far the parameters are ahead of the iterate; of their shapes.
+    optimizer_state: the state of the wrapped optimizer.
+    lead: ahead - w, in the shapes of the parameters.
   """
 
   optimizer_state: optax.OptState
@@ -89,25 +79,21 @@ class PastExtragradientState(NamedTuple):
 def past_extragradient(
   optimizer: optax.GradientTransformation,
 ) -> optax.GradientTransformation:
-  """Makes the optimizer that looks ahead by the last gradient it was given.
+  """Wraps an optimizer so that it extrapolates with the previous gradient.
 
-  It takes one gradient v a step, at a point ahead of its iterate w:
+  Each step uses one gradient v, taken at a point ahead of the iterate w:
 
-    w <- w - opt(v(ahead)),  ahead <- w - opt(v(ahead)), the same gradient,
+    w <- w - opt(v(ahead)),  ahead <- w - opt(v(ahead)), the same gradient.
 
-  so `simultaneous` with both optimizers wrapped is extragradient at half the
-  cost. The parameters that a state holds are `ahead`; they start at w. For SGD
-  this is `optax.optimistic_gradient_descent`, but for the first step, where
-  that takes v once and this twice. A projection that ends the optimizer holds
-  at both points, and its state is updated twice a step, so that a learning-rate
-  schedule counts two.
-
-  Args:
-    optimizer: what takes each of the two steps.
+  `simultaneous` with both optimizers wrapped is extragradient at half the cost.
+  The parameters in the training state are `ahead`, which starts at w. With SGD
+  this is `optax.optimistic_gradient_descent` except for the first step, where
+  that applies v once and this twice. A projection at the end of the optimizer
+  applies to both points. The optimizer's state is updated twice per step, so a
+  learning-rate schedule counts two.
 
   Returns:
-    The optimizer, to be given to `init_state` and to the rule. Its `update`
-    raises ValueError without the parameters.
+    The wrapped optimizer. Its `update` raises ValueError without the params.
 
   References:
     Popov, A modification of the Arrow-Hurwicz method for search of saddle
@@ -118,7 +104,7 @@ def past_extragradient(
 
   def init(params: Params) -> PastExtragradientState:
     return PastExtragradientState(
-      optimizer.init(params), jax.tree.map(jnp.zeros_like, params)
+      optimizer.init(params), optax.tree.zeros_like(params)
     )
 
   def update(updates, state, params=None):
@@ -126,7 +112,7 @@ def past_extragradient(
       raise ValueError(
         "past_extragradient needs params: update(_, state, params)"
       )
-    iterate = jax.tree.map(jnp.subtract, params, state.lead)
+    iterate = optax.tree.sub(params, state.lead)
     move, optimizer_state = optimizer.update(
       updates, state.optimizer_state, iterate
     )

@@ -1,9 +1,9 @@
-"""The rule that follows the flow of the players' gradients."""
+"""The update rule that integrates the gradient flow by Runge-Kutta."""
 
 import jax
 
 from gan_jax.games import Game
-from gan_jax.steps._moves import Optimizers, own_gradients
+from gan_jax.steps._descent import Optimizers, player_gradients
 from gan_jax.steps.simultaneous import simultaneous
 from gan_jax.types import Array, Step
 
@@ -11,34 +11,26 @@ from gan_jax.types import Array, Step
 def runge_kutta_4(
   game: Game, optimizers: Optimizers, step_size: float | Array
 ) -> Step:
-  """Makes the step of the classic method of order four.
+  """Makes the step of the classical fourth-order Runge-Kutta method.
 
   With w = (g, d), v(w) = (d J_G / d g, d J_D / d d) and h the step size,
 
     k1 = v(w),  k2 = v(w - h/2 k1),  k3 = v(w - h/2 k2),  k4 = v(w - h k3),
 
-  and the optimizers are given (k1 + 2 k2 + 2 k3 + k4) / 6 at the old state.
-  With `optax.sgd(h)` for both players that is a Runge-Kutta step of the flow
-  dw/dt = -v(w); any other optimizer takes it for a gradient, of which h says
-  how far ahead it looks. Projections hold at the new point alone.
+  and the optimizers get (k1 + 2 k2 + 2 k3 + k4) / 6 as the gradients. With
+  `optax.sgd(h)` for both players this is a Runge-Kutta step of the flow
+  dw/dt = -v(w). Other optimizers treat it as a gradient, and h only sets how
+  far k2, k3 and k4 look ahead. Projections apply to the new point only.
 
-  The four gradients are of the same minibatch, latents and dropout masks: a
-  method of order four needs one field.
-
-  Args:
-    game: the game to play.
-    optimizers: one for each player.
-    step_size: h, for both players.
-
-  Returns:
-    A step whose batch is one minibatch. Its metrics are measured at the old
-    parameters, where the variables are updated too.
+  All four gradients use the same minibatch, latents and dropout masks, since
+  the method's order holds for one fixed field. Metrics and new variables are
+  those at the old parameters.
 
   References:
     Qin et al., Training Generative Adversarial Networks by Solving Ordinary
       Differential Equations, arXiv 2010.15040, section 3.
   """
-  gradients_of = own_gradients(game)
+  gradients_of = player_gradients(game)
 
   def gradients(params, variables, batch, key):
     def field(k, time):

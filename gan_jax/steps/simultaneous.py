@@ -1,37 +1,27 @@
-"""The rule in which both players move at once."""
+"""The update rule in which both players move at the same time."""
 
 from gan_jax.games import Game
-from gan_jax.steps._moves import (
+from gan_jax.steps._descent import (
   Optimizers,
   descend_both,
-  own_gradients,
+  player_gradients,
   with_costs,
 )
 from gan_jax.types import Batch, PRNGKey, Step, TrainState
 
 
 def simultaneous(game: Game, optimizers: Optimizers) -> Step:
-  """Makes the step in which both players move at once.
-
-  Each player descends its own cost in its own parameters, both gradients taken
-  at the old state:
+  """Makes the step that updates both players from the same old state.
 
     g <- g - opt(d J_G / d g (g, d)),  d <- d - opt(d J_D / d d (g, d)).
 
   The two gradients share one forward pass.
 
-  Args:
-    game: the game to play.
-    optimizers: one for each player.
-
-  Returns:
-    A step whose batch is one minibatch.
-
   References:
     Goodfellow, "NIPS 2016 Tutorial: Generative Adversarial Networks",
     arXiv:1701.00160, section 3.1.
   """
-  gradients_of = own_gradients(game)
+  gradients_of = player_gradients(game)
 
   def step(state: TrainState, batch: Batch, key: PRNGKey):
     gradients, costs, (variables, metrics) = gradients_of(

@@ -1,4 +1,4 @@
-"""The state that steps update, and their compilation."""
+"""Functions that make the initial training state and compile steps."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.games import Game
-from gan_jax.steps._moves import Optimizers
+from gan_jax.steps._descent import Optimizers
 from gan_jax.types import Array, Batch, Players, PRNGKey, Step, TrainState
 
 
@@ -17,19 +17,16 @@ def init_state(
   average: bool = False,
   average_both: bool = False,
 ) -> TrainState:
-  """Draws the initial parameters and prepares the optimizers.
+  """Draws the initial parameters and returns the state at step 0.
 
   Args:
-    game: the game to play.
+    game: the game to train.
     optimizers: one for each player.
     key: draws the parameters.
-    average: whether the state carries an average of the generator, as
-      `averaged` steps need; it starts at the initial parameters.
-    average_both: whether it carries an average of each player instead, as a
-      `Players`.
-
-  Returns:
-    The state at step 0.
+    average: whether the state holds an average of the generator's parameters,
+      as `averaged` steps need; it starts at the initial parameters.
+    average_both: whether it holds averages of both players' parameters instead,
+      as a `Players`.
   """
   params, variables = game.init(key)
   averages = None
@@ -43,25 +40,21 @@ def init_state(
     variables=variables,
     optimizer_states=Players(
       *(
-        optimizer.init(own)
-        for optimizer, own in zip(optimizers, params, strict=True)
+        optimizer.init(player_params)
+        for optimizer, player_params in zip(optimizers, params, strict=True)
       )
     ),
-    # Copies, as a step may be given both to keep.
+    # Copies, because one buffer cannot be donated twice.
     averages=jax.tree.map(jnp.copy, averages),
   )
 
 
 def scheduled(make_step: Callable[[Array], Step]) -> Step:
-  """Makes the step of a game that changes with the number of steps taken.
+  """Makes a step whose settings depend on the number of steps taken.
 
   Args:
-    make_step: [] int32, the number of steps taken -> the step to take next; the
-      game that it plays may have a noise that decays, or a penalty charged at
-      times.
-
-  Returns:
-    The step.
+    make_step: maps the number of steps taken, [] int32, to the step to take
+      now. Its game may have noise that decays, or a penalty at some steps only.
   """
 
   def step(state: TrainState, batch: Batch, key: PRNGKey):
@@ -71,5 +64,5 @@ def scheduled(make_step: Callable[[Array], Step]) -> Step:
 
 
 def compiled(step: Step) -> Step:
-  """Compiles a step; the state passed in is donated and must not be reused."""
+  """Jits a step with donation: the state passed in must not be used again."""
   return jax.jit(step, donate_argnums=0)

@@ -1,9 +1,9 @@
-"""The rule whose generator foresees the discriminator's answer."""
+"""The update rule of unrolled GANs."""
 
 import jax
 
 from gan_jax.games import Game
-from gan_jax.steps._moves import Optimizers, descend, with_costs
+from gan_jax.steps._descent import Optimizers, descend, with_costs
 from gan_jax.steps.simultaneous import simultaneous
 from gan_jax.types import Batch, Players, PRNGKey, Step, TrainState
 
@@ -11,29 +11,22 @@ from gan_jax.types import Batch, Players, PRNGKey, Step, TrainState
 def unrolled(
   game: Game, optimizers: Optimizers, num_unrolled_steps: int
 ) -> Step:
-  """Makes the step whose generator plays against the discriminator to come.
+  """Makes the step whose generator descends through future D updates.
 
   With d_0 = d and d_(k+1)(g) = d_k - opt(d J_D / d d (g, d_k)),
 
-    g <- g - opt(d/dg J_G(g, d_K(g))),  d <- d_1(g),
+    g <- g - opt(d/dg J_G(g, d_K(g))),  d <- d_1(g).
 
-  the derivative taken through all K steps of the discriminator, which are those
-  of its own optimizer from its present state. The discriminator keeps the
-  first of them, which is its simultaneous step.
+  The generator's derivative passes through all K = `num_unrolled_steps` steps
+  of the discriminator's optimizer, which start from its current state. The
+  discriminator then takes the first of them, its simultaneous step. K = 0 is
+  `simultaneous`.
 
-  All steps are of the same minibatch, latents and dropout masks, as the paper's
-  graph is. The optimizer must have a derivative at every gradient it may meet:
-  `optax.adam` divides by a square root, and one whose gradients can be exactly
-  zero (a dead unit) needs its `eps_root` above zero.
-
-  Args:
-    game: the game to play; twice differentiable.
-    optimizers: one for each player.
-    num_unrolled_steps: K; 0 is `simultaneous`.
-
-  Returns:
-    A step whose batch is one minibatch. Its metrics are measured at the old
-    parameters, where the variables are updated too.
+  All steps use the same minibatch, latents and dropout masks, as in the paper.
+  The game must be twice differentiable, and the optimizer differentiable at
+  every gradient: `optax.adam` takes a square root, so if gradients can be
+  exactly 0 (a dead unit) it needs `eps_root` > 0. Metrics and new variables are
+  those at the old parameters.
 
   Raises:
     ValueError: if K is negative.
@@ -50,7 +43,7 @@ def unrolled(
     return simultaneous(game, optimizers)
 
   def step(state: TrainState, batch: Batch, key: PRNGKey):
-    def answer(generator, discriminator, optimizer_state):
+    def discriminator_step(generator, discriminator, optimizer_state):
       def cost(discriminator):
         params = Players(generator, discriminator)
         costs, measured = game.costs(params, state.variables, batch, key)
@@ -62,13 +55,13 @@ def unrolled(
       ), measured
 
     def cost(generator):
-      first, measured = answer(
+      first, measured = discriminator_step(
         generator,
         state.params.discriminator,
         state.optimizer_states.discriminator,
       )
       (last, _), _ = jax.lax.scan(
-        lambda own, _: (answer(generator, *own)[0], None),
+        lambda carry, _: (discriminator_step(generator, *carry)[0], None),
         first,
         length=num_unrolled_steps - 1,
       )

@@ -1,4 +1,4 @@
-"""What tells a training that goes wrong, whatever the game."""
+"""Measures the health of any training: parameter norms and sample spread."""
 
 import chex
 import jax
@@ -9,16 +9,12 @@ from gan_jax.types import Array, Metrics, Players, TrainState
 
 
 def norms(state: TrainState) -> Metrics:
-  """Measures the parameters of both players.
-
-  Args:
-    state: of a member.
+  """Measures the Euclidean norm of all parameters of each player.
 
   Returns:
-    `generator_norm` and `discriminator_norm`, the Euclidean norms of all
-    parameters of a player. NaN or infinite where one of them is, or where
-    something is that the player's optimizer remembers: a gradient was not
-    finite.
+    `generator_norm` and `discriminator_norm`. They are not finite if one of the
+    parameters is not, or a value of the optimizer's state, which shows that a
+    gradient was not finite.
   """
   return {
     f"{player}_norm": optax.tree.norm(params) + 0 * _total(optimizer_state)
@@ -29,7 +25,7 @@ def norms(state: TrainState) -> Metrics:
 
 
 def _total(tree: chex.ArrayTree) -> Array:
-  """Adds up 0 for each finite number of a pytree, else NaN."""
+  """Returns 0 if all numbers of a pytree are finite, otherwise NaN."""
   return sum(
     (
       jnp.sum(0 * leaf)
@@ -41,19 +37,19 @@ def _total(tree: chex.ArrayTree) -> Array:
 
 
 def spread(real: Array, fake: Array) -> Array:
-  """Compares how far generated and real samples are apart.
+  """Compares the variance of generated samples with that of real ones.
 
     sum_i Var[fake_i] / sum_i Var[real_i]
 
-  over their coordinates i: 1 where a generator has learnt the data, 0 where all
-  of its samples are the same.
+  over the coordinates i: 1 if the generator has learnt the data, 0 if all of
+  its samples are equal.
 
   Args:
-    real: [n, ...] samples of the data.
-    fake: [m, ...] generated samples of the same shape.
+    real: [n, ...].
+    fake: [m, ...].
 
   Returns:
-    [] the ratio; NaN where the real samples are all the same.
+    [] the ratio; NaN if all real samples are equal.
   """
   chex.assert_equal_shape_suffix((real, fake), real.ndim - 1)
   return jnp.var(fake, axis=0).sum() / jnp.var(real, axis=0).sum()

@@ -201,8 +201,9 @@ def train(
     The result. Its logs are those of this call.
   """
   seeds = tuple(seeds)
-  schedule = steps
-  if not isinstance(steps, Schedule):
+  if isinstance(steps, Schedule):
+    schedule = steps
+  else:
     schedule = Schedule(steps, max(1, steps // 100))
   devices = list(devices or jax.devices()[: len(seeds)])
   members, keys, progress, filled = _set_up(

@@ -58,26 +58,18 @@ def member_keys(seed: int | Array) -> Keys:
 
 
 def init(problem: Problem, keys: Keys) -> Progress:
-  """Starts a member."""
+  """Initialises a member."""
   never = jnp.full((), NEVER, jnp.int32)
   return Progress(problem.init(keys.init), Players(never, never))
 
 
 def structure(problem: Problem, num_members: int) -> Progress:
-  """Returns the shapes and types of members' progress, without any number.
-
-  Args:
-    problem: what they train.
-    num_members: how many.
-
-  Returns:
-    The progress, of `jax.ShapeDtypeStruct` [num_members, ...].
-  """
+  """Returns the progress as `jax.ShapeDtypeStruct` [num_members, ...]."""
   keys = jax.eval_shape(
     jax.vmap(member_keys),
     jax.ShapeDtypeStruct((num_members,), jnp.uint32),
   )
-  return jax.eval_shape(jax.vmap(lambda own: init(problem, own)), keys)
+  return jax.eval_shape(jax.vmap(functools.partial(init, problem)), keys)
 
 
 def advance(
@@ -91,12 +83,12 @@ def advance(
   """Takes the steps start, ..., stop - 1 in one loop on the device.
 
   Args:
-    problem: what to train.
-    progress: of a member that has taken `start` steps.
-    keys: the member's keys.
+    problem: the problem of the member.
+    progress: after `start` steps.
+    keys: keys of the member.
     start: [] int32.
     stop: [] int32.
-    data: the problem's.
+    data: data of the problem.
 
   Returns:
     The progress after `stop` steps.
@@ -106,9 +98,9 @@ def advance(
     key = jax.random.fold_in(keys.train, index)
     batch_key, step_key = jax.random.split(key)
     batch = problem.sample_batch(batch_key, data)
-    # The state's step is the index, which members share: so a condition on it,
-    # such as that of a lazy penalty, is decided once for all of them under
-    # `vmap` and only the branch taken is computed.
+    # All members share the index. A condition on the step, such as that of a
+    # lazy penalty, is then decided once for all of them under `vmap`, and only
+    # one branch is computed.
     state = progress.state.replace(step=index)
     state, metrics = problem.step(state, batch, step_key)
     costs = Players(metrics["generator_cost"], metrics["discriminator_cost"])
@@ -127,16 +119,16 @@ def advance(
 class Population(NamedTuple):
   """Compiled functions of all members at once.
 
-  Every array in and out has a leading axis of members, but for `start` and
-  `stop`. `advance` donates the progress it is given.
+  Every array in and out has a leading axis of members, except `start` and
+  `stop`. `advance` donates its progress argument.
 
   Attributes:
     init: keys -> progress.
     advance: (progress, keys, start, stop) -> progress.
     evaluate: (progress, keys) -> metrics, each [members].
-    measure: (progress, keys) -> the dear metrics, each [members].
+    measure: (progress, keys) -> the expensive metrics, each [members].
     snapshot: (progress, keys) -> arrays, each [drawn members, ...].
-    keys: seeds uint32 -> the members' keys, where their devices are.
+    keys: seeds uint32 -> the members' keys, placed on their devices.
   """
 
   init: Callable[[Keys], Progress]
@@ -148,13 +140,13 @@ class Population(NamedTuple):
 
 
 def _over_members(function: Callable, num_shared: int, mesh: Mesh) -> Callable:
-  """Maps a function of one member over the members, spread over devices.
+  """Maps a function of one member over the members of all devices.
 
-  A CPU core takes its members one after another: batched they were no faster on
-  any network from 16 to 512 units, and compiled longer, and a member has the
-  bits of one alone. An accelerator, which one member would leave idle, takes
-  all at once. Where devices divide batches, they take a member after another
-  together.
+  A CPU core takes its members one after another. Batched members were no faster
+  for any network from 16 to 512 units and took longer to compile, and this way
+  a member has the same bits as one that trains alone. An accelerator takes all
+  its members at once, since one member would leave it idle. Devices that divide
+  batches take one member after another together.
   """
   divides_batches = sharding.DATA in mesh.axis_names
   one_by_one = divides_batches or mesh.devices.flat[0].platform == "cpu"
@@ -195,24 +187,21 @@ def population(
 ) -> Population:
   """Compiles a problem for members that train side by side.
 
-  Devices work independently. A CPU core trains its members one after another,
-  so that each has the bits of one that trains alone. The members of an
-  accelerator are one `vmap`ped program: there a member's numbers depend on how
-  many they are, through the order of floating-point sums in batched products.
+  Along MEMBERS, devices work independently. A CPU core trains its members one
+  after another, so each has the same bits as one that trains alone. The members
+  of an accelerator are one `vmap`ped program: their number changes the order of
+  floating-point sums in batched products, and so the last bits of a member.
 
-  Devices that divide batches train members one after another, all at the same
-  one. The training is that of one device but for the order of floating-point
-  sums: batch statistics, penalties and metrics are of the whole batch.
+  Along DATA, all devices train the same member, one after another. Batch
+  statistics, penalties and metrics are those of the whole batch, so only the
+  order of floating-point sums differs from training on one device.
 
   Args:
-    problem: what each member trains.
-    num_members: how many; along MEMBERS a multiple of the number of devices.
-    devices: where to train; of all processes, where there are several.
-    num_drawn: how many members, from the first, snapshots are taken of.
+    problem: the problem of every member.
+    num_members: along MEMBERS a multiple of the number of devices.
+    devices: of all processes.
+    num_drawn: number of members that snapshots are taken of, from the first.
     axis: what devices divide, `sharding.MEMBERS` or `sharding.DATA`.
-
-  Returns:
-    The compiled functions.
 
   Raises:
     ValueError: if the devices do not divide the members.
@@ -238,14 +227,11 @@ def varied_population(
       be a learning rate, a penalty's weight or the index of a loss
       (`losses.selected`), but not a count or a shape.
     values: a pytree of arrays [num_members, ...].
-    num_members: how many; along MEMBERS a multiple of the number of devices.
-    devices: where to train.
-    num_drawn: how many members, from the first, snapshots are taken of.
-    data: of all the problems.
-    axis: what devices divide, as of `population`.
-
-  Returns:
-    The compiled functions, as of `population`.
+    num_members: as in `population`.
+    devices: as in `population`.
+    num_drawn: as in `population`.
+    data: data of all problems.
+    axis: as in `population`.
 
   Raises:
     ValueError: if the devices do not divide the members.
@@ -263,7 +249,7 @@ def varied_population(
     if axis == sharding.MEMBERS
     else PartitionSpec(),
   )
-  # Once, or every call would bring them to the devices.
+  # Place them once rather than in every call.
   data = sharding.placed(data, everywhere)
   values = sharding.placed(values, of_members)
 

@@ -1,4 +1,4 @@
-"""What a training needs to know: a game, its data, and how to measure it."""
+"""Defines training problems: a game, its data, and how to measure it."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -22,7 +22,7 @@ NUM_DRAWN_SAMPLES = 1000
 
 
 class Problem(NamedTuple):
-  """A game with all that is needed to train and to measure one member.
+  """The functions that train and measure one member.
 
   Attributes:
     init: key -> the initial state.
@@ -30,19 +30,18 @@ class Problem(NamedTuple):
     step: the update rule.
     evaluate: (state, key, data) -> scalars by name, measured at the state.
     snapshot: (state, key) -> arrays by name, to draw the state.
-    reference: arrays by name to draw beside a snapshot, whatever the state:
-      the data.
-    data: a pytree of arrays on the device that batches are made of, one for all
-      members: () for a density. They are arguments of the compiled programs,
-      which would hold them as constants otherwise.
-    measure: (state, key, data) -> further scalars, too dear to evaluate as
-      often; None for none.
-    protocol: how metrics are measured, by name: what must be equal where two
-      results are compared.
-    sample: (state, key, n) -> [n, ...] generated samples, of the generator's
-      average where the state has one; with classes, it takes their labels [n]
-      too. None for a game that has no samples.
-    class_names: by label, of a class-conditional game.
+    reference: arrays by name to draw beside every snapshot, such as the data.
+    data: a pytree of arrays that batches are drawn from, shared by all members;
+      () for a density. It is an argument of the compiled programs, which would
+      otherwise hold it as a constant.
+    measure: (state, key, data) -> more scalars, too expensive to evaluate as
+      often; None if there are none.
+    protocol: how metrics are measured, by name; results are comparable only if
+      their protocols are equal.
+    sample: (state, key, n) -> [n, ...] samples of the generator, or of its
+      average if the state has one. A class-conditional game also takes labels
+      [n]. None for a game without samples.
+    class_names: names of the labels of a class-conditional game.
   """
 
   init: Callable[[PRNGKey], TrainState]

@@ -7,6 +7,7 @@ import warnings
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from benchmarks import toy_flax, toy_game, toy_gan_jax
@@ -49,15 +50,19 @@ class ContestantsTest(parameterized.TestCase):
     # One of them may come and go.
     self.assertGreaterEqual(modes_near(after), toy_game.NUM_MODES - 1)
 
+  def test_jax_learns(self):
+    self.check(toy_game.NON_SATURATING, toy_gan_jax.simultaneous)
+
   @parameterized.named_parameters(
     ("flax", toy_game.NON_SATURATING, toy_flax.textbook),
     ("alternating", toy_game.NON_SATURATING, toy_gan_jax.alternating),
-    ("simultaneous", toy_game.NON_SATURATING, toy_gan_jax.simultaneous),
     ("wgan_gp", toy_game.WGAN_GP, toy_gan_jax.wgan_gp),
   )
-  def test_jax_learns(self, game, start):
+  @pytest.mark.slow
+  def test_the_others_learn(self, game, start):
     self.check(game, start)
 
+  @pytest.mark.slow
   def test_a_population_learns(self):
     num_seeds = 2 * len(jax.devices())
     self.check(
@@ -74,6 +79,7 @@ class ContestantsTest(parameterized.TestCase):
     (toy_game.WGAN_GP, "wgan_gp_economical"),
     (toy_game.WGAN_GP, "wgan_gp_compiled"),
   )
+  @pytest.mark.slow
   @unittest.skipUnless(
     importlib.util.find_spec("torch"),
     "PyTorch, the extra `bench`, is not installed",

@@ -7,6 +7,7 @@ import unittest
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from benchmarks import dcgan_flax, dcgan_game, dcgan_gan_jax
@@ -46,12 +47,18 @@ class ContestantsTest(parameterized.TestCase):
   @parameterized.named_parameters(
     ("flax", dcgan_flax.textbook),
     ("simultaneous", dcgan_gan_jax.simultaneous),
-    ("resident", functools.partial(dcgan_gan_jax.drawing, on_device=True)),
     ("streamed", functools.partial(dcgan_gan_jax.drawing, on_device=False)),
+  )
+  def test_jax_learns(self, start):
+    self.check(start)
+
+  @parameterized.named_parameters(
+    ("resident", functools.partial(dcgan_gan_jax.drawing, on_device=True)),
     ("wgan_gp", dcgan_gan_jax.wgan_gp_simultaneous),
     ("wgan_gp_alternating", dcgan_gan_jax.wgan_gp_alternating),
   )
-  def test_jax_learns(self, start):
+  @pytest.mark.slow
+  def test_the_others_learn(self, start):
     self.check(start)
 
   @parameterized.product(
@@ -59,6 +66,7 @@ class ContestantsTest(parameterized.TestCase):
     name=("textbook", "simultaneous"),
     channels_last=(False, True),
   )
+  @pytest.mark.slow
   @unittest.skipUnless(
     importlib.util.find_spec("torch"),
     "PyTorch, the extra `bench`, is not installed",

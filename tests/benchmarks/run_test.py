@@ -11,10 +11,11 @@ import unittest
 from pathlib import Path
 from unittest import mock
 
+import pytest
 from absl.testing import absltest
 
 from benchmarks import run
-from experiments.cli.flags import UsageError
+from experiments.configs.fields import UsageError
 
 ROOT = Path(__file__).parents[2]
 
@@ -96,6 +97,7 @@ class RunTest(absltest.TestCase):
       self.assertLen(row["rounds"], 2)
     return report
 
+  @pytest.mark.slow
   @unittest.skipUnless(
     importlib.util.find_spec("torch"),
     "PyTorch, the extra `bench`, is not installed",
@@ -132,6 +134,7 @@ class RunTest(absltest.TestCase):
       )
     )
 
+  @pytest.mark.slow
   @unittest.skipUnless(
     importlib.util.find_spec("torch"),
     "PyTorch, the extra `bench`, is not installed",

@@ -7,6 +7,7 @@ and in the weights of the penalties, all 0 but one, or all 0.
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.configs import builders, choices
@@ -18,6 +19,7 @@ from gan_jax.types import Players
 LOSSES = tuple(choices.LOSSES)
 PENALTIES = ("none", *choices.PENALTIES)
 BATCH = 8
+FAST = ("simultaneous",)
 
 
 def latents(key, n):
@@ -56,8 +58,18 @@ def train(settings, loss, weights):
 
 
 class CombinationsTest(parameterized.TestCase):
-  @parameterized.named_parameters(*((name, name) for name in choices.UPDATES))
+  @parameterized.named_parameters(*((name, name) for name in FAST))
   def test_two_steps(self, update):
+    self.check_two_steps(update)
+
+  @parameterized.named_parameters(
+    *((name, name) for name in choices.UPDATES if name not in FAST)
+  )
+  @pytest.mark.slow
+  def test_two_steps_of_the_others(self, update):
+    self.check_two_steps(update)
+
+  def check_two_steps(self, update):
     # A target that every slope exceeds: one-sided penalties are charged too.
     settings = Settings(
       update=update, optimizer="sgd", unrolled_steps=2, penalty_target=0.01

@@ -166,6 +166,14 @@ def render(figure):
   return np.asarray(Image.open(buffer).convert("RGB"))
 
 
+def count_colors(path):
+  """Counts the colours of the picture in a file: few are a blank page."""
+  with Image.open(path) as picture:
+    return len(
+      np.unique(np.asarray(picture.convert("RGB")).reshape(-1, 3), axis=0)
+    )
+
+
 def line(axes, label):
   """Returns the one line of the axes with a label."""
   (found,) = [x for x in axes.lines if x.get_label() == label]

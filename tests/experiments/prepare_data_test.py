@@ -26,8 +26,7 @@ from tensorflow_datasets.core import utils
 from tensorflow_datasets.core.download import checksums
 
 from experiments import prepare_data
-from experiments.cli.flags import UsageError
-from experiments.configs.fields import SettingError
+from experiments.configs.fields import SettingError, UsageError
 from gan_jax.data import images
 from tests.experiments import commands
 

@@ -2,18 +2,20 @@
 
 import functools
 import json
-import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
+from PIL import Image
 
 from experiments.configs.registry import EXPERIMENTS
 from experiments.run_folder import results
 from tests.experiments import commands
+from tests.experiments.drawn_runs import count_colors
 
 SMALL = ("--steps=20", "--log_every=10", "--evaluation_samples=64")
 
@@ -61,11 +63,11 @@ class RunTest(absltest.TestCase):
       [(step, seed) for step in (0, 10, 20) for seed in (5, 6, 7)],
     )
     for name in ("costs", "discriminator", "modes", "samples", "final"):
-      self.assertGreater(
-        (workdir / "figures" / f"{name}.png").stat().st_size, 5000
-      )
-    self.assertGreater((workdir / "training.gif").stat().st_size, 5000)
-    read = results.read(workdir)
+      self.assertGreater(count_colors(workdir / "figures" / f"{name}.png"), 100)
+    with Image.open(workdir / "training.gif") as animation:
+      # One for each logged step.
+      self.assertEqual(getattr(animation, "n_frames", 1), 3)
+    read = results.read_results(workdir)
     np.testing.assert_array_equal(
       read.metrics["modes_covered"][:, -1],
       summary["metrics"]["modes_covered"]["final"]["per_seed"],
@@ -94,10 +96,12 @@ class RunTest(absltest.TestCase):
     self.assertEqual(first, rows("b"))
     for step in (0, 20):
       self.assertEqual(first[step], rows("c")[step])
-    # Two members on two cores have a device each; there a member's bits are
-    # those of the member alone.
-    if len(os.sched_getaffinity(0)) > 1:
-      self.assertEqual(first, rows("d"))
+    # Where two seeds share a core, the compiler sums in another order.
+    for step, row in rows("d").items():
+      self.assertEqual(list(row), list(first[step]))
+      np.testing.assert_allclose(
+        [*row.values()], [*first[step].values()], rtol=1e-4, atol=1e-6
+      )
 
   def test_without_a_workdir_runs_are_numbered(self):
     for _ in range(2):
@@ -164,35 +168,37 @@ class RunTest(absltest.TestCase):
 # Each: the flags, and what the one line must say.
 MISTAKES = (
   (["--experiment=rng"], "did you mean 'ring'?"),
-  (["--experiment="], "unknown experiment ''; allowed: normal"),
   (["--loss=hing"], "--loss=hing is not allowed; it must be one of minimax"),
   (["--batchsize=3"], "did you mean 'batch_size'?"),
   (["--radius=2"], "experiment 'normal' has no --radius"),
   (["--steps=many"], "--steps=many is not allowed; it must be a whole number"),
+  (["--generator_learning_rate=nan"], "above 0"),
+  (["--platform=gpu"], "--platform=gpu is not on this machine; here: cpu"),
+  (["--steps"], "--steps"),
+  (["ring"], "unexpected argument 'ring'"),
+  (["--workdir=full"], "workdir full exists"),
+  (["--workdir=full", "--overwrite"], "not a run folder"),
+  (["--workdir=file"], "cannot be made"),
+)
+MORE_MISTAKES = (
+  (["--experiment="], "unknown experiment ''; allowed: normal"),
   (["--steps=-1"], "at least 1"),
   (["--batch_size=0"], "at least 1"),
-  (["--generator_learning_rate=nan"], "above 0"),
   (["--generator_learning_rate=-1"], "above 0"),
   (["--discriminator_dropout=1"], "below 1"),
   (["--seed=-1"], "at least 0"),
   (["--seed=4294967295", "--num_seeds=2"], "range of seeds"),
   (["--num_seeds=0"], "at least 1"),
   (["--num_seeds=two"], "a whole number"),
-  (["--platform=gpu"], "--platform=gpu is not on this machine; here: cpu"),
   (["--platform=abacus"], "one of auto, cpu, gpu, tpu"),
   (["--discriminator_steps=5", "--experiment=ring"], "--update=alternating"),
   (["--input_mean=1,2", "--input_stddev=1,2,3"], "3 numbers for the 2"),
   (["--overwrite=maybe"], "--overwrite"),
-  (["--steps"], "--steps"),
-  (["ring"], "unexpected argument 'ring'"),
-  (["--workdir=full"], "workdir full exists"),
-  (["--workdir=full", "--overwrite"], "not a run folder"),
   # Before its images, which are not there, are looked for.
   (
     ["--experiment=dcgan_mnist", "--data_dir=none", "--workdir=full"],
     "workdir full exists",
   ),
-  (["--workdir=file"], "cannot be made"),
   (["--workdir=file/below", "--overwrite"], "cannot be made"),
   (["--workdir=/proc/run"], "cannot be made"),
 )
@@ -201,37 +207,36 @@ MISTAKES = (
 class MistakesTest(parameterized.TestCase):
   """Every mistake ends with one line, and leaves the folder as it was."""
 
-  @classmethod
-  def setUpClass(cls):
-    super().setUpClass()
-    folder = tempfile.TemporaryDirectory()
-    cls.addClassCleanup(folder.cleanup)
-    cls.folder = Path(folder.name)
-    (cls.folder / "full").mkdir()
-    (cls.folder / "full" / "precious").write_text("content")
-    (cls.folder / "file").write_text("content")
-    before = cls.listing()
-    cls.done = [run(*flags, cwd=cls.folder) for flags, _ in MISTAKES]
-    cls.changed = cls.listing() != before
+  def setUp(self):
+    super().setUp()
+    self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    (self.folder / "full").mkdir()
+    (self.folder / "full" / "precious").write_text("content")
+    (self.folder / "file").write_text("content")
 
-  @classmethod
-  def listing(cls):
+  def listing(self):
     return {
       str(path): path.read_text() if path.is_file() else None
-      for path in cls.folder.rglob("*")
+      for path in self.folder.rglob("*")
     }
 
-  @parameterized.parameters(*range(len(MISTAKES)))
-  def test_one_line(self, index):
-    _, message = MISTAKES[index]
-    done = self.done[index]
-    self.assertNotEqual(done.returncode, 0)
+  @parameterized.parameters(*MISTAKES)
+  def test_one_line(self, flags, message):
+    self.check_one_line(flags, message)
+
+  @parameterized.parameters(*MORE_MISTAKES)
+  @pytest.mark.slow
+  def test_one_line_for_more(self, flags, message):
+    self.check_one_line(flags, message)
+
+  def check_one_line(self, flags, message):
+    before = self.listing()
+    done = run(*flags, cwd=self.folder)
+    self.assertEqual(done.returncode, 2)
     self.assertEmpty(done.stdout)
     self.assertLen(done.stderr.splitlines(), 1, done.stderr)
     self.assertIn(message, done.stderr)
-
-  def test_nothing_was_written(self):
-    self.assertFalse(self.changed)
+    self.assertEqual(self.listing(), before)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from experiments import sample
-from experiments.cli import flags as command_line
+from experiments.configs.fields import UsageError
 from experiments.devices import environment
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
@@ -80,7 +80,7 @@ class SampleTest(parameterized.TestCase):
     # The average of the generator, which ring keeps, under its own key.
     member = load_run.load_run(self.runs["ring"], 6, jax.devices()[0])
     self.assertEqual(int(member.state.step), 2)
-    read = results.read(self.runs["ring"])
+    read = results.read_results(self.runs["ring"])
     evaluation = member.problem.evaluate(
       member.state, training.member_keys(6).evaluation, member.problem.data
     )
@@ -116,7 +116,7 @@ class SampleTest(parameterized.TestCase):
     ("ring", [], "--out is missing"),
   )
   def test_what_makes_no_sense_is_refused(self, name, flags, message):
-    with self.assertRaisesRegex(command_line.UsageError, message):
+    with self.assertRaisesRegex(UsageError, message):
       sample.run(["sample", f"--workdir={self.runs[name]}", *flags])
     self.assertFalse(Path("x.npz").exists())
 

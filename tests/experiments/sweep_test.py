@@ -15,8 +15,7 @@ from pathlib import Path
 from absl.testing import absltest, parameterized
 
 from experiments import sweep
-from experiments.cli.flags import UsageError
-from experiments.configs.fields import SettingError
+from experiments.configs.fields import SettingError, UsageError
 from experiments.run_folder import results
 from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans
@@ -58,7 +57,8 @@ class MistakesTest(parameterized.TestCase):
       "both in --grid and in --random",
     ),
     (("--random=steps=log:1:9", "--trials=10001"), "10,001 trials.*--yes"),
-    (("--grid=loss=hinge", "--engine=slum"), "one of local, ray, slurm"),
+    (("--grid=loss=hinge", "--engine=slum"), "allowed: local, ray"),
+    (("--grid=loss=hinge", "--engine=slurm"), "docs/slurm.md"),
     (("--grid=loss=hinge", "--address=auto"), "--engine=ray"),
     (("--grid=batch_size=0",), "at least 1"),
     (("--program=0",), "needs --workdir"),

@@ -9,6 +9,7 @@ from unittest import mock
 import jax
 
 from experiments.configs.registry import BY_NAME
+from experiments.reports import run_report
 from experiments.run_folder import results, workdirs
 from experiments.training import trainer
 from experiments.training.run_config import RunSettings
@@ -36,9 +37,10 @@ def train(parent: Path, run: RunSettings) -> tuple[Path, trainer.Run]:
   devices = jax.devices()[:1]
   problem = trainer.build_problem(run, devices)
   with workdirs.create_numbered(parent, run.experiment.name) as workdir:
-    trained = trainer.train_run(run, problem, devices, workdir)
-  assert trained is not None
-  return workdir, trained
+    finished = trainer.train([run], [workdir], lambda _: problem, devices)
+    assert finished is not None
+    run_report.write([workdir], workdir / results.REPORT)
+  return workdir, finished[0]
 
 
 WRITE_FIGURES = results.write_figures

@@ -1,4 +1,4 @@
-"""Augmentations: their moments."""
+"""Tests augmentations by their moments."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""Convolutions and their derivatives, against XLA's and against sums."""
+"""Tests convolutions and their derivatives against XLA and explicit sums."""
 
 import functools
 
@@ -15,7 +15,7 @@ from gan_jax.convolution import _cpu as cpu
 from gan_jax.convolution import _winograd as winograd
 
 # (images, kernel, stride, padding): every form, even and odd halves, few and
-# many channels, parts of a sum, and what has no form of its own.
+# many channels, parts of a sum, and shapes that only XLA's form supports.
 SHAPES = (
   ("first", (2, 8, 12, 3), (4, 4, 3, 5), 2, 1),
   ("first_of_many", (16, 64, 64, 16), (4, 4, 16, 2), 2, 1),

@@ -1,8 +1,8 @@
-"""Trains on one device and on eight that divide each batch, and compares.
+"""Compares training on one device with training on eight that split batches.
 
-A program of its own, `python -m tests.gan_jax.divided_trainings`, because JAX
-must be told of eight devices before it starts. It prints what `sharding_test`
-reads, as JSON.
+`sharding_test` runs it as `python -m tests.gan_jax.divided_trainings` and reads
+the JSON that it prints, because JAX's number of CPU devices must be set before
+JAX starts.
 """
 
 import functools
@@ -30,7 +30,7 @@ SGD = optax.sgd(0.1, momentum=0.5)
 
 
 class ByParts(nn.Module):
-  """Batch normalisation as it would be if each device had its own."""
+  """Batch normalisation with separate statistics for each device."""
 
   @nn.compact
   def __call__(self, units):
@@ -132,10 +132,10 @@ CASES = {
 }
 
 
-def train(own, devices, seeds=(3,)):
-  """Trains members; returns what a run reads of them, on the host."""
+def train(problem, devices, seeds=(3,)):
+  """Trains members; returns their state, metrics and snapshots, on the host."""
   population = training.population(
-    own, len(seeds), devices, len(seeds), sharding.DATA
+    problem, len(seeds), devices, len(seeds), sharding.DATA
   )
   keys = population.keys(np.asarray(seeds, np.uint32))
   progress = population.init(keys)
@@ -160,22 +160,23 @@ def difference(one, other):
   )
 
 
-def params_after(own, devices):
-  """Trains a member in one program; returns its parameters, and how many
-  operations each device takes for a step."""
+def params_after(problem, devices):
+  """Trains a member; returns its params and the operations of each device."""
   mesh = sharding.mesh(devices, sharding.DATA)
   whole = NamedSharding(mesh, PartitionSpec())
   keys = training.member_keys(3)
 
   def steps_of(progress, keys):
     progress = training.advance(
-      own, progress, keys, jnp.int32(0), jnp.int32(NUM_STEPS)
+      problem, progress, keys, jnp.int32(0), jnp.int32(NUM_STEPS)
     )
     return progress.state.params
 
   with jax.set_mesh(mesh):
-    begun = jax.jit(lambda keys: training.init(own, keys), out_shardings=whole)
-    arguments = begun(keys), jax.device_put(keys, whole)
+    begin = jax.jit(
+      lambda keys: training.init(problem, keys), out_shardings=whole
+    )
+    arguments = begin(keys), jax.device_put(keys, whole)
     compiled = jax.jit(steps_of, out_shardings=whole).lower(*arguments)
     compiled = compiled.compile()
     params = sharding.on_host(compiled(*arguments))

@@ -279,8 +279,8 @@ class ConventionsTest(parameterized.TestCase):
 class RelativisticTest(parameterized.TestCase):
   def test_average(self):
     loss = losses.relativistic_average()
-    # a_i = D(r_i - E f) and b_j = D(f_j - E r). Every r moves its own a with
-    # slope 1 and all the b with slope -1/B, and f likewise:
+    # a_i = D(r_i - E f) and b_j = D(f_j - E r). Each r_i moves a_i with slope 1
+    # and all b_j with slope -1/B, and f likewise:
     #   J_D = -E log a - E log(1 - b):  dJ_D/dr = [-(1 - a) - E b] / B,
     #                                   dJ_D/df = [E(1 - a) + b] / B,
     #   J_G = -E log b - E log(1 - a):  dJ_G/dr = [E(1 - b) + a] / B,
@@ -417,7 +417,7 @@ class SelectedTest(parameterized.TestCase):
       for cost in (loss.generator, loss.discriminator)
     ]
 
-  def test_members_have_each_its_own(self):
+  def test_members_have_different_losses(self):
     zoo = [factory() for factory in FACTORIES.values()]
     ordinary = jnp.float32(REAL), jnp.float32(FAKE)
     extreme = (
@@ -440,9 +440,9 @@ class SelectedTest(parameterized.TestCase):
       picked = pick(numbers, *(jnp.tile(x, (len(zoo), 1)) for x in logits))
       chex.assert_tree_all_finite(picked)
       for i, expected in enumerate(alone(*logits)):
-        own = jax.tree.map(lambda x, i=i: x[i], picked)
+        actual = jax.tree.map(lambda x, i=i: x[i], picked)
         for (*first, second), (*first_alone, second_alone) in zip(
-          own, expected, strict=True
+          actual, expected, strict=True
         ):
           chex.assert_trees_all_close(first, first_alone, rtol=1e-5, atol=1e-6)
           # At extreme logits it is the rounding error of e^20 - e^20.

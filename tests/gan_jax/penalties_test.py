@@ -1,4 +1,4 @@
-"""Penalties on critics whose slopes are known, and clipped optimizers."""
+"""Tests penalties on critics of known slope, and weight clipping."""
 
 import chex
 import jax
@@ -406,7 +406,9 @@ class PenaltiesTest(parameterized.TestCase):
       np.testing.assert_allclose(value, squared_slope(REAL)[0], rtol=1e-5)
 
   def test_lazy_refuses_a_period_of_none(self):
-    with self.assertRaisesRegex(ValueError, "every 1 step or more, not 0"):
+    with self.assertRaisesRegex(
+      ValueError, "every must be at least 1 step, not 0"
+    ):
       penalties.lazy(penalties.r1(1.0), 0)
 
 

@@ -1,4 +1,4 @@
-"""Batches divided among devices: the same training, and less work for each."""
+"""Tests that splitting batches over devices keeps results and saves work."""
 
 import json
 import os

@@ -1,1 +1,1 @@
-"""What the figures of several sources share."""
+"""Parts that the figures of several sources share."""

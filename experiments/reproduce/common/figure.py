@@ -1,4 +1,4 @@
-"""What a reproduced figure is: trainings, numbers, checks and a picture."""
+"""The record of a reproduced figure: trainings, checks and a picture."""
 
 import math
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +11,8 @@ from PIL import Image
 from experiments.run_folder.results import Results
 
 RELATIONS: Mapping[str, Callable[[float, float, float], bool]] = {
-  # (measured, expected, tolerance) -> whether the check passes. Infinities are
-  # equal to themselves, although their difference is not a number.
+  # (measured, expected, tolerance) -> whether the check passes. The difference
+  # of two equal infinities is NaN, so equality is tested first.
   "within": lambda measured, expected, tolerance: (
     measured == expected or abs(measured - expected) <= tolerance
   ),
@@ -26,22 +26,22 @@ RELATIONS: Mapping[str, Callable[[float, float, float], bool]] = {
 
 
 class Check(NamedTuple):
-  """One number of a figure, what it should be, and what would betray an error.
+  """A number of a figure, its expected value and typical wrong values.
 
   Attributes:
-    name: what is measured; the figure's `compute` measures it by this name.
-    expected: the value it should have, or a function that computes it (by
-      another way than the measurement); None where nothing but an unconfirmed
-      published number is known, so that there is nothing to pass or fail.
-    tolerance: by how much the measurement may differ.
-    origin: where `expected` comes from: a closed form written out, a
-      quadrature, a publication with its table or figure.
-    relation: within, at least or at most.
-    wrong: what a mistake would measure, by the name of the mistake, such as
-      "swapped arguments"; none of these may pass. A wrong sign and a factor of
-      2 either way go without saying where `relation` is within.
-    published: the number a publication gives, which does not decide.
-    unconfirmed: whether `published` is from memory instead of the publication.
+    name: what is measured; a key of `Computed.measured`.
+    expected: the expected value, or a function that computes it independently
+      of the measurement. None if only a published number is known; the check
+      then neither passes nor fails.
+    tolerance: the largest difference that passes.
+    origin: where `expected` comes from: a closed form, a quadrature, or a
+      publication with its table or figure.
+    relation: "within", "at least" or "at most".
+    wrong: typical mistakes, such as "swapped arguments", and the value that
+      each would give; a test ensures that every mistake fails the check. For
+      the relation "within" a wrong sign and a factor of 2 are tested as well.
+    published: the published number, for comparison only.
+    unconfirmed: whether `published` could not be found in the publication.
   """
 
   name: str
@@ -54,20 +54,17 @@ class Check(NamedTuple):
   unconfirmed: bool = False
 
   def judge(self, measured: float) -> dict[str, Any]:
-    """Compares a measurement with the expectation.
-
-    Args:
-      measured: the measurement; NaN never passes.
+    """Compares a measurement with the expectation; NaN never passes.
 
     Returns:
-      The check as the figure's JSON file holds it. `passed` is None where
+      The check as it is written to the figure's JSON file. `passed` is None if
       nothing is expected.
     """
     measured = float(measured)
     expected = passed = None
     if self.expected is not None:
       expected = evaluate(self.expected)
-      # A tolerance of NumPy would make a NumPy bool of it, which is no JSON.
+      # JSON cannot hold the NumPy bool that a NumPy tolerance would give.
       passed = bool(
         RELATIONS[self.relation](measured, expected, self.tolerance)
       )
@@ -89,12 +86,12 @@ class Check(NamedTuple):
 
 
 def evaluate(value: float | Callable[[], float]) -> float:
-  """Returns a number that may be given as the function that computes it."""
+  """Returns a number that is given as such or as a function."""
   return float(value() if callable(value) else value)
 
 
 def _json_number(value: float) -> float | str:
-  """Spells out what JSON cannot write as a number: inf, -inf and nan."""
+  """Writes inf, -inf and nan as strings, because JSON has no such numbers."""
   return value if math.isfinite(value) else str(value)
 
 
@@ -103,8 +100,8 @@ class Training(NamedTuple):
 
   Attributes:
     experiment: name of the experiment.
-    settings: the settings that differ from its defaults, by name.
-    num_seeds: members: seeds 0, 1, ...
+    settings: the settings that differ from the defaults, by name.
+    num_seeds: trains the seeds 0, 1, ..., num_seeds - 1.
   """
 
   experiment: str
@@ -113,11 +110,11 @@ class Training(NamedTuple):
 
 
 class Computed(NamedTuple):
-  """What a figure's computation leaves.
+  """The results of a figure's computation.
 
   Attributes:
-    measured: a number for each check, by its name.
-    drawn: what the picture needs, by name.
+    measured: the measurement of each check, by the name of the check.
+    drawn: the data of the picture, by name.
   """
 
   measured: Mapping[str, float | np.floating]
@@ -128,18 +125,17 @@ class Reproduction(NamedTuple):
   """A figure or table of a source, with its checks.
 
   Attributes:
-    id: what `--figure` calls it, and the stem of its files.
-    source: the text, and the figure, table or section, that it redraws.
-    summary: one line: what it shows.
-    compute: the finished trainings by name -> numbers; it draws nothing.
-    checks: what must hold of the numbers.
-    draw: `Computed.drawn` -> the picture; it computes nothing.
-    trainings: the runs that `compute` reads, by a name of the figure's own.
-    animate: `Computed.drawn` -> the frames of an animation, where there is one.
+    id: the value of `--figure`, and the stem of the file names.
+    source: the publication and its figure, table or section.
+    summary: one line that says what the figure shows.
+    compute: maps finished trainings, by name, to numbers; draws nothing.
+    checks: the checks of these numbers.
+    draw: maps `Computed.drawn` to the picture; computes nothing.
+    trainings: the runs that `compute` needs, by a name that the figure chooses.
+    animate: maps `Computed.drawn` to the frames of an animation, if any.
     trains: whether `compute` itself trains a network.
-    long: whether it takes so many minutes that `all` leaves it out.
-    full_trainings: the runs of the publication's length, which --full reads in
-      the place of shorter ones.
+    long: whether the figure takes many minutes, so that `all` leaves it out.
+    full_trainings: the runs of the publication's length, for --full.
   """
 
   id: str
@@ -156,11 +152,15 @@ class Reproduction(NamedTuple):
 
   @property
   def trained(self) -> bool:
-    """Whether it takes training, its own or a run's, to draw it."""
+    """Whether drawing the figure needs trained networks."""
     return self.trains or bool(self.trainings)
 
   def judge(self, computed: Computed) -> list[dict[str, Any]]:
-    """Judges every check; raises KeyError unless the names are the same."""
+    """Judges every check.
+
+    Raises:
+      KeyError: The measurements and the checks have different names.
+    """
     if computed.measured.keys() != {check.name for check in self.checks}:
       raise KeyError(
         f"{self.id} measures {sorted(computed.measured)} but checks "

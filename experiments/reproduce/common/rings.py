@@ -1,13 +1,13 @@
-"""Trainings on a ring of Gaussians side by side: samples, and modes over steps.
+"""Samples and modes over the steps of several trainings on a ring of Gaussians.
 
-Of the samples of a generator, q_k is the share that is nearest to mode k of m.
-They are spread over
+Let q_k be the share of the samples whose nearest mode is mode k of m. The
+samples are spread over
 
   m exp(-KL(q || uniform)) = exp(H(q))
 
-modes: 1 where all are nearest to one mode, m where all modes have equal shares,
-however far from their modes the samples are. A mode is covered if it is nearest
-to a sample within 3 standard deviations of it.
+modes. This number is 1 if all samples are nearest to one mode and m if all
+modes have equal shares, however far the samples are from their modes. A mode is
+covered if it is the nearest mode of a sample within 3 standard deviations.
 """
 
 from collections.abc import Mapping
@@ -17,24 +17,25 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from experiments.plots import curves as plots
+from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.run_folder.results import Results
 from gan_jax.statistics import mean_and_interval
 
 NUM_FRAMES = 5
 END = 0.9
-"""From which part of a training on it is at its end."""
+"""The end of a training starts after this share of its steps."""
 
 
 class Row(NamedTuple):
-  """What is drawn of a training.
+  """The data of one row of the picture, from one training.
 
   Attributes:
-    frames: [n], the steps of the frames.
-    samples: [n, num_samples, 2], of the first seed at those steps.
+    frames: [n], the steps of the snapshots.
+    samples: [n, num_samples, 2], samples of the first seed at those steps.
     steps: [num_logs], the logged steps.
-    curves: what to draw over them, by its label: the mean over seeds and half
-      of its 95 % confidence interval, [num_logs] each.
+    curves: for each label the mean over seeds and half of its 95 % confidence
+      interval, [num_logs] each.
   """
 
   frames: np.ndarray
@@ -47,7 +48,7 @@ def spread(results: Results) -> np.ndarray:
   """Computes over how many modes the samples are spread.
 
   Args:
-    results: a training on a ring, whose modes all have the same probability.
+    results: a training on a ring of equally probable modes.
 
   Returns:
     [num_seeds, num_logs], from 1 to the number of modes.
@@ -57,13 +58,10 @@ def spread(results: Results) -> np.ndarray:
 
 
 def num_visited(results: Results) -> np.ndarray:
-  """Counts the modes that most samples were nearest to at some logged step.
-
-  Args:
-    results: a training on a ring.
+  """Counts the modes that held most of the samples at some snapshot.
 
   Returns:
-    [members], of those that there are snapshots of.
+    [seeds with snapshots].
   """
   samples, modes = (results.snapshots[name] for name in ("samples", "modes"))
   offsets = samples[..., None, :] - modes
@@ -73,66 +71,58 @@ def num_visited(results: Results) -> np.ndarray:
   return np.array([len(np.unique(modes)) for modes in fullest])
 
 
-def at_end(results: Results, values: np.ndarray) -> float:
-  """Averages over seeds and the last tenth of the steps.
+def mean_at_end(results: Results, values: np.ndarray) -> float:
+  """Averages values [num_seeds, num_logs] over seeds and the last tenth.
 
-  Args:
-    results: of a training.
-    values: [num_seeds, num_logs], of the same training.
-
-  Returns:
-    The mean; NaN if a member failed.
+  The mean is NaN if a seed failed.
   """
   late = results.steps >= END * results.steps[-1]
   return float(np.mean(values[:, late]))
 
 
-def row(results: Results) -> Row:
-  """Computes what is drawn of a training."""
-  chosen = plots.choose_frames(len(results.snapshots["step"]), NUM_FRAMES)
-  curves = {}
+def make_row(results: Results) -> Row:
+  """Computes the row of one training."""
+  chosen = curves.choose_frames(len(results.snapshots["step"]), NUM_FRAMES)
+  over_steps = {}
   for label, values in (
     ("modes that samples are spread over", spread(results)),
     ("modes covered", results.metrics["modes_covered"]),
   ):
     means = [mean_and_interval(column) for column in values.T]
-    # None, where too few seeds are left, turns into NaN.
-    curves[label] = (
-      np.array([seeds.mean for seeds in means], float),
-      np.array([seeds.ci95 for seeds in means], float),
+    # None, the interval of too few seeds, becomes NaN.
+    over_steps[label] = (
+      np.array([each.mean for each in means], float),
+      np.array([each.ci95 for each in means], float),
     )
   return Row(
     results.snapshots["step"][chosen],
     results.snapshots["samples"][0, chosen],
     results.steps,
-    curves,
+    over_steps,
   )
 
 
-def draw(
+def draw_rows(
   title: str, rows: Mapping[str, Row], modes: np.ndarray, height: float
 ) -> Figure:
-  """Draws a row of snapshots for each training, and its modes over steps.
+  """Draws the snapshots and the mode curves of each training in a row.
 
   Args:
-    title: what is seen.
-    rows: of the trainings, by what they are called.
-    modes: [num_modes, 2], of the data.
-    height: of the figure, in inches.
-
-  Returns:
-    The figure, 12 inches wide.
+    title: the headline.
+    rows: the rows, by their labels.
+    modes: [num_modes, 2], the centres of the data.
+    height: height in inches; the width is 12.
   """
   columns = NUM_FRAMES + 1
-  figure, panels = plots.grid(
+  figure, panels = curves.grid(
     len(rows) * columns,
     columns,
     (12, height),
     width_ratios=(*(1,) * NUM_FRAMES, 1.35),
   )
-  figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+  pictures.headline(figure, title)
   for index, (name, drawn) in enumerate(rows.items()):
-    *snapshots, curves = panels[index * columns : (index + 1) * columns]
+    *snapshots, over_steps = panels[index * columns : (index + 1) * columns]
     for axes, step, samples in zip(
       snapshots, drawn.frames, drawn.samples, strict=True
     ):
@@ -140,18 +130,18 @@ def draw(
       if index == 0:
         axes.set_title(f"step {step:,}", fontsize=10)
     snapshots[0].set_ylabel(name, fontsize=11)
-    _draw_curves(curves, drawn, len(modes))
+    _draw_curves(over_steps, drawn, len(modes))
   panels[columns - 1].set_title("mean of seeds, 95 % interval", fontsize=10)
   panels[-1].set_xlabel("step", fontsize=9)
-  return plots.legend(figure, markerscale=2)
+  return curves.legend(figure, markerscale=2)
 
 
 def _draw_samples(axes: Axes, samples: np.ndarray, modes: np.ndarray) -> None:
-  """Draws samples, and the modes as rings around their centres."""
+  """Draws samples as dots and modes as rings."""
   axes.plot(
     *samples.T,
     ".",
-    color=plots.GENERATED,
+    color=curves.GENERATED,
     ms=2,
     label="generated samples, seed 0",
   )
@@ -159,7 +149,7 @@ def _draw_samples(axes: Axes, samples: np.ndarray, modes: np.ndarray) -> None:
     *modes.T,
     "o",
     mfc="none",
-    mec=plots.DATA,
+    mec=curves.DATA,
     mew=0.8,
     ms=6,
     label="data modes",
@@ -170,9 +160,9 @@ def _draw_samples(axes: Axes, samples: np.ndarray, modes: np.ndarray) -> None:
 
 
 def _draw_curves(axes: Axes, drawn: Row, num_modes: int) -> None:
-  """Draws how many modes there are samples of, over the steps."""
-  axes.axhline(num_modes, color=plots.DATA, **plots.REFERENCE)
-  colors = (plots.GENERATED, plots.DISCRIMINATOR)
+  """Draws the numbers of modes over the steps."""
+  axes.axhline(num_modes, color=curves.DATA, **curves.REFERENCE)
+  colors = (curves.GENERATED, curves.DISCRIMINATOR)
   for color, (label, (mean, half)) in zip(
     colors, drawn.curves.items(), strict=True
   ):

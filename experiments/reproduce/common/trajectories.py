@@ -1,8 +1,8 @@
-"""The paths of games that have no data, and the plane that they are drawn in.
+"""Paths of games without data, and the plane in which they are drawn.
 
-A game of two numbers is drawn as its source draws it: the generator's number
-across, the discriminator's up, each path from a ring to a dot, and the
-equilibrium as a cross.
+A game of two numbers is drawn as in the literature: the generator's number on
+the horizontal axis, the discriminator's on the vertical one. A path starts at a
+ring and ends at a dot. A cross marks the equilibrium.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ SIMULTANEOUS = curves.GENERATED
 ALTERNATING = curves.DISCRIMINATOR
 FLOW = "#009E73"
 SKY, AMBER = "#56B4E9", "#E69F00"
-"""More colours of the palette of Okabe and Ito, for what has none above."""
+"""More colours of the palette of Okabe and Ito."""
 
 
 def path(
@@ -28,17 +28,17 @@ def path(
   num_steps: int,
   read: Callable[[TrainState], Players[Params]] = lambda state: state.params,
 ) -> Players[Params]:
-  """Plays a game that reads neither data nor keys, and keeps every point.
+  """Plays a game that uses neither data nor keys and records every point.
 
   Args:
-    step: what moves the players.
-    state: where they start.
-    num_steps: how often they move.
-    read: what to keep of a state.
+    step: the update rule.
+    state: the start.
+    num_steps: number of steps.
+    read: maps a state to the recorded point.
 
   Returns:
-    What was read of the start and after each step, with a new leading axis of
-    num_steps + 1.
+    The points at the start and after each step, with a new leading axis of
+    length num_steps + 1.
   """
   batch, key = jnp.zeros((1, 1)), jax.random.key(0)
 
@@ -57,7 +57,7 @@ def path(
 def draw_path(
   axes: Axes, points: Players[np.ndarray], color: str, label: str
 ) -> None:
-  """Draws a path [n], [n] of two numbers, its start a ring, its end a dot."""
+  """Draws the path of two numbers, [n] each, with a ring and a dot."""
   x, y = points
   axes.plot(x, y, color=color, lw=0.9, marker=".", ms=2.5, label=label)
   axes.plot(x[0], y[0], "o", color=curves.DATA, mfc="white", ms=6, zorder=4)
@@ -65,7 +65,7 @@ def draw_path(
 
 
 def draw_equilibrium(axes: Axes, x: float = 0.0, y: float = 0.0) -> None:
-  """Marks where neither player would move."""
+  """Marks the equilibrium with a cross."""
   axes.plot(
     x, y, "+", color=curves.DATA, ms=13, mew=1.6, zorder=6, label="equilibrium"
   )

@@ -1,15 +1,16 @@
-"""Does a classifier of few images learn more from a GAN's images beside them?
+"""Classifiers of few images, trained with and without a GAN's images.
 
-A class-conditional GAN learns from the same few labelled images as the
-classifier. What the GAN draws is added to them, and the classifier is trained
-for as many steps as without, on images moved about by a pixel in both cases. It
-could learn from the added images what the few do not show, or learn the GAN's
-mistakes; the publications report both. So the sign of the difference is not
-checked: it is stated with its interval, and is only to be small.
+A class-conditional GAN is trained on the same few labelled images as the
+classifier. The GAN's images are added to these, and the classifier is trained
+for as many steps as without them. Both times images are shifted by up to a
+pixel. The classifier could learn from the added images what the few do not
+show, or learn the GAN's mistakes; the publications report both. The sign of the
+difference is therefore not checked. It is stated with its interval and only has
+to be small.
 
-What is checked makes the comparison fair: the few images are enough to learn
-much and leave something to learn, and from the GAN's images alone a classifier
-learns to tell real ones.
+The other checks make the comparison fair: the few images suffice to learn much
+and leave something to learn, and from the GAN's images alone a classifier
+learns to classify real ones.
 
 Source: Antoniou, Storkey and Edwards, Data Augmentation Generative Adversarial
 Networks, arXiv 1711.04340 (it helps); Shmelkov, Schmid and Alahari, How Good Is
@@ -27,13 +28,13 @@ from matplotlib.figure import Figure
 
 from experiments.plots import curves
 from experiments.plots import images as image_plots
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 from gan_jax.metrics import classifier
 from gan_jax.statistics import mean_and_interval
@@ -42,46 +43,46 @@ from gan_jax.types import Array
 FEW = "a GAN of few images"
 NUM_FEW = 500
 NUM_IMAGES = 10_000
-"""That a classifier sees in an epoch: the few ones are repeated to fill it."""
+"""Images in an epoch of the classifier; the few images are repeated."""
 NUM_CLASSIFIERS = 2
-"""For each seed of the GAN."""
-WAYS = ("few real images", "both", "the GAN's images alone")
+"""Number of classifiers for each seed of the GAN."""
+SETS = ("few real images", "both", "the GAN's images alone")
 _NUM_SHOWN = 10
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Trains classifiers on real images, on both and on the GAN's."""
+  """Trains classifiers on real images, on the GAN's and on both."""
   results = runs[FEW]
-  accuracies: dict[str, list[float]] = {way: [] for way in WAYS}
+  accuracies: dict[str, list[float]] = {name: [] for name in SETS}
   shown = None
   for seed in results.seeds:
-    network = trained.load(results, int(seed))
-    real_labels = network.learnt.labels
+    network = image_runs.load_networks(results, int(seed))
+    real_labels = network.trained_on.labels
     test_labels = network.test.labels
     assert real_labels is not None and test_labels is not None
     num_classes = len(network.train.class_names)
     labels = jnp.arange(NUM_IMAGES) % num_classes
-    made = trained.pixels(
-      network.generate(trained.latents(network, int(seed), NUM_IMAGES), labels)
+    made = image_runs.to_pixels(
+      network.generate(network.sample_latents(int(seed), NUM_IMAGES), labels)
     )
     repeats = -(-NUM_IMAGES // len(real_labels))
-    real = np.tile(network.learnt.pixels, (repeats, 1, 1, 1))[:NUM_IMAGES]
-    of_real = np.tile(real_labels, repeats)[:NUM_IMAGES]
+    real = np.tile(network.trained_on.pixels, (repeats, 1, 1, 1))[:NUM_IMAGES]
+    repeated_labels = np.tile(real_labels, repeats)[:NUM_IMAGES]
     half = NUM_IMAGES // 2
-    sets = {
-      WAYS[0]: (real, of_real),
-      WAYS[1]: (
+    data = {
+      SETS[0]: (real, repeated_labels),
+      SETS[1]: (
         np.concatenate([real[:half], made[:half]]),
-        np.concatenate([of_real[:half], labels[:half]]),
+        np.concatenate([repeated_labels[:half], labels[:half]]),
       ),
-      WAYS[2]: (made, np.asarray(labels)),
+      SETS[2]: (made, np.asarray(labels)),
     }
-    for way, (pixels, of_pixels) in sets.items():
+    for name, (pixels, pixel_labels) in data.items():
       for index in range(NUM_CLASSIFIERS):
-        accuracies[way].append(
-          _accuracy(
+        accuracies[name].append(
+          _train_and_score(
             jax.random.key(index),
-            (pixels, of_pixels),
+            (pixels, pixel_labels),
             (network.test.pixels, test_labels),
             num_classes,
           )
@@ -89,25 +90,25 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     if shown is None:
       count = _NUM_SHOWN * num_classes
       shown = (
-        _in_columns(network.learnt.pixels, real_labels, num_classes),
+        _in_columns(network.trained_on.pixels, real_labels, num_classes),
         made[:count],
         num_classes,
       )
-  gains = np.subtract(accuracies[WAYS[1]], accuracies[WAYS[0]])
-  # Classifiers of one GAN share its images: a GAN counts once.
+  gains = np.subtract(accuracies[SETS[1]], accuracies[SETS[0]])
+  # Classifiers of one GAN share its images, so each GAN counts once.
   gains = gains.reshape(-1, NUM_CLASSIFIERS).mean(axis=1)
-  means = {way: float(np.mean(own)) for way, own in accuracies.items()}
+  means = {name: float(np.mean(values)) for name, values in accuracies.items()}
   return Computed(
     {
-      f"accuracy, {WAYS[0]} (%)": means[WAYS[0]],
-      f"accuracy, {WAYS[2]} (%)": means[WAYS[2]],
+      f"accuracy, {SETS[0]} (%)": means[SETS[0]],
+      f"accuracy, {SETS[2]} (%)": means[SETS[2]],
       "gain by the GAN's images (%)": float(gains.mean()),
     },
     {"accuracies": accuracies, "gains": gains, "shown": shown},
   )
 
 
-def _accuracy(
+def _train_and_score(
   key: Array,
   learnt: tuple[np.ndarray, np.ndarray],
   test: tuple[np.ndarray, np.ndarray],
@@ -124,24 +125,23 @@ def _accuracy(
 def _in_columns(
   pixels: np.ndarray, labels: np.ndarray, num_classes: int
 ) -> np.ndarray:
-  """Returns images in rows of class 0, 1, ..."""
-  places = [np.flatnonzero(labels == own) for own in range(num_classes)]
-  complete = min(_NUM_SHOWN, *(len(own) for own in places))
-  return pixels[np.stack([own[:complete] for own in places], axis=1).ravel()]
+  """Arranges images so that column k of a mosaic shows class k."""
+  by_class = [np.flatnonzero(labels == label) for label in range(num_classes)]
+  num_rows = min(_NUM_SHOWN, *map(len, by_class))
+  rows = np.stack([indices[:num_rows] for indices in by_class], axis=1)
+  return pixels[rows.ravel()]
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws real and generated images, and the accuracies."""
   figure, panels = curves.grid(3, 3, (12, 4.6))
   accuracies, gains = drawn["accuracies"], drawn["gains"]
-  # With one GAN there is no interval: None turns into NaN.
+  # With one GAN there is no interval: None becomes NaN.
   mean, half = np.array(mean_and_interval(gains)[:2], float)
-  figure.suptitle(
+  pictures.headline(
+    figure,
     f"a GAN's images beside {NUM_FEW} real ones: accuracy "
     f"{mean:+.2f} % (95 % interval +- {half:.2f}, {len(gains)} GANs)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   real, made, num_classes = drawn["shown"]
   for axes, images, title in zip(
@@ -150,12 +150,12 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     image_plots.show(axes, image_plots.mosaic(images, num_classes))
     axes.set_title(title, fontsize=10)
   axes = panels[2]
-  for index, own in enumerate(accuracies.values()):
+  for index, values in enumerate(accuracies.values()):
     colour = (curves.DATA, curves.GENERATED, curves.GENERATED)[index]
-    axes.plot(np.full(len(own), index), own, "o", alpha=0.6, color=colour)
-    axes.plot(index, np.mean(own), "_", markersize=30, color=colour)
+    axes.plot(np.full(len(values), index), values, "o", alpha=0.6, color=colour)
+    axes.plot(index, np.mean(values), "_", markersize=30, color=colour)
   axes.set_xticks(
-    range(len(WAYS)), [way.replace(" images", "\nimages") for way in WAYS]
+    range(len(SETS)), [name.replace(" images", "\nimages") for name in SETS]
   )
   axes.set(ylabel="accuracy on unseen images (%)", xlim=(-0.5, 2.5))
   return figure
@@ -163,14 +163,14 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 CHECKS = (
   Check(
-    f"accuracy, {WAYS[0]} (%)",
+    f"accuracy, {SETS[0]} (%)",
     90.0,
     8.0,
     "set before the run: much is learnt, and something is left to learn",
     wrong={"chance": 10.0, "nothing is left": 99.0},
   ),
   Check(
-    f"accuracy, {WAYS[2]} (%)",
+    f"accuracy, {SETS[2]} (%)",
     70.0,
     0.0,
     "set before the run: the GAN's images show what their labels say",
@@ -181,9 +181,9 @@ CHECKS = (
     "gain by the GAN's images (%)",
     0.0,
     5.0,
-    "set before the run: publications differ about the sign, and none has it "
+    "set before the run: publications differ about the sign, and no effect is "
     "large",
-    wrong={"the images spoil what is learnt": -15.0, "a wonder": 8.0},
+    wrong={"the images are harmful": -15.0, "implausibly large": 8.0},
   ),
 )
 

@@ -1,13 +1,13 @@
-"""What the discriminator's filters respond to, against random ones.
+"""Image patches to which the discriminator's filters respond most.
 
-Each row is a channel of the discriminator's last hidden layer, with the places
-of images that it responds to most, from as many different images: the patch
-that the channel sees. A trained channel has found a part (a collar, a sole, a
-strap); a random one responds to what is bright.
+Each row shows a channel of the discriminator's last hidden layer: the patches
+of strongest response, from as many different images. A patch is the part of the
+image that the channel sees. A trained channel has found a part of a garment (a
+collar, a sole, a strap). A random channel responds to bright patches.
 
-How much of an image the channels tell is measured by a linear classifier on
-the responses, averaged over quarters of the image: trained channels have to be
-worth more than random ones of the same network.
+A linear classifier measures how much the channels say about an image. It uses
+the responses averaged over quarters of the image, and trained channels have to
+be better than random ones of the same network.
 
 Source: Radford, Metz and Chintala, Unsupervised Representation Learning with
 Deep Convolutional Generative Adversarial Networks, arXiv 1511.06434, section
@@ -24,9 +24,9 @@ from matplotlib.figure import Figure
 
 from experiments.plots import curves
 from experiments.plots import images as image_plots
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
-from experiments.reproduce.dcgan2016.trained import Trained
+from experiments.reproduce.common.image_runs import TrainedNetworks
 from experiments.run_folder.results import Results
 from gan_jax.data.images import Images
 from gan_jax.networks import dcgan
@@ -34,13 +34,15 @@ from gan_jax.networks import dcgan
 NUM_LEARNT, NUM_TESTED = 10_000, 5000
 NUM_CHANNELS, NUM_PATCHES = 8, 9
 PATCH = 10
-"""Side of what a channel of the second layer sees: 4 + 2 (4 - 1) pixels."""
+"""Side of the patch that a channel of the second layer sees: 4 + 2 (4 - 1)."""
 _OFFSET = -3
-"""Of a patch's corner from 4 times its place: paddings of 1 and 2."""
+"""Offset of a patch's corner from 4 times its position: paddings 1 + 2."""
 _RIDGE = 1e-3
 
 
-def _responses(network: Trained, collections: Any, images: Images, n: int):
+def _responses(
+  network: TrainedNetworks, collections: Any, images: Images, n: int
+):
   """Returns the last hidden maps of the first n images, [n, 7, 7, channels]."""
   discriminator = network.networks.discriminator
 
@@ -49,12 +51,12 @@ def _responses(network: Trained, collections: Any, images: Images, n: int):
     _, kept = discriminator.apply(
       collections, batch, mutable="intermediates", capture_intermediates=True
     )
-    # The last normalisation, before its activation.
+    # The output of the last normalisation, before the activation.
     maps: Any = kept["intermediates"]["BatchNorm_0"]["__call__"][0]
     return jax.nn.leaky_relu(maps, dcgan.SLOPE)
 
   parts = [
-    apply(trained.units(images.pixels[start : start + 500]))
+    apply(image_runs.to_units(images.pixels[start : start + 500]))
     for start in range(0, n, 500)
   ]
   return np.concatenate(parts)[:n]
@@ -74,7 +76,7 @@ def _quarters(maps: np.ndarray) -> np.ndarray:
 def _linear_accuracy(
   learnt: np.ndarray, labels: np.ndarray, tested: np.ndarray, truth: np.ndarray
 ) -> float:
-  """Scores ridge regression to the classes' indicators."""
+  """Scores a linear classifier: ridge regression to class indicators."""
   mean, scale = learnt.mean(axis=0), learnt.std(axis=0) + 1e-6
   x, y = (
     np.column_stack([(part - mean) / scale, np.ones(len(part))]).astype(float)
@@ -87,9 +89,9 @@ def _linear_accuracy(
 
 
 def _best_patches(maps: np.ndarray, images: Images) -> np.ndarray:
-  """Returns the patches of strongest response, [channels shown, patches, ...].
+  """Returns the patches of strongest response, [channels * patches, ...].
 
-  The channels are those whose strongest responses stand out most.
+  The channels are those whose strongest responses exceed the others most.
   """
   n, side, _, channels = maps.shape
   flat = maps.reshape(n, side * side, channels)
@@ -110,23 +112,23 @@ def _best_patches(maps: np.ndarray, images: Images) -> np.ndarray:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Compares the trained discriminator with one that was just drawn."""
-  network = trained.load(runs[trained.GARMENTS])
-  drawn_anew = network.networks.discriminator.init(
-    jax.random.key(0), trained.units(network.train.pixels[:1])
+  """Compares the trained discriminator with a randomly initialised one."""
+  network = image_runs.load_networks(runs[image_runs.GARMENTS])
+  random_collections = network.networks.discriminator.init(
+    jax.random.key(0), image_runs.to_units(network.train.pixels[:1])
   )
   measured, patches = {}, {}
-  of_training, of_test = network.train.labels, network.test.labels
-  assert of_training is not None and of_test is not None
+  train_labels, test_labels = network.train.labels, network.test.labels
+  assert train_labels is not None and test_labels is not None
   for name, collections in (
     ("trained", network.discriminator_collections()),
-    ("random", drawn_anew),
+    ("random", random_collections),
   ):
     if name == "random":
-      # Its normalisation has seen nothing yet: one pass tells it the scale.
+      # One pass sets the statistics of its normalisation.
       _, updated = network.networks.discriminator.apply(
         collections,
-        trained.units(network.train.pixels[:1000]),
+        image_runs.to_units(network.train.pixels[:1000]),
         train=True,
         mutable=["batch_stats"],
       )
@@ -137,9 +139,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       100
       * _linear_accuracy(
         _quarters(learnt),
-        of_training[:NUM_LEARNT],
+        train_labels[:NUM_LEARNT],
         _quarters(tested),
-        of_test[:NUM_TESTED],
+        test_labels[:NUM_TESTED],
       )
     )
     patches[name] = _best_patches(learnt, network.train)
@@ -149,7 +151,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def _first_pass(before: Any, updated: Any) -> dict[str, Any]:
-  """Undoes the average with statistics that were set before any data."""
+  """Removes the initial statistics from the moving averages."""
   momentum = 0.9
   return {
     "batch_stats": jax.tree.map(
@@ -161,13 +163,11 @@ def _first_pass(before: Any, updated: Any) -> dict[str, Any]:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the strongest patches of trained and of random channels."""
+  """Draws the strongest patches of trained and random channels."""
   figure, panels = curves.grid(2, 2, (9, 4.9))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "what channels of the discriminator respond to most, one in each row",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (name, patches) in zip(panels, drawn.items(), strict=True):
     image_plots.show(axes, image_plots.mosaic(patches, NUM_PATCHES))
@@ -180,7 +180,7 @@ CHECKS = (
     "linear classifier on trained filters (%)",
     75.0,
     0.0,
-    "set before the run: above what the mean brightness of quarters tells",
+    "set before the run: better than the mean brightness of quarters",
     relation="at least",
     wrong={"chance": 10.0},
   ),
@@ -188,7 +188,7 @@ CHECKS = (
     "linear classifier on random filters (%)",
     50.0,
     0.0,
-    "random features tell much too: the comparison is no walkover",
+    "random features are informative too, so the comparison is not trivial",
     relation="at least",
     wrong={"chance": 10.0},
   ),
@@ -209,6 +209,6 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_GARMENTS,
+  trainings=image_runs.OF_GARMENTS,
   long=True,
 )

@@ -1,21 +1,21 @@
-"""A walk between two latents changes an image little by little.
+"""Walks between two latents, which change an image gradually.
 
 If the images of a walk jumped from one to the next, the generator would have
-learnt images by heart. Latents of N(0, I) lie near a sphere, so that a walk
-goes along great circles; the straight line leads through latents that are never
-drawn. What is in between has to be as near to the data as what is at the ends,
-which the cross-fade of both end images is not: the generator makes other
-garments, it does not blend two. That a cross-fade is 1.25 times as far as the
-ends was set before the first run, which measured 1.06: this check fails and
-stays. That it is farther than the middles, 1.09 times, was seen only then, and
-is checked by half of that.
+memorised images. Latents of N(0, I) lie near a sphere, so a walk follows great
+circles; a straight line leads through latents that are never drawn. Images in
+the middle of a walk have to be as near to the data as its ends. A cross-fade of
+the two end images is farther, because the generator makes other garments and
+does not blend two. Before the first run a bound of 1.25 was set for the
+distance of a cross-fade relative to the ends. The run measured 1.06, so this
+check fails, and it is kept. That a cross-fade is farther than the middles, 1.09
+times, was seen only in that run; the check asks for half of this excess.
 
-Distances are of a classifier's features.
+Distances are between features of a classifier.
 
 Source: Radford, Metz and Chintala, Unsupervised Representation Learning with
 Deep Convolutional Generative Adversarial Networks, arXiv 1511.06434, section
 6.1 and figure 4; White, Sampling Generative Networks, arXiv 1609.04468, section
-2.1, for the circles.
+2.1, for the great circles.
 """
 
 from collections.abc import Mapping
@@ -26,8 +26,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves, images
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 from gan_jax.metrics import neighbours
 from gan_jax.types import Array
@@ -35,21 +35,21 @@ from gan_jax.types import Array
 NUM_WALKS = 256
 NUM_SHOWN = 8
 NUM_STEPS = 12
-"""Of a walk, the ends included."""
+"""Images of a walk, including both ends."""
 _MIDDLE = NUM_STEPS // 2
 _NUM_DATA = 10_000
 
 
 def great_circle(start: Array, end: Array, num_points: int) -> Array:
-  """Walks from one direction to another at constant speed.
+  """Interpolates along great circles at constant speed.
 
   Args:
     start: [n, k].
     end: [n, k].
-    num_points: m, the ends included.
+    num_points: m, including both ends.
 
   Returns:
-    [m, n, k], whose lengths go from the one's to the other's.
+    [m, n, k]. The lengths change linearly from start to end.
   """
   lengths = [jnp.linalg.norm(x, axis=1, keepdims=True) for x in (start, end)]
   u, v = start / lengths[0], end / lengths[1]
@@ -63,9 +63,9 @@ def great_circle(start: Array, end: Array, num_points: int) -> Array:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Walks, and measures the steps and how far from the data they are."""
-  network = trained.load(runs[trained.GARMENTS])
-  start, end = (trained.latents(network, seed, NUM_WALKS) for seed in (0, 1))
+  """Generates the walks; measures their steps and distances from the data."""
+  network = image_runs.load_networks(runs[image_runs.GARMENTS])
+  start, end = (network.sample_latents(seed, NUM_WALKS) for seed in (0, 1))
   points = great_circle(start, end, NUM_STEPS)
   walks = network.generate(points.reshape(-1, network.latent_dim))
   shape = (NUM_STEPS, NUM_WALKS)
@@ -74,12 +74,12 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   features = features.reshape(*shape, -1)
   steps = np.linalg.norm(np.diff(features, axis=0), axis=-1)
   data, _ = network.features.apply(
-    trained.units(network.train.pixels[:_NUM_DATA])
+    image_runs.to_units(network.train.pixels[:_NUM_DATA])
   )
   blends, _ = network.features.apply((walks[0] + walks[-1]) / 2)
 
-  def from_data(of_images):
-    distances, _ = neighbours.nearest(of_images, data, 1)
+  def from_data(image_features):
+    distances, _ = neighbours.nearest(image_features, data, 1)
     return float(jnp.mean(distances))
 
   at_ends = from_data(jnp.concatenate([features[0], features[-1]]))
@@ -96,7 +96,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       ),
     },
     {
-      "walks": trained.pixels(
+      "walks": image_runs.to_pixels(
         jnp.swapaxes(walks, 0, 1)[:NUM_SHOWN].reshape(-1, *walks.shape[2:])
       )
     },
@@ -104,14 +104,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws a walk in each row."""
+  """Draws one walk in each row."""
   figure, (axes,) = curves.grid(1, 1, (9, 6.6))
-  figure.suptitle(
-    "walks between two latents, one in each row",
-    x=0.01,
-    ha="left",
-    fontsize=11,
-  )
+  pictures.headline(figure, "walks between two latents, one in each row")
   images.show(axes, images.mosaic(drawn["walks"], NUM_STEPS))
   return figure
 
@@ -129,7 +124,7 @@ CHECKS = (
     "distance from the data, middles over ends",
     1.25,
     0.0,
-    "set before the run: images in between are images like others",
+    "set before the run: images in between look like others",
     relation="at most",
     wrong={"far from the data": 2.0},
   ),
@@ -137,7 +132,7 @@ CHECKS = (
     "distance from the data, blends over ends",
     1.25,
     0.0,
-    "set before the run: a cross-fade is no image like others",
+    "set before the run: a cross-fade does not look like other images",
     relation="at least",
     wrong={"like the generator's": 1.0},
   ),
@@ -145,8 +140,8 @@ CHECKS = (
     "distance from the data, blends over middles",
     1.04,
     0.0,
-    "a cross-fade is less like the data than what the generator makes there; "
-    "half of what the first run measured",
+    "a cross-fade is less like the data than the generator's image there; "
+    "half of the excess that the first run measured",
     relation="at least",
     wrong={"like the generator's": 1.0},
   ),
@@ -155,10 +150,10 @@ CHECKS = (
 REPRODUCTION = Reproduction(
   id="dcgan_interpolation",
   source="DCGAN 2016, arXiv 1511.06434, figure 4",
-  summary="a walk between latents changes images little by little",
+  summary="a walk between latents changes images gradually",
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_GARMENTS,
+  trainings=image_runs.OF_GARMENTS,
   long=True,
 )

@@ -1,9 +1,9 @@
-"""Generated images beside the nearest ones that were learnt from: no copies.
+"""Generated images next to their nearest training images: no copies.
 
-A generator that had learnt images by heart would be at distance 0 from them. An
-image that was never seen, of the test split, is at the distance that chance
-leaves: as far has a generated one to be. Distances are Euclidean, of pixels in
-shares of the range from black to white, and of a classifier's features.
+A generator that memorised training images would be at distance 0 from them.
+Unseen images, from the test split, show the distance of independent images;
+generated images have to be as far away. Distances are Euclidean, of pixels in
+shares of the range from black to white and of a classifier's features.
 
 Source: Goodfellow et al., Generative Adversarial Networks, arXiv 1406.2661,
 figure 2, whose rightmost column shows the nearest training example of the
@@ -17,8 +17,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves, images
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 from gan_jax.metrics import neighbours
 
@@ -29,23 +29,23 @@ NUM_NEIGHBOURS = 5
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Finds the nearest training images of samples and of unseen images."""
-  network = trained.load(runs[trained.GARMENTS])
-  samples = network.generate(trained.latents(network, 0, NUM_SAMPLES))
+  network = image_runs.load_networks(runs[image_runs.GARMENTS])
+  samples = network.generate(network.sample_latents(0, NUM_SAMPLES))
   sets = {
     "samples": samples,
-    "unseen images": trained.units(network.test.pixels[:NUM_SAMPLES]),
-    "training images": trained.units(network.train.pixels),
+    "unseen images": image_runs.to_units(network.test.pixels[:NUM_SAMPLES]),
+    "training images": image_runs.to_units(network.train.pixels),
   }
   spaces = {
-    # [-1, 1] is twice as wide as the range from black to white.
+    # Halves the range [-1, 1] to the unit range from black to white.
     "pixels": {n: x.reshape(len(x), -1) / 2 for n, x in sets.items()},
     "features": {n: network.features.apply(x)[0] for n, x in sets.items()},
   }
   measured, histograms, shown = {}, {}, None
-  for space, own in spaces.items():
+  for space, points in spaces.items():
     found = {
       name: neighbours.nearest(
-        own[name], own["training images"], NUM_NEIGHBOURS
+        points[name], points["training images"], NUM_NEIGHBOURS
       )
       for name in ("samples", "unseen images")
     }
@@ -65,7 +65,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     NUM_SHOWN, NUM_NEIGHBOURS, *network.train.pixels.shape[1:]
   )
   rows = np.concatenate(
-    [trained.pixels(samples[:NUM_SHOWN])[:, None], beside], axis=1
+    [image_runs.to_pixels(samples[:NUM_SHOWN])[:, None], beside], axis=1
   )
   return Computed(
     measured,
@@ -77,15 +77,12 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws samples with their neighbours, and how far these are."""
+  """Draws samples with their neighbours, and histograms of the distances."""
   figure, panels = curves.grid(
     3, 3, (12, 4.6), gridspec_kw={"width_ratios": [1, 1.1, 1.1]}
   )
-  figure.suptitle(
-    "samples (first in each row) and the nearest training images",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, "samples (first in each row) and the nearest training images"
   )
   rows = drawn["rows"]
   images.show(
@@ -95,12 +92,12 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   for axes, (space, nearest) in zip(
     panels[1:], drawn["histograms"].items(), strict=True
   ):
-    reach = max(np.quantile(own, 0.995) for own in nearest.values())
-    for (name, own), colour in zip(
+    reach = max(np.quantile(values, 0.995) for values in nearest.values())
+    for (name, values), colour in zip(
       nearest.items(), (curves.GENERATED, curves.DATA), strict=True
     ):
       axes.hist(
-        own,
+        values,
         np.linspace(0, reach, 50).tolist(),
         histtype="step",
         color=colour,
@@ -121,7 +118,7 @@ CHECKS = tuple(
       f"distance of samples over unseen images, {space}",
       0.75,
       0.0,
-      "set before the run: samples are about as far as images never seen",
+      "set before the run: samples are about as far as unseen images",
       relation="at least",
       wrong={"copies": 0.0, "half as far": 0.5},
     ),
@@ -129,7 +126,7 @@ CHECKS = tuple(
       f"copies among samples, {space}",
       0.0,
       0.002,
-      "nearer than a tenth of what an unseen image's median is",
+      "nearer than a tenth of the median distance of unseen images",
       relation="at most",
       wrong={"one in a hundred": 0.01},
     ),
@@ -139,10 +136,10 @@ CHECKS = tuple(
 REPRODUCTION = Reproduction(
   id="nearest_neighbours",
   source="GAN 2014, arXiv 1406.2661, figure 2",
-  summary="samples are not copies of what was learnt from",
+  summary="samples are not copies of training images",
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_GARMENTS,
+  trainings=image_runs.OF_GARMENTS,
   long=True,
 )

@@ -1,15 +1,15 @@
-"""Without some of its maps the generator forgets to draw one kind of object.
+"""Dropping feature maps makes the generator forget one kind of object.
 
-The publication drops windows from bedrooms; here it is glasses from cartoon
-faces. A logistic regression tells from the channels of one hidden layer, at the
-places where glasses are drawn, whether a sample has them. The maps of positive
-weight are then set to zero in new samples, and a classifier of the drawn faces
-counts the glasses that are left. As many random maps are dropped for
+The publication drops windows from bedrooms; here the objects are the glasses of
+cartoon faces. A logistic regression predicts from the channels of one hidden
+layer, at the positions of glasses, whether a sample has them. The maps of
+positive weight are then set to zero in new samples, and a classifier of the
+faces counts the remaining glasses. Dropping as many random maps is the
 comparison.
 
-The publication's boxes were drawn by hand, with other places of the same images
-for contrast. Here the classifier's labels take their place: the same places of
-samples without glasses.
+In the publication, boxes around windows were drawn by hand, with other
+positions of the same images as contrast. Here the classifier's labels replace
+the boxes: the contrast is the same positions of samples without glasses.
 
 Source: Radford, Metz and Chintala, Unsupervised Representation Learning with
 Deep Convolutional Generative Adversarial Networks, arXiv 1511.06434, section
@@ -28,22 +28,22 @@ from scipy import optimize, special
 
 from experiments.plots import curves
 from experiments.plots import images as image_plots
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
-from experiments.reproduce.dcgan2016.trained import Trained
+from experiments.reproduce.common.image_runs import TrainedNetworks
 from experiments.run_folder.results import Results
 from gan_jax.data import faces
 from gan_jax.types import Array
 
 NUM_LEARNT, NUM_TESTED = 2000, 1000
 NUM_RANDOM = 10
-"""Random choices of maps to drop."""
+"""Number of random choices of maps to drop."""
 NUM_SHOWN = 16
 _CHUNK = 500
-"""Samples at once."""
+"""Number of samples generated at once."""
 _REACH = 0.5
-"""Glasses are drawn where the means with and without them differ by this part
-of the largest difference."""
+"""Glasses are where the mean images with and without them differ by more than
+this share of the largest difference."""
 RIDGE = 1e-2
 
 WITH_GLASSES = [
@@ -52,14 +52,14 @@ WITH_GLASSES = [
 
 
 def generate_without(
-  network: Trained, latents: Array, kept: Array
+  network: TrainedNetworks, latents: Array, kept: Array
 ) -> tuple[Array, Array]:
-  """Generates images without some maps of the layer before the last two.
+  """Generates images without some maps of the third-last layer.
 
   Args:
-    network: that was trained.
+    network: the trained networks.
     latents: [n, k].
-    kept: [channels], 1 for a map that stays and 0 for one that goes.
+    kept: [channels], 1 to keep a map and 0 to drop it.
 
   Returns:
     The images, and the layer's maps [n, side, side, channels] after ReLU.
@@ -82,19 +82,19 @@ def generate_without(
   return images, collected["intermediates"][layer]["maps"][0]
 
 
-def _has_glasses(network: Trained, images: Array) -> np.ndarray:
-  """Tells for each image whether a classifier finds glasses, bool [n]."""
+def _has_glasses(network: TrainedNetworks, images: Array) -> np.ndarray:
+  """Classifies whether each image has glasses, bool [n]."""
   _, logits = network.features.apply(images)
   return np.isin(np.argmax(logits, axis=1), WITH_GLASSES)
 
 
-def glasses_places(network: Trained, side: int) -> np.ndarray:
-  """Finds where glasses are drawn, bool [side, side], from drawn faces."""
+def glasses_positions(network: TrainedNetworks, side: int) -> np.ndarray:
+  """Finds the positions of glasses in the training data, bool [side, side]."""
   labels = network.train.labels
   assert labels is not None
   pixels = network.train.pixels
   worn = np.isin(labels, WITH_GLASSES)
-  means = [pixels[own].mean(axis=(0, 3)) for own in (worn, ~worn)]
+  means = [pixels[which].mean(axis=(0, 3)) for which in (worn, ~worn)]
   difference = np.abs(means[0] - means[1])
   cell = len(difference) // side
   difference = difference.reshape(side, cell, side, cell).mean(axis=(1, 3))
@@ -102,16 +102,16 @@ def glasses_places(network: Trained, side: int) -> np.ndarray:
 
 
 def logistic_regression(inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-  """Fits weights to inputs of unit deviation.
+  """Fits a logistic regression to standardised inputs, by minimising
 
-    mean of log(1 + exp(-y (x w + b))) + ridge |w|^2 / 2,  y = 1 or -1
+    mean of log(1 + exp(-y (x w + b))) + ridge |w|^2 / 2,  y = 1 or -1.
 
   Args:
     inputs: [n, d].
     labels: bool [n].
 
   Returns:
-    w: [d], for inputs as they are.
+    The weights [d], rescaled for the inputs as they are given.
   """
   scale = inputs.std(axis=0) + 1e-6
   x = np.column_stack(
@@ -134,27 +134,27 @@ def logistic_regression(inputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Finds the maps of glasses, and drops them and random ones."""
-  network = trained.load(runs[trained.FACES])
+  """Finds the maps of glasses and drops them, and random ones."""
+  network = image_runs.load_networks(runs[image_runs.FACES])
   generate = jax.jit(
     lambda latents, kept: generate_without(network, latents, kept)
   )
   channels = jax.eval_shape(
     lambda z: generate_without(network, z, jnp.float32(1)),
-    trained.latents(network, 0, 1),
+    network.sample_latents(0, 1),
   )[1].shape[-1]
   everything = jnp.ones(channels)
 
   inputs, worn = [], []
   for index in range(-(-NUM_LEARNT // _CHUNK)):
-    images, maps = generate(trained.latents(network, index, _CHUNK), everything)
-    places = glasses_places(network, maps.shape[1])
-    inputs.append(np.asarray(maps)[:, places].mean(axis=1))
+    images, maps = generate(network.sample_latents(index, _CHUNK), everything)
+    positions = glasses_positions(network, maps.shape[1])
+    inputs.append(np.asarray(maps)[:, positions].mean(axis=1))
     worn.append(_has_glasses(network, images))
   weights = logistic_regression(np.concatenate(inputs), np.concatenate(worn))
   dropped = weights > 0
 
-  latents = trained.latents(network, NUM_LEARNT, NUM_TESTED)
+  latents = network.sample_latents(NUM_LEARNT, NUM_TESTED)
 
   def glasses(kept):
     images, _ = generate(latents, jnp.asarray(kept, jnp.float32))
@@ -173,11 +173,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       ),
     },
     {
-      "all maps": trained.pixels(before[:NUM_SHOWN]),
-      f"without {dropped.sum()} of {channels}": trained.pixels(
+      "all maps": image_runs.to_pixels(before[:NUM_SHOWN]),
+      f"without {dropped.sum()} of {channels}": image_runs.to_pixels(
         after[:NUM_SHOWN]
       ),
-      f"without {dropped.sum()} random ones": trained.pixels(
+      f"without {dropped.sum()} random ones": image_runs.to_pixels(
         at_random[0][0][:NUM_SHOWN]
       ),
     },
@@ -185,13 +185,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the same latents' samples with and without maps."""
+  """Draws samples of the same latents with and without maps."""
   figure, panels = curves.grid(len(drawn), len(drawn), (11, 4.3))
-  figure.suptitle(
-    "the same latents, without the maps that tell glasses and without others",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure,
+    "the same latents, without the maps of glasses and without other maps",
   )
   for axes, (name, images) in zip(panels, drawn.items(), strict=True):
     image_plots.show(axes, image_plots.mosaic(images))
@@ -204,7 +202,7 @@ CHECKS = (
     "samples with glasses (%)",
     50.0,
     15.0,
-    "half of the faces that were learnt from wear them",
+    "half of the training faces wear them",
     wrong={"none": 0.0, "all": 100.0},
   ),
   Check(
@@ -219,7 +217,7 @@ CHECKS = (
     "with glasses, without random maps (%)",
     30.0,
     0.0,
-    "as many other maps do not do it",
+    "dropping as many other maps has no such effect",
     relation="at least",
     wrong={"forgotten as well": 0.0},
   ),
@@ -232,6 +230,6 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_FACES,
+  trainings=image_runs.OF_FACES,
   long=True,
 )

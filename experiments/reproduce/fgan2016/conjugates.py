@@ -1,15 +1,16 @@
-"""Every f-divergence with its conjugate, and how a critic reaches it.
+"""Every f-divergence with its conjugate, activation and variational bound.
 
   f*(t) = sup_u [u t - f(u)],  so that  f*(f'(u)) = u f'(u) - f(u),
   D_f(p || q) = int q f(p / q) >= E_p[T] - E_q[f*(T)],
 
-with equality at T = f'(p / q). One divergence a row: f with the tangent at
-u = 2, which meets u = 0 at -f*(f'(2)); f*, whose tangent at t = f'(2) has the
-slope 2; the activation g, which takes a critic's output onto the domain of f*;
-and the bound for a critic that is right about p / q up to a factor e^s.
+with equality at T = f'(p / q). Each row shows one divergence: f with the
+tangent at u = 2, which meets u = 0 at -f*(f'(2)); f*, whose tangent at t =
+f'(2) has the slope 2; the activation g, which maps a critic's output to the
+domain of f*; and the bound for a critic that estimates p / q up to a factor
+e^s.
 
-The library's f, f* and g are held against f and f' as written out below,
-against suprema that are searched for, and against adaptive quadrature.
+The library's f, f* and g are compared with f and f' written out below, with
+suprema found by a search, and with adaptive quadrature.
 
 Source: Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers
 using Variational Divergence Minimization, arXiv 1606.00709, section 2 and its
@@ -27,6 +28,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, optimize
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences
@@ -44,7 +46,7 @@ class Form(NamedTuple):
     slope: u -> f'(u).
     low: lower end of the domain of f*.
     high: its upper end.
-    symmetric: whether p and q may change places.
+    symmetric: whether D_f(p || q) = D_f(q || p).
   """
 
   title: str
@@ -117,16 +119,16 @@ FORMS: Mapping[str, Form] = {
 
 RATIOS = 2.0 ** np.arange(-2, 4)
 TOUCHED = 3
-"""Which of them has its tangent drawn: u = 2."""
+"""Index of the ratio whose tangent is drawn: u = 2."""
 P, Q = (0.0, 1.0), (0.5, 1.1)
-"""Mean and standard deviation of two normals. Neither variance is twice the
-other, or Pearson's or Neyman's divergence would be infinite."""
+"""Mean and standard deviation of two normals. Pearson's or Neyman's divergence
+would be infinite if one variance were twice the other."""
 ENDS = -8.0, 10.0
 OFFSETS = math.log(2) * np.linspace(-2, 2, 41)
 TIGHT, MISJUDGED = 20, 30
-"""Which offsets s are 0 and log 2."""
+"""Indices of the offsets s = 0 and s = log 2."""
 FAR = 1e5
-"""An output of the critic that is as good as infinite."""
+"""An output of the critic that is practically infinite."""
 TANGENT: dict[str, Any] = {"color": curves.GENERATED, **curves.REFERENCE}
 LEVEL: dict[str, Any] = {"color": curves.DATA, **curves.REFERENCE}
 POINT: dict[str, Any] = {
@@ -136,7 +138,7 @@ POINT: dict[str, Any] = {
   "ls": "",
 }
 LARGE = math.exp(10)
-"""A ratio of densities that an unbounded activation has to allow for."""
+"""A density ratio that an unbounded activation has to reach."""
 
 
 def _log_pdf(x: Any, normal: tuple[float, float]) -> Any:
@@ -166,7 +168,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   with jax.enable_x64(True):
     x, weights = map(np.asarray, divergences.gauss_legendre(*ENDS, 8, 500))
     p, q = np.exp(_log_pdf(x, P)), np.exp(_log_pdf(x, Q))
-    # A difference of logarithms: the quotient overflows in the tails.
+    # The quotient p / q would overflow in the tails.
     ratio = np.exp(_log_pdf(x, P) - _log_pdf(x, Q) + OFFSETS[:, None])
     for name, form in FORMS.items():
       slopes, critics = form.slope(RATIOS), form.slope(ratio)
@@ -181,10 +183,13 @@ def compute(runs: Mapping[str, Results]) -> Computed:
         weights,
       )
       values = jax.tree.map(np.asarray, values)
-      (f, f_drawn), (conjugates, drawn, of_critics), activation, divergence = (
-        values
-      )
-      bounds = critics @ (weights * p) - of_critics @ (weights * q)
+      (
+        (f, f_drawn),
+        (conjugates, drawn, conjugates_of_critics),
+        activation,
+        divergence,
+      ) = values
+      bounds = critics @ (weights * p) - conjugates_of_critics @ (weights * q)
       measured |= {
         f"{name}: mean of f(u)": np.mean(f),
         f"{name}: mean of f*(f'(u))": np.mean(conjugates),
@@ -206,14 +211,12 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws a row of four panels for every divergence."""
+  """Draws a row of four panels for each divergence."""
   figure, panels = curves.grid(4 * len(drawn), 4, (12, 16))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "f-divergences, their conjugates, and the bound that is tight at "
     "T = f'(p/q)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for index, (name, form) in enumerate(FORMS.items()):
     axes, row = panels[4 * index : 4 * index + 4], drawn[name]
@@ -260,7 +263,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _supremum(f: Function, t: float) -> float:
-  """Searches for the largest u t - f(u)."""
+  """Finds the supremum of u t - f(u) by a search."""
   found: Any = optimize.minimize_scalar(
     lambda log_u: f(np.exp(log_u)) - np.exp(log_u) * t,
     bounds=(-5, 5),
@@ -272,7 +275,7 @@ def _supremum(f: Function, t: float) -> float:
 
 @functools.cache
 def _mean_supremum(name: str) -> float:
-  """Averages the conjugate at f'(u), each value by a search."""
+  """Averages the conjugate at f'(u), found by a search for each u."""
   form = FORMS[name]
   return float(np.mean([_supremum(form.f, form.slope(u)) for u in RATIOS]))
 
@@ -293,8 +296,8 @@ def _integral(name: str, offset: float, swapped: bool = False) -> float:
 
 
 def _checks(name: str, form: Form) -> tuple[Check, ...]:
-  """Lists the checks of one divergence."""
-  # Quadrature meets the jump of T where p = q.
+  """Returns the checks of one divergence."""
+  # T jumps where p = q, which limits the quadrature.
   tolerance = 1e-3 if name == "total_variation" else 1e-6
   swapped = {"p and q swapped": lambda: _integral(name, 0.0, True)}
   return (
@@ -336,7 +339,7 @@ def _checks(name: str, form: Form) -> tuple[Check, ...]:
 
 
 def _end(name: str, which: str, end: float, needed: float) -> Check:
-  """Checks an end of the range of an activation."""
+  """Returns the check of an end of an activation's range."""
   if math.isfinite(end):
     return Check(
       f"{name}: {which} activation",

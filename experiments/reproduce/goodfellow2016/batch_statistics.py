@@ -1,18 +1,18 @@
 """Batch normalisation couples the samples of a minibatch.
 
-A generator that normalises by the minibatch's own mean and deviation makes each
-sample of all the latents in it: the same latents come out otherwise in other
-company. The tutorial shows two minibatches, one tinted green and one orange.
-Here the first half of every minibatch has the same latents and the rest are
-drawn anew, and what changes in the first half is the coupling, as the root mean
-square over pixels, in shares of the range from black to white.
+A generator that normalises by the mean and standard deviation of the minibatch
+makes each sample a function of all the latents in it. The same latents give
+other images in other minibatches. The tutorial shows two minibatches, one
+tinted green and one orange. Here the first half of every minibatch has the same
+latents and the rest are new. The coupling is the change in the first half, as
+the root mean square over pixels in shares of the range from black to white.
 
-A mean over n latents varies by n^(-1/2), so the coupling of 16 times as many is
-a fourth; and it is 0 where the statistics are averages of the training.
+A mean over n latents varies by n^(-1/2), so the coupling in minibatches 16
+times as large is a fourth. With averaged statistics it is 0.
 
-Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
-arXiv 1701.00160, section 4.2, figure 17; Ioffe and Szegedy, Batch
-Normalization, arXiv 1502.03167.
+Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
+1701.00160, section 4.2, figure 17; Ioffe and Szegedy, Batch Normalization,
+arXiv 1502.03167.
 """
 
 from collections.abc import Mapping
@@ -24,8 +24,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves, images
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 
 SIZES = (8, 16, 32, 64, 128)
@@ -36,8 +36,8 @@ _KEPT = SMALL // 2
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Generates the same latents in minibatches of other ones."""
-  network = trained.load(runs[trained.GARMENTS])
+  """Generates the same latents in different minibatches."""
+  network = image_runs.load_networks(runs[image_runs.GARMENTS])
   collections = network.generator_collections()
 
   @jax.jit
@@ -47,21 +47,21 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     )
     return made
 
-  kept = trained.latents(network, 0, _KEPT)
+  kept = network.sample_latents(0, _KEPT)
   shown, coupling = [], {}
   for size in SIZES:
     made = []
     for index in range(NUM_MINIBATCHES):
-      others = trained.latents(network, 1 + index, size)[: size - _KEPT]
+      others = network.sample_latents(1 + index, size)[: size - _KEPT]
       minibatch = together(jnp.concatenate([kept, others]))
       made.append(np.asarray(minibatch[:_KEPT]))
       if size == SMALL and index < NUM_SHOWN:
-        shown.append(trained.pixels(minibatch))
-    # [-1, 1] is twice as wide as the range from black to white.
+        shown.append(image_runs.to_pixels(minibatch))
+    # Halves the range [-1, 1] to the unit range from black to white.
     coupling[size] = float(np.sqrt(np.mean(np.var(made, axis=0))) / 2)
   alone = []
   for index in range(2):
-    others = trained.latents(network, 1 + index, _KEPT)
+    others = network.sample_latents(1 + index, _KEPT)
     alone.append(network.generate(jnp.concatenate([kept, others])))
   apart = np.abs(np.subtract(*alone)[:_KEPT])
   return Computed(
@@ -74,22 +74,19 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     },
     {
       "minibatches": np.stack(shown),
-      "alone": np.stack([trained.pixels(made) for made in alone]),
+      "alone": np.stack([image_runs.to_pixels(made) for made in alone]),
       "coupling": coupling,
     },
   )
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws minibatches in rows, and the coupling against their size."""
+  """Draws minibatches in rows, and the coupling against the size."""
   figure, (left, right) = curves.grid(
     2, 2, (11, 4.6), gridspec_kw={"width_ratios": [1.5, 1]}
   )
-  figure.suptitle(
-    "batch normalisation couples the samples of a minibatch",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, "batch normalisation couples the samples of a minibatch"
   )
   rows = np.concatenate([*drawn["minibatches"], *drawn["alone"]])
   images.show(left, images.mosaic(rows, SMALL))
@@ -124,7 +121,7 @@ CHECKS = (
     f"coupling in minibatches of {SMALL}",
     0.02,
     0.0,
-    "the tutorial's figure: it is seen; a fiftieth of the range is",
+    "the tutorial's figure: visible, like a fiftieth of the range",
     relation="at least",
     wrong={"averaged statistics": 0.0, "one part in 256": 1 / 256},
   ),
@@ -139,7 +136,7 @@ CHECKS = (
     "largest change with averaged statistics",
     0.0,
     1e-5,
-    "closed form: a sample is a function of its own latents",
+    "closed form: a sample is a function of its latents only",
     wrong={"coupled": 0.02},
   ),
 )
@@ -151,6 +148,6 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=CHECKS,
   draw=draw,
-  trainings=trained.OF_GARMENTS,
+  trainings=image_runs.OF_GARMENTS,
   long=True,
 )

@@ -1,9 +1,9 @@
-"""A linear generator against a weighted sum of bumps, played and solved.
+"""A linear generator against a weighted sum of bumps, trained and solved.
 
-The generator is x = |s| z + mu with z ~ N(0, 1), the discriminator's logit a
-bias and a weighted sum of five bumps, whose weights decay, and the losses are
-the non-saturating ones. The game is played by the library, on quantiles, and
-solved in NumPy, on densities.
+The generator is x = |s| z + mu with z ~ N(0, 1). The discriminator's logit is a
+bias plus a weighted sum of five bumps, whose weights decay, and the losses are
+the non-saturating ones. The library plays the game on quantiles. NumPy solves
+it on densities.
 """
 
 import math
@@ -30,11 +30,11 @@ NUM_STEPS = 3000
 BATCH_SIZE = 500
 NUM_SEEDS = 6
 POINTS = np.linspace(-4, 4, 201)
-"""Where the discriminator is looked at."""
+"""Points at which the discriminator is evaluated."""
 
 
 class Mode(NamedTuple):
-  """One normal of the data: its share of them, mean and deviation."""
+  """A normal component of the data: its weight, mean and deviation."""
 
   share: float
   mean: float
@@ -53,7 +53,7 @@ class Bumps(nn.Module):
 
 
 def minibatch(modes: Sequence[Mode]) -> Array:
-  """Returns the quantiles of each mode, as many as its share, [n, 1]."""
+  """Returns quantiles of the modes in proportion to their weights, [n, 1]."""
   return jnp.concatenate(
     [
       mode.mean + mode.stddev * _quantiles(round(mode.share * BATCH_SIZE))
@@ -63,24 +63,25 @@ def minibatch(modes: Sequence[Mode]) -> Array:
 
 
 def _quantiles(size: int) -> Array:
-  """Returns [size, 1] quantiles of N(0, 1), in the middles of equal shares."""
+  """Returns [size, 1] quantiles of N(0, 1), at midpoints of equal masses."""
   return jax.scipy.special.ndtri((jnp.arange(size) + 0.5) / size)[:, None]
 
 
 @jax.jit
 def play(batch: Array) -> dict[str, Array]:
-  """Plays simultaneous SGD from several starts to the end.
+  """Plays simultaneous SGD from several starts.
 
   Args:
-    batch: [n, 1], the data in every step; the latents are quantiles too.
+    batch: [n, 1], the data of every step; the latents are quantiles too.
 
   Returns:
-    [num_seeds, ...] each:
-    "generator's block", "discriminator's block" and "J", before a comma and
-      start or end: the own Hessians and the Jacobian of the field, there;
+    Values of shape [num_seeds, ...]:
+    "generator's block, start" (or "end"), "discriminator's block, ...": the
+      Hessian of each player's cost in its parameters;
+    "J, start" and "J, end": the Jacobian of the field;
     "a step": the Jacobian of a step at the end;
-    "generator" and "discriminator": [num_seeds, num_steps] norms of the own
-      gradients;
+    "generator" and "discriminator": [num_seeds, num_steps], the norm of each
+      player's gradient;
     "mean" and "deviation": the generator at the end;
     "probability": the discriminator at the end, at `POINTS`.
   """
@@ -97,7 +98,7 @@ def play(batch: Array) -> dict[str, Array]:
 
   optimizers = Players(optax.sgd(RATE), optax.sgd(RATE))
   step = steps.simultaneous(game, optimizers)
-  # Nothing is drawn from it.
+  # The game uses no randomness.
   key = jax.random.key(0)
 
   def where(state):
@@ -150,15 +151,15 @@ def density(x: np.ndarray, modes: Sequence[Mode]) -> np.ndarray:
 
 
 def _field(point: np.ndarray, modes: Sequence[Mode]) -> np.ndarray:
-  """Writes out v = (dJ_G/dg, dJ_D/dd) at (mu, s, bias, weights).
+  """Evaluates v = (dJ_G/dg, dJ_D/dd) at (mu, s, bias, weights).
 
     dJ_G/d(mu, s) = -E_z S(-D) dD/dx (1, z),
     dJ_D/dw = E_z S(D) b - E_p S(-D) b + decay w,
 
-  where S is the sigmoid, D the logit and b the bumps; that of the bias is 1,
-  and it does not decay.
+  where S is the sigmoid, D the logit and b the bumps. The bump of the bias is
+  1, and the bias does not decay.
   """
-  # The trapezoidal rule, exact to rounding for densities that vanish this far.
+  # The trapezoidal rule is exact to rounding, as the densities vanish there.
   nodes, spacing = np.linspace(-8, 8, 2001, retstep=True)
   p, q = spacing * density(nodes, modes), spacing * normal(nodes, 0, 1)
   weights = point[2:]

@@ -1,15 +1,15 @@
-"""Samples of a DCGAN.
+"""Samples of a DCGAN, early and late in training.
 
 The tutorial shows bedrooms; here they are the ten kinds of garments of
-Fashion-MNIST, by the networks and settings of `dcgan_fashion_mnist`. What the
-eye sees is measured: the Frechet distance of a classifier's features from the
-data's has to fall to a fifth of what it is after 200 steps, and all ten kinds
-have to appear.
+Fashion-MNIST, with the networks and settings of `dcgan_fashion_mnist`. The
+checks measure what the picture shows: the Frechet distance of a classifier's
+features from the data's has to fall to a fifth of its value after 200 steps,
+and all ten classes have to appear.
 
-Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
-arXiv 1701.00160, section 4.1, figure 18; Radford, Metz and Chintala,
-Unsupervised Representation Learning with Deep Convolutional Generative
-Adversarial Networks, arXiv 1511.06434.
+Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
+1701.00160, section 4.1, figure 18; Radford, Metz and Chintala, Unsupervised
+Representation Learning with Deep Convolutional Generative Adversarial Networks,
+arXiv 1511.06434.
 """
 
 from collections.abc import Mapping
@@ -19,13 +19,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves, images
+from experiments.reproduce.common import image_runs, pictures
 from experiments.reproduce.common.figure import (
   Check,
   Computed,
   Reproduction,
   Training,
 )
-from experiments.reproduce.dcgan2016 import trained
 from experiments.run_folder.results import Results
 
 EARLY = "after 200 steps"
@@ -33,8 +33,8 @@ NUM_CLASSES = 10
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Compares the end of the run with its beginning."""
-  results, early = runs[trained.GARMENTS], runs[EARLY]
+  """Compares the end of the run with a run of 200 steps."""
+  results, early = runs[image_runs.GARMENTS], runs[EARLY]
   distances = results.metrics["frechet_distance"][0]
   at_first = early.metrics["frechet_distance"][0, -1]
   last = {
@@ -62,13 +62,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws data, early and late samples, and the distance on the way."""
+  """Draws data, early and late samples, and the distance over the steps."""
   figure, panels = curves.grid(4, 2, (9, 9.4))
-  figure.suptitle(
-    f"a DCGAN of garments after {drawn['steps'][-1]:,} steps",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, f"a DCGAN of garments after {drawn['steps'][-1]:,} steps"
   )
   for axes, name, title in (
     (panels[0], "data", "data"),
@@ -126,12 +123,12 @@ CHECKS = (
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig18",
   source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 18",
-  summary="samples of a DCGAN, and how they come nearer to the data",
+  summary="samples of a DCGAN, and their decreasing distance from the data",
   compute=compute,
   checks=CHECKS,
   draw=draw,
   trainings={
-    **trained.OF_GARMENTS,
+    **image_runs.OF_GARMENTS,
     EARLY: Training("dcgan_fashion_mnist", {"steps": 200}, num_seeds=1),
   },
   long=True,

@@ -1,26 +1,24 @@
-"""A discriminator's logit is the log density ratio, if it is fitted well.
+"""The discriminator's logit estimates the log density ratio.
 
 The best discriminator has the logit log p(x)/q(x). Here p is a mixture of two
-normals and q, a generator held still, one wide normal. Three discriminators of
-the same cost:
+normals, and q, a fixed generator, is one wide normal. Three discriminators are
+trained on the same cost:
 
   well fitted   fresh samples at every one of 2,000 steps
   underfitted   the same training, stopped after 30 steps
   overfitted    the same network, 2,000 steps on the same 30 + 30 samples.
 
-They are compared with log p/q over x ~ (p + q)/2: by the root mean square error
-and by the root mean square logit in units of that of log p/q, which is below 1
-if a discriminator is not as sure as it should be and above 1 if it is too sure;
-and by the cost on fresh samples, whose minimum is log 4 - 2 JSD(p, q).
-Divergences are read off the well fitted one: KL = E_p[logit], and JSD from its
-cost.
+They are compared with log p/q over x ~ (p + q)/2. The error is the root mean
+square difference. The size is the root mean square logit relative to that of
+log p/q: below 1 if a discriminator is underconfident, above 1 if it is
+overconfident. The cost on fresh samples has the minimum log 4 - 2 JSD(p, q).
+Two divergences are estimated with the well fitted discriminator: KL =
+E_p[logit], and JSD from its cost. All numbers are means over four seeds.
 
-All on four seeds; the numbers are means over them.
-
-Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
-arXiv 1701.00160, section 3.2.1: the approximation that sets GANs apart is the
-estimate of a ratio by supervised learning, and it fails as that does, by
-overfitting and by underfitting. There is no figure of it.
+Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
+1701.00160, section 3.2.1: what sets GANs apart is that they estimate a ratio by
+supervised learning, which fails by overfitting and by underfitting. The
+tutorial has no figure of it.
 """
 
 import functools
@@ -37,6 +35,7 @@ from matplotlib.figure import Figure
 from scipy import integrate
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
@@ -52,7 +51,7 @@ NUM_FRESH = 50_000
 NUM_STEPS = 2_000
 LEARNING_RATE = 1e-2
 ENDS = (-6.0, 6.0)
-"""Beyond them neither density has mass worth mentioning."""
+"""Beyond these ends the mass of both densities is negligible."""
 
 
 class Fit(NamedTuple):
@@ -73,17 +72,17 @@ FITS = {
 def _train(
   batch_size: int, same_samples: bool, num_steps: int | Array, seed: Array
 ) -> tuple[Callable[[Array], Array], Array, Array]:
-  """Trains a discriminator against a generator that is held still.
+  """Trains a discriminator against a fixed generator.
 
   Args:
-    batch_size: real samples in a minibatch, and as many generated ones.
+    batch_size: number of real samples in a minibatch, and of generated ones.
     same_samples: whether every minibatch is the same.
-    num_steps: steps to take of the NUM_STEPS that the learning rate falls over.
-    seed: [].
+    num_steps: steps to take; the learning rate decays over NUM_STEPS.
+    seed: scalar.
 
   Returns:
-    Its logit, x [n, 1] -> [n], and samples of the data and of the generator
-    [batch_size, 1]: those it was trained on, if they are always the same.
+    The logit, x [n, 1] -> [n], and samples of the data and of the generator,
+    [batch_size, 1]: the training samples if `same_samples`.
   """
   init_key, data_key, latents_key, train_key = jax.random.split(
     jax.random.key(seed), 4
@@ -112,16 +111,13 @@ def _train(
   state = state.replace(
     params=state.params._replace(generator={"mean": mean, "stddev": stddev})
   )
-  step = steps.simultaneous(game, optimizers)
-
-  def body(index, state):
-    real_key, step_key = jax.random.split(jax.random.fold_in(train_key, index))
-    real = few_real
-    if not same_samples:
-      real = data.sample(real_key, batch_size)
-    return step(state, real, step_key)[0]
-
-  state = jax.lax.fori_loop(0, num_steps, body, state)
+  state = training_loops.train_on_fresh_batches(
+    steps.simultaneous(game, optimizers),
+    state,
+    lambda key: few_real if same_samples else data.sample(key, batch_size),
+    num_steps,
+    train_key,
+  )
   assert game.discriminate is not None
   logit = functools.partial(game.discriminate, state.params, state.variables)
   return logit, few_real, few_latents * stddev + mean
@@ -153,7 +149,7 @@ def _measure(
     "error": jnp.sqrt(jnp.sum(mass * (logits - ratio) ** 2)),
     "size": jnp.sqrt(jnp.sum(mass * logits**2) / jnp.sum(mass * ratio**2)),
     "cost on fresh samples": cost(at_p, at_q),
-    "cost on its own samples": cost(logit(few_real), logit(few_fake)),
+    "cost on training samples": cost(logit(few_real), logit(few_fake)),
     "KL": divergences.kl_from_log_ratios(at_p),
     "JSD": divergences.jensen_shannon_from_log_ratios(at_p, at_q),
   }
@@ -162,7 +158,7 @@ def _measure(
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains the discriminators of all seeds."""
   seeds = jnp.arange(NUM_SEEDS)
-  # One program for all numbers of steps.
+  # One compiled program serves all numbers of steps.
   measure = jax.jit(
     jax.vmap(_measure, (None, None, None, 0)), static_argnums=(0, 1)
   )
@@ -176,8 +172,8 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     for what in ("error", "size", "cost on fresh samples")
   }
   measured |= {
-    "cost on its own samples, overfitted": fits["overfitted"][
-      "cost on its own samples"
+    "cost on training samples, overfitted": fits["overfitted"][
+      "cost on training samples"
     ].mean(),
     "KL read off the logit": fits["well fitted"]["KL"].mean(),
     "JSD read off the logit": fits["well fitted"]["JSD"].mean(),
@@ -186,13 +182,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws each discriminator's logit beside log p/q."""
+  """Draws each discriminator's logit and log p/q."""
   figure, panels = curves.grid(3, 3, (12, 4.4), sharey=True)
-  figure.suptitle(
-    "the logit of D estimates log p(x)/q(x): as well as it is fitted",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, "the logit of D estimates log p(x)/q(x) as well as D is fitted"
   )
   titles = {
     "well fitted": "well fitted: 2,000 steps on fresh samples",
@@ -216,8 +209,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     )
     if name == "overfitted":
       for samples, height, colour, label in (
-        (fit["few_real"][0], 6.2, curves.DATA, "its real samples, first seed"),
-        (fit["few_fake"][0], -6.2, curves.GENERATED, "its generated samples"),
+        (fit["few_real"][0], 6.2, curves.DATA, "training data, seed 0"),
+        (fit["few_fake"][0], -6.2, curves.GENERATED, "training samples of q"),
       ):
         axes.plot(
           samples[:, 0],
@@ -238,7 +231,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _densities(x: float) -> tuple[float, float]:
-  """Writes out p(x) and q(x)."""
+  """Computes p(x) and q(x)."""
 
   def normal(mean, stddev):
     scaled = (x - mean) / stddev
@@ -314,7 +307,7 @@ CHECKS = (
     "error, underfitted",
     0.4,
     0.0,
-    "more than the well fitted one is allowed",
+    "above the tolerance of the well fitted one",
     relation="at least",
     wrong={"well fitted": 0.2},
   ),
@@ -322,7 +315,7 @@ CHECKS = (
     "size, underfitted",
     0.8,
     0.0,
-    "less sure than 1, the size of log p/q",
+    "less confident than log p/q, whose size is 1",
     relation="at most",
     wrong={"right": 1.0},
   ),
@@ -330,7 +323,7 @@ CHECKS = (
     "cost on fresh samples, underfitted",
     lambda: _least_cost() + 0.015,
     0.0,
-    "above the minimum, by more than the well fitted one is allowed",
+    "above the minimum by more than the tolerance of the well fitted one",
     relation="at least",
     wrong={"the minimum": _least_cost},
   ),
@@ -338,7 +331,7 @@ CHECKS = (
     "error, overfitted",
     2.0,
     0.0,
-    "several times what any logit near log p/q, or 0, would have",
+    "several times the error of logits near log p/q or 0",
     relation="at least",
     wrong={"well fitted": 0.2, "the logit 0": _error_of_nothing},
   ),
@@ -346,7 +339,7 @@ CHECKS = (
     "size, overfitted",
     2.0,
     0.0,
-    "surer than 1, the size of log p/q",
+    "more confident than log p/q, whose size is 1",
     relation="at least",
     wrong={"right": 1.0},
   ),
@@ -354,15 +347,15 @@ CHECKS = (
     "cost on fresh samples, overfitted",
     math.log(4),
     0.0,
-    "worse than the logit 0, which knows nothing: log 4",
+    "worse than the logit 0, whose cost is log 4",
     relation="at least",
     wrong={"the minimum": _least_cost},
   ),
   Check(
-    "cost on its own samples, overfitted",
+    "cost on training samples, overfitted",
     1.0,
     0.0,
-    "far below log 4 - 2 JSD(p, q), the least on fresh samples",
+    "far below log 4 - 2 JSD(p, q), the minimum on fresh samples",
     relation="at most",
     wrong={"that minimum": _least_cost, "the logit 0": math.log(4)},
   ),

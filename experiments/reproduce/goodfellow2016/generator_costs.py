@@ -1,6 +1,6 @@
-"""What the generator pays for a sample, and who of the samples teaches it.
+"""Costs of the generator, and the samples that carry its gradient.
 
-Left, the tutorial's figure: the part of J_G that a sample z decides, as a
+Left, the tutorial's figure: the part of J_G that depends on a sample z, as a
 function of D(G(z)), with the tutorial's factor 1/2:
 
   minimax              1/2 log(1 - D)
@@ -8,15 +8,16 @@ function of D(G(z)), with the tutorial's factor 1/2:
   maximum likelihood  -1/2 exp(logit D) = -1/2 D / (1 - D).
 
 The tutorial concludes from these curves that the maximum-likelihood game has a
-high variance, most of its gradient coming from the few samples that are most
-likely to be real. The other panels measure that, with data N(0, 1), a generator
-N(mu, 1) and the best discriminator: the variance of one sample's dJ_G/dmu
-over its squared mean (middle), and the share of the gradient that the largest
-samples carry at mu = 2 (right). Both are integrals over z, on Gauss-Legendre
-points: one has 53.6 = e^4 - 1 at mu = 2, and few samples would not show it.
+high variance, because most of its gradient comes from the few samples that are
+most likely to be real. The other panels measure that, with data N(0, 1), a
+generator N(mu, 1) and the best discriminator. The middle panel shows the
+variance of one sample's dJ_G/dmu divided by its squared mean, the right panel
+the share of the gradient that the largest samples carry at mu = 2. Both are
+integrals over z on Gauss-Legendre points: one is 53.6 = e^4 - 1 at mu = 2,
+which few samples would not show.
 
-Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
-arXiv 1701.00160, section 3.2.6, figure 16.
+Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
+1701.00160, section 3.2.6, figure 16.
 """
 
 import math
@@ -29,7 +30,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from scipy import integrate, special
 
-from experiments.plots import curves as plots
+from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.goodfellow2016 import normal_game
 from experiments.run_folder.results import Results
@@ -38,21 +40,21 @@ from gan_jax.data import densities
 
 DATA = (0.0, 1.0)
 GAPS = np.linspace(0.1, 2.5, 25)
-"""Means of the generator; the data's is 0."""
+"""Means of the generator; the mean of the data is 0."""
 GAP = 2.0
 FEW = 0.01
 """The share of the samples that counts as few."""
 SURELY_REAL = 1e4
-"""A logit at which J_D has no cost for a real sample."""
+"""A logit at which the cost of a real sample is 0."""
 STYLES: Mapping[str, Mapping[str, Any]] = {
-  "minimax": {"color": plots.DISCRIMINATOR, "linestyle": "--"},
-  "non-saturating": {"color": plots.AVERAGE, "linestyle": "-."},
-  "maximum likelihood": {"color": plots.GENERATED, "linestyle": "-"},
+  "minimax": {"color": curves.DISCRIMINATOR, "linestyle": "--"},
+  "non-saturating": {"color": curves.AVERAGE, "linestyle": "-."},
+  "maximum likelihood": {"color": curves.GENERATED, "linestyle": "-"},
 }
 
 
 def _cost(name: str, d: jax.Array) -> jax.Array:
-  """Computes J_G of one sample at D(G(z)) = d [n], in the tutorial's halves."""
+  """Computes J_G of one sample at D(G(z)) = d [n], with the tutorial's 1/2."""
   generator = normal_game.LOSSES[name].generator
   real = jnp.full(1, SURELY_REAL, d.dtype)
   return 0.5 * jax.vmap(lambda f: generator(real, f[None]))(
@@ -60,29 +62,29 @@ def _cost(name: str, d: jax.Array) -> jax.Array:
   )
 
 
-def _of_each_sample(name: str, gap: float, latents: jax.Array) -> jax.Array:
-  """Computes dJ_G/dmu [n] of each of the latents [n] alone."""
+def _sample_gradients(name: str, gap: float, latents: jax.Array) -> jax.Array:
+  """Computes dJ_G/dmu [n] for each of the latents [n]."""
 
-  def of_one(z):
+  def one_gradient(z):
     params = normal_game.parameters(gap, 1.0)
     return normal_game.gradient(
       normal_game.LOSSES[name], DATA, params, z[None, None]
     )["mean"][0]
 
-  return jax.vmap(of_one)(latents)
+  return jax.vmap(one_gradient)(latents)
 
 
 def _shares(
   sizes: np.ndarray, mass: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Accumulates sizes from the largest down.
+  """Accumulates gradient sizes from the largest down.
 
   Args:
     sizes: [n], |gradient|.
-    mass: [n], probability of each.
+    mass: [n], the probabilities.
 
   Returns:
-    [n] the share of the samples, and [n] that of the gradient.
+    The shares [n] of the samples and the shares [n] of the gradient.
   """
   order = np.argsort(-sizes)
   samples = np.cumsum(mass[order])
@@ -100,12 +102,12 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     mass = np.asarray(weights * jnp.exp(normal.log_prob(z[:, None])))
 
     for name in STYLES:
-      of_samples = jax.jit(
+      all_gradients = jax.jit(
         lambda gaps, name=name: jax.lax.map(
-          lambda gap: _of_each_sample(name, gap, z), gaps
+          lambda gap: _sample_gradients(name, gap, z), gaps
         )
       )
-      gradients = np.asarray(of_samples(jnp.append(GAPS, GAP)))
+      gradients = np.asarray(all_gradients(jnp.append(GAPS, GAP)))
       means = gradients @ mass
       variance = (gradients - means[:, None]) ** 2 @ mass / means**2
       curves[name] = np.asarray(_cost(name, d))
@@ -122,7 +124,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the costs, the variances and the shares."""
-  figure, (costs, variances, shares) = plots.grid(3, 3, (12, 4.4))
+  figure, (costs, variances, shares) = curves.grid(3, 3, (12, 4.4))
   for name, style in STYLES.items():
     costs.plot(drawn["d"], drawn["curves"][name], label=name, **style)
     variances.plot(GAPS, drawn["variances"][name], label=name, **style)
@@ -142,11 +144,11 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   )
   shares.plot(
     *2 * [np.geomspace(1e-4, 1)],
-    color=plots.DATA,
+    color=curves.DATA,
     label="all samples alike",
-    **plots.REFERENCE,
+    **curves.REFERENCE,
   )
-  shares.axvline(FEW, color=plots.FRAME, linewidth=0.8)
+  shares.axvline(FEW, color=curves.FRAME, linewidth=0.8)
   shares.set_title(f"gradient from few samples, mu = {GAP:g}", fontsize=10)
   shares.set(
     xscale="log",
@@ -155,21 +157,19 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     xlabel="share of the samples, largest first",
     ylabel="share of the gradient",
   )
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "three games for the generator: under maximum likelihood few samples, "
     "those that look most real, carry the gradient",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
-  return plots.legend(figure)
+  return curves.legend(figure)
 
 
 def _slope(name: str, z: float) -> float:
   """Computes |dJ_G/dmu| / mu of the sample z + mu at mu = GAP.
 
-  The logit there is log p/q = -x^2/2 + z^2/2, whose slope in x is -mu for D*
-  fixed; what is left is the slope of the cost in the logit.
+  The logit there is log p/q = -x^2/2 + z^2/2. Its slope in x is -mu with D*
+  fixed, so the result is the slope of the cost in the logit.
   """
   d = special.expit((z**2 - (z + GAP) ** 2) / 2)
   return {
@@ -203,8 +203,8 @@ def _variance(name: str) -> float:
 def _share(name: str) -> float:
   """Computes the share of the largest slopes.
 
-  D falls as z grows. So do the slopes, but for the non-saturating ones, which
-  grow: there it is the lowest 99 % that is left out.
+  D falls as z grows. So do the slopes, except the non-saturating ones, which
+  grow; for these the lowest 99 % of z are left out.
   """
   quantile = float(special.ndtri(FEW))
   whole = _expectation(lambda z: _slope(name, z))
@@ -270,7 +270,7 @@ CHECKS = (
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig16",
   source="Goodfellow 2016, arXiv 1701.00160, figure 16",
-  summary="three costs of the generator: maximum likelihood's varies most",
+  summary="three costs of the generator: maximum likelihood varies most",
   compute=compute,
   checks=CHECKS,
   draw=draw,

@@ -1,17 +1,17 @@
-"""The best normal to a mixture of two, under KL and under reverse KL.
+"""The best normal approximation of a mixture under KL and reverse KL.
 
-Left: q* = argmin KL(p || q), which has to put mass wherever the data has any,
-and so covers both modes and the gap between them. Right: q* = argmin
-KL(q || p), which must not put mass where the data has none, and so stays with
-one mode; the other mode's normal, its mirror image, is as good.
+Left: q* = argmin KL(p || q) needs mass wherever the data has any, so it covers
+both modes and the gap between them. Right: q* = argmin KL(q || p) must have no
+mass where the data has none, so it covers one mode. The normal on the other
+mode, its mirror image, is equally good.
 
 Both divergences are Gauss-Legendre sums, minimised over the mean and the
-logarithm of the standard deviation. KL's minimum has the mixture's moments; at
-that of reverse KL, where q is hardly more than one of two equal modes, the
-divergence is just below log 2.
+logarithm of the standard deviation. The minimum of KL has the moments of the
+mixture. At the minimum of reverse KL, q is almost one of two equal modes, so
+the divergence is just below log 2.
 
-Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
-arXiv 1701.00160, section 3.2.5, figure 14. The mixture is not published.
+Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
+1701.00160, section 3.2.5, figure 14. The mixture is not published.
 """
 
 import functools
@@ -26,6 +26,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, optimize, stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences
@@ -33,14 +34,14 @@ from gan_jax.data import densities
 
 MEANS, STDDEV = (-1.0, 3.0), 0.7
 MIXTURE_MEAN = sum(MEANS) / 2
-# The variance within a mode and that of the modes' means.
+# Adds the variance within a mode and the variance of the modes' means.
 MIXTURE_STDDEV = math.hypot(STDDEV, (MEANS[1] - MEANS[0]) / 2)
 START = (MEANS[0] - 0.3, math.log(1.0))
-"""Mean and log standard deviation, nearer to the left mode."""
+"""Mean and log standard deviation of the start, nearer to the left mode."""
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Minimises both divergences and measures where the minima put their mass."""
+  """Minimises both divergences and measures the mass of the minima."""
   with jax.enable_x64(True):
     x, weights = divergences.gauss_legendre(-25.0, 27.0, 10, 400)
     mixture = densities.normal_mixture(MEANS, (STDDEV, STDDEV))
@@ -85,11 +86,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the data and the best normal under each divergence."""
   figure, panels = curves.grid(2, 2, (10, 4.2), sharey=True)
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the normal q nearest to a mixture p: what is near depends on the order",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   orders = {
     "KL": "q* = argmin KL(p || q): covers both modes",
@@ -142,7 +141,7 @@ def _integral(integrand: Callable[[float], float], low: float, high: float):
 def _kl_of_moments() -> float:
   """Computes KL(p || N) for the normal of the mixture's moments.
 
-  It is the difference of two entropies, as E_p log N depends on moments alone.
+  It is a difference of two entropies, as E_p log N depends only on moments.
   """
   entropy = _integral(
     lambda x: -math.exp(_log_mixture(x)) * _log_mixture(x), -8, 10

@@ -1,33 +1,34 @@
-"""Where training ends: at a stable point, be it a Nash equilibrium or not.
+"""Stable end points of training, which need not be Nash equilibria.
 
-At a local Nash equilibrium neither player can gain by a small move of its own:
+At a local Nash equilibrium no player gains by a small move alone:
 
   d J_G / d g = 0,  d J_D / d d = 0,
   d^2 J_G / d g^2 and d^2 J_D / d d^2 positive semidefinite.
 
-What training is drawn to is something else: a point where every eigenvalue of
-the Jacobian of v = (d J_G / d g, d J_D / d d) has a positive real part. Here
-both are looked at, for a linear generator, x = s z + mu with z ~ N(0, 1), and a
+Training is attracted by other points: those where every eigenvalue of the
+Jacobian of v = (d J_G / d g, d J_D / d d) has a positive real part. This figure
+shows both for a linear generator, x = s z + mu with z ~ N(0, 1), and a
 discriminator whose logit is a weighted sum of bumps. J_D is convex in the
-weights, and with their decay strictly so: its block has no negative eigenvalue
-anywhere. The generator's is known where its gradient is zero. Any function f
-has, by the heat equation,
+weights, and strictly convex with their decay, so its Hessian has no negative
+eigenvalue anywhere. The Hessian of J_G is known where its gradient is zero. By
+the heat equation any function f satisfies
 
   J(mu, s) = E f(mu + s z),  dJ/ds = s d^2 J / dmu^2,
 
-so that d^2 J_G / dmu^2 = 0 there, and the block's determinant is
--(d^2 J_G / dmu ds)^2. Two games, simultaneous SGD, six seeds each:
+so that d^2 J_G / dmu^2 = 0 there, and the determinant of the Hessian is -(d^2
+J_G / dmu ds)^2. Two games are played with simultaneous SGD and six seeds each:
 
-  one normal  The generator can be the data. Then D = 1/2 everywhere, J_G is the
-              same for all g, and the block is zero: a Nash equilibrium, though
-              not a strict one; the discriminator alone holds the point.
-  two modes   It cannot be, and the data are not symmetric. One eigenvalue of
-              the block is negative: training converges to a saddle of the
-              generator's cost, which is no local Nash equilibrium.
+  one normal  The generator can match the data. Then D = 1/2 everywhere, J_G is
+              the same for all g, and its Hessian is zero: a Nash equilibrium,
+              but not a strict one. The discriminator alone stabilises it.
+  two modes   The generator cannot match the data, which are not symmetric. One
+              eigenvalue of its Hessian is negative: training converges to a
+              saddle of J_G, which is no local Nash equilibrium.
 
-The second is what Berard et al. found where GANs of images end. Minibatches and
-latents are quantiles, always the same, so that no noise hides the end; that
-they are 500 and no density makes the differences of about one per cent.
+Berard et al. found the second case at the end of training GANs of images.
+Minibatches and latents are fixed quantiles, so no noise hides the end point.
+That there are 500 of them instead of a density causes differences of about one
+per cent.
 
 Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
 1701.00160, section 3.1, for the equilibrium; Berard et al., A Closer Look at
@@ -46,6 +47,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.goodfellow2016 import bump_game
 from experiments.reproduce.goodfellow2016.bump_game import NUM_SEEDS, Mode
@@ -56,17 +58,17 @@ DATA = {
   "two modes": (Mode(0.7, -1.0, 0.5), Mode(0.3, 1.5, 0.4)),
 }
 FITTED = slice(1000, 2000)
-"""The steps that the fall of the gradients is fitted to."""
+"""The steps over which the decay of the gradients is fitted."""
 COLORS = {"generator": curves.GENERATED, "discriminator": curves.DISCRIMINATOR}
 TITLES = {
   "one normal": (
-    "one normal: the generator is the data",
+    "one normal: G matches the data",
     "both gradients vanish",
     "the end has no negative eigenvalue:\na Nash equilibrium",
     "the end is stable",
   ),
   "two modes": (
-    "two modes: it cannot be",
+    "two modes: G cannot match the data",
     "both gradients vanish",
     "the generator has a negative eigenvalue:\nno Nash equilibrium",
     "the end is stable",
@@ -75,14 +77,14 @@ TITLES = {
 
 
 def _fall(norms: np.ndarray) -> float:
-  """Fits the fall of log |v| in 1000 steps, mean of [num_seeds, steps]."""
+  """Fits the decrease of log |v| in 1000 steps, averaged over seeds."""
   logs = np.log(norms[:, FITTED]).T
   _, slopes = np.polynomial.polynomial.polyfit(np.arange(len(logs)), logs, 1)
   return -1000 * np.mean(slopes)
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Plays both games and takes the spectra at the start and at the end."""
+  """Plays both games and computes the spectra at the start and the end."""
   measured, drawn = {}, {}
   for name, modes in DATA.items():
     with jax.enable_x64(True):
@@ -122,7 +124,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       numbers["greatest entry of the generator's block"] = np.max(np.abs(block))
     else:
       numbers |= {
-        # The greatest of the seeds' least.
+        # The largest, over seeds, of the least eigenvalues.
         "generator's least eigenvalue": np.max(
           spectra["generator's block, end"][:, 0]
         ),
@@ -135,28 +137,26 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the end of each game, the way there, and the spectra."""
+  """Draws the end of each game, the gradients over steps, and the spectra."""
   figure, panels = curves.grid(8, 4, (12, 6.8), width_ratios=(5, 5, 6, 5))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "both games converge to a stable point, but only one of them to a Nash "
     f"equilibrium ({NUM_SEEDS} seeds each)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for row, (name, played) in enumerate(drawn.items()):
-    of_row = panels[4 * row : 4 * row + 4]
-    _draw_end(of_row[0], name, played)
-    _draw_norms(of_row[1], played)
-    _draw_blocks(of_row[2], played["spectra"])
-    _draw_plane(of_row[3], played["spectra"])
-    for axes, title in zip(of_row, TITLES[name], strict=True):
+    row_panels = panels[4 * row : 4 * row + 4]
+    _draw_end(row_panels[0], name, played)
+    _draw_norms(row_panels[1], played)
+    _draw_blocks(row_panels[2], played["spectra"])
+    _draw_plane(row_panels[3], played["spectra"])
+    for axes, title in zip(row_panels, TITLES[name], strict=True):
       axes.set_title(title, fontsize=10)
   return curves.legend(figure)
 
 
 def _draw_end(axes: Axes, name: str, played: Mapping[str, Any]) -> None:
-  """Draws both densities and the discriminator, of the first seed."""
+  """Draws both densities and the discriminator of seed 0."""
   x = bump_game.POINTS
   lines = {
     "data": (bump_game.density(x, DATA[name]), curves.DATA, "-"),
@@ -173,7 +173,7 @@ def _draw_end(axes: Axes, name: str, played: Mapping[str, Any]) -> None:
 
 
 def _draw_norms(axes: Axes, played: Mapping[str, Any]) -> None:
-  """Draws the norm of each player's own gradient, every seed."""
+  """Draws the norm of each player's gradient for all seeds."""
   shown = np.arange(0, bump_game.NUM_STEPS, 10)
   for player, color in COLORS.items():
     axes.semilogy(
@@ -181,14 +181,14 @@ def _draw_norms(axes: Axes, played: Mapping[str, Any]) -> None:
     )
   curves.step_axis(axes)
   axes.set(
-    ylabel="norm of the own gradient",
+    ylabel="norm of each player's gradient",
     ylim=(1e-17, 10),
     xticks=range(0, bump_game.NUM_STEPS + 1, 1000),
   )
 
 
 def _draw_blocks(axes: Axes, spectra: Mapping[str, np.ndarray]) -> None:
-  """Draws the eigenvalues of both own Hessians before and after training."""
+  """Draws the eigenvalues of both Hessians before and after training."""
   rows = [(player, when) for player in COLORS for when in ("start", "end")]
   for height, (player, when) in enumerate(rows):
     values = spectra[f"{player}'s block, {when}"].ravel()
@@ -208,7 +208,7 @@ def _draw_blocks(axes: Axes, spectra: Mapping[str, np.ndarray]) -> None:
   )
   axes.tick_params(axis="y", labelsize=8)
   axes.set(
-    xlabel="eigenvalue of the own Hessian",
+    xlabel="eigenvalue of each player's Hessian",
     xlim=(-2, 2),
     xticks=(-1, -0.1, 0, 0.1, 1),
     xticklabels=("-1", "-0.1", "0", "0.1", "1"),
@@ -241,7 +241,7 @@ def _draw_plane(axes: Axes, spectra: Mapping[str, np.ndarray]) -> None:
 
 @functools.cache
 def _solved(name: str) -> Mapping[str, float]:
-  """Computes what is expected from the root of v written out."""
+  """Computes the expected numbers from the root of v."""
   root, jacobian = bump_game.solve(DATA[name])
   flow = np.linalg.eigvals(jacobian)
   radius = float(np.max(np.abs(1 - bump_game.RATE * flow)))
@@ -264,7 +264,7 @@ def _solved(name: str) -> Mapping[str, float]:
 def _check(
   name: str, number: str, tolerance: float, wrong: Mapping[str, float]
 ) -> Check:
-  """Declares the check of a number against that of the root."""
+  """Returns the check of a number against its value at the root."""
   return Check(
     f"{number}, {name}",
     lambda: _solved(name)[number],
@@ -276,14 +276,14 @@ def _check(
 
 
 def _checks(name: str) -> tuple[Check, ...]:
-  """Declares what is checked of either game."""
+  """Returns the checks that both games share."""
   return (
     *(
       Check(
         f"|v| of the {player}, end over start, {name}",
         0.0,
         1e-6,
-        f"an own gradient of 0; the worst of {NUM_SEEDS} seeds",
+        f"each player's gradient is 0; the worst of {NUM_SEEDS} seeds",
         wrong={"a cycle": 1.0, "almost there": 1e-3},
       )
       for player in COLORS
@@ -298,7 +298,7 @@ def _checks(name: str) -> tuple[Check, ...]:
 
 
 def _of_two_modes(number: str) -> float:
-  """Looks up what is expected where the generator cannot be the data."""
+  """Returns an expected number of the game with two modes."""
   return _solved("two modes")[number]
 
 

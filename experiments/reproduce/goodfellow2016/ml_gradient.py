@@ -1,22 +1,22 @@
-"""The maximum-likelihood game descends KL(p || q), at the best discriminator.
+"""The maximum-likelihood game descends KL(p || q) at the best discriminator.
 
-At D* = p/(p + q) the generator's cost is -1/2 E_q exp(logit D*) in the
-tutorial's halves. Its gradient through the samples, with D* held still, is
+At D* = p/(p + q) the generator's cost is -1/2 E_q exp(logit D*), with the
+tutorial's factor 1/2. Its gradient through the samples, with D* held fixed, is
 
-  -1/2 E_z[p/q d log(p/q)/dx dx/dtheta] = 1/2 d/dtheta KL(p || q),
+  -1/2 E_z[p/q d log(p/q)/dx dx/dtheta] = 1/2 d/dtheta KL(p || q).
 
-and without the halves, as here, that of KL(p || q) itself. Data N(m, s_p^2) and
-a linear generator, of density N(mu, s^2), have it in closed form:
+Without the factor, as here, it is the gradient of KL(p || q). For data N(m,
+s_p^2) and a linear generator with density N(mu, s^2) it has the closed form
 
   dKL/dmu = (mu - m) / s^2,   dKL/ds = 1/s - (s_p^2 + (mu - m)^2) / s^3.
 
-The game's gradient is taken of one large minibatch, the quantiles of z. Beside
-it stand the two other games, whose gradients at D* are those of 2 JSD and of
-KL(q || p) - 2 JSD: they differ in size and, in s, even in sign.
+The game's gradient is computed on one large minibatch, the quantiles of z. Two
+other games are shown for comparison. Their gradients at D* are those of 2 JSD
+and of KL(q || p) - 2 JSD, which differ in size and, in s, even in sign.
 
-Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
-arXiv 1701.00160, sections 3.2.4, 7.3 and 8.3. The second of the other two is
-from Arjovsky and Bottou, Towards Principled Methods for Training Generative
+Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
+1701.00160, sections 3.2.4, 7.3 and 8.3. The second of the other two is from
+Arjovsky and Bottou, Towards Principled Methods for Training Generative
 Adversarial Networks, arXiv 1701.04862, theorem 2.5.
 """
 
@@ -31,6 +31,7 @@ from matplotlib.figure import Figure
 from scipy import integrate
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.goodfellow2016 import normal_game
 from experiments.run_folder.results import Results
@@ -39,7 +40,7 @@ DATA = (1.0, 1.0)
 WIDTH = 1.5
 """The generator's standard deviation while its mean varies."""
 MEANS = np.linspace(-2, 4, 25)
-"""The generator's means; the ends are 3 from the data's."""
+"""The generator's means; the ends are at distance 3 from the data's mean."""
 OFFSET = 1.5
 """The generator's mean while its standard deviation varies."""
 STDDEVS = np.linspace(1, 3, 25)
@@ -52,13 +53,13 @@ STYLES: Mapping[str, Mapping[str, Any]] = {
 
 
 def _kl_slopes(mean: Any, stddev: Any) -> tuple[Any, Any]:
-  """Writes out dKL(p || q)/dmu and dKL(p || q)/ds."""
+  """Computes dKL(p || q)/dmu and dKL(p || q)/ds in closed form."""
   gap = mean - DATA[0]
   return gap / stddev**2, 1 / stddev - (DATA[1] ** 2 + gap**2) / stddev**3
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Takes the games' gradients over lines of means and of deviations."""
+  """Computes the gradients for a line of means and a line of deviations."""
   with jax.enable_x64(True):
     # The midpoint rule in the quantiles of z.
     chances = (jnp.arange(NUM_LATENTS, dtype=float) + 0.5) / NUM_LATENTS
@@ -79,13 +80,13 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
     slopes = {name: over_lines(f) for name, f in normal_game.LOSSES.items()}
   likelihood = slopes["maximum likelihood"]
-  of_kl = {
+  kl_slopes = {
     "mean": _kl_slopes(MEANS, WIDTH)[0],
     "stddev": _kl_slopes(OFFSET, STDDEVS)[1],
   }
   measured = {}
   for name in ("mean", "stddev"):
-    theirs, ours = of_kl[name], 0.5 * likelihood[name]
+    theirs, ours = kl_slopes[name], 0.5 * likelihood[name]
     measured |= {
       f"dJ_G/dKL, halves, {name}": (ours @ theirs) / (theirs @ theirs),
       f"greatest error, {name}": np.max(np.abs(likelihood[name] - theirs)),
@@ -93,18 +94,16 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       f"minimax, {name}, at the end": slopes["minimax"][name][-1],
       f"non-saturating, {name}, at the end": slopes["non-saturating"][name][-1],
     }
-  return Computed(measured, {"slopes": slopes, "of_kl": of_kl})
+  return Computed(measured, {"slopes": slopes, "kl_slopes": kl_slopes})
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the gradients of the three games and that of KL."""
+  """Draws the gradients of the three games and of KL."""
   figure, panels = curves.grid(2, 2, (11, 4.6))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "gradients against the best discriminator: that of the maximum-likelihood "
     "game is that of KL(p || q)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   lines = {
     "mean": (MEANS, "mean mu", f"at s = {WIDTH:g}"),
@@ -121,7 +120,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     for loss, style in STYLES.items():
       axes.plot(x, drawn["slopes"][loss][name], label=f"J_G, {loss}", **style)
     axes.plot(
-      x, drawn["of_kl"][name], "--", color=curves.DATA, label="KL(p || q)"
+      x, drawn["kl_slopes"][name], "--", color=curves.DATA, label="KL(p || q)"
     )
     axes.axhline(0, color=curves.FRAME, linewidth=0.8)
     axes.set_title(
@@ -153,7 +152,7 @@ def _twice_jsd(mean: float, stddev: float) -> float:
 
 
 def _reverse_kl(mean: float, stddev: float) -> float:
-  """Writes out KL(q || p) of two normals."""
+  """Computes KL(q || p) of two normals in closed form."""
   ratio = stddev / DATA[1]
   gap = (mean - DATA[0]) / DATA[1]
   return 0.5 * (ratio**2 - 1 + gap**2) - math.log(ratio)
@@ -166,30 +165,30 @@ def _slope(function: Callable[[float], float], at: float) -> float:
 
 
 def _expected(name: str) -> dict[str, Callable[[], float]]:
-  """Gives the slopes of the three divergences at the end of a line."""
+  """Returns the slopes of the three divergences at the end of a line."""
   if name == "mean":
     at, fit = float(MEANS[-1]), lambda value: (value, WIDTH)
-    of_kl = _kl_slopes(at, WIDTH)[0]
+    kl_slopes = _kl_slopes(at, WIDTH)[0]
   else:
     at, fit = float(STDDEVS[-1]), lambda value: (OFFSET, value)
-    of_kl = _kl_slopes(OFFSET, at)[1]
+    kl_slopes = _kl_slopes(OFFSET, at)[1]
 
-  def of_twice_jsd():
+  def twice_jsd_slope():
     return _slope(lambda value: _twice_jsd(*fit(value)), at)
 
-  def of_reverse_kl():
+  def reverse_kl_slope():
     return _slope(lambda value: _reverse_kl(*fit(value)), at)
 
   return {
-    "maximum likelihood": lambda: of_kl,
-    "minimax": of_twice_jsd,
-    "non-saturating": lambda: of_reverse_kl() - of_twice_jsd(),
-    "reverse KL": of_reverse_kl,
+    "maximum likelihood": lambda: kl_slopes,
+    "minimax": twice_jsd_slope,
+    "non-saturating": lambda: reverse_kl_slope() - twice_jsd_slope(),
+    "reverse KL": reverse_kl_slope,
   }
 
 
 def _checks(name: str) -> tuple[Check, ...]:
-  """Declares the checks of one of the two lines."""
+  """Returns the checks of one of the two lines."""
   expected = _expected(name)
   return (
     Check(

@@ -1,4 +1,4 @@
-"""The linear generator against the best discriminator, both sides normal."""
+"""The linear generator against the best discriminator, on normal data."""
 
 from collections.abc import Mapping
 
@@ -16,7 +16,7 @@ LOSSES: Mapping[str, AdversarialLoss] = {
   "non-saturating": losses.non_saturating(),
   "maximum likelihood": losses.maximum_likelihood(),
 }
-"""The tutorial's three games, by its names; its costs are half of these."""
+"""The tutorial's three games by name; its costs are half of these."""
 
 
 def parameters(mean: float | Array, stddev: float | Array) -> Params:
@@ -30,16 +30,16 @@ def gradient(
   params: Params,
   latents: Array,
 ) -> Params:
-  """Takes the generator's gradient at D* = p / (p + q).
+  """Computes the generator's gradient at D* = p / (p + q).
 
   Args:
-    loss: what the generator pays.
+    loss: the loss of the game.
     data: mean and standard deviation of p.
-    params: of the generator, whose density is q.
+    params: parameters of the generator, whose density is q.
     latents: [n, 1], the minibatch.
 
   Returns:
-    The gradient of J_G in the params, with D* held still.
+    The gradient of J_G in the parameters with D* held fixed.
   """
 
   def log_density_ratio(params, x):
@@ -49,7 +49,7 @@ def gradient(
   game = games.against_optimal(
     Affine(), log_density_ratio, loss, lambda key, n: latents
   )
-  # Neither the real samples nor the key reach the generator's gradient.
+  # The generator's gradient depends neither on real samples nor on the key.
   gradients, _, _ = games.pullbacks(game.costs)(
     Players(params, {}),
     Players({}, {}),

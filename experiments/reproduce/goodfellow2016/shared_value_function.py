@@ -1,22 +1,21 @@
-"""Noise-contrastive estimation, maximum likelihood and GAN: one value function.
+"""One value function for NCE, maximum likelihood and GANs.
 
 All three play V = E_data log D(x) + E_fake log(1 - D(x)) on the same data,
-N(1.5, 0.7^2). They differ in who learns:
+N(1.5, 0.7^2). They differ in what is learnt:
 
   NCE   D = p_model/(p_model + p_noise) learns, p_noise is fixed. Its model is
-        exp(-(x - m)^2 / 2 s^2) / Z with log Z as a parameter of its own, which
+        exp(-(x - m)^2 / 2 s^2) / Z with log Z as a separate parameter, which
         ends at log(s sqrt(2 pi)): the model is normalised without an integral.
   MLE   D = p_model/(p_model + p_copy) learns, and the copy follows it at once.
         D is always 1/2; Z cancels.
   GAN   D is a network, and a linear generator learns with the gradient of V.
 
-The value ends at -log 4 where real and fake cannot be told apart, and for NCE,
-whose noise remains what it is, at -log 4 + 2 JSD(p_data, p_noise).
+The value ends at -log 4 if real and fake are indistinguishable. For NCE, whose
+noise is fixed, it ends at -log 4 + 2 JSD(p_data, p_noise). All numbers are
+means over eight seeds.
 
-Eight seeds each. The numbers are means over the seeds.
-
-Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
-arXiv 1701.00160, section 3.4, figure 20, which is a table of these three.
+Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
+1701.00160, section 3.4, figure 20, which is a table of these three.
 """
 
 import math
@@ -33,6 +32,7 @@ from matplotlib.figure import Figure
 from scipy import integrate
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import games, losses, steps
@@ -47,13 +47,13 @@ MEAN, STDDEV = 1.5, 0.7
 LOG_NORMALIZER = math.log(STDDEV * math.sqrt(2 * math.pi))
 NOISE = (0.5, 2.0)
 START = (0.0, 1.5)
-"""Mean and standard deviation that every model and generator starts at."""
+"""Mean and standard deviation at which every model and generator starts."""
 NUM_SEEDS = 8
 NUM_STEPS = 1_200
 BATCH_SIZE = 256
 LEARNING_RATE = 0.02
 NUM_AVERAGED = 100
-"""The last steps, over which the noisy value is averaged."""
+"""Number of last steps over which the noisy value is averaged."""
 NAMES = ("NCE", "MLE", "GAN")
 
 
@@ -86,7 +86,7 @@ def _mle() -> Game:
 
 
 def _gan() -> Game:
-  """Makes the minimax game, whose generator starts where the models do."""
+  """Returns the minimax game, whose generator starts like the models."""
   game = games.adversarial(
     Affine(),
     MLP((32, 32), 1, activation=nn.tanh),
@@ -102,17 +102,17 @@ def _gan() -> Game:
   return game._replace(init=init)
 
 
-def _train(
+def _train_seeds(
   game: Game, read: Callable[[Players[Params]], dict[str, Array]]
 ) -> dict[str, np.ndarray]:
   """Trains all seeds of a game.
 
   Args:
     game: the game.
-    read: params -> what to record of them, scalars by name.
+    read: maps the parameters to the scalars to record, by name.
 
   Returns:
-    What was recorded after each step, and the value -J_D before it,
+    The recorded scalars after each step and the value -J_D before it,
     [NUM_SEEDS, NUM_STEPS] each.
   """
   optimizer = optax.adam(
@@ -122,7 +122,7 @@ def _train(
   data = densities.normal(MEAN, STDDEV)
   step = steps.simultaneous(game, optimizers)
 
-  def of_seed(seed):
+  def train_seed(seed):
     init_key, train_key = jax.random.split(jax.random.key(seed))
 
     def body(state, key):
@@ -136,12 +136,12 @@ def _train(
     return jax.lax.scan(body, state, jax.random.split(train_key, NUM_STEPS))[1]
 
   return jax.tree.map(
-    np.asarray, jax.jit(jax.vmap(of_seed))(jnp.arange(NUM_SEEDS))
+    np.asarray, jax.jit(jax.vmap(train_seed))(jnp.arange(NUM_SEEDS))
   )
 
 
 def _normal_of(params: Params) -> dict[str, Array]:
-  """Reads the mean and the standard deviation of a model or generator."""
+  """Returns the mean and standard deviation of a model or generator."""
   mean, stddev = jnp.ravel(params["mean"]), jnp.ravel(params["stddev"])
   return {"mean": mean[0], "standard deviation": jnp.abs(stddev[0])}
 
@@ -149,15 +149,17 @@ def _normal_of(params: Params) -> dict[str, Array]:
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains the three games on eight seeds."""
   courses = {
-    "NCE": _train(
+    "NCE": _train_seeds(
       _nce(),
       lambda params: (
         _normal_of(params.discriminator["model"])
         | {"log Z": params.discriminator["log_normalizer"]}
       ),
     ),
-    "MLE": _train(_mle(), lambda params: _normal_of(params.discriminator)),
-    "GAN": _train(_gan(), lambda params: _normal_of(params.generator)),
+    "MLE": _train_seeds(
+      _mle(), lambda params: _normal_of(params.discriminator)
+    ),
+    "GAN": _train_seeds(_gan(), lambda params: _normal_of(params.generator)),
   }
   measured = {}
   for name, course in courses.items():
@@ -179,14 +181,12 @@ def _density(x: Any, mean: Any, stddev: Any) -> Any:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the densities learnt, and the way there."""
+  """Draws the learnt densities and the parameters over the steps."""
   figure, panels = curves.grid(6, 3, (12, 6.8), sharey="row")
-  figure.suptitle(
-    "one value function, three ways to play it: data "
+  pictures.headline(
+    figure,
+    "one value function and three games: data "
     f"N({MEAN:g}, {STDDEV:g}²), {NUM_SEEDS} seeds",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   titles = {
     "NCE": "NCE: the model is D, the noise is fixed",
@@ -217,7 +217,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 def _draw_densities(
   axes: Axes, name: str, final: Mapping[str, np.ndarray]
 ) -> None:
-  """Draws the data, what each seed has learnt, and the noise of NCE."""
+  """Draws the data, each seed's density, and the noise of NCE."""
   x = np.linspace(-4, 5, 400)
   for seed in range(NUM_SEEDS):
     mean, stddev = (
@@ -225,7 +225,7 @@ def _draw_densities(
     )
     learnt = _density(x, mean, stddev)
     if "log Z" in final:
-      # With the Z that was learnt instead of the integral.
+      # Uses the learnt Z instead of the integral.
       learnt *= stddev * math.sqrt(2 * math.pi) / np.exp(final["log Z"][seed])
     axes.plot(
       x,
@@ -255,7 +255,7 @@ TARGETS = {
   "standard deviation": (curves.DISCRIMINATOR, STDDEV),
   "log Z": (curves.AVERAGE, LOG_NORMALIZER),
 }
-"""Colour and value to reach of what is learnt."""
+"""Colour and target value of each learnt parameter."""
 
 
 def _value_of_nce() -> float:
@@ -265,26 +265,26 @@ def _value_of_nce() -> float:
     p, q = _density(x, MEAN, STDDEV), _density(x, *NOISE)
     return p * math.log(p / (p + q)) + q * math.log(q / (p + q))
 
-  # Beyond, there is but noise, which D is sure of.
+  # Farther out there is only noise, of which D is certain.
   return integrate.quad(integrand, -15, 15, epsabs=1e-10, limit=200)[0]
 
 
 def _checks(name: str) -> tuple[Check, ...]:
-  """Declares what must hold of each of the three games."""
+  """Returns the checks that the three games share."""
   at_start = dict(zip(("mean", "standard deviation"), START, strict=True))
   return (
     Check(
       f"mean, {name}",
       MEAN,
       0.03,
-      "the data's",
+      "the mean of the data",
       wrong={"not learnt": at_start["mean"], "of the noise": NOISE[0]},
     ),
     Check(
       f"standard deviation, {name}",
       STDDEV,
       0.03,
-      "the data's",
+      "the standard deviation of the data",
       wrong={"not learnt": at_start["standard deviation"], "collapsed": 0.0},
     ),
     Check(
@@ -324,7 +324,7 @@ CHECKS = (
     "value, GAN",
     -math.log(4),
     5e-3,
-    "closed form: -log 4 + 2 JSD, whose JSD has gone",
+    "closed form: -log 4 + 2 JSD with JSD = 0",
     wrong={"of NCE": _value_of_nce},
   ),
 )

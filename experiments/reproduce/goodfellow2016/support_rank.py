@@ -1,18 +1,19 @@
-"""A generator with fewer latents than its samples have dimensions is thin.
+"""Samples of generators with few latents lie on thin surfaces.
 
-G(z) moves in as many directions as dG/dz has rank, at most min(dim z, dim x):
-one latent draws a curve in space and two a sheet, which have no volume, so that
-p_model is no density on it. Only from dim z = dim x on can p_model have full
-support. Nothing else is asked of G than that it is differentiable.
+G(z) moves in as many directions as the rank of dG/dz, at most min(dim z, dim
+x). One latent gives a curve in space and two give a sheet. These have no
+volume, so p_model has no density on them. p_model can have full support only if
+dim z >= dim x. Otherwise G only needs to be differentiable.
 
 Networks with random weights draw samples in three dimensions. The rank is that
-of the Jacobian at 500 latents of each of four networks (where a volume folds
-over, which it does on a surface of latents, the rank is one lower). The samples
-alone tell the same: the distances of a sample to its two nearest neighbours
-have a ratio whose distribution depends on the dimension of the surface.
+of the Jacobian at 500 latents of each of four networks. (Where a volume folds
+over, which happens on a surface of latents, the rank is one lower.) The samples
+alone give the same dimension: the ratio of a sample's distances to its two
+nearest neighbours has a distribution that depends on the dimension of the
+surface.
 
-Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks,
-arXiv 1701.00160, section 3.1. There is no figure of it. The estimate from
+Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
+1701.00160, section 3.1. The tutorial has no figure of it. The estimate from
 samples is that of Facco et al., arXiv 1803.06992.
 """
 
@@ -28,6 +29,7 @@ from matplotlib.figure import Figure
 from mpl_toolkits.mplot3d import Axes3D
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax.metrics import support
@@ -41,24 +43,24 @@ NUM_NETWORKS = 4
 NUM_RANKED = 500
 NUM_SAMPLES = 4_000
 NUM_COMPARED = 1_000
-"""Samples whose neighbours are searched."""
+"""Number of samples whose neighbours are searched."""
 
 
 def _normal(
   rng: np.random.Generator, shape: tuple[int, ...], stddev: float
 ) -> Array:
-  """Draws with NumPy, which has nothing to compile for each shape."""
+  """Draws with NumPy, which needs no compilation for each shape."""
   return jnp.asarray(rng.normal(0.0, stddev, shape), jnp.float32)
 
 
 def _measure(latent_dim: int) -> dict[str, np.ndarray]:
-  """Draws networks and measures the dimension of what they generate."""
+  """Draws networks and measures the dimension of their samples."""
   rng = np.random.default_rng(latent_dim)
   network = MLP((32, 32), DIM, activation=nn.tanh)
   latents = _normal(rng, (NUM_SAMPLES, latent_dim), 1.0)
   shapes = jax.eval_shape(network.init, jax.random.key(0), latents)
   params = jax.tree.map(
-    # Without biases a network of an odd activation is odd, and looks it.
+    # Without biases a network with an odd activation is an odd function.
     lambda leaf: _normal(
       rng,
       (NUM_NETWORKS, *leaf.shape),
@@ -84,7 +86,7 @@ def _measure(latent_dim: int) -> dict[str, np.ndarray]:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Measures networks of each number of latents."""
+  """Measures networks for each number of latents."""
   networks = {latent_dim: _measure(latent_dim) for latent_dim in LATENT_DIMS}
   measured = {}
   for latent_dim, values in networks.items():
@@ -103,11 +105,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   figure, panels = curves.grid(
     len(DRAWN), len(DRAWN), (12, 4.3), subplot_kw={"projection": "3d"}
   )
-  figure.suptitle(
+  pictures.headline(
+    figure,
     f"samples in {DIM} dimensions fill as many of them as there are latents",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (latent_dim, shape) in zip(panels, DRAWN.items(), strict=True):
     assert isinstance(axes, Axes3D)
@@ -120,7 +120,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       f"{values['dimension'].mean():.2f}",
       fontsize=10,
     )
-    # The units are arbitrary, and the numbers would not fit.
+    # The units are arbitrary and the numbers would not fit.
     axes.tick_params(labelbottom=False, labelleft=False, labelright=False)
     axes.locator_params(nbins=4)
     axes.set_xlabel("x1", labelpad=-12)
@@ -130,7 +130,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _checks(latent_dim: int) -> tuple[Check, ...]:
-  """Declares the checks of one number of latents."""
+  """Returns the checks of one number of latents."""
   rank = min(latent_dim, DIM)
   origin = "algebra: min(dim z, dim x), at almost every z of almost every G"
   wrong = {

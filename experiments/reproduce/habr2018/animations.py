@@ -1,15 +1,17 @@
-"""The training process, moving: figures 7, 14, 15, 20 and 21.
+"""Animated training of a one-dimensional GAN: figures 7, 14, 15, 20 and 21.
 
-The data's density stands still, the generated one moves, and the blue curve is
-D(x). A linear generator crawls to a normal distribution until D is the constant
-1/2 (7). Between two near modes it spreads, and fools D only where the two
-densities cross (14); of two far modes it takes the one it started near and
-loses the other (15). A perceptron finds both, near (20) or far (21).
+The data's density is fixed, the generated density moves, and the blue curve is
+D(x). A linear generator moves to a normal distribution until D is the constant
+1/2 (7). With two near modes it spreads over both, and D is fooled only where
+the two densities cross (14). With two far modes it covers the mode it started
+near and loses the other (15). A multilayer perceptron finds both modes, near
+(20) or far (21).
 
-The picture has frames of seed 0, the numbers are of all seeds.
+The frames show seed 0; the numbers are means over all seeds.
 
-Figure 15 tells of a deviation that oscillates, in vain attempts to reach the
-other mode; the number below is its mean over the last quarter.
+The article reports for figure 15 a standard deviation that oscillates in
+attempts to reach the other mode. The number below is its mean over the last
+quarter.
 """
 
 import math
@@ -42,30 +44,30 @@ FAR = settings_of("mixture_far").input_mean
 
 
 def _distance_from_half(run: Results) -> float:
-  """Returns the mean of |D(x) - 1/2| over the data, at the end."""
+  """Returns the mean of |D(x) - 1/2| over the data at the end."""
   x, density = run.snapshots["x"], run.snapshots["data_density"]
   distance = np.abs(run.snapshots["discriminator"][:, -1] - 0.5)
   return np.trapezoid(density * distance, x, axis=-1).mean()
 
 
 def _early_gap(run: Results) -> float:
-  """Returns how far apart D has told the two in the first twentieth, at most.
+  """Returns the largest E_p D - E_q D of the first twentieth of the steps.
 
-  This is the mean over seeds of the largest E_p D - E_q D.
+  The result is a mean over seeds.
   """
   gap = run.metrics["discriminator_real"] - run.metrics["discriminator_fake"]
   return gap[:, : gap.shape[1] // 20].max(axis=1).mean()
 
 
 def _best_discriminator_near(point: float) -> float:
-  """Returns D* at a point, the generator at rest between the near modes."""
+  """Returns D* at a point for the generator at rest between the near modes."""
   rest = equilibrium.non_saturating(NEAR)
   p = np.mean([stats.norm.pdf(point, mode) for mode in NEAR])
   return float(p / (p + stats.norm.pdf(point, rest.mean, rest.stddev)))
 
 
 def _rest(name: str) -> Callable[[], float]:
-  """Returns a number of the generator at rest between the near modes."""
+  """Returns a function for a number of the generator at rest."""
   return lambda: getattr(equilibrium.non_saturating(NEAR), name)
 
 
@@ -77,18 +79,15 @@ def _animation(
   best: tuple[Check, ...] = (),
   measure_best: Callable[[], dict[str, float]] = dict,
 ) -> Reproduction:
-  """Makes the reproduction of an animated figure.
+  """Builds an animated figure.
 
   Args:
-    figure: its number in the article.
-    experiment: name of the experiment that it shows.
-    summary: one line: what it shows.
-    numbers: what must hold of the run, and how it is measured.
-    best: what must hold of the best generator there is.
-    measure_best: measures that.
-
-  Returns:
-    The reproduction.
+    figure: number of the figure in the article.
+    experiment: name of the experiment.
+    summary: one line that says what the figure shows.
+    numbers: checks of the run, each with its measurement.
+    best: checks of the best possible generator.
+    measure_best: measures the numbers of `best`.
   """
 
   def compute(runs: Mapping[str, Results]) -> Computed:
@@ -114,20 +113,20 @@ def _animation(
 
 
 def _half(metric: str, tolerance: float) -> Check:
-  """Expects D = 1/2 on the samples of a metric."""
+  """Returns the check that D = 1/2 on the samples of a metric."""
   return Check(
     f"mean of D, {metric}",
     0.5,
     tolerance,
-    "the article: D comes to the constant 1/2",
-    wrong={"told apart": 0.62},
+    "the article: D converges to the constant 1/2",
+    wrong={"distinguished": 0.62},
   )
 
 
 def _perceptron(
   boundary: float, linear_jsd: float
 ) -> tuple[tuple[Check, Measure], ...]:
-  """Lists what a perceptron that finds both modes is measured by."""
+  """Returns the checks of a perceptron that finds both modes."""
   return (
     (
       Check(
@@ -150,7 +149,7 @@ def _perceptron(
       ),
       measures.metric("jensen_shannon"),
     ),
-    # The article: a noisy 1/2.
+    # The article reports a noisy 1/2.
     (_half("discriminator_real", 0.1), measures.metric("discriminator_real")),
     (_half("discriminator_fake", 0.1), measures.metric("discriminator_fake")),
   )
@@ -160,7 +159,7 @@ REPRODUCTIONS = (
   _animation(
     7,
     "normal",
-    "a normal distribution crawls to another until D is 1/2",
+    "a normal distribution moves to another until D is 1/2",
     (
       (
         Check(
@@ -198,8 +197,8 @@ REPRODUCTIONS = (
           "mean |D(x) - 1/2| over the data at the end",
           0.0,
           0.05,
-          "the article: D comes to the constant 1/2",
-          wrong={"told apart": 0.5, "1/2 on average only": 0.12},
+          "the article: D converges to the constant 1/2",
+          wrong={"distinguished": 0.5, "1/2 on average only": 0.12},
         ),
         _distance_from_half,
       ),
@@ -208,7 +207,7 @@ REPRODUCTIONS = (
   _animation(
     14,
     "mixture_near",
-    "a normal distribution spreads over two modes, between which D knows it",
+    "a normal distribution spreads over two modes; D detects the gap",
     (
       (
         Check(

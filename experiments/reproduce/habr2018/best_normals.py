@@ -1,9 +1,9 @@
-"""The best that a linear generator can do against two modes, by quadrature.
+"""The best normal approximations of two modes, by quadrature.
 
-The minimax game has its rest at the normal q of least JSD to the data p. For
-modes at -3 and 3 of width 1 it spreads over both; for -3 and 7 it is one mode
-alone, and the least JSD over both is another, higher minimum. The two change
-places where half of the gap is 4.245 widths.
+The minimax game is at rest at the normal q of least JSD to the data p. For
+modes at -3 and 3 of width 1 it spreads over both. For -3 and 7 it covers one
+mode, and the least JSD of a normal over both is a second, higher minimum. The
+two minima are equal where half of the gap is 4.245 widths.
 """
 
 import math
@@ -12,30 +12,30 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from experiments.reproduce.common import quadrature
 from experiments.reproduce.common.figure import Check
-from experiments.reproduce.mathematics_of_gans import densities
 from gan_jax import divergences
 
 SPREAD, COLLAPSED = (0.1, 1.1), (-3.2, 0.1)
-"""Where a search starts: a mean and a log-deviation."""
+"""Starts of the search: mean and logarithm of the standard deviation."""
 HALF_GAP = 4.245
-"""Of modes of width 1 that a spread and a collapsed normal fit equally well, to
-the three digits that the check below tells apart."""
+"""Half the gap of modes of width 1 that a spread and a collapsed normal fit
+equally well, to the three digits that the check below distinguishes."""
 
 
 def _modes(x: jax.Array, means: tuple[float, ...]) -> jax.Array:
   """Evaluates the density [n] of equal modes of width 1 at x [n]."""
-  each = [densities.normal(x, mean, 1.0) for mean in means]
+  each = [quadrature.normal(x, mean, 1.0) for mean in means]
   return sum(each[1:], each[0]) / len(means)
 
 
 def _best(
   means: tuple[float, ...], start: tuple[float, float]
 ) -> tuple[float, float, float]:
-  """Finds the mean and deviation of least JSD, from a start, and that JSD."""
-  x, weights = densities.axis()
+  """Searches for the normal of least JSD; returns mean, deviation and JSD."""
+  x, weights = quadrature.axis()
   p = _modes(x, means)
-  return densities.best_normal(
+  return quadrature.best_normal(
     lambda q: divergences.jensen_shannon(p, q, weights), start
   )
 
@@ -44,8 +44,8 @@ def measure_near() -> dict[str, float]:
   """Measures the best normal to modes at -3 and 3."""
   with jax.enable_x64(True):
     mean, stddev, jsd = _best((-3.0, 3.0), SPREAD)
-    x, weights = densities.axis()
-    p, q = _modes(x, (-3.0, 3.0)), densities.normal(x, mean, stddev)
+    x, weights = quadrature.axis()
+    p, q = _modes(x, (-3.0, 3.0)), quadrature.normal(x, mean, stddev)
     best = divergences.optimal_discriminator(p, q)
     return {
       "least JSD: standard deviation": stddev,
@@ -62,8 +62,8 @@ def measure_far() -> dict[str, float]:
   """Measures the best normal to modes at -3 and 7, and the best over both."""
   with jax.enable_x64(True):
     mean, stddev, jsd = _best((-3.0, 7.0), COLLAPSED)
-    x, weights = densities.axis()
-    p, q = _modes(x, (-3.0, 7.0)), densities.normal(x, mean, stddev)
+    x, weights = quadrature.axis()
+    p, q = _modes(x, (-3.0, 7.0)), quadrature.normal(x, mean, stddev)
     _, _, spread = _best((-3.0, 7.0), (2.0, math.log(5)))
     gains = []
     for half_gap in (HALF_GAP - 0.001, HALF_GAP + 0.001):
@@ -79,7 +79,7 @@ def measure_far() -> dict[str, float]:
         divergences.optimal_value(p, q, weights)
       ),
       "least JSD over both modes (nats)": spread,
-      # Where the line through the two gains is 0.
+      # The zero of the line through the two gains.
       "half of the gap where the minima change places": float(
         np.interp(0.0, gains, [HALF_GAP - 0.001, HALF_GAP + 0.001])
       ),
@@ -119,7 +119,7 @@ NEAR_CHECKS = (
     "least JSD: E_q D*",
     0.387,
     1e-3,
-    "closed form: 1 - E_p D*, as the two D* weigh p and q alike",
+    "closed form: 1 - E_p D*, as D* weighs p and q equally",
     wrong={"of p": 0.613},
   ),
 )

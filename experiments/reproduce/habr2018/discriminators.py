@@ -1,6 +1,6 @@
-"""The trainings behind the article's figures: four discriminators, four seeds.
+"""The four discriminators of the article and the trainings of its figures.
 
-Figures that ask for the same training read the same run.
+Figures that need the same training use the same run.
 """
 
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ DISCRIMINATORS: Mapping[str, Mapping[str, float]] = {
   "dropout": {"discriminator_dropout": 0.5},
   "L2 and dropout": {"discriminator_l2": 5e-4, "discriminator_dropout": 0.5},
 }
-"""What sets each apart, with the weight and the probability of the author's
-code."""
+"""The settings of each discriminator. The weight and the probability are those
+of the author's code."""
 
 
 def trainings(experiment: str) -> dict[str, Training]:
-  """Lists an experiment's trainings, by the name of the discriminator."""
+  """Returns an experiment's trainings by the name of the discriminator."""
   return {
     name: Training(experiment, settings)
     for name, settings in DISCRIMINATORS.items()
@@ -28,12 +28,12 @@ def trainings(experiment: str) -> dict[str, Training]:
 
 
 def source(figure: int) -> str:
-  """Names a figure of the article."""
+  """Returns the source line of a figure of the article."""
   return f"Habr 2018, Generative adversarial networks, figure {figure}"
 
 
 def settings_of(experiment: str) -> OneDimensionalSettings:
-  """Returns the defaults of one of the article's experiments."""
+  """Returns the default settings of one of the article's experiments."""
   settings = BY_NAME[experiment].settings
   assert isinstance(settings, OneDimensionalSettings)
   return settings

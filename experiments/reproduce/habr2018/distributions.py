@@ -1,16 +1,17 @@
-"""Real and generated samples over training: figures 5, 6, 12, 13, 18 and 19.
+"""Real and generated samples during training: figures 5, 6, 12, 13, 18 and 19.
 
-Ridges of histograms with the step on the vertical axis, the last in front, as
-TensorBoard draws them: the data, which do not change (5, 12, 18), and what four
-generators make of a normal distribution (6; the article's caption calls it real
-data by a slip), of two modes with a linear generator, which puts samples where
-there are none (13), and with a perceptron, which finds both (19). In the
-article's one run of each the most regularised discriminator did best in 19;
-over the seeds here L2 helps and dropout harms.
+Each figure shows ridges of histograms with the step on the vertical axis and
+the last histogram in front, as TensorBoard draws them. The data does not change
+(5, 12, 18). The samples of four generators approach a normal distribution (6;
+the article's caption calls it real data by mistake). With two modes a linear
+generator puts samples between them (13), and a multilayer perceptron finds both
+(19). In the article's single run of each, the most regularised discriminator
+did best in 19. Over the seeds here L2 helps and dropout harms.
 
-TensorBoard chose another scale for each; here x and the heights are the same
-for real and generated samples. A ridge over 2.5 times the data's peak is cut.
-The ridges are of seed 0, the numbers of all seeds over the last quarter.
+TensorBoard chose a scale for each figure. Here x and the heights have the same
+scale for real and generated samples. A ridge above 2.5 times the data's peak is
+cut. The ridges show seed 0; the numbers are means over all seeds and the last
+quarter.
 """
 
 import math
@@ -31,6 +32,7 @@ from experiments.configs.toy_1d import (
   drawn_points,
 )
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.reproduce.habr2018 import (
   discriminators,
@@ -45,13 +47,13 @@ from experiments.run_folder.results import Results
 NUM_RIDGES = 13
 
 OfSamples = Callable[[np.ndarray], float]
-"""[draws, samples of each] -> their number."""
+"""Maps samples [draws, samples of each draw] to a number."""
 
 
 def _data(settings: OneDimensionalSettings) -> tuple[np.ndarray, float]:
-  """Returns the ends of the axis of x, and the data's greatest density."""
+  """Returns the ends of the x axis and the peak of the data's density."""
 
-  # Compiled as one: alone, each of its many operations takes longer than all.
+  # Compiling the many operations together is faster than running each alone.
   @jax.jit
   def ends_and_peak():
     density = data_density(settings)
@@ -79,7 +81,7 @@ def _real(
   summary: str,
   numbers: Sequence[tuple[Check, OfSamples]],
 ) -> Reproduction:
-  """Makes the reproduction of a figure of real samples."""
+  """Builds a figure of real samples."""
   settings = settings_of(experiment)
 
   def compute(runs: Mapping[str, Results]) -> Computed:
@@ -100,14 +102,13 @@ def _real(
   def draw(drawn: Mapping[str, Any]) -> Figure:
     picture, (axes,) = curves.grid(1, 1, (8, 5))
     steps = np.linspace(0, settings.steps, NUM_RIDGES)
-    ridges.draw(axes, steps, drawn["samples"], drawn, curves.DATA)
+    ridges.draw_ridges(axes, steps, drawn["samples"], drawn, curves.DATA)
     axes.set(xlabel="x", ylabel="step")
     axes.invert_yaxis()
-    picture.suptitle(
-      f"{experiment}: real samples, anew at every step from one distribution",
-      x=0.01,
-      ha="left",
-      fontsize=11,
+    pictures.headline(
+      picture,
+      f"{experiment}: real samples, drawn afresh at every step from one "
+      "distribution",
     )
     return picture
 
@@ -127,7 +128,7 @@ def _generated(
   summary: str,
   numbers: Sequence[tuple[Check, Measure]],
 ) -> Reproduction:
-  """Makes the reproduction of a figure of four generators' samples."""
+  """Builds a figure of the samples of four generators."""
 
   def compute(runs: Mapping[str, Results]) -> Computed:
     ends, peak = _data(settings_of(experiment))
@@ -151,8 +152,8 @@ def _generated(
       steps = run.snapshots["step"]
       frames = curves.choose_frames(len(steps), NUM_RIDGES)
       samples = run.snapshots["samples"][0, frames, :, 0]
-      ridges.draw(axes, steps[frames], samples, drawn, curves.GENERATED)
-      # The data's density over the last histogram, in the same units.
+      ridges.draw_ridges(axes, steps[frames], samples, drawn, curves.GENERATED)
+      # The data's density is drawn on the last histogram, in the same units.
       x, density = run.snapshots["x"], run.snapshots["data_density"]
       height = ridges.height_of_one(steps[frames], drawn["peak"])
       axes.plot(
@@ -189,7 +190,7 @@ NEAR = settings_of("mixture_near").input_mean
 
 
 def _unchanged(stddev: float) -> tuple[Check, OfSamples]:
-  """Expects draws that differ by chance alone."""
+  """Returns the check that draws differ by chance only."""
   return (
     Check(
       "Wasserstein-1 from the first draw (units of x)",
@@ -210,12 +211,12 @@ def _share_between(stddev: float) -> float:
 
 def _data_between() -> float:
   """Returns the share of the near modes' data between them."""
-  # As much of the right mode as of the left.
+  # Both modes have the same share, by symmetry.
   low, high = stats.norm.cdf(np.array([-BETWEEN, BETWEEN]) - NEAR[0])
   return float(high - low)
 
 
-# Four standard errors of 13 draws of 1,000 and more.
+# The tolerances are at least four standard errors of 13 draws of 1,000.
 _NEAR_DATA = (
   (
     Check(
@@ -280,14 +281,14 @@ REPRODUCTIONS = (
   _generated(
     6,
     "normal",
-    "samples of a linear generator come to those of a normal distribution",
+    "samples of a linear generator approach a normal distribution",
     (
       (
         Check(
           "Wasserstein-1 from the data (units of x)",
           0.0,
           0.1 * NORMAL_STDDEV,
-          "the article: cannot be told from the data",
+          "the article: indistinguishable from the data",
           relation="at most",
           wrong={
             "not moved": NORMAL_MEAN,
@@ -302,7 +303,7 @@ REPRODUCTIONS = (
           "Jensen-Shannon divergence (nats)",
           0.0,
           0.01,
-          "the article: cannot be told from the data",
+          "the article: indistinguishable from the data",
           relation="at most",
           wrong={"no overlap": math.log(2), "as with two modes": NEAR_JSD},
         ),
@@ -369,7 +370,7 @@ REPRODUCTIONS = (
           "share between the modes",
           lambda: (_data_between() + _share_between(3.120)) / 2,
           0.0,
-          "closed form: half way from the data to the best linear generator",
+          "closed form: halfway from the data to the best linear generator",
           relation="at most",
           wrong={"a linear generator": lambda: _share_between(3.120)},
         ),

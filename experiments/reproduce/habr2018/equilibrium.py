@@ -1,10 +1,10 @@
-"""Where a linear generator rests that pays the non-saturating cost.
+"""The equilibrium of a linear generator with the non-saturating cost.
 
-The article's generator descends J_G = E_z[-log D(G(z))], not the divergence
-that the minimax game has: against the best discriminator D* = p / (p + q) its
-gradient is that of KL(q || p) - 2 JSD(p, q), which is zero elsewhere. For modes
-at -3 and 3 of width 1 the Jensen-Shannon divergence is least at N(0, 3.120^2);
-the non-saturating cost is at rest at N(0, 2.681^2).
+The article's generator descends J_G = E_z[-log D(G(z))] and not the divergence
+of the minimax game. Against the best discriminator D* = p / (p + q) its
+gradient is that of KL(q || p) - 2 JSD(p, q), which vanishes at another point.
+For modes at -3 and 3 of width 1 the Jensen-Shannon divergence is least at N(0,
+3.120^2), but the non-saturating cost is at rest at N(0, 2.681^2).
 
 References:
   Arjovsky and Bottou, Towards Principled Methods for Training Generative
@@ -19,11 +19,11 @@ from scipy import integrate, optimize, special, stats
 
 
 class Equilibrium(NamedTuple):
-  """A normal distribution q at rest against data p, and what is seen of it.
+  """A normal distribution q at rest against data p.
 
   Attributes:
-    mean: of q.
-    stddev: of q.
+    mean: mean of q.
+    stddev: standard deviation of q.
     jsd: JSD(p, q) in nats.
     real: E_p D*.
     fake: E_q D*.
@@ -39,7 +39,7 @@ class Equilibrium(NamedTuple):
 def _log_densities(
   x: np.ndarray, modes: tuple[float, ...], mean: float, stddev: float
 ) -> tuple[np.ndarray, np.ndarray]:
-  """Returns log p and log q: equal modes of width 1, and N(mean, stddev^2)."""
+  """Returns log p of equal modes of width 1, and log q of N(mean, stddev^2)."""
   each = stats.norm.logpdf(x[:, None], np.array(modes))
   log_p = special.logsumexp(each, axis=1) - np.log(len(modes))
   return log_p, stats.norm.logpdf(x, mean, stddev)
@@ -56,10 +56,7 @@ def non_saturating(modes: tuple[float, ...]) -> Equilibrium:
   The search starts from the moments of the data.
 
   Args:
-    modes: means of the data's modes, of equal weight and width 1.
-
-  Returns:
-    The equilibrium.
+    modes: means of the data's modes, which have equal weights and width 1.
   """
   z = np.linspace(-12, 12, 4001)
   noise = stats.norm.pdf(z)

@@ -1,7 +1,7 @@
-"""Numbers of a run: means over its seeds and its last quarter.
+"""Measurements of a run: means over its seeds and its last quarter.
 
-The players never quite come to rest, so the last logged step alone would be a
-matter of luck. A failed seed's values are NaN, and so are these means.
+The players never quite come to rest, so the last logged step alone would be
+random. A failed seed has NaN values, which makes these means NaN.
 """
 
 from collections.abc import Callable
@@ -11,13 +11,13 @@ import numpy as np
 from experiments.run_folder.results import Results
 
 Measure = Callable[[Results], float]
-"""run -> its number."""
+"""Maps a run to a number."""
 BETWEEN = 1.0
-"""Half the width of the valley between modes at -3 and 3."""
+"""Half the width of the gap between the modes at -3 and 3."""
 
 
 def last_quarter(values: np.ndarray) -> np.ndarray:
-  """Returns the last quarter of the logs of values [seeds, logs, ...]."""
+  """Returns the last quarter of values [seeds, logs, ...]."""
   return values[:, -(values.shape[1] // 4) :]
 
 
@@ -27,7 +27,7 @@ def metric(name: str) -> Measure:
 
 
 def discriminator_at(point: float) -> Measure:
-  """Returns the measure of D at a point."""
+  """Returns the measure of D at the grid point nearest to `point`."""
 
   def measure(run: Results) -> float:
     nearest = np.argmin(np.abs(run.snapshots["x"] - point))
@@ -39,14 +39,11 @@ def discriminator_at(point: float) -> Measure:
 def lighter_mode(boundary: float) -> Measure:
   """Returns the measure of the share of the lighter of two modes.
 
-  The lighter is chosen for each seed, so that seeds that have lost one or the
-  other do not make up for each other.
+  The lighter mode is chosen for each seed, so that seeds which lose different
+  modes do not cancel.
 
   Args:
-    boundary: what divides the modes.
-
-  Returns:
-    The measure.
+    boundary: the point between the modes.
   """
 
   def measure(run: Results) -> float:

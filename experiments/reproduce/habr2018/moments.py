@@ -1,13 +1,14 @@
 """Mean and standard deviation of generated samples: figures 3, 4, 10 and 11.
 
-A linear generator takes on those of a normal distribution (3, 4). Of modes at
--3 and 3 it takes the mean and a wide deviation, whatever the discriminator (10,
-11): neither the data's sqrt(1 + 3^2) = 3.162 nor the 3.120 of the least
-Jensen-Shannon divergence, which is where the same game comes to with
-loss=minimax. It pays the non-saturating cost, which is at rest at 2.681 against
-the best discriminator (`equilibrium`). Trained ones leave it at 2.8 to 2.9: a
-tenth or two above, and five discriminator steps a step do not change that.
-Every tolerance is a tenth of the data's deviation.
+A linear generator learns the moments of a normal distribution (3, 4). For modes
+at -3 and 3 it learns the mean and a wide standard deviation, whatever the
+discriminator (10, 11). The deviation is neither the data's sqrt(1 + 3^2) =
+3.162 nor the 3.120 of the least Jensen-Shannon divergence, to which the same
+game converges with loss=minimax. With the non-saturating cost the generator is
+at rest at 2.681 against the best discriminator (`equilibrium`). Trained
+discriminators end at 2.8 to 2.9, a tenth or two above; five discriminator steps
+per generator step do not change that. Every tolerance is a tenth of the data's
+standard deviation.
 """
 
 import math
@@ -15,24 +16,24 @@ import math
 from experiments.plots import curves
 from experiments.reproduce.common.figure import Check
 from experiments.reproduce.habr2018 import equilibrium
-from experiments.reproduce.habr2018.curves import Curve, four_panels
 from experiments.reproduce.habr2018.discriminators import settings_of
+from experiments.reproduce.habr2018.four_panels import Curve, four_panels
 
 MEAN, STDDEV = "generated_mean", "generated_stddev"
 _NORMAL = settings_of("normal")
 (NORMAL_MEAN,), (NORMAL_STDDEV,) = _NORMAL.input_mean, _NORMAL.input_stddev
 NEAR = settings_of("mixture_near").input_mean
 NEAR_STDDEV = math.sqrt(10)
-"""Of the modes -3 and 3 of width 1: variance 1 + 3^2."""
+"""Standard deviation of the modes -3 and 3 of width 1: variance 1 + 3^2."""
 
 
 def _rest() -> float:
-  """Returns the deviation of the generator at rest between the near modes."""
+  """Returns the standard deviation of the generator at rest."""
   return equilibrium.non_saturating(NEAR).stddev
 
 
 def _mean(limits: tuple[float, float], data: float) -> Curve:
-  """Describes the curve of the mean."""
+  """Returns the curve of the mean."""
   return Curve(
     MEAN,
     "mean of the generated samples, for four discriminators",
@@ -45,7 +46,7 @@ def _mean(limits: tuple[float, float], data: float) -> Curve:
 
 
 def _stddev(limits: tuple[float, float], data: float) -> Curve:
-  """Describes the curve of the standard deviation."""
+  """Returns the curve of the standard deviation."""
   return Curve(
     STDDEV,
     "deviation of the generated samples, for four discriminators",
@@ -60,7 +61,7 @@ def _stddev(limits: tuple[float, float], data: float) -> Curve:
 REPRODUCTIONS = (
   four_panels(
     3,
-    "the generated mean comes to that of a normal distribution",
+    "the generated mean converges to that of a normal distribution",
     "normal",
     _mean((-2, 20), NORMAL_MEAN),
     Check(
@@ -73,7 +74,7 @@ REPRODUCTIONS = (
   ),
   four_panels(
     4,
-    "the generated deviation comes to that of a normal distribution",
+    "the generated deviation converges to that of the data",
     "normal",
     _stddev((0, 9), NORMAL_STDDEV),
     Check(

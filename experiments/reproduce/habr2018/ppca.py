@@ -1,13 +1,15 @@
-"""Probabilistic PCA: the linear generator whose likelihood is known.
+"""Probabilistic PCA: a linear generator whose likelihood is known.
 
-The article calls it the simplest linear generative model, and goes on from
-there to GANs: x = W z + mu + s e with normal z and e, so that the data's
-likelihood can be maximised as it stands,
+The article introduces it before GANs as the simplest linear generative model:
+
+  x = W z + mu + s e,  z and e normal.
+
+The data's likelihood can be maximised in closed form,
 
   s^2 = mean of the smallest eigenvalues,  W = U (L - s^2 I)^(1/2),
 
-and by EM, whose every step raises it. Data come from a model that is known: on
-the plane, which is drawn, and in five dimensions with two latents.
+and by EM, whose every step increases it. The data come from known models: one
+in the plane, which is drawn, and one in five dimensions with two latents.
 
 References:
   Habr, "Generative adversarial networks" (2018), the introduction.
@@ -28,6 +30,7 @@ from matplotlib.patches import Ellipse
 from scipy import stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax.estimation import ppca
@@ -35,7 +38,7 @@ from gan_jax.types import Array
 
 NUM_POINTS = 1000
 NUM_STEPS = 100
-# W, mu and s of the models that the data come from.
+# W, mu and s of the models that generate the data.
 PLANE = (np.array([[2.0], [1.0]]), np.array([1.0, -0.5]), 0.6)
 SPACE = (
   np.array([[2.0, 0.5], [0.0, 1.5], [-1.0, 0.5], [0.5, -1.0], [1.0, 0.0]]),
@@ -46,7 +49,7 @@ MODELS = {"2-D": PLANE, "5-D": SPACE}
 
 
 def _data(name: str) -> np.ndarray:
-  """Draws x = W z + mu + s e, [NUM_POINTS, d]."""
+  """Draws samples x = W z + mu + s e, [NUM_POINTS, d]."""
   weights, mean, stddev = MODELS[name]
   rng = np.random.default_rng(0)
   latents = rng.normal(size=(NUM_POINTS, weights.shape[1]))
@@ -55,7 +58,7 @@ def _data(name: str) -> np.ndarray:
 
 
 def _angle(first: np.ndarray, second: np.ndarray) -> float:
-  """Returns the largest angle, in degrees, between two spans of columns."""
+  """Returns the largest angle, in degrees, between two column spans."""
   bases = np.linalg.qr(first)[0], np.linalg.qr(second)[0]
   cosines = np.linalg.svd(bases[0].T @ bases[1], compute_uv=False)
   return math.degrees(math.acos(min(cosines.min(), 1.0)))
@@ -67,11 +70,11 @@ def _fit(data: Array, k: int) -> tuple[ppca.PPCA, Array, ppca.PPCA, Array]:
 
   Args:
     data: [n, d].
-    k: how many.
+    k: number of latents.
 
   Returns:
-    The closed form, its log-likelihood, the model after EM, and [NUM_STEPS] the
-    log-likelihood after each step.
+    The closed form and its log-likelihood, the model after EM, and the
+    log-likelihood after each step [NUM_STEPS].
   """
   exact = ppca.closed_form(data, k)
   fitted, curve = ppca.expectation_maximization(
@@ -113,13 +116,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the plane with what was fitted, and EM on its way."""
+  """Draws the plane with the fitted model, and the progress of EM."""
   figure, (plane, em) = curves.grid(2, 2, (11, 5))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "probabilistic PCA: the linear generator before GANs, of known likelihood",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   data, fit = drawn["2-D"]["data"], drawn["2-D"]["fit"]
   plane.plot(*data.T, ".", color=curves.DATA, ms=3, alpha=0.35, label="data")
@@ -176,7 +177,7 @@ def _eigenvalues(name: str) -> np.ndarray:
 
 
 def _noise_variance(name: str) -> float:
-  """Averages the smallest eigenvalues with NumPy."""
+  """Averages the smallest eigenvalues, which gives s^2."""
   return float(np.mean(_eigenvalues(name)[: -MODELS[name][0].shape[1]]))
 
 
@@ -184,7 +185,7 @@ def _log_likelihood(name: str) -> float:
   """Averages SciPy's log-density under the model of NumPy's eigenvectors."""
   data, k = _data(name), MODELS[name][0].shape[1]
   values, vectors = np.linalg.eigh(np.cov(data.T, bias=True))
-  # W W^T + s^2 I keeps the largest k eigenvalues and evens out the others.
+  # W W^T + s^2 I keeps the largest k eigenvalues and averages the others.
   values[:-k] = np.mean(values[:-k])
   return _normal_log_likelihood(data, vectors @ np.diag(values) @ vectors.T)
 
@@ -265,7 +266,7 @@ CHECKS = tuple(
 
 
 def _axis_angle(weights: np.ndarray) -> float:
-  """Returns the angle of a span to that of the first coordinates."""
+  """Returns the angle of a span to the span of the first coordinates."""
   return _angle(weights, np.eye(*weights.shape))
 
 

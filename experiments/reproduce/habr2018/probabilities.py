@@ -1,25 +1,26 @@
 """D's mean on real and on generated samples: figures 1, 2, 8, 9, 16 and 17.
 
-Each shows E_p D(x) over the data p, or E_q D(x) over the generated q, against
-the step, for four discriminators. A normal distribution is learned by a linear
-generator until D = 1/2 (1, 2); two modes cannot be, and D keeps telling them
-apart (8, 9); a perceptron learns them, noisily (16, 17). D is measured as it is
-trained, with dropout.
+Each figure shows E_p D(x) over the data p, or E_q D(x) over the generated q,
+against the step for four discriminators. A linear generator learns a normal
+distribution until D = 1/2 (1, 2). It cannot learn two modes, and D keeps
+telling real from generated samples (8, 9). A multilayer perceptron learns them,
+noisily (16, 17). D is measured as it is trained, with dropout.
 
-The article finds the regularised ones far better in 8 and 9; here they are, by
-little. It gives no number but 1/2: those of figures 8 and 9 are the best
-discriminator's against a generator at rest (`equilibrium`).
+The article finds the regularised discriminators far better in 8 and 9; here
+they are slightly better. The article's only number is 1/2. The expected values
+for figures 8 and 9 are those of the best discriminator against a generator at
+rest (`equilibrium`).
 """
 
 from experiments.plots import curves
 from experiments.reproduce.common.figure import Check, Reproduction
 from experiments.reproduce.habr2018 import equilibrium
-from experiments.reproduce.habr2018.curves import Curve, four_panels
 from experiments.reproduce.habr2018.discriminators import settings_of
+from experiments.reproduce.habr2018.four_panels import Curve, four_panels
 
 REAL, GENERATED = "discriminator_real", "discriminator_fake"
 NEAR = settings_of("mixture_near").input_mean
-WORDS = {REAL: "real", GENERATED: "generated"}
+LABELS = {REAL: "real", GENERATED: "generated"}
 COLORS = {REAL: curves.DATA, GENERATED: curves.GENERATED}
 
 
@@ -30,10 +31,10 @@ def _at_rest(metric: str) -> float:
 
 
 def _curve(metric: str) -> Curve:
-  """Describes the curve of D on one kind of samples."""
+  """Returns the curve of D on one kind of samples."""
   return Curve(
     metric,
-    f"mean of D on {WORDS[metric]} samples, for four discriminators",
+    f"mean of D on {LABELS[metric]} samples, for four discriminators",
     "D (probability)",
     COLORS[metric],
     (-0.02, 1.02),
@@ -43,19 +44,19 @@ def _curve(metric: str) -> Curve:
 
 
 def _near_curve(metric: str) -> Curve:
-  """Describes the same where D* is not 1/2."""
+  """Returns the curve with a line at D*, where D* is not 1/2."""
   curve = _curve(metric)
   best = {"D* against a generator at rest": lambda: _at_rest(metric)}
   return curve._replace(lines={**curve.lines, **best})
 
 
 def _half(metric: str, tolerance: float) -> Check:
-  """Expects D = 1/2 on either kind of samples."""
+  """Returns the check that D = 1/2 on one kind of samples."""
   return Check(
-    f"mean of D on {WORDS[metric]} samples",
+    f"mean of D on {LABELS[metric]} samples",
     0.5,
     tolerance,
-    "the article: D comes to 1/2; closed form: p / (p + q) at q = p",
+    "the article: D converges to 1/2; closed form: p / (p + q) at q = p",
     wrong={
       "of a linear generator of two modes": lambda: _at_rest(metric),
     },
@@ -63,9 +64,9 @@ def _half(metric: str, tolerance: float) -> Check:
 
 
 def _near(metric: str) -> Check:
-  """Expects the best discriminator against the generator at rest."""
+  """Returns the check of D* against the generator at rest."""
   return Check(
-    f"mean of D on {WORDS[metric]} samples",
+    f"mean of D on {LABELS[metric]} samples",
     lambda: _at_rest(metric),
     0.05,
     "quadrature: D* where the non-saturating cost is at rest (at the least "
@@ -80,12 +81,12 @@ def _near(metric: str) -> Check:
 def _reproduce(
   metric: str, normal: int, near: int, perceptron: int
 ) -> tuple[Reproduction, ...]:
-  """Makes the three figures, by their numbers, of D on one kind of samples."""
-  samples = f"D on {WORDS[metric]} samples of"
+  """Builds the three figures of D on one kind of samples, by number."""
+  samples = f"D on {LABELS[metric]} samples of"
   return (
     four_panels(
       normal,
-      f"{samples} a normal distribution comes to 1/2",
+      f"{samples} a normal distribution converges to 1/2",
       "normal",
       _curve(metric),
       _half(metric, 0.05),
@@ -102,7 +103,7 @@ def _reproduce(
       f"{samples} two modes, against a perceptron",
       "mixture_near_mlp",
       _curve(metric),
-      # The article: about 1/2, unsteadily.
+      # The article reports about 1/2, with noise.
       _half(metric, 0.1),
     ),
   )

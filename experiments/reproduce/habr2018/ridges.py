@@ -1,4 +1,4 @@
-"""Histograms above one another with the step on the vertical axis."""
+"""Ridge plots: histograms above one another, at the height of their step."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -8,31 +8,31 @@ from matplotlib.axes import Axes
 
 NUM_BINS = 50
 PEAK = 1.5
-"""Height of the data's peak in distances between ridges."""
+"""Height of the data's peak, in distances between ridges."""
 HIGHEST = 2.5
-"""Height at which a ridge is cut, in peaks of the data."""
+"""Height at which a ridge is cut, in multiples of the data's peak."""
 
 
 def height_of_one(steps: np.ndarray, peak: float) -> float:
-  """Returns how many steps high a density of 1 is drawn."""
+  """Returns the drawn height of a density of 1, in steps."""
   return PEAK * (steps[-1] - steps[0]) / (len(steps) - 1) / peak
 
 
-def draw(
+def draw_ridges(
   axes: Axes,
   steps: np.ndarray,
   samples: np.ndarray,
   drawn: Mapping[str, Any],
   color: str,
 ) -> None:
-  """Draws histograms above one another, time going down, the last in front.
+  """Draws histograms above one another, with the last one lowest and in front.
 
   Args:
     axes: the axes to draw on.
     steps: [ridges], increasing.
     samples: [ridges, n].
-    drawn: with the `ends` of x and the data's `peak`.
-    color: of the ridges, which are paler the earlier.
+    drawn: has the `ends` of the x axis and the `peak` of the data.
+    color: colour of the ridges; early ridges are paler.
   """
   low, high = drawn["ends"]
   height = height_of_one(steps, drawn["peak"])

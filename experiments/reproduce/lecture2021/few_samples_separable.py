@@ -1,11 +1,12 @@
-"""A few samples are always separable, however much their distributions overlap.
+"""Few samples are always separable, however much their distributions overlap.
 
-P and Q are normals in the plane, two standard deviations apart: they overlap,
+P and Q are normals in the plane, two standard deviations apart. They overlap:
 JSD(P, Q) = 0.337 is far from log 2, and no discriminator is right more often
-than the Bayes accuracy 1/2 (1 + TV) = Phi(1) = 0.841. One that is trained on n
-samples of each tells those apart without a mistake when n is small, and what it
-then reports, (V + log 4) / 2, is log 2, as if nothing overlapped. As n grows
-its accuracy on them falls to Bayes', which that on other samples rises to.
+than the Bayes accuracy 1/2 (1 + TV) = Phi(1) = 0.841. A discriminator trained
+on n samples of each separates these without error if n is small. The divergence
+that it then reports, (V + log 4) / 2, is log 2, as if nothing overlapped. As n
+grows its accuracy on the training samples falls to the Bayes accuracy, and its
+accuracy on other samples rises to it.
 
 References:
   Lee, Machine Learning 2021, lecture 6-2: theory of GAN and WGAN (notes, in
@@ -27,6 +28,7 @@ from matplotlib.figure import Figure
 from scipy import integrate, stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences, games, losses, steps
@@ -47,11 +49,11 @@ NUM_DRAWN = 400
 
 
 def _density(x: float) -> densities.Density:
-  """Returns the round normal about (x, 0), of deviation 1."""
+  """Returns the isotropic normal around (x, 0) of standard deviation 1."""
   return densities.mixture(np.array([[x, 0.0]]), np.ones(1))
 
 
-def _train(key: PRNGKey, size: Array) -> dict[str, Array]:
+def _train_discriminator(key: PRNGKey, size: Array) -> dict[str, Array]:
   """Trains a discriminator alone on the first `size` samples of each side."""
   real_key, fake_key, init_key, train_key, test_key = jax.random.split(key, 5)
   p, q = _density(-DISTANCE / 2), _density(DISTANCE / 2)
@@ -61,7 +63,7 @@ def _train(key: PRNGKey, size: Array) -> dict[str, Array]:
   def choose(key, samples, n):
     return samples[jax.random.randint(key, (n,), 0, size)]
 
-  # A generator that passes its latents on, which are the samples, and is held.
+  # The generator is fixed and returns its latents, which are the samples.
   game = games.adversarial(
     Affine(),
     MLP((64, 64), 1),
@@ -69,14 +71,12 @@ def _train(key: PRNGKey, size: Array) -> dict[str, Array]:
     latents=lambda key, n: choose(key, fake, n),
   )
   optimizers = Players(optax.set_to_zero(), optax.adam(3e-3))
-  step = steps.simultaneous(game, optimizers)
-
-  def body(index, state):
-    batch_key, step_key = jax.random.split(jax.random.fold_in(train_key, index))
-    return step(state, choose(batch_key, real, BATCH), step_key)[0]
-
-  state = jax.lax.fori_loop(
-    0, NUM_STEPS, body, steps.init_state(game, optimizers, init_key)
+  state = training_loops.train_on_fresh_batches(
+    steps.simultaneous(game, optimizers),
+    steps.init_state(game, optimizers, init_key),
+    lambda key: choose(key, real, BATCH),
+    NUM_STEPS,
+    train_key,
   )
   discriminate = game.discriminate
   assert discriminate is not None
@@ -85,7 +85,7 @@ def _train(key: PRNGKey, size: Array) -> dict[str, Array]:
     return discriminate(state.params, state.variables, x)
 
   on_real, on_fake = logits(real), logits(fake)
-  # A mean over the samples that were trained on.
+  # Averages over the training samples only.
   weights = jnp.where(jnp.arange(max(SIZES)) < size, 1 / size, 0.0)
   right = jnp.sum(weights * (on_real > 0)) + jnp.sum(weights * (on_fake < 0))
   value = jnp.sum(weights * jax.nn.log_sigmoid(on_real)) + jnp.sum(
@@ -115,7 +115,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   )
   trained = jax.jit(
     lambda keys, sizes: jax.lax.map(
-      lambda member: _train(*member), (keys, sizes), batch_size=len(SIZES)
+      lambda run: _train_discriminator(*run),
+      (keys, sizes),
+      batch_size=len(SIZES),
     )
   )(keys, sizes)
   drawn = {
@@ -144,13 +146,11 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws what D learns from three sizes, and its accuracy over all."""
+  """Draws D for three sample sizes, and its accuracy over all sizes."""
   figure, panels = curves.grid(4, 2, (9.6, 9))
-  figure.suptitle(
-    "the fewer samples, the surer D tells two overlapping distributions apart",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure,
+    "the fewer samples, the better D separates two overlapping distributions",
   )
   for axes, size in zip(panels, DRAWN_SIZES, strict=False):
     _draw_plane(axes, drawn, SIZES.index(size))
@@ -161,7 +161,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _draw_plane(axes: Axes, drawn: Mapping[str, Any], index: int) -> None:
-  """Draws the samples of the first seed and how D divides the plane."""
+  """Draws the samples of seed 0 and the decision boundary of D."""
   size = min(SIZES[index], NUM_DRAWN)
   logits = drawn["logits"][0, index]
   axes.contourf(
@@ -193,7 +193,7 @@ def _draw_plane(axes: Axes, drawn: Mapping[str, Any], index: int) -> None:
     )
   accuracy = drawn["training"][0, index]
   axes.set_title(
-    f"n = {SIZES[index]:,} of each: {100 * accuracy:.1f} % of them told right",
+    f"n = {SIZES[index]:,} of each: {100 * accuracy:.1f} % classified right",
     fontsize=10,
   )
   axes.set(
@@ -207,7 +207,7 @@ def _draw_plane(axes: Axes, drawn: Mapping[str, Any], index: int) -> None:
 
 
 def _draw_accuracies(axes: Axes, drawn: Mapping[str, Any]) -> None:
-  """Draws both accuracies over n, each seed a dot."""
+  """Draws both accuracies over n, with a dot for each seed."""
   for name, color, marker, label in (
     ("training", curves.DISCRIMINATOR, "o", "on the training samples"),
     ("held_out", curves.AVERAGE, "s", "on other samples"),
@@ -219,7 +219,7 @@ def _draw_accuracies(axes: Axes, drawn: Mapping[str, Any]) -> None:
   axes.axhline(
     _bayes(),
     color=curves.DATA,
-    label="the best there is (Bayes)",
+    label="best possible (Bayes)",
     **curves.REFERENCE,
   )
   axes.set_xscale("log")
@@ -230,7 +230,7 @@ def _draw_accuracies(axes: Axes, drawn: Mapping[str, Any]) -> None:
 
 
 def _bayes() -> float:
-  """Returns Phi(distance / 2), half of either normal beyond the middle."""
+  """Returns the best possible accuracy, Phi(distance / 2)."""
   return float(stats.norm.cdf(DISTANCE / 2))
 
 
@@ -264,14 +264,14 @@ CHECKS = (
     f"estimated JSD, n = {SIZES[0]}",
     math.log(2),
     0.01,
-    "closed form: log 2 of what is separable",
+    "closed form: log 2 for separable samples",
     wrong={"of the distributions": _jsd},
   ),
   Check(
     f"held-out accuracy, n = {SIZES[0]}",
     _bayes,
     0.01,
-    "no discriminator is better than Bayes'",
+    "no discriminator is better than the Bayes accuracy",
     relation="at most",
     wrong={"as on the training samples": 1.0},
   ),

@@ -1,12 +1,12 @@
-"""The cheapest way to move one heap of earth onto another: Wasserstein-1.
+"""The cheapest plan that moves one heap of earth onto another: Wasserstein-1.
 
-P is a heap, Q the place it has to go to, and a plan T says how much earth goes
-from where to where: the rows of T sum to P and its columns to Q. Its cost is
-the average distance, sum_ij T_ij |x_i - x_j|, and the least cost of all plans
-is W(P, Q). A linear program finds it; on a line it is also sum |F - G| over the
-cumulative distributions, and the mean distance of the sorted grains. The plan
-that takes earth from everywhere to everywhere in proportion, T = P Q^T, is
-allowed too, and costs more.
+P is a heap and Q its target. A plan T says how much earth moves from where to
+where: the rows of T sum to P and its columns to Q. Its cost is the average
+distance, sum_ij T_ij |x_i - x_j|, and the least cost of all plans is W(P, Q). A
+linear program finds it. On a line it equals sum |F - G| over the cumulative
+distributions, and the mean distance of the sorted grains. The independent plan
+T = P Q^T, which moves earth from everywhere to everywhere in proportion, is
+allowed too but costs more.
 
 References:
   Lee, Machine Learning 2021, lecture 6-2: theory of GAN and WGAN (notes, in
@@ -26,19 +26,20 @@ from matplotlib.figure import Figure
 from scipy import stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences
 
-# Grains in each place, 40 in all on either side.
+# Grains at each position, 40 in all for both heaps.
 HEAP = np.array([3, 8, 12, 7, 4, 2, 1, 1, 1, 1])
 TARGET = np.array([1, 1, 2, 2, 3, 5, 9, 9, 5, 3])
-PLACES = np.arange(len(HEAP))
+POSITIONS = np.arange(len(HEAP))
 NUM_GRAINS = HEAP.sum()
 P, Q = HEAP / NUM_GRAINS, TARGET / NUM_GRAINS
-COST = np.abs(PLACES[:, None] - PLACES).astype(float)
+COST = np.abs(POSITIONS[:, None] - POSITIONS).astype(float)
 
-# Two places to one: half of the earth moves by 1, and half by 3.
+# Two positions move to one: half of the earth by 1 and half by 3.
 SMALL_P, SMALL_Q = np.array([0.5, 0.0, 0.5, 0.0, 0.0]), np.eye(5)[3]
 _SMALL_COST = np.abs(np.arange(5)[:, None] - np.arange(5)).astype(float)
 
@@ -46,31 +47,31 @@ PLANS = {"optimal": "the cheapest plan", "independent": "T = P Q^T"}
 
 
 def _random_plan(seed: int) -> np.ndarray:
-  """Pairs the grains of both heaps at random; returns the plan [n, n]."""
+  """Returns the plan [n, n] that pairs the grains of both heaps at random."""
   rng = np.random.default_rng(seed)
   plan = np.zeros_like(COST)
-  goals = rng.permutation(np.repeat(PLACES, TARGET))
-  np.add.at(plan, (np.repeat(PLACES, HEAP), goals), 1 / NUM_GRAINS)
+  goals = rng.permutation(np.repeat(POSITIONS, TARGET))
+  np.add.at(plan, (np.repeat(POSITIONS, HEAP), goals), 1 / NUM_GRAINS)
   return plan
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Computes the cheapest plan and others."""
+  """Computes the cheapest plan and other plans."""
   del runs
   _, cost = divergences.optimal_plan(P, Q, COST)
-  # Many plans are as cheap; a little of the squared distance picks the one that
-  # keeps the grains in order.
+  # Many plans have the least cost. Adding a small squared distance selects the
+  # one that keeps the grains in order.
   plan, _ = divergences.optimal_plan(P, Q, COST + 1e-6 * COST**2)
   independent = np.outer(P, Q)
   _, small = divergences.optimal_plan(SMALL_P, SMALL_Q, _SMALL_COST)
   others = [float(np.sum(_random_plan(seed) * COST)) for seed in range(100)]
   with jax.enable_x64(True):
     on_line = divergences.wasserstein_1_on_line(
-      jnp.asarray(P), jnp.asarray(Q), jnp.asarray(PLACES, float)
+      jnp.asarray(P), jnp.asarray(Q), jnp.asarray(POSITIONS, float)
     )
-    of_grains = divergences.wasserstein_1(
-      jnp.asarray(np.repeat(PLACES, HEAP), float),
-      jnp.asarray(np.repeat(PLACES, TARGET), float),
+    sorted_distance = divergences.wasserstein_1(
+      jnp.asarray(np.repeat(POSITIONS, HEAP), float),
+      jnp.asarray(np.repeat(POSITIONS, TARGET), float),
     )
   return Computed(
     measured={
@@ -82,7 +83,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
         np.abs(plan.sum(axis=1) - P).max(), np.abs(plan.sum(axis=0) - Q).max()
       ),
       "W from cumulative distributions": float(on_line),
-      "W of the sorted grains": float(of_grains),
+      "W of the sorted grains": float(sorted_distance),
       "cost of the independent plan": float(np.sum(independent * COST)),
       "least excess of 100 random plans": min(others) - cost,
       "cost of the plan by hand": small,
@@ -101,15 +102,13 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws each plan: the heap, the plan as a matrix, and the moved heap."""
   figure, panels = curves.grid(6, 3, (11, 7.4), width_ratios=(1, 0.92, 1))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "two plans that move the heap P onto Q: the cheapest costs W(P, Q)\n"
-    "earth keeps the colour of the place it came from",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+    "earth keeps the colour of its first position",
   )
-  # Dark to light in equal steps of lightness, under any colour blindness.
-  colours = colormaps["cividis"](np.linspace(0, 1, len(PLACES)))
+  # The lightness increases evenly, also for colour-blind readers.
+  colours = colormaps["cividis"](np.linspace(0, 1, len(POSITIONS)))
   for row, (name, title) in enumerate(PLANS.items()):
     before, matrix, after = panels[3 * row : 3 * row + 3]
     plan = drawn[name]
@@ -125,14 +124,14 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _stack(axes: Axes, plan: np.ndarray, colours: np.ndarray) -> None:
-  """Stacks on each place [j] what comes to it from each place [i]."""
-  bottom = np.zeros(len(PLACES))
+  """Stacks at each position j the earth from each position i."""
+  bottom = np.zeros(len(POSITIONS))
   for source, colour in zip(plan, colours, strict=True):
     axes.bar(
-      PLACES, source, bottom=bottom, color=colour, edgecolor="white", lw=0.4
+      POSITIONS, source, bottom=bottom, color=colour, edgecolor="white", lw=0.4
     )
     bottom += source
-  axes.set(xlabel="place", xticks=PLACES, ylim=(0, 0.33))
+  axes.set(xlabel="position", xticks=POSITIONS, ylim=(0, 0.33))
   axes.grid(axis="x", visible=False)
 
 
@@ -141,21 +140,23 @@ def _draw_matrix(figure: Figure, axes: Axes, plan: np.ndarray) -> None:
   image = axes.imshow(
     plan, cmap="Oranges", vmin=0, vmax=0.23, origin="lower", aspect="equal"
   )
-  axes.plot(PLACES, PLACES, color=curves.FRAME, lw=0.8)
+  axes.plot(POSITIONS, POSITIONS, color=curves.FRAME, lw=0.8)
   axes.text(3.3, 4.2, "unmoved", rotation=45, color=curves.FRAME, fontsize=9)
-  axes.set(xlabel="to place", ylabel="from place", xticks=PLACES, yticks=PLACES)
+  axes.set(
+    xlabel="to place", ylabel="from place", xticks=POSITIONS, yticks=POSITIONS
+  )
   axes.grid(False)
   figure.colorbar(image, ax=axes, label="share of the earth", shrink=0.8)
 
 
 def _sorted_distance() -> float:
-  """Averages the distance of the grains, the i-th to the i-th, in NumPy."""
-  grains = np.repeat(PLACES, HEAP), np.repeat(PLACES, TARGET)
+  """Averages the distances of the sorted grains, in NumPy."""
+  grains = np.repeat(POSITIONS, HEAP), np.repeat(POSITIONS, TARGET)
   return float(np.mean(np.abs(np.sort(grains[0]) - np.sort(grains[1]))))
 
 
 def _cumulative_distance() -> float:
-  """Sums |F - G| over the places, in NumPy."""
+  """Sums |F - G| over the positions, in NumPy."""
   return float(np.sum(np.abs(np.cumsum(P) - np.cumsum(Q))))
 
 
@@ -163,8 +164,8 @@ def _independent_cost() -> float:
   """Averages |x - y| over independent x and y, one pair at a time."""
   return sum(
     p * q * abs(x - y)
-    for x, p in zip(PLACES, P, strict=True)
-    for y, q in zip(PLACES, Q, strict=True)
+    for x, p in zip(POSITIONS, P, strict=True)
+    for y, q in zip(POSITIONS, Q, strict=True)
   )
 
 
@@ -212,7 +213,7 @@ CHECKS = (
   *(
     Check(
       name,
-      lambda: float(stats.wasserstein_distance(PLACES, PLACES, P, Q)),
+      lambda: float(stats.wasserstein_distance(POSITIONS, POSITIONS, P, Q)),
       1e-9,
       "scipy.stats.wasserstein_distance",
       wrong=_MISTAKES,
@@ -232,7 +233,7 @@ CHECKS = (
     0.0,
     "no plan is cheaper",
     relation="at least",
-    wrong={"the dearest plan": lambda: _cumulative_distance() - 6},
+    wrong={"the most expensive plan": lambda: _cumulative_distance() - 6},
   ),
   Check(
     "cost of the plan by hand",

@@ -1,14 +1,14 @@
-"""The best of three generators is the one of least max_D V(G, D).
+"""The best of three generators has the least max_D V(G, D).
 
-The text draws V(G, D) over D for G_1, G_2 and G_3, and takes G_3, whose highest
-point is lowest. Here the data are N(0, 1), a generator is N(m, 1), and D runs
-through a family that holds the best discriminator of each of them,
+The text draws V(G, D) over D for G_1, G_2 and G_3 and chooses G_3, whose
+maximum is lowest. Here the data are N(0, 1), a generator is N(m, 1), and D is
+in a family that contains the best discriminator of each generator,
 
   logit D_t(x) = t^2 / 2 - t x,  which is log p / q for q = N(t, 1),
 
-so that V(G, D_t) is highest at t = m and is -log 4 + 2 JSD(p, q) there. A D
-that is held still chooses wrongly: under D_t the generator of least V is the
-one farthest out on the other side, where D_t takes samples for real.
+so that V(G, D_t) is highest at t = m, where it is -log 4 + 2 JSD(p, q). A fixed
+D leads to the wrong choice: under D_t the generator of least V is the farthest
+one on the other side, whose samples D_t takes for real.
 
 References:
   Wang Haoran, The mathematics of GANs (cnblogs, 2020, in Chinese), the figure
@@ -27,36 +27,36 @@ from matplotlib.figure import Figure
 from scipy import integrate, special, stats
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures, quadrature
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.mathematics_of_gans import densities
 from experiments.reproduce.mathematics_of_gans.game import normals_jsd
 from experiments.run_folder.results import Results
 from gan_jax import divergences
 
 MEANS = {"G1": 2.0, "G2": -2.6, "G3": 0.8}
 HELD = "G1"
-"""Whose best discriminator is held still."""
+"""The generator whose best discriminator is held fixed."""
 T = np.linspace(-3.2, 3.2, 321)
 LIMIT = 9.0
-"""Farther out 1 - D_t would round to 0 and V to minus infinity."""
+"""End of the quadrature; farther out 1 - D_t rounds to 0 and V to -inf."""
 
 
 @jax.jit
 def _values(t: jax.Array, means: jax.Array) -> jax.Array:
   """Computes V(G, D_t) [m, n] for generators at means [m] and t [n]."""
-  x, weights = densities.axis(LIMIT)
-  p = densities.normal(x, 0.0, 1.0)
+  x, weights = quadrature.axis(LIMIT)
+  p = quadrature.normal(x, 0.0, 1.0)
 
   def value(mean, t):
     probabilities = jax.nn.sigmoid(t**2 / 2 - t * x)
-    q = densities.normal(x, mean, 1.0)
+    q = quadrature.normal(x, mean, 1.0)
     return divergences.value(p, q, probabilities, weights)
 
   return jax.vmap(jax.vmap(value, (None, 0)), (0, None))(means, t)
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Computes V over the family of discriminators for each generator."""
+  """Computes V over the discriminator family for each generator."""
   del runs
   means = np.array(list(MEANS.values()))
   x = np.linspace(-6, 5, 221)
@@ -67,8 +67,8 @@ def compute(runs: Mapping[str, Results]) -> Computed:
     drawn = {
       "values": values,
       "x": x,
-      "p": densities.normal(x_values, 0.0, 1.0),
-      "q": [densities.normal(x_values, mean, 1.0) for mean in MEANS.values()],
+      "p": quadrature.normal(x_values, 0.0, 1.0),
+      "q": [quadrature.normal(x_values, mean, 1.0) for mean in MEANS.values()],
     }
   largest = values.max(axis=1)
   measured = {
@@ -84,11 +84,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the three generators above their values over D."""
   figure, panels = curves.grid(6, 3, (11, 6.2))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "of three generators the best is the one whose highest V(G, D) is lowest",
-    x=0.01,
-    ha="left",
-    fontsize=12,
   )
   largest = drawn["values"].max(axis=1)
   best = np.argmin(largest)
@@ -126,7 +124,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _held_value(mean: float) -> float:
-  """Integrates E_p log D + E_q log(1 - D) under the held D with SciPy."""
+  """Integrates E_p log D + E_q log(1 - D) under the fixed D with SciPy."""
   t = MEANS[HELD]
 
   def integrand(x):
@@ -154,7 +152,7 @@ CHECKS = (
     f"the best under the D of {HELD}",
     _best_under_held,
     0.25,
-    "V under the held D, by scipy.integrate.quad",
+    "V under the fixed D, by scipy.integrate.quad",
     wrong={"the best": 3.0},
   ),
   *(

@@ -1,7 +1,7 @@
-"""Identities of what the two players pay, from the discriminator's logits.
+"""Identities of the players' costs as functions of the discriminator's logits.
 
-J_D is a cross-entropy over two minibatches; the minimax game is zero-sum; and
-what a generator's cost gains with a logit is -D (minimax), -(1 - D)
+J_D is a cross-entropy over two minibatches. The minimax game is zero-sum. The
+derivative of a generator's cost in a logit is -D (minimax), -(1 - D)
 (non-saturating) or -exp(logit) (maximum likelihood). All are twice those of
 Goodfellow's tutorial, which halves each mean.
 
@@ -38,8 +38,8 @@ _DIFFERENCE = 1e-4
 
 @jax.jit
 def _generator_costs(logits: jax.Array) -> dict[str, jax.Array]:
-  """Computes each generator's cost [n] of one sample, at logits [n]."""
-  # Of a real sample only the minimax cost depends, by log D = 0 at this logit.
+  """Computes the generators' costs [n] of single samples at logits [n]."""
+  # Only the minimax cost depends on a real sample, by log D = 0 at this logit.
   real = jnp.full(1, 1e3)
   return {
     name: jax.vmap(lambda fake, loss=loss: loss.generator(real, fake[None]))(
@@ -50,14 +50,7 @@ def _generator_costs(logits: jax.Array) -> dict[str, jax.Array]:
 
 
 def slopes(probabilities: np.ndarray) -> dict[str, np.ndarray]:
-  """Measures dJ_G / dlogit by central differences.
-
-  Args:
-    probabilities: [n], D of the sample.
-
-  Returns:
-    The slopes [n] of each loss.
-  """
+  """Measures dJ_G / dlogit [n] of each loss at D = probabilities [n]."""
   logits = np.log(probabilities / (1 - probabilities))
   above, below = (
     _generator_costs(jnp.asarray(logits + step))

@@ -1,9 +1,9 @@
-"""Identities of the game's value, given the two densities.
+"""Identities of the game's value for two given densities.
 
-V(G, D) = E_p log D + E_q log(1 - D),  p the data and q the generator.
+  V(G, D) = E_p log D + E_q log(1 - D),  p the data and q the generator.
 
-Given q it is largest at D* = p / (p + q), and there it is -log 4 + 2 JSD(p, q);
-so the generator of least max_D V is the data.
+For a given q it is largest at D* = p / (p + q), where it is -log 4 + 2 JSD(p,
+q). So the generator of least max_D V is the data.
 
 References:
   Wang Haoran, The mathematics of GANs (cnblogs, 2020, in Chinese).
@@ -20,9 +20,9 @@ import numpy as np
 from scipy import optimize, stats
 from scipy.spatial import distance
 
+from experiments.reproduce.common import quadrature
 from experiments.reproduce.common.figure import Check
-from experiments.reproduce.mathematics_of_gans import densities
-from experiments.reproduce.mathematics_of_gans.densities import normal
+from experiments.reproduce.mathematics_of_gans import divergence_identities
 from gan_jax import divergences
 
 # N(0, 1) against N(1, 1), at two points.
@@ -32,7 +32,7 @@ P, Q = np.array([0.4, 0.3, 0.2, 0.1]), np.array([0.1, 0.15, 0.25, 0.5])
 NUM_STARTS = 10
 DISTANCES = np.linspace(0, 6, 25)
 GAPS = (0.5, 5.0)
-"""Between two distributions with no point in common."""
+"""Gaps between two distributions with disjoint supports."""
 MODES, WIDE_STDDEV = 3.0, 3.120
 """Two modes at -3 and 3, and the normal of least JSD to them."""
 DATA_MEAN, DATA_STDDEV = 1.0, 1.5
@@ -41,15 +41,17 @@ DATA_MEAN, DATA_STDDEV = 1.0, 1.5
 @jax.jit
 def optimal_values(offsets: jax.Array) -> jax.Array:
   """Computes max_D V [n] of N(0, 1) and N(offset, 1), at offsets [n]."""
-  x, weights = densities.axis()
-  p = normal(x, 0.0, 1.0)
+  x, weights = quadrature.axis()
+  p = quadrature.normal(x, 0.0, 1.0)
   return jax.vmap(
-    lambda offset: divergences.optimal_value(p, normal(x, offset, 1.0), weights)
+    lambda offset: divergences.optimal_value(
+      p, quadrature.normal(x, offset, 1.0), weights
+    )
   )(offsets)
 
 
 def _maximised_values() -> list[float]:
-  """Climbs V over D on four outcomes, from random starts, without D*."""
+  """Maximises V over D on four outcomes from random starts, without D*."""
   p, q = jnp.asarray(P), jnp.asarray(Q)
   value = jax.jit(
     lambda logits: divergences.value(p, q, jax.nn.sigmoid(logits))
@@ -66,8 +68,8 @@ def _maximised_values() -> list[float]:
 
 
 def _disjoint_jsd(gap: float) -> jax.Array:
-  """Computes the JSD of uniform densities on two unit intervals apart."""
-  # Each interval is ten cells, and nothing lies on those between.
+  """Computes the JSD of uniform densities on two intervals of length 1."""
+  # Each interval has ten cells; both densities are 0 on the cells between.
   cells = np.arange(20 + round(10 * gap))
   p, q = cells < 10, cells >= 10 + round(10 * gap)
   return divergences.jensen_shannon(
@@ -76,7 +78,7 @@ def _disjoint_jsd(gap: float) -> jax.Array:
 
 
 def _num_maxima(a: float, b: float) -> jax.Array:
-  """Counts where a log D + b log(1 - D) turns from rising to falling."""
+  """Counts the maxima of a log D + b log(1 - D)."""
   values = jax.vmap(
     lambda d: divergences.value(jnp.full(1, a), jnp.full(1, b), d[None])
   )(jnp.linspace(1e-4, 1 - 1e-4, 9999))
@@ -86,10 +88,10 @@ def _num_maxima(a: float, b: float) -> jax.Array:
 
 @jax.jit
 def _values() -> dict[str, jax.Array]:
-  """Computes what takes no search."""
+  """Computes the measurements that need no search."""
   points = jnp.array(POINTS)
   best = divergences.optimal_discriminator(
-    normal(points, 0.0, 1.0), normal(points, 1.0, 1.0)
+    quadrature.normal(points, 0.0, 1.0), quadrature.normal(points, 1.0, 1.0)
   )
   measured = {"maxima of 2 log D + log(1 - D)": _num_maxima(2.0, 1.0)}
   for at, d in zip(POINTS, best, strict=True):
@@ -99,11 +101,11 @@ def _values() -> dict[str, jax.Array]:
   measured["V at D*, four outcomes"] = divergences.value(
     p, q, divergences.optimal_discriminator(p, q)
   )
-  # Farther out 1 - D* rounds to 0, and V to minus infinity.
-  x, weights = densities.axis(12.0)
-  p = normal(x, 0.0, 1.0)
+  # Farther out 1 - D* rounds to 0 and V to minus infinity.
+  x, weights = quadrature.axis(12.0)
+  p = quadrature.normal(x, 0.0, 1.0)
   for offset in (0, 1, 2):
-    q = normal(x, float(offset), 1.0)
+    q = quadrature.normal(x, float(offset), 1.0)
     best = divergences.optimal_discriminator(p, q)
     measured[f"V at D*, distance {offset}"] = divergences.value(
       p, q, best, weights
@@ -112,10 +114,12 @@ def _values() -> dict[str, jax.Array]:
       p, q, weights
     )
   del measured["JSD at distance 0"]
-  x, weights = densities.axis()
-  modes = (normal(x, -MODES, 1.0) + normal(x, MODES, 1.0)) / 2
+  x, weights = quadrature.axis()
+  modes = (
+    quadrature.normal(x, -MODES, 1.0) + quadrature.normal(x, MODES, 1.0)
+  ) / 2
   measured["max V, two modes and a wide normal"] = divergences.optimal_value(
-    modes, normal(x, 0.0, WIDE_STDDEV), weights
+    modes, quadrature.normal(x, 0.0, WIDE_STDDEV), weights
   )
   for gap in GAPS:
     measured[f"JSD across a gap of {gap:g}"] = _disjoint_jsd(gap)
@@ -124,9 +128,9 @@ def _values() -> dict[str, jax.Array]:
 
 def measure() -> dict[str, float]:
   """Measures the identities with the library, in float64."""
-  x, weights = densities.axis()
-  data = normal(x, DATA_MEAN, DATA_STDDEV)
-  mean, stddev, least = densities.best_normal(
+  x, weights = quadrature.axis()
+  data = quadrature.normal(x, DATA_MEAN, DATA_STDDEV)
+  mean, stddev, least = quadrature.best_normal(
     lambda q: divergences.optimal_value(data, q, weights), (-1.0, -0.5)
   )
   trend: Any = stats.spearmanr(
@@ -148,7 +152,7 @@ def _jsd(p: Callable[[float], Any], q: Callable[[float], Any]) -> float:
     middle = (p_x + q_x) / 2
     return 0.5 * (p_x * math.log(p_x / middle) + q_x * math.log(q_x / middle))
 
-  return densities.integral(integrand, p, q)
+  return divergence_identities.integral(integrand, p, q)
 
 
 def normals_jsd(offset: float) -> float:
@@ -165,7 +169,7 @@ def _modes_jsd() -> float:
 
 
 def _argmax(x: float) -> float:
-  """Climbs p(x) log D + q(x) log(1 - D) over D with SciPy."""
+  """Maximises p(x) log D + q(x) log(1 - D) over D with SciPy."""
   a, b = float(stats.norm.pdf(x)), float(stats.norm.pdf(x, 1))
   result: Any = optimize.minimize_scalar(
     lambda d: -(a * math.log(d) + b * math.log(1 - d)),

@@ -1,9 +1,9 @@
 """Identities of information theory: entropy, cross-entropy and codes.
 
-I(x) = -log P(x),  H(P) = E_P I,  H(P, Q) = -E_P log Q = H(P) + KL(P || Q),
+  I(x) = -log P(x),  H(P) = E_P I,  H(P, Q) = -E_P log Q = H(P) + KL(P || Q).
 
-and H, in bits, is at most the expected length of any code; Huffman's is within
-one bit of it.
+H, in bits, is at most the expected length of any code. Huffman's code exceeds
+it by less than one bit.
 
 References:
   Wang Haoran, The mathematics of GANs (cnblogs, 2020, in Chinese).
@@ -25,12 +25,12 @@ from gan_jax import divergences
 P, Q = np.array([0.5, 0.25, 0.25]), np.full(3, 1 / 3)
 CLASS, PREDICTED = np.array([0.0, 1.0, 0.0]), np.array([0.2, 0.7, 0.1])
 LOADED = 0.1
-"""The share of heads of a loaded coin."""
+"""Probability of heads of a loaded coin."""
 DYADIC = np.array([1 / 2, 1 / 4, 1 / 8, 1 / 8])
 OTHER_DYADIC = np.array([1 / 8, 1 / 2, 1 / 4, 1 / 8])
 LETTERS = np.array([0.45, 0.13, 0.12, 0.16, 0.09, 0.05])
-"""The letters a to f of Cormen, Leiserson, Rivest and Stein, Introduction to
-Algorithms, section 16.3."""
+"""Probabilities of the letters a to f in Cormen, Leiserson, Rivest and Stein,
+Introduction to Algorithms, section 16.3."""
 ONE_SIDED = np.array([0.99, 0.01])
 NUM_PAIRS, NUM_CODES = 1000, 100
 
@@ -47,7 +47,7 @@ _entropy = jax.jit(divergences.entropy)
 
 
 def _code_excess(p: np.ndarray) -> float:
-  """Computes how many bits Huffman's code takes beyond the entropy of p [n]."""
+  """Computes the bits of Huffman's code beyond the entropy of p [n]."""
   length = divergences.expected_code_length(
     p, divergences.huffman_code_lengths(p)
   )
@@ -55,7 +55,7 @@ def _code_excess(p: np.ndarray) -> float:
 
 
 def _nearest_coin() -> tuple[float, float]:
-  """Finds the q of least KL(p || q), p the loaded coin's, and that KL."""
+  """Finds the q of least KL(p || q) for the loaded coin p, and that KL."""
   p = jnp.array([LOADED, 1 - LOADED])
   kl = jax.jit(lambda heads: divergences.kl(p, jnp.stack([heads, 1 - heads])))
   result: Any = optimize.minimize_scalar(
@@ -66,7 +66,7 @@ def _nearest_coin() -> tuple[float, float]:
 
 @jax.jit
 def _entropies() -> dict[str, jax.Array]:
-  """Computes what takes no code and no search."""
+  """Computes the measurements that need no code and no search."""
   p, q, one, predicted = (jnp.asarray(a) for a in (P, Q, CLASS, PREDICTED))
   first, second = (jnp.asarray(a) for a in _random_pairs())
   bits = math.log(2)
@@ -97,9 +97,9 @@ def measure() -> dict[str, float]:
   """Measures the identities with the library, in float64."""
   entropies = {name: float(value) for name, value in _entropies().items()}
   letters = divergences.huffman_code_lengths(LETTERS)
-  own = divergences.huffman_code_lengths(DYADIC)
+  dyadic = divergences.huffman_code_lengths(DYADIC)
   other = divergences.huffman_code_lengths(OTHER_DYADIC)
-  own_length = divergences.expected_code_length(DYADIC, own)
+  dyadic_length = divergences.expected_code_length(DYADIC, dyadic)
   excesses = [_code_excess(p) for p in _random_pairs()[0][:NUM_CODES]]
   coin, coin_kl = _nearest_coin()
   return entropies | {
@@ -109,9 +109,9 @@ def measure() -> dict[str, float]:
       divergences.expected_code_length(LETTERS, letters)
     ),
     "longest word, textbook letters (bits)": float(letters.max()),
-    "expected length, dyadic (bits)": own_length,
+    "expected length, dyadic (bits)": dyadic_length,
     "excess of another's code, dyadic (bits)": (
-      divergences.expected_code_length(DYADIC, other) - own_length
+      divergences.expected_code_length(DYADIC, other) - dyadic_length
     ),
     "least excess of 100 codes (bits)": min(excesses),
     "largest excess of 100 codes (bits)": max(excesses),

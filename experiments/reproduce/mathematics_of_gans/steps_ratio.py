@@ -1,23 +1,22 @@
-"""How many steps of D, and how many of G, in one round of the minimax game.
+"""Numbers of discriminator and generator steps in a round of the minimax game.
 
 "If G is updated too often it only makes the one output that pleases D most; if
-D is, no output of the generator satisfies it." Rounds of k discriminator steps
-and then j generator steps are played on a ring of eight Gaussians, as many
-rounds in every cell of the grid: each player of each cell takes at least as
-many steps as in the cell of one and one, so what fails does not for want of
-them.
+D is, no output of the generator satisfies it." A round has k discriminator
+steps and then j generator steps. The data is a ring of eight Gaussians. All
+cells of the grid play the same number of rounds, so each player takes at least
+as many steps as in the cell k = j = 1, and no failure is due to too few steps.
 
-The two extremes do as the text says. Another thing that it says does not show:
-here G may take more steps than D (25 to 5), and the ring is learnt better than
-with one step each. 25 of both are as sharp, and lose a mode or two in some
-seeds.
+The two extremes behave as the text says. Another claim of the text does not
+reproduce: here G may take more steps than D (25 to 5), and the ring is learnt
+better than with one step each. With 25 steps of both the samples are as sharp
+but lose a mode or two in some seeds.
 
-The settings were chosen to show the extremes, which depend on them. The loss is
-the text's own, minimax. With the non-saturating one many steps of D dropped
+The extremes depend on the settings, which were chosen to show them. The loss is
+minimax, as in the text. With the non-saturating loss many steps of D dropped
 modes instead of stalling G, and many steps of G collapsed it at one pair of
-learning rates and helped it at another. With ReLU units G was thrown far off
-the data instead of collapsing in sight. At 16 steps of G to one of D one seed
-in several kept more modes than one; at 25 none of eight did.
+learning rates and helped it at another. With ReLU units G moved far away from
+the data instead of collapsing near it. At 16 steps of G to one of D some seeds
+kept more than one mode; at 25 none of eight did.
 
 References:
   Wang Haoran, The mathematics of GANs (cnblogs, 2020, in Chinese), the
@@ -35,6 +34,7 @@ from matplotlib.figure import Figure
 
 from experiments.configs.toy_2d import RING_MODES
 from experiments.plots import curves
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import (
   Check,
   Computed,
@@ -70,8 +70,8 @@ TRAININGS = {
       "generator_average": 0.0,
       "generator_learning_rate": 2e-3,
       "discriminator_learning_rate": 2e-3,
-      # Beyond the data a discriminator of tanh is flat, which keeps a generator
-      # that outruns it in the picture.
+      # A discriminator with tanh is flat far from the data, so the generator
+      # stays inside the picture.
       "generator_activation": "tanh",
       "discriminator_activation": "tanh",
     },
@@ -89,7 +89,7 @@ EVEN, MANY_G, MANY_D, MANY_BOTH = (
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Reads the last metrics and samples of each cell."""
+  """Reads the metrics and samples at the end of each cell."""
 
   def last(name, metric):
     return float(np.mean(runs[name].metrics[metric][:, -1]))
@@ -123,17 +123,15 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the samples of each cell, and what it scores above them."""
+  """Draws the samples of each cell, with its scores above them."""
   figure, panels = curves.grid(
     len(CELLS), len(COUNTS), (9, 10.6), sharex=True, sharey=True
   )
-  figure.suptitle(
-    "many steps of G collapse onto a point, many of D stall it: minimax game, "
-    f"{ROUNDS} rounds\n"
+  pictures.headline(
+    figure,
+    "many steps of G collapse G onto a point, many steps of D stall G: minimax "
+    f"game, {ROUNDS} rounds\n"
     f"samples of seed 0; numbers are means over {NUM_SEEDS} seeds",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   for axes, (name, (k, j)) in zip(panels, CELLS.items(), strict=True):
     axes.plot(
@@ -207,7 +205,7 @@ CHECKS = (
     f"high quality, {EVEN}",
     0.15,
     0.0,
-    "half as much again as many steps of D may reach",
+    "1.5 times the bound for many steps of D",
     relation="at least",
     wrong={"many steps of D": 0.1},
   ),
@@ -215,7 +213,7 @@ CHECKS = (
     f"modes covered, {MANY_BOTH}",
     5.0,
     0.0,
-    "far from the one of as many steps of G alone: it is the ratio that counts",
+    "far from the one mode of as many steps of G alone: the ratio decides",
     relation="at least",
     wrong={"collapse": 1.0},
   ),
@@ -231,7 +229,7 @@ CHECKS = (
 REPRODUCTION = Reproduction(
   id="steps_ratio",
   source="The mathematics of GANs 2020, the algorithm",
-  summary="too many G steps collapse it, too many D steps stall it",
+  summary="too many steps of G collapse G, too many steps of D stall G",
   compute=compute,
   checks=CHECKS,
   draw=draw,

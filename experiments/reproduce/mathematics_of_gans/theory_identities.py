@@ -1,10 +1,10 @@
-"""The identities that the theory of GANs rests on, each against another path.
+"""Identities of GAN theory, each checked against an independent computation.
 
-Six panels: the best discriminator D* = p / (p + q) between two normals; the
-function a log D + b log(1 - D) that it maximises, which has one maximum at
-a / (a + b); its value, -log 4 + 2 JSD, as the normals part; what Huffman's code
-spends on a symbol beside -log2 P; the normal of least KL, which is the most
-likely one; and the slopes of three generators' costs.
+Six panels show the best discriminator D* = p / (p + q) between two normals; the
+function a log D + b log(1 - D) that it maximises, which has one maximum at a /
+(a + b); its value, -log 4 + 2 JSD, as the normals move apart; the lengths of
+Huffman's code next to -log2 P; the normal of least KL, which is the most likely
+one; and the slopes of three generator costs.
 
 References:
   Wang Haoran, The mathematics of GANs (cnblogs, 2020, in Chinese).
@@ -22,10 +22,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures, quadrature
 from experiments.reproduce.common.figure import Computed, Reproduction
 from experiments.reproduce.mathematics_of_gans import (
   costs,
-  densities,
+  divergence_identities,
   game,
   information,
 )
@@ -33,25 +34,25 @@ from experiments.run_folder.results import Results
 from gan_jax import divergences
 
 SHIFT = 2.0
-"""Between the two normals of the first panel."""
+"""Distance of the two normals in the first panel."""
 WEIGHTS = ((3.0, 1.0), (1.0, 1.0), (1.0, 3.0))
-"""The a and b of the second."""
+"""Values of a and b in the second panel."""
 NUM_SYMBOLS = 30
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Measures the identities, and what the panels show of them."""
+  """Measures the identities and computes the curves of the panels."""
   del runs
   with jax.enable_x64(True):
     measured = {}
-    for group in (information, densities, game, costs):
+    for group in (information, divergence_identities, game, costs):
       measured |= group.measure()
     fit = measured["most likely mean"], measured["most likely deviation"]
-    # A source whose k-th symbol has a share as 1 / k, and its code.
+    # A source whose k-th symbol has a probability proportional to 1 / k.
     shares = 1 / np.arange(1, NUM_SYMBOLS + 1)
     shares /= shares.sum()
     lengths = divergences.huffman_code_lengths(shares)
-    drawn = _curves(*fit, jnp.asarray(shares))
+    drawn = _panel_curves(*fit, jnp.asarray(shares))
     probabilities = np.linspace(0.02, 0.98, 33)
     drawn |= {
       "slope_probabilities": probabilities,
@@ -64,16 +65,16 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 @jax.jit
-def _curves(
+def _panel_curves(
   fit_mean: jax.Array, fit_stddev: jax.Array, shares: jax.Array
 ) -> dict[str, Any]:
   """Computes the curves of the panels."""
   x = jnp.linspace(-3.5, 5.5, 181)
-  p, q = densities.normal(x, 0.0, 1.0), densities.normal(x, SHIFT, 1.0)
+  p, q = quadrature.normal(x, 0.0, 1.0), quadrature.normal(x, SHIFT, 1.0)
   probabilities = jnp.linspace(0.001, 0.999, 499)
   a, b = jnp.array(WEIGHTS).T
-  axis, weights = densities.axis()
-  at_0 = densities.normal(axis, 0.0, 1.0)
+  axis, weights = quadrature.axis()
+  at_0 = quadrature.normal(axis, 0.0, 1.0)
   distances = jnp.linspace(0, game.DISTANCES[-1], 61)
   fit_x = jnp.linspace(-5, 8, 521)
   return {
@@ -91,12 +92,12 @@ def _curves(
     "distances": distances,
     "jsd": jax.vmap(
       lambda distance: divergences.jensen_shannon(
-        at_0, densities.normal(axis, distance, 1.0), weights
+        at_0, quadrature.normal(axis, distance, 1.0), weights
       )
     )(distances),
     "fit_x": fit_x,
-    "mixture": densities.mixture(fit_x),
-    "fit": densities.normal(fit_x, fit_mean, fit_stddev),
+    "mixture": divergence_identities.mixture(fit_x),
+    "fit": quadrature.normal(fit_x, fit_mean, fit_stddev),
     "bits": divergences.self_information(shares) / math.log(2),
     "entropy": divergences.entropy(shares) / math.log(2),
   }
@@ -105,11 +106,8 @@ def _curves(
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the six panels."""
   figure, panels = curves.grid(6, 3, (12, 7.2))
-  figure.suptitle(
-    "the identities behind the game of generator and discriminator",
-    x=0.01,
-    ha="left",
-    fontsize=12,
+  pictures.headline(
+    figure, "the identities behind the game of generator and discriminator"
   )
   drawings = (
     _draw_discriminator,
@@ -253,7 +251,7 @@ def _draw_slopes(axes: Axes, drawn: Mapping[str, Any]) -> None:
       label=name.replace("_", " "),
     )
   axes.set(
-    title="where D is sure of a fake, one slope is left",
+    title="near D = 0 only one cost has a slope",
     xlabel="D(G(z))",
     ylabel="-dJ_G / dlogit",
     xlim=(0, 1),
@@ -268,7 +266,7 @@ REPRODUCTION = Reproduction(
   compute=compute,
   checks=(
     *information.CHECKS,
-    *densities.CHECKS,
+    *divergence_identities.CHECKS,
     *game.CHECKS,
     *costs.CHECKS,
   ),

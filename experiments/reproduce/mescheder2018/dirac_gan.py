@@ -1,34 +1,34 @@
-"""The Dirac-GAN: which training methods for GANs actually converge.
+"""The Dirac-GAN: which training methods for GANs converge.
 
-The data is a point at 0, the generator another one at theta, and the
-discriminator D(x) = psi x: the equilibrium is (0, 0). In the paper's sign of
-psi, which is minus the library's, the generator minimises f(psi theta) and the
-discriminator maximises it, with f(t) = -log(1 + exp(-t)), or f(t) = t for the
-WGAN. So the players descend
+The data is a point at 0, the generator a point at theta, and the discriminator
+D(x) = psi x. The equilibrium is (0, 0). In the paper's sign of psi, which is
+minus the library's, the generator minimises f(psi theta) and the discriminator
+maximises it, with f(t) = -log(1 + exp(-t)), or f(t) = t for the WGAN. So the
+players descend
 
   v = (f'(t) psi, -f'(t) theta),  t = psi theta,
 
-in which a non-saturating generator has f'(-t) psi for its own part.
+and a non-saturating generator has f'(-t) psi as its first component.
 
-Eight methods play from (1, 1), 500 steps of rate 0.2, both players at once or
-the generator first. Unregularised GANs and WGANs orbit, diverge or close in
-slowly; a penalty on the slope at the data, or consensus, brings them to the
-equilibrium. Each last radius is that of the same recursion in plain Python. A
-player whose rate is 0 at every other step waits for its turn, and so any rule
-alternates.
+Eight methods start from (1, 1) and take 500 steps of rate 0.2, with both
+players at once or with the generator first. Unregularised GANs and WGANs orbit,
+diverge or converge slowly; a penalty on the slope at the data, or consensus,
+makes them converge. Each last radius is checked against the same recursion in
+plain Python. Alternating play gives
+each player a rate of 0 at every other step, which works with any update rule.
 
-The published radii are those that the authors' notebook leaves. Its consensus
-step is not one: where the regulariser 1/2 |v|^2 has, at radius r, the gradient
+The published radii come from the authors' notebook. Its consensus step has a
+mistake. At radius r the regulariser 1/2 |v|^2 has the gradient
 
   f'^2 (theta, psi) + f' f'' r^2 (psi, theta),
 
-the notebook halves the second term. That is the gradient of nothing: its two
-cross derivatives differ by f' f'' (theta^2 - psi^2). Consensus leaves 2.6e-10
+but the notebook halves the second term. The result is no gradient: its two
+cross derivatives differ by f' f'' (theta^2 - psi^2). Consensus reaches 2.6e-10
 and 1.7e-11 instead of the notebook's 2.1e-10 and 1.3e-11.
 
 Source: Mescheder, Geiger and Nowozin, Which Training Methods for GANs do
-actually Converge?, arXiv 1801.04406, sections 2 to 4, and the notebook
-DiracGAN of its code, github.com/LMescheder/GAN_stability.
+actually Converge?, arXiv 1801.04406, sections 2 to 4, and the notebook DiracGAN
+of its code, github.com/LMescheder/GAN_stability.
 """
 
 import functools
@@ -43,7 +43,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import trajectories
+from experiments.reproduce.common import pictures, trajectories
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties, steps
@@ -56,7 +56,7 @@ RATE = 0.2
 NUM_STEPS = 500
 
 Field = Callable[[float, float], tuple[float, float]]
-"""(theta, psi) -> what the generator and the discriminator descend, by hand."""
+"""Maps (theta, psi) to the components of v, written out by hand."""
 
 
 def _slope(t: float) -> float:
@@ -90,7 +90,7 @@ def _with_r1(field: Field, weight: float) -> Field:
 
 
 def _consensus(share: float) -> Field:
-  """Adds the regulariser's gradient, with a share of its second term."""
+  """Returns the consensus field with a share of its second term."""
 
   def field(theta: float, psi: float) -> tuple[float, float]:
     generator, discriminator = _gan(theta, psi)
@@ -109,14 +109,14 @@ class Method(NamedTuple):
   """A row of the table.
 
   Attributes:
-    loss: what the players pay.
-    field: what they descend, by hand.
+    loss: the loss of the players.
+    field: the field v that they descend, written out by hand.
     published: the last radius of simultaneous and of alternating steps, as
       printed.
-    penalty: what the discriminator pays as well.
-    limit: of |psi|.
+    penalty: the penalty on the discriminator, if any.
+    limit: bound on |psi|.
     consensus: the weight of 1/2 |v|^2 in both costs.
-    mistaken: fields of mistakes, by name.
+    mistaken: fields of typical mistakes, by name.
   """
 
   loss: AdversarialLoss
@@ -171,7 +171,7 @@ METHODS = {
 }
 
 ORDERS = {
-  # Who moves at once, in turn.
+  # The players that move in each half of a step.
   "simultaneous": ("both",),
   "alternating": ("generator", "discriminator"),
 }
@@ -182,7 +182,7 @@ _COLORS = {
 
 
 def _radius(field: Field, limit: float, order: tuple[str, ...]) -> float:
-  """Plays a field by hand and returns the last radius."""
+  """Plays a field in plain Python and returns the last radius."""
   theta = psi = 1.0
   for _ in range(NUM_STEPS):
     for moving in order:
@@ -195,7 +195,7 @@ def _radius(field: Field, limit: float, order: tuple[str, ...]) -> float:
 
 
 def _every_other(turn: int | Array) -> optax.GradientTransformation:
-  """Makes SGD that moves at even steps, turn 0, or at odd ones, turn 1."""
+  """Returns SGD that moves at even steps (turn 0) or at odd ones (turn 1)."""
   return optax.sgd(lambda count: RATE * (jnp.asarray(count) % 2 == turn))
 
 
@@ -217,7 +217,7 @@ def _play(method: Method) -> Mapping[str, Players[np.ndarray]]:
     points = trajectories.path(step, state, 2 * NUM_STEPS)
     return jax.tree.map(lambda x: x[::2], points)
 
-  # The discriminator's turn is the generator's, or the next.
+  # The discriminator moves with the generator or in the next half step.
   theta, psi = jax.jit(functools.partial(jax.lax.map, play))(
     jnp.arange(len(ORDERS))
   )
@@ -236,7 +236,7 @@ def _notebook_name(order: str) -> str:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Plays every method, simultaneously and in turn."""
+  """Plays every method with simultaneous and with alternating steps."""
   del runs
   with jax.enable_x64(True):
     paths = {
@@ -262,12 +262,10 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws both paths of each method in the plane of the players."""
   figure, panels = curves.grid(len(METHODS), 4, (12, 7.8))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "Dirac-GAN from (1, 1), 500 steps of rate 0.2: the upper row does not "
-    "arrive, the lower does\nin each panel: last radius (published radius)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+    "converge, the lower does\nin each panel: last radius (published radius)",
   )
   for index, (axes, (name, method)) in enumerate(
     zip(panels, METHODS.items(), strict=True)
@@ -302,7 +300,7 @@ def _last_radius(method: Method, order: tuple[str, ...]) -> Callable[[], float]:
 
 
 def _checks() -> list[Check]:
-  """Declares the checks of every cell of the table."""
+  """Returns the checks of every cell of the table."""
   checks = []
   for name, method in METHODS.items():
     for order, published in zip(ORDERS, method.published, strict=True):
@@ -327,7 +325,7 @@ def _checks() -> list[Check]:
           },
         )
       )
-  # Two digits are printed.
+  # The notebook prints two digits.
   consensus = METHODS["consensus"]
   for order, published in zip(ORDERS, consensus.published, strict=True):
     number = float(published)
@@ -336,9 +334,9 @@ def _checks() -> list[Check]:
         _notebook_name(order),
         number,
         0.05 * 10 ** math.floor(math.log10(number)),
-        "as printed, half of the second term being lost",
+        "as printed by the notebook, which halves the second term",
         published=number,
-        wrong={"nothing lost": _last_radius(consensus, ORDERS[order])},
+        wrong={"whole second term": _last_radius(consensus, ORDERS[order])},
       )
     )
   return checks
@@ -347,7 +345,7 @@ def _checks() -> list[Check]:
 REPRODUCTION = Reproduction(
   id="dirac_gan",
   source="Mescheder et al. 2018, arXiv 1801.04406, sections 2 to 4",
-  summary="which methods bring two numbers to their equilibrium",
+  summary="which training methods reach the equilibrium of two numbers",
   compute=compute,
   checks=tuple(_checks()),
   draw=draw,

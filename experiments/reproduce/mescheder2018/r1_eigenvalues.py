@@ -1,22 +1,23 @@
-"""R1 draws the Dirac-GAN in: eigenvalues at its equilibrium.
+"""Eigenvalues of the Dirac-GAN at its equilibrium, with the R1 penalty.
 
-The penalty gamma / 2 D'(0)^2 = gamma / 2 psi^2 on the slope at the data makes
+The penalty gamma / 2 D'(0)^2 = gamma / 2 psi^2 on the slope at the data gives
+the flow dw/dt = -v(w) the Jacobian
 
   J = [[0, -f'(0)], [f'(0), -gamma]],  f'(0) = 1/2,
 
-of the flow dw/dt = -v(w) at the equilibrium, with the eigenvalues
+at the equilibrium, with the eigenvalues
 
   -gamma / 2 +- sqrt(gamma^2 / 4 - f'(0)^2).
 
-Without the penalty the flow turns around the equilibrium for ever. Below
-gamma = 1, which is critical, it turns as it comes in; above it comes in
-straight, but slower and slower.
+Without the penalty the flow circles the equilibrium for ever. Below the
+critical value gamma = 1 it spirals in. Above it approaches straight, and the
+more slowly the larger gamma is.
 
-A simultaneous step of rate h has the eigenvalues 1 + h lambda, of sum 2 - h
-gamma and product 1 - h gamma + h^2 / 4. In turn the players have the sum 2 - h
-gamma - h^2 / 4 and the product 1 - h gamma: at gamma = 0 they orbit where
-simultaneous steps diverge. All are on one circle of radius h / 2 around 1 as
-long as they turn.
+A simultaneous step of rate h has the eigenvalues 1 + h lambda, whose sum is 2 -
+h gamma and whose product is 1 - h gamma + h^2 / 4. An alternating step has the
+sum 2 - h gamma - h^2 / 4 and the product 1 - h gamma: at gamma = 0 it orbits
+where simultaneous steps diverge. As long as they are complex, all eigenvalues
+lie on the circle of radius h / 2 around 1.
 
 Source: Mescheder, Geiger and Nowozin, Which Training Methods for GANs do
 actually Converge?, arXiv 1801.04406, lemma 4.1.
@@ -33,7 +34,7 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import trajectories
+from experiments.reproduce.common import pictures, trajectories
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties, steps
@@ -43,7 +44,7 @@ from gan_jax.types import Array, Players
 
 GAMMAS = np.linspace(0.0, 2.0, 81)
 UPDATE_RATE = 1.0
-"""Of the update rules whose eigenvalues are drawn: large enough to see."""
+"""Rate of the drawn update rules, large enough for visible differences."""
 _MAPS = {
   "flow": trajectories.FLOW,
   "simultaneous": trajectories.SIMULTANEOUS,
@@ -76,10 +77,10 @@ def _jacobians(gamma: Array) -> dict[str, Array]:
 
 
 def _closed_form(slope: float = 0.5) -> dict[str, np.ndarray]:
-  """Returns the eigenvalues [81, 2] of each map, for f'(0) = slope."""
+  """Returns the eigenvalues [81, 2] of each map for f'(0) = slope."""
   rate = UPDATE_RATE
   halves = {
-    # The sum of the two eigenvalues by 2, and their product.
+    # Half the sum of the two eigenvalues, and their product.
     "flow": (-GAMMAS / 2, slope**2 + 0 * GAMMAS),
     "simultaneous": (
       1 - rate * GAMMAS / 2,
@@ -102,13 +103,13 @@ def _closed_form(slope: float = 0.5) -> dict[str, np.ndarray]:
 
 
 def _ordered(values: np.ndarray) -> np.ndarray:
-  """Sorts [81, 2] by real part and then, where those tie, by the other."""
+  """Sorts values [81, 2] by real part and then by imaginary part."""
   order = np.argsort(np.round(values, 9), axis=1)
   return np.take_along_axis(values, order, axis=1)
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Computes the eigenvalues of the flow and of two rules over gamma."""
+  """Computes the eigenvalues of the flow and of two update rules over gamma."""
   del runs
   with jax.enable_x64(True):
     matrices = jax.jit(jax.vmap(_jacobians))(jnp.asarray(GAMMAS))
@@ -138,14 +139,12 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws eigenvalues over gamma, and those of two rules in their plane."""
+  """Draws eigenvalues over gamma, and those of two rules in the plane."""
   figure, (real, imaginary, plane) = curves.grid(3, 3, (12, 4.4))
-  figure.suptitle(
-    "Dirac-GAN with R1 at its equilibrium: it turns below gamma = 1, and is "
-    "drawn in straight above",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure,
+    "Dirac-GAN with R1 at its equilibrium: it spirals in below gamma = 1 and "
+    "approaches straight above",
   )
   for axes, part in ((real, np.real), (imaginary, np.imag)):
     for which in (0, 1):
@@ -195,7 +194,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _error(name: str, slope: float) -> Callable[[], float]:
-  """Returns what another f'(0) would make the greatest error of a map."""
+  """Returns the greatest error of a map with another f'(0)."""
   return lambda: np.abs(_closed_form(slope)[name] - _closed_form()[name]).max()
 
 
@@ -237,7 +236,7 @@ CHECKS = (
 REPRODUCTION = Reproduction(
   id="r1_eigenvalues",
   source="Mescheder et al. 2018, arXiv 1801.04406, lemma 4.1",
-  summary="a penalty on the slope at the data draws the Dirac-GAN in",
+  summary="a penalty on the slope at the data makes the Dirac-GAN converge",
   compute=compute,
   checks=CHECKS,
   draw=draw,

@@ -1,8 +1,12 @@
-"""Distances between two parallel lines: only one of them can be descended.
+"""Distances between two parallel lines: only Wasserstein has a slope.
 
 P is uniform on the segment {0} x [0, 1] and Q on {theta} x [0, 1]. Each is
-represented by points of equal mass; the divergences see distributions on the
-union of the points, and W moves one onto the other by an optimal plan.
+represented by points of equal mass. The divergences compare distributions on
+the union of the points; Wasserstein-1 comes from an optimal plan that moves one
+set onto the other.
+
+Source: Arjovsky, Chintala and Bottou, Wasserstein GAN, arXiv 1701.07875,
+example 1 and figure 1.
 """
 
 import math
@@ -15,6 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves as plots
+from experiments.reproduce.common import pictures
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
 from experiments.run_folder.results import Results
 from gan_jax import divergences
@@ -22,7 +27,7 @@ from gan_jax import divergences
 NUM_POINTS = 20
 OFFSETS = np.linspace(-1, 1, 21)
 TOP = 1.1
-"""Where the picture draws what is infinite."""
+"""Height at which the picture draws infinite values."""
 _DOTS: dict[str, Any] = {"color": plots.GENERATED, "ms": 5, "ls": ""}
 NAMES = ("wasserstein", "jensen_shannon", "kl", "total_variation")
 
@@ -30,11 +35,11 @@ NAMES = ("wasserstein", "jensen_shannon", "kl", "total_variation")
 def _distances(theta: float) -> dict[str, float]:
   """Computes the four distances of the two segments."""
   heights = (np.arange(NUM_POINTS) + 0.5) / NUM_POINTS
-  # The offset to every point of the other segment, by Pythagoras.
+  # Distances between the points of the segments, by Pythagoras.
   cost = np.hypot(theta, heights[:, None] - heights)
   mass = np.full(NUM_POINTS, 1 / NUM_POINTS)
   _, moved = divergences.optimal_plan(mass, mass, cost)
-  # On the union of both: the same points if theta is 0, else no common one.
+  # Masses on the union of the points, which coincide only if theta is 0.
   absent = np.zeros(NUM_POINTS if theta else 0)
   with jax.enable_x64(True):
     p = jnp.asarray(np.concatenate([mass, absent]))
@@ -48,7 +53,7 @@ def _distances(theta: float) -> dict[str, float]:
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
-  """Computes the distances over the offset."""
+  """Computes the distances for each offset theta."""
   rows = [_distances(theta) for theta in OFFSETS]
   curves = {name: np.array([row[name] for row in rows]) for name in NAMES}
   apart, together = _distances(0.5), _distances(0.0)
@@ -71,11 +76,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     "total_variation": ("TV is 1, or 0", "total variation"),
   }
   figure, panels = plots.grid(4, 4, (12, 3.6), sharex=True, sharey=True)
-  figure.suptitle(
-    "two parallel segments at distance theta: the slope that only W has",
-    x=0.01,
-    ha="left",
-    fontsize=11,
+  pictures.headline(
+    figure, "two parallel segments at distance theta: the slope that only W has"
   )
   for axes, (name, (title, label)) in zip(panels, titles.items(), strict=True):
     values = drawn[name]

@@ -1,20 +1,20 @@
-"""A critic without a bound on its slope has no best: its objective diverges.
+"""A critic needs a bound on its slope, or its objective diverges.
 
-W1(p, q) = sup over 1-Lipschitz D of E_p D - E_q D. Between two distributions at
-rest, N(-0.5, 0.1^2) and N(0.5, 0.1^2), W1 is the distance 1 of their means. One
-network is trained on E_p D - E_q D in three ways:
+W1(p, q) = sup over 1-Lipschitz D of E_p D - E_q D. Between two fixed
+distributions, N(-0.5, 0.1^2) and N(0.5, 0.1^2), W1 is the distance 1 of their
+means. One network is trained on E_p D - E_q D in three ways:
 
-- unconstrained, where a twice steeper critic is always twice as good;
-- with its weights clipped to c = 0.01: two layers of w units make no slope
-  above w^2 c^3, so the objective stays below w^2 c^3 W1, far from W1;
-- with a gradient penalty. For two points at the distance W the critic of slope
-  s costs -s W + weight (s - 1)^2, least at s = 1 + W / (2 weight).
+- unconstrained, where doubling the slope always doubles the objective;
+- with its weights clipped to c = 0.01: two layers of w units have a slope of
+  at most w^2 c^3, so the objective stays below w^2 c^3 W1, far from W1;
+- with a gradient penalty. For two points at the distance W a critic of slope
+  s costs -s W + weight (s - 1)^2, which is least at s = 1 + W / (2 weight).
 
 Sources: notes of Hung-yi Lee, Machine Learning 2021, lecture 6-2 (in Chinese):
 without the constraint the training of D does not converge. Arjovsky, Chintala
 and Bottou, Wasserstein GAN, arXiv 1701.07875, section 3. Gulrajani et al.,
 Improved Training of Wasserstein GANs, arXiv 1704.00028, section 4, for the
-penalty and its weight of 10; the decays of Adam are those of its toys.
+penalty, its weight of 10 and the decays of Adam, which are those of its toys.
 """
 
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ import optax
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.wgan2017 import critics
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties
 from gan_jax.data import densities
@@ -39,7 +39,7 @@ NETWORK = MLP((WIDTH, WIDTH), features=1)
 SEEDS = range(4)
 STEPS = 1500
 LATE = 100
-"""Steps whose mean is taken, as each has a minibatch of its own."""
+"""Number of last steps averaged, because each has another minibatch."""
 X = np.linspace(-1, 1, 401)
 BETWEEN = (X >= REAL) & (X <= FAKE)
 ADAM = optax.adam(1e-3, b1=0.5, b2=0.9)
@@ -54,7 +54,7 @@ def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains the critic in three ways."""
   objectives, slopes = {}, {}
   for name, (optimizer, penalty) in WAYS.items():
-    trained = critics.train(
+    trained = training_loops.train_critics(
       densities.normal(REAL, STDDEV),
       densities.normal(FAKE, STDDEV),
       NETWORK,
@@ -99,17 +99,15 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws the objectives over the steps, and the slopes at the end."""
   figure, (axes, right) = curves.grid(2, 2, (11, 4.6))
-  figure.suptitle(
-    "the critic of two distributions at rest diverges unless its slope is "
+  pictures.headline(
+    figure,
+    "the critic of two fixed distributions diverges unless its slope is "
     f"bounded ({len(SEEDS)} seeds)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   colors = (curves.GENERATED, curves.AVERAGE, curves.DISCRIMINATOR)
   for name, color in zip(WAYS, colors, strict=True):
     for objective in drawn["objectives"][name]:
-      # An untrained critic may be wrong about the sign.
+      # The objective of an untrained critic may be negative.
       axes.plot(
         np.where(objective > 0, objective, np.nan),
         color=color,
@@ -145,7 +143,7 @@ CHECKS = (
     "unconstrained: least objective, in W1",
     100.0,
     0.0,
-    "it has no upper bound; of all seeds",
+    "it has no upper bound; all seeds",
     relation="at least",
     wrong={"1-Lipschitz": 1.0, "penalised": _PENALISED, "clipped": _STEEPEST},
   ),
@@ -153,7 +151,7 @@ CHECKS = (
     "unconstrained: least growth in the second half",
     2.0,
     0.0,
-    "every weight goes on growing; of all seeds",
+    "every weight keeps growing; all seeds",
     relation="at least",
     wrong={"converged": 1.0, "shrinks": 0.5},
   ),
@@ -161,7 +159,7 @@ CHECKS = (
     "clipped: largest objective",
     _STEEPEST * DISTANCE,
     0.0,
-    "closed form: at most w^2 c^3 W1; of all seeds",
+    "closed form: at most w^2 c^3 W1; all seeds",
     relation="at most",
     wrong={"unclipped": 100.0, "1-Lipschitz": DISTANCE},
   ),

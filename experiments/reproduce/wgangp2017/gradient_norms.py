@@ -1,21 +1,24 @@
-"""The gradient that reaches a deep critic's layers, clipped and penalised.
+"""Gradient norms in the layers of a deep critic, clipped or penalised.
 
-A critic of 12 layers of w rectified units on the Swiss roll. The norm of the
-gradient of its cost, in the activations of a layer, grows or decays by a factor
-a layer on the way back from the output if weights are clipped to +-c:
+The critic has 12 layers of w rectified units and is trained on the Swiss roll.
+The norm of its cost's gradient in the activations of a layer changes by a
+constant factor per layer on the way back from the output if weights are clipped
+to +-c:
 
-- random signs, half of the units active: c sqrt(w / 2) a layer. He's initial
-  weights are cut to about +-c by the first step, if c is small; with c = 0.01
-  and below the gradients vanish, nothing is learnt, and so it stays;
-- with c = 0.1 training aligns the weights, which can have a factor of c w and
-  never more, the norm of a matrix of w x w entries c: gradients explode.
+- With random signs and half of the units active, the factor is c sqrt(w / 2).
+  If c is small, the first step cuts He's initial weights to about +-c. With
+  c = 0.01 and below the gradients vanish and the critic learns nothing.
+- With c = 0.1 training aligns the weights and the gradients explode. The factor
+  is at most c w, the norm of a w x w matrix with all entries c.
 
-With the penalty, which asks for a slope of 1 of the whole, they stay level.
+With the penalty, which asks for a slope of 1 of the whole critic, the norms
+stay level.
 
 Source: Gulrajani et al., Improved Training of Wasserstein GANs, arXiv
-1704.00028, section 3.2 and figure 1b, left. Theirs has a generator of as many
-layers, trained along; here it is held at data + N(0, I), as in `surfaces`, and
-layers have 64 units. 300 steps are enough for the gradients to take their form.
+1704.00028, section 3.2 and figure 1b, left. The paper trains a generator of as
+many layers along with the critic. Here the generator is held at data + N(0, I),
+as in `value_surfaces`, and layers have 64 units. 300 steps are enough for the
+gradients to take their form.
 """
 
 import math
@@ -28,8 +31,8 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.reproduce.common import pictures, training_loops
 from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.wgan2017 import critics
 from experiments.reproduce.wgangp2017 import toys
 from experiments.run_folder.results import Results
 from gan_jax import losses, penalties
@@ -45,7 +48,7 @@ SEEDS = range(4)
 LIMITS = (0.1, 0.01, 0.001)
 LARGE, MIDDLE, SMALL = (f"clipped to {limit:g}" for limit in LIMITS)
 PENALISED = "gradient penalty"
-WAYS = {
+METHODS = {
   **{
     f"clipped to {limit:g}": (toys.clipped(1e-3, limit), None)
     for limit in LIMITS
@@ -56,18 +59,18 @@ WAYS = {
   ),
 }
 BACK = np.arange(LAYERS)[::-1]
-"""Layers between a hidden layer and the last one, from the first."""
+"""Number of layers between each hidden layer and the last one."""
 
 
 def _norms(params: Any, x: Array) -> np.ndarray:
-  """Measures the gradient of the cost in each layer's activations.
+  """Measures the norm of the cost's gradient in each layer's activations.
 
   Args:
-    params: of the critics, each leaf [seeds, ...].
-    x: [n, 2], half of them real samples, and then as many generated ones.
+    params: parameters of the critics, each leaf [seeds, ...].
+    x: [n, 2], n / 2 real samples followed by n / 2 generated ones.
 
   Returns:
-    [seeds, 12], of hidden layers.
+    [seeds, 12], one norm for each hidden layer.
   """
 
   def cost(logits):
@@ -75,31 +78,39 @@ def _norms(params: Any, x: Array) -> np.ndarray:
     return losses.wasserstein().discriminator(real, fake)
 
   norms = jax.vmap(
-    lambda own: slopes.layer_gradient_norms(NETWORK, {"params": own}, x, cost)
+    lambda critic: slopes.layer_gradient_norms(
+      NETWORK, {"params": critic}, x, cost
+    )
   )(params)
   return np.asarray(norms, float)[:, 1:]
 
 
 def _decades(norms: np.ndarray) -> np.ndarray:
-  """Fits the decades that a layer adds on the way back, [seeds]."""
+  """Fits the decades per layer on the way back, [seeds]."""
   return np.polyfit(BACK, np.log10(norms).T, 1)[0]
 
 
 def _straightness(norms: np.ndarray) -> float:
-  """Computes R^2 of a line through the logarithms, the least of all seeds."""
-  return min(np.corrcoef(BACK, np.log10(own))[0, 1] ** 2 for own in norms)
+  """Computes the least R^2, over seeds, of a line through the logarithms."""
+  return min(np.corrcoef(BACK, np.log10(row))[0, 1] ** 2 for row in norms)
 
 
 def compute(runs: Mapping[str, Results]) -> Computed:
   """Trains the critics in four ways."""
-  real, fake = toys.density(DATA), toys.density(DATA, toys.NOISE)
+  real, fake = (
+    toys.density(DATA),
+    toys.density(DATA, toys.NOISE),
+  )
   keys = jax.random.split(jax.random.key(1))
   x = jnp.concatenate(
-    [real.sample(keys[0], toys.BATCH), fake.sample(keys[1], toys.BATCH)]
+    [
+      real.sample(keys[0], toys.BATCH),
+      fake.sample(keys[1], toys.BATCH),
+    ]
   )
   norms = {
     name: _norms(
-      critics.train(
+      training_loops.train_critics(
         real,
         fake,
         NETWORK,
@@ -113,9 +124,9 @@ def compute(runs: Mapping[str, Results]) -> Computed:
       ).params,
       x,
     )
-    for name, (optimizer, penalty) in WAYS.items()
+    for name, (optimizer, penalty) in METHODS.items()
   }
-  decades = {name: _decades(own) for name, own in norms.items()}
+  decades = {name: _decades(rows) for name, rows in norms.items()}
   return Computed(
     {
       "clipped to 0.1: least decades a layer": decades[LARGE].min(),
@@ -132,15 +143,13 @@ def compute(runs: Mapping[str, Results]) -> Computed:
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws the norms of all seeds over the layers, from the last back."""
+  """Draws the norms of all seeds over the layers, from the last one back."""
   figure, (axes,) = curves.grid(1, 1, (9, 5.4))
-  figure.suptitle(
+  pictures.headline(
+    figure,
     "the gradient on its way back through a critic of 12 layers explodes or "
     "vanishes if weights\nare clipped, and stays level with a gradient penalty "
     f"(Swiss roll, {len(SEEDS)} seeds each)",
-    x=0.01,
-    ha="left",
-    fontsize=11,
   )
   colours = (
     curves.GENERATED,
@@ -150,8 +159,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   )
   layers = np.arange(1, LAYERS + 1)
   for (name, norms), colour in zip(drawn.items(), colours, strict=True):
-    for own in norms:
-      axes.plot(layers, own, ".-", color=colour, lw=1, label=name)
+    for row in norms:
+      axes.plot(layers, row, ".-", color=colour, lw=1, label=name)
   for name, limit in ((MIDDLE, 0.01), (SMALL, 0.001)):
     last = drawn[name][:, -1].mean()
     axes.plot(
@@ -172,12 +181,12 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 def _random(limit: float) -> float:
-  """Computes the decades of a layer of weights +-c of random signs."""
+  """Computes the decades per layer if weights are +-c with random signs."""
   return math.log10(limit * math.sqrt(WIDTH / 2))
 
 
 def _aligned(limit: float) -> float:
-  """Computes the decades of a layer whose weights are all c."""
+  """Computes the decades per layer if all weights are c."""
   return math.log10(limit * WIDTH)
 
 
@@ -186,7 +195,7 @@ CHECKS = (
     "clipped to 0.1: least decades a layer",
     0.3,
     0.0,
-    "the publication's figure: grows exponentially; of all seeds",
+    "the publication's figure: grows exponentially; all seeds",
     relation="at least",
     wrong={"level": 0.0, "as it starts": _random(0.1), "decays": -0.3},
   ),
@@ -194,7 +203,7 @@ CHECKS = (
     "clipped to 0.1: most decades a layer",
     _aligned(0.1),
     0.0,
-    "closed form: at most log10(c w); of all seeds",
+    "closed form: at most log10(c w); all seeds",
     relation="at most",
     wrong={"clipped to 1": _aligned(1.0)},
   ),
@@ -216,7 +225,7 @@ CHECKS = (
     "clipped: least R^2 of a constant factor a layer",
     0.98,
     0.0,
-    "the publication's figure: straight lines in logarithms; of all seeds",
+    "the publication's figure: straight lines in logarithms; all seeds",
     relation="at least",
     wrong={
       "a power of the depth": float(
@@ -229,7 +238,7 @@ CHECKS = (
     "penalised: largest |decades| a layer",
     0.1,
     0.0,
-    "the publication's figure: level; of all seeds",
+    "the publication's figure: level; all seeds",
     relation="at most",
     wrong={"clipped to 0.1": 0.3, "clipped to 0.01": -_random(0.01)},
   ),

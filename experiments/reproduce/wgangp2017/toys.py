@@ -1,24 +1,24 @@
-"""The toys of WGAN-GP: data, data with noise, and critics between them.
+"""The toy data of WGAN-GP, noisy copies of it, and critics between the two.
 
-The generator is held at data + N(0, I). With a mixture of Gaussians, or the
-Swiss roll with its noise, such samples have a density of the same family, of
-the variance s^2 + 1. As in the authors' code the data has a deviation of about
-1: the ring of radius 2 and deviation 0.02 is divided by 1.414, the grid of
-spacing 2 and deviation 0.05 by 2.828, and the roll by 7.5.
+The generator is held at data + N(0, I). For a mixture of Gaussians, or the
+Swiss roll with its noise, such samples have a density of the same family, with
+variance s^2 + 1. As in the authors' code the data has a standard deviation of
+about 1: the ring of radius 2 and deviation 0.02 is divided by 1.414, the grid
+of spacing 2 and deviation 0.05 by 2.828, and the roll by 7.5.
 
-Kept of the paper's critics: three layers of rectified units, minibatches of
-256, Adam with decays 0.5 and 0.9, the penalty's weight 10, and RMSProp with
-weights clipped to +-0.01. Changed, as two cores have a minute for what took
-10^5 steps and more: 128 units a layer for 512, 2,000 and 3,000 steps, and rates
-50 times (Adam, from 1e-4, here with cosine decay) and 20 times (RMSProp, from
-5e-5) as high.
-Clipped weights start uniformly within the limits. Of He's initial weights nine
-in ten are beyond them, and the first step would put these at +-0.01 before
+The critics follow the paper in these settings: three layers of rectified units,
+minibatches of 256, Adam with decays 0.5 and 0.9, a penalty weight of 10, and
+RMSProp with weights clipped to +-0.01. They are smaller and faster, because
+they train for a minute on two cores instead of 10^5 steps and more: 128 units a
+layer instead of 512, 2,000 and 3,000 steps, and rates 50 times (Adam, from
+1e-4, here with cosine decay) and 20 times (RMSProp, from 5e-5) as high. Clipped
+weights start uniformly within the limits. Nine in ten of He's initial weights
+are beyond the limits, and the first step would set these to +-0.01 before
 anything is learnt.
 
-With the penalty's weight w the best critic is steeper than 1, by W1 / 2w at two
-points (see `lipschitz_needed`). The authors' code has the weight 0.1, not 10,
-with which the mean slopes on the interpolates are 3.6 to 5.3.
+With a penalty of weight w the best critic is steeper than 1, by W1 / 2w for two
+points (see wgan2017's `lipschitz_needed`). The authors' code has the weight
+0.1, not 10. With 0.1 the mean slopes on the interpolates are 3.6 to 5.3.
 
 Source: Gulrajani et al., Improved Training of Wasserstein GANs, arXiv
 1704.00028, section 3 and figure 1; settings from their code, gan_toy.py.
@@ -35,8 +35,8 @@ import optax
 from scipy import stats
 from scipy.stats import qmc
 
-from experiments.reproduce.wgan2017 import critics
-from experiments.reproduce.wgangp2017 import optimal
+from experiments.reproduce.common import training_loops
+from experiments.reproduce.wgangp2017 import optimal_critic
 from gan_jax import losses, penalties
 from gan_jax.data import densities
 from gan_jax.data.densities import Density
@@ -67,8 +67,8 @@ def density(data: str, noise: float = 0.0) -> Density:
   return densities.swiss_roll(stddev=math.hypot(0.25 / 7.5, noise))
 
 
-class Way(NamedTuple):
-  """A way to bound the slope of a critic, and its training."""
+class Method(NamedTuple):
+  """A method that bounds the slope of a critic, and its training."""
 
   network: MLP
   optimizer: optax.GradientTransformation
@@ -93,14 +93,14 @@ def clipped(rate: float, limit: float) -> optax.GradientTransformation:
   return optax.chain(optax.rmsprop(rate), penalties.weight_clipping(limit))
 
 
-WAYS = {
-  "weight clipping": Way(
+METHODS = {
+  "weight clipping": Method(
     MLP((WIDTH,) * 3, features=1, kernel_init=within_limits),
     clipped(1e-3, LIMIT),
     None,
     2000,
   ),
-  "gradient penalty": Way(
+  "gradient penalty": Method(
     MLP((WIDTH,) * 3, features=1),
     adam(5e-3, 3000),
     penalties.gradient_penalty(WEIGHT),
@@ -110,13 +110,13 @@ WAYS = {
 
 
 class Critics(NamedTuple):
-  """Trained critics of several seeds, and what they are.
+  """Measurements of the trained critics of several seeds.
 
   Attributes:
-    values: on the plane, [seeds, 121, 121].
+    values: values on the plane, [seeds, 121, 121].
     objectives: E_p D - E_q D on held-out samples, [seeds].
-    slopes: on held-out interpolates, [seeds, n].
-    kernels: all weights but biases, [seeds, any].
+    slopes: slopes on held-out interpolates, [seeds, n].
+    kernels: all weights except biases, [seeds, n].
   """
 
   values: np.ndarray
@@ -125,30 +125,30 @@ class Critics(NamedTuple):
   kernels: np.ndarray
 
 
-def train(data: str, way: Way) -> critics.Trained:
-  """Trains the critics of one data set in one way."""
-  return critics.train(
+def train_method(data: str, method: Method) -> training_loops.TrainedCritics:
+  """Trains the critics of one data set with one method."""
+  return training_loops.train_critics(
     density(data),
     density(data, NOISE),
-    way.network,
+    method.network,
     losses.wasserstein(),
-    way.optimizer,
-    num_steps=way.num_steps,
+    method.optimizer,
+    num_steps=method.num_steps,
     batch_size=BATCH,
     seeds=SEEDS,
     x=PLANE,
-    penalty=way.penalty,
+    penalty=method.penalty,
   )
 
 
 @functools.cache
-def trained(data: str, name: str) -> Critics:
-  """Trains the critics of one data set in one of `WAYS`, and measures them.
+def trained_critics(data: str, name: str) -> Critics:
+  """Trains and measures the critics of one data set and one of `METHODS`.
 
-  Two figures show the same critics, which are trained once.
+  The result is cached, because two figures show the same critics.
   """
-  way = WAYS[name]
-  found = train(data, way)
+  method = METHODS[name]
+  found = train_method(data, method)
   keys = jax.random.split(jax.random.key(1), 3)
   real = density(data).sample(keys[0], NUM_HELD_OUT)
   fake = density(data, NOISE).sample(keys[1], NUM_HELD_OUT)
@@ -157,7 +157,7 @@ def trained(data: str, name: str) -> Critics:
 
   def measure(params):
     def critic(x):
-      values: Any = way.network.apply({"params": params}, x)
+      values: Any = method.network.apply({"params": params}, x)
       return values[:, 0]
 
     objective = jnp.mean(critic(real)) - jnp.mean(critic(fake))
@@ -178,18 +178,18 @@ def trained(data: str, name: str) -> Critics:
 
 
 @functools.cache
-def best(data: str) -> optimal.Optimal:
+def best(data: str) -> optimal_critic.Optimal:
   """Finds the best critic by optimal transport, without a network.
 
-  The data is taken to be its centres, of which the Swiss roll has 100: its own
-  noise is small against that which is added.
+  The data is represented by its centres, of which the Swiss roll has 100. The
+  noise of the data is small compared with the added noise.
   """
   blurred = density(data, NOISE)
   atoms = np.asarray(blurred.modes, float)
   uniform = qmc.Sobol(2, rng=0).random(NUM_NOISES)
   noise = float(blurred.mode_stddev[0]) * stats.norm.ppf(uniform)
   sample = (atoms[:, None] + noise).reshape(-1, 2)
-  return optimal.best(atoms, sample)
+  return optimal_critic.best(atoms, sample)
 
 
 def wasserstein_1(data: str) -> float:
@@ -203,5 +203,5 @@ def best_values(data: str) -> np.ndarray:
 
 
 def real_samples(data: str, n: int) -> np.ndarray:
-  """Draws samples [n, 2] of the data to show."""
+  """Draws samples [n, 2] of the data for the picture."""
   return np.asarray(density(data).sample(jax.random.key(0), n))

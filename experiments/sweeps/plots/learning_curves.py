@@ -50,7 +50,7 @@ def _read_scores(ranked_trial: RankedTrial) -> Results:
   A seed has the score 0 from the step at which it failed, as at the end.
   """
   workdir = ranked_trial.results.workdir
-  run = results.read(workdir)
+  run = results.read_results(workdir)
   with results.reading(workdir):
     score = np.array(ranked_trial.trial.run.experiment.score(run), float)
     failures = ranked_trial.results.failures

@@ -5,6 +5,7 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.configs.choices import OPTIMIZERS
@@ -29,11 +30,25 @@ WORDS = tuple(
   for field in fields_of(type(RING.settings))
   for word in field.metadata["choices"]
 )
+# The last word of each setting.
+FAST = tuple(
+  case
+  for case, following in zip(WORDS, (*WORDS[1:], ("", "", "")), strict=True)
+  if case[1] != following[1]
+)
 
 
 class ChoicesTest(parameterized.TestCase):
-  @parameterized.named_parameters(*WORDS)
+  @parameterized.named_parameters(*FAST)
   def test_two_steps(self, setting, word):
+    self.check_two_steps(setting, word)
+
+  @parameterized.named_parameters(*(case for case in WORDS if case not in FAST))
+  @pytest.mark.slow
+  def test_two_steps_of_the_others(self, setting, word):
+    self.check_two_steps(setting, word)
+
+  def check_two_steps(self, setting, word):
     settings = with_values(
       RING.settings, {**SMALL, **BESIDE.get(setting, {}), setting: word}
     )
@@ -73,7 +88,7 @@ class ChoicesTest(parameterized.TestCase):
       expected = expected - 2 * rate * ratio + rate * last
       last = ratio
 
-    optimizer = OPTIMIZERS["optimistic_adam"].make(rate, beta1, beta2, 0.0)
+    optimizer = OPTIMIZERS["optimistic_adam"](rate, beta1, beta2, 0.0)
     params: Any = np.zeros(3)
     state = optimizer.init(params)
     for gradient in gradients:

@@ -12,7 +12,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from experiments.cli import console
+from experiments.configs import image_metrics
 from experiments.configs import images as dcgan
 from experiments.configs.fields import SettingError
 from experiments.configs.image_settings import ImageSettings
@@ -130,7 +130,7 @@ class DCGANTest(parameterized.TestCase):
       **tiny_images.SETTINGS, dataset="folder", data_dir=str(folder)
     )
     settings = settings.replace(image_channels=3)
-    said = self.enterContext(mock.patch.object(console, "say"))
+    said = self.enterContext(mock.patch.object(image_metrics, "say"))
     problem = dcgan.build(settings)
     self.assertIn("too few to measure", said.call_args.args[0])
     self.assertEqual(problem.protocol, {})

@@ -8,6 +8,7 @@ from unittest import mock
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
@@ -25,6 +26,8 @@ SMALL = {
   "evaluation_samples": 64,
   "discriminator_width": 8,
 }
+# One of each kind: on the line, in the plane, of images.
+FAST = ("normal", "mixture_near", "ring", "dcgan_mnist")
 
 
 class RegistryTest(parameterized.TestCase):
@@ -46,10 +49,20 @@ class RegistryTest(parameterized.TestCase):
       )
     return settings.replace(**SMALL)
 
-  @parameterized.named_parameters(
-    (experiment.name, experiment) for experiment in EXPERIMENTS
-  )
+  @parameterized.named_parameters((name, BY_NAME[name]) for name in FAST)
   def test_two_steps(self, experiment):
+    self.check_two_steps(experiment)
+
+  @parameterized.named_parameters(
+    (experiment.name, experiment)
+    for experiment in EXPERIMENTS
+    if experiment.name not in FAST
+  )
+  @pytest.mark.slow
+  def test_two_steps_of_the_others(self, experiment):
+    self.check_two_steps(experiment)
+
+  def check_two_steps(self, experiment):
     settings = self.small(experiment.settings)
     result = training.train(
       experiment.build(settings),

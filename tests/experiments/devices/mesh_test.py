@@ -1,4 +1,4 @@
-"""Which devices a run trains on: what is allowed, and what is refused."""
+"""Tests which values of --mesh are allowed, and which devices they choose."""
 
 from unittest import mock
 
@@ -15,10 +15,10 @@ from gan_jax import sharding
 SETTINGS = BY_NAME["ring"].settings.replace(batch_size=12)
 
 
-class LayoutsTest(parameterized.TestCase):
+class MeshTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()
-    # JAX has started, with two devices.
+    # The tests start JAX with two devices; it cannot be configured again.
     self.configure = self.enter_context(
       mock.patch.object(environment, "configure")
     )
@@ -28,16 +28,16 @@ class LayoutsTest(parameterized.TestCase):
     ("members:3", Wanted(sharding.MEMBERS, 3)),
     ("data:8", Wanted(sharding.DATA, 8)),
   )
-  def test_what_is_read_is_written_again(self, text, wanted):
-    self.assertEqual(mesh.read(text), wanted)
+  def test_a_parsed_value_prints_as_given(self, text, wanted):
+    self.assertEqual(mesh.parse_mesh(text), wanted)
     self.assertEqual(str(wanted), text)
 
   @parameterized.parameters(
     "", "data", "data:", "data:0", "data:-1", "data:all", "model:2", "data:1e9"
   )
-  def test_what_is_none_is_refused(self, text):
+  def test_other_values_are_refused(self, text):
     with self.assertRaisesRegex(SettingError, "auto, members:N or data:N"):
-      mesh.read(text)
+      mesh.parse_mesh(text)
 
   @parameterized.parameters(
     ("data:5", "cannot divide --batch_size=12 among 5 devices"),
@@ -45,24 +45,24 @@ class LayoutsTest(parameterized.TestCase):
   )
   def test_devices_must_divide(self, text, message):
     with self.assertRaisesRegex(SettingError, message):
-      mesh.choose("cpu", mesh.read(text), SETTINGS, 3)
+      mesh.choose_layout("cpu", mesh.parse_mesh(text), SETTINGS, 3)
     self.configure.assert_not_called()
 
-  def test_packs_are_divided_and_not_their_samples(self):
+  def test_devices_divide_packs_not_samples(self):
     packed = SETTINGS.replace(packing=2)
     with self.assertRaisesRegex(SettingError, "=12 packs among 8 devices"):
-      mesh.choose("cpu", mesh.read("data:8"), packed, 3)
+      mesh.choose_layout("cpu", mesh.parse_mesh("data:8"), packed, 3)
 
-  def test_a_cpu_has_as_many_devices_as_are_named(self):
-    layout = mesh.choose("cpu", mesh.read("data:2"), SETTINGS, 1)
+  def test_a_cpu_has_the_requested_number_of_devices(self):
+    layout = mesh.choose_layout("cpu", mesh.parse_mesh("data:2"), SETTINGS, 1)
     self.configure.assert_called_once_with(2)
     self.assertEqual(layout, (jax.devices()[:2], sharding.DATA))
 
-  def test_too_few_devices_are_told(self):
+  def test_too_few_devices_are_refused(self):
     with self.assertRaisesRegex(
       PlatformError, "--mesh=data:4 needs 4 devices, and there are 2 of cpu"
     ):
-      mesh.choose("cpu", mesh.read("data:4"), SETTINGS, 1)
+      mesh.choose_layout("cpu", mesh.parse_mesh("data:4"), SETTINGS, 1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Every figure: its checks can fail, and the closed forms pass."""
+"""All figures: their checks can fail, and the closed forms pass."""
 
 import math
 
@@ -47,7 +47,7 @@ class RegistryTest(parameterized.TestCase):
         wrong["sign"] = -expected
         if math.isfinite(expected):
           wrong |= {"twice": 2 * expected, "half": expected / 2}
-      self.assertNotEmpty(wrong, f"{check.name} cannot be seen to fail")
+      self.assertNotEmpty(wrong, f"{check.name} lists no wrong value")
       for name, value in wrong.items():
         self.assertFalse(
           check.judge(value)["passed"],
@@ -56,7 +56,7 @@ class RegistryTest(parameterized.TestCase):
       self.assertFalse(check.judge(math.nan)["passed"])
 
   @named(REPRODUCTIONS)
-  def test_trainings_are_of_experiments(self, reproduction):
+  def test_trainings_have_valid_settings(self, reproduction):
     for training in (
       *reproduction.trainings.values(),
       *reproduction.full_trainings.values(),
@@ -77,7 +77,7 @@ class RegistryTest(parameterized.TestCase):
 
   @named(CLOSED_FORMS)
   def test_closed_forms(self, reproduction):
-    # As the command runs it: float32 unless the figure asks for more.
+    # Like the command: float32 unless the figure enables float64.
     with jax.numpy_rank_promotion("allow"):
       computed = reproduction.compute({})
     for check in reproduction.judge(computed):

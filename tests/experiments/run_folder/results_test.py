@@ -60,7 +60,7 @@ class RunFolderTest(parameterized.TestCase):
     np.savez_compressed(
       self.parent / results.SNAPSHOTS, allow_pickle=False, **snapshots
     )
-    read = results.read(self.parent)
+    read = results.read_results(self.parent)
     self.assertEqual(read.experiment, "ring")
     self.assertEqual(read.settings, {"steps": 10})
     np.testing.assert_array_equal(read.seeds, [4, 5])
@@ -72,7 +72,7 @@ class RunFolderTest(parameterized.TestCase):
 
   def test_an_unfinished_run_is_refused(self):
     with self.assertRaisesRegex(RunFolderError, "not a finished run"):
-      results.read(self.parent)
+      results.read_results(self.parent)
 
   def test_figures_and_animations(self):
     frames = [

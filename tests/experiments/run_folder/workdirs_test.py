@@ -73,7 +73,7 @@ class RunFolderTest(parameterized.TestCase):
 
   def test_one_process_writes_at_a_time(self):
     program = (
-      "from pathlib import Path; from experiments import workdirs; "
+      "from pathlib import Path; from experiments.run_folder import workdirs; "
       f"workdirs.claim(Path({str(self.parent)!r})).__enter__()"
     )
 

@@ -6,6 +6,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.configs.fields import fields_of
@@ -77,6 +78,7 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     },
   ),
 }
+FAST = ("consensus",)
 
 
 def trained(population, seeds):
@@ -99,10 +101,18 @@ class PackingTest(parameterized.TestCase):
     tried = {name for _, _, changes in CASES.values() for name in changes}
     self.assertEqual(varying, tried)
 
-  @parameterized.named_parameters(
-    *((name, *own) for name, own in CASES.items())
-  )
+  @parameterized.named_parameters(*((name, *CASES[name]) for name in FAST))
   def test_packed_is_alone(self, experiment, shared, changes):
+    self.check_packed_is_alone(experiment, shared, changes)
+
+  @parameterized.named_parameters(
+    *((name, *own) for name, own in CASES.items() if name not in FAST)
+  )
+  @pytest.mark.slow
+  def test_packed_is_alone_for_the_others(self, experiment, shared, changes):
+    self.check_packed_is_alone(experiment, shared, changes)
+
+  def check_packed_is_alone(self, experiment, shared, changes):
     experiment = BY_NAME[experiment]
     base = with_values(experiment.settings, SMALL | shared)
     runs = [

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from experiments.configs.registry import BY_NAME
@@ -87,7 +88,7 @@ class ProgramTest(absltest.TestCase):
     for index in (0, 1):
       packed = self.plan.workdir(self.whole, index)
       _, run = trained_runs.train(self.parent, self.plan.trials[index].run)
-      found = results.read(packed)
+      found = results.read_results(packed)
       # As JSON reads them back.
       settings = json.loads(json.dumps(run.results.settings))
       self.assertEqual(found.settings, settings)
@@ -192,6 +193,7 @@ class ProgramTest(absltest.TestCase):
       path = self.plan.workdir(folder, index) / results.METRICS
       self.assertEqual(path.read_bytes(), content)
 
+  @pytest.mark.slow
   def test_rounds_that_fit_into_memory(self):
     folder = self.parent / "rounds"
     plans.write_plan(self.plan, folder)
@@ -215,7 +217,7 @@ class ProgramTest(absltest.TestCase):
       {name for name in BY_NAME["ring"].figures if name.endswith(".png")},
     )
     np.testing.assert_array_equal(
-      results.read(workdir).snapshots["step"], [0, 1, 2]
+      results.read_results(workdir).snapshots["step"], [0, 1, 2]
     )
     shutil.rmtree(folder)
 

@@ -1,10 +1,12 @@
-"""Checkpoints are kept, read back whole, and passed over where damaged."""
+"""Checkpoints are kept, loaded as they were saved, and skipped if damaged."""
 
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -20,15 +22,25 @@ from gan_jax.types import Players, TrainState
 
 
 def make_progress(step) -> Any:
-  """Two members, of random parameters."""
+  """Makes the progress of two seeds with random parameters."""
   rng = np.random.default_rng(step)
   failed_at: Any = Players(*np.full((2, 2), -1, np.int32))
   return Progress(
     TrainState(
-      step=jnp.full(2, step, jnp.int32),
+      step=np.full(2, step, np.int32),
       params=Players(
         {"kernel": rng.normal(size=(2, 30, 40)).astype(np.float32)},
-        {"bias": rng.normal(size=(2, 5)).astype(np.float32)},
+        {
+          "bias": rng.normal(size=(2, 5)).astype(np.float32),
+          # Bits that a conversion would lose: of a NaN, and of a zero's sign.
+          "bits": np.array([0x7FC01234, 0x80000000], np.uint32).view(
+            np.float32
+          ),
+          "done": np.array([True, False]),
+          "half": np.asarray(jnp.array([[1.5], [-2.0]], jnp.bfloat16)),
+          "transposed": np.arange(8, dtype=np.float32).reshape(4, 2).T,
+          "zeros": np.array([[-0.0], [-0.0]], np.float32),
+        },
       ),
       variables=Players({}, {"count": np.full((2, 1), step, np.uint32)}),
       optimizer_states=Players((), (np.ones((2,), np.float32), None)),
@@ -51,13 +63,13 @@ class CheckpointsTest(parameterized.TestCase):
     self.workdir = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
   def write(self, saved, keeping=ALL):
-    """Writes checkpoints of steps, each with a number of failed members."""
+    """Writes checkpoints of steps, each with a number of failed seeds."""
     with checkpoints.Writer(self.workdir, keeping, {"seeds": [1, 2]}) as writer:
       for step, num_failed in saved:
-        own = Checkpoint(
+        checkpoint = Checkpoint(
           step, make_progress(step), step, 2, num_failed, step / 7
         )
-        writer.save(own, num_failed, wall_seconds=step / 3)
+        writer.save(checkpoint, num_failed, wall_seconds=step / 3)
 
   def load(self):
     return checkpoints.load_newest(self.workdir, STRUCTURE)
@@ -65,9 +77,13 @@ class CheckpointsTest(parameterized.TestCase):
   def test_what_is_written_is_read_back(self):
     self.write([(10, 0), (20, 1)])
     checkpoint, description = self.load()
-    jax.tree.map(
-      np.testing.assert_array_equal, checkpoint.progress, make_progress(20)
-    )
+    saved = make_progress(20)
+    chex.assert_trees_all_equal_structs(checkpoint.progress, saved)
+    chex.assert_trees_all_equal_shapes_and_dtypes(checkpoint.progress, saved)
+    for loaded, before in zip(
+      jax.tree.leaves(checkpoint.progress), jax.tree.leaves(saved), strict=True
+    ):
+      self.assertEqual(loaded.tobytes(), before.tobytes())
     self.assertEqual((checkpoint.step, *checkpoint[2:]), (20, 20, 2, 1, 20 / 7))
     self.assertEqual(description, {"seeds": [1, 2], "wall_seconds": 20 / 3})
 
@@ -101,19 +117,19 @@ class CheckpointsTest(parameterized.TestCase):
       largest.write_bytes(content[:middle] + changed + content[middle + 1 :])
 
   @parameterized.parameters("truncated", "empty", "deleted", "one bit")
-  def test_a_damaged_one_is_passed_over(self, how):
+  def test_a_damaged_one_is_skipped(self, how):
     self.write([(10, 0), (20, 0), (30, 0)])
     said = self.enterContext(mock.patch.object(console, "say"))
     self.damage(30, how)
     self.assertEqual(self.load().checkpoint.step, 20)
     self.assertRegex(
       said.call_args.args[0],
-      "the checkpoint of step 30 is damaged .*going back to the one of step 20",
+      "the checkpoint of step 30 is damaged; going back to the one of step 20",
     )
     self.damage(20, how)
     self.damage(10, how)
     with self.assertRaisesRegex(
-      RunFolderError, "no checkpoint of .* can be read .*step 30.*step 10"
+      RunFolderError, "no checkpoint of .* can be read: all are damaged"
     ):
       self.load()
 
@@ -137,7 +153,7 @@ class CheckpointsTest(parameterized.TestCase):
 
   def test_one_whose_removal_was_interrupted(self):
     self.write([(10, 0), (20, 0)])
-    # The manifest goes first.
+    # The manifest is removed first.
     folder = self.workdir / results.CHECKPOINTS
     (folder / "10" / checkpoints.MANIFEST).unlink()
     self.write([(30, 1), (40, 1)], Keeping(1))
@@ -163,31 +179,75 @@ class CheckpointsTest(parameterized.TestCase):
     with self.assertRaisesRegex(RunFolderError, "has no checkpoint"):
       self.load()
 
-  def test_one_of_other_networks(self):
-    self.write([(10, 0)])
-    structure = STRUCTURE._replace(
-      state=STRUCTURE.state.replace(params=Players({}, {}))
-    )
+  @parameterized.named_parameters(
+    ("other parameters", {}, "kernel is float32.2, 30, 40., not absent"),
+    (
+      "another shape",
+      {"kernel": jax.ShapeDtypeStruct((2, 30, 41), np.float32)},
+      r"kernel is float32\[2, 30, 40\], not float32\[2, 30, 41\]",
+    ),
+    (
+      "another type",
+      {"kernel": jax.ShapeDtypeStruct((2, 30, 40), np.int32)},
+      "kernel is float32.*, not int32.*",
+    ),
+  )
+  def test_one_of_other_networks(self, generator, message):
+    self.write([(10, 0), (20, 0)])
+    params = STRUCTURE.state.params._replace(generator=generator)
+    structure = STRUCTURE._replace(state=STRUCTURE.state.replace(params=params))
     with self.assertRaisesRegex(
-      RunFolderError, r"can be read \(step 10: it has .*\['kernel'\] of float32"
+      RunFolderError,
+      f"^the checkpoint .*20 is of other networks: its .*{message}$",
     ):
       checkpoints.load_newest(self.workdir, structure)
 
-  def test_one_of_another_version(self):
+  @parameterized.parameters(
+    ({"progress": np.zeros(9, np.uint8)}, {"layout": [], "sha256": ""}),
+    (make_progress(10), {}),
+  )
+  def test_one_of_an_older_version(self, saved, metadata):
+    """It packed all arrays into one; the version before that did not."""
     from orbax.checkpoint.experimental import v1
 
     path = self.workdir / results.CHECKPOINTS / "10"
-    v1.save(str(path), make_progress(10), custom_metadata={"step": 10})
-    results.write_json(path / checkpoints.MANIFEST, checkpoints._hashes(path))
+    v1.save(
+      str(path),
+      saved,
+      custom_metadata={"step": 10, "num_troubled": 0, **metadata},
+    )
+    results.write_json(
+      path / checkpoints.MANIFEST, checkpoints._hash_files(path)
+    )
     with self.assertRaisesRegex(
-      RunFolderError, "can be read .step 10: another version wrote it"
+      RunFolderError,
+      "^the checkpoint .*10 cannot be read: an older version of gan_jax wrote "
+      "it$",
     ):
       self.load()
 
-  def test_what_cannot_be_written_is_told(self):
+  def test_the_writer_works_in_the_background(self):
+    """The training waits only for the checkpoint before."""
+    may_write = threading.Event()
+    hash_files = checkpoints._hash_files
+
+    def hash_later(path):
+      self.assertTrue(may_write.wait(60))
+      return hash_files(path)
+
+    self.enterContext(mock.patch.object(checkpoints, "_hash_files", hash_later))
+    with checkpoints.Writer(self.workdir, ALL, {}) as writer:
+      writer.save(Checkpoint(10, make_progress(10), 1, 1, 0, 0.0), 0, 0.0)
+      self.assertEmpty(checkpoints.steps(self.workdir))
+      may_write.set()
+      writer.wait()
+      self.assertEqual(checkpoints.steps(self.workdir), [10])
+
+  def test_a_failure_to_write_is_an_error(self):
     (self.workdir / results.CHECKPOINTS).write_text("a file")
     with self.assertRaisesRegex(
-      RunFolderError, "a checkpoint cannot be written.*none to go on from"
+      RunFolderError,
+      "a checkpoint cannot be written.*--resume continues from step 0$",
     ):
       self.write([(10, 0)])
 

@@ -38,8 +38,12 @@ class TensorBoardTest(absltest.TestCase):
     devices = jax.devices()[:1]
     problem = trainer.build_problem(own, devices)
     with workdirs.create_numbered(parent, "run") as workdir:
-      trainer.train_run(
-        own, problem, devices, workdir, trainer.Options(tensorboard=True)
+      trainer.train(
+        [own],
+        [workdir],
+        lambda _: problem,
+        devices,
+        trainer.Options(tensorboard=True),
       )
     return workdir
 
@@ -49,7 +53,7 @@ class TensorBoardTest(absltest.TestCase):
     )
     workdir = self.train(own)
     written = read(workdir)
-    run = results.read(workdir)
+    run = results.read_results(workdir)
     scalars = {
       (tag, step): value.simple_value
       for tag, step, value in written

@@ -45,7 +45,7 @@ class FindRunTest(absltest.TestCase):
       found[1].metrics["jensen_shannon"],
       run.results.metrics["jensen_shannon"],
     )
-    read = results.read(workdir)
+    read = results.read_results(workdir)
     np.testing.assert_array_equal(
       read.metrics["jensen_shannon"], run.results.metrics["jensen_shannon"]
     )

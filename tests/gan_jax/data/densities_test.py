@@ -1,4 +1,4 @@
-"""Tests for gan_jax.data.densities."""
+"""Tests densities by integrals and moments."""
 
 import chex
 import jax

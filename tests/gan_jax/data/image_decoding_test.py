@@ -1,4 +1,4 @@
-"""Images of any kind and size become squares of bytes."""
+"""Tests that images of any kind and size are decoded to square pixels."""
 
 from unittest import mock
 

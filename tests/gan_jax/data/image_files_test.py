@@ -1,4 +1,4 @@
-"""Images in IDX files, folders and zips, and what is wrong with some."""
+"""Tests images in IDX files, folders and zips, and their errors."""
 
 import gzip
 import hashlib
@@ -212,8 +212,8 @@ class FolderTest(FolderTestCase):
     (path / "0.png").symlink_to("nowhere")
     # One of the two splits has it.
     loaded = [load_folder(path, split) for split in ("train", "test")]
-    self.assertEqual(sum(len(own.pixels) for own in loaded), 19)
-    self.assertEqual(sum(own.num_skipped for own in loaded), 1)
+    self.assertEqual(sum(len(split.pixels) for split in loaded), 19)
+    self.assertEqual(sum(split.num_skipped for split in loaded), 1)
 
   def test_a_tenth_is_the_test_split(self):
     files = {f"{i:03d}.png": flat(i) for i in range(59)}

@@ -1,4 +1,4 @@
-"""Folders of images that tests write and read."""
+"""Image folders that tests write and read."""
 
 import gzip
 import io

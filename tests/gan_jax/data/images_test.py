@@ -1,4 +1,4 @@
-"""Images are decoded once, scaled to floats and drawn in minibatches."""
+"""Tests that images are decoded once, scaled and drawn in minibatches."""
 
 import tempfile
 from pathlib import Path

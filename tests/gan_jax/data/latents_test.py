@@ -1,4 +1,4 @@
-"""Tests for gan_jax.data.latents."""
+"""Tests the priors of latents."""
 
 import chex
 import jax

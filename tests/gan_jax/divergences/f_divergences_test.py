@@ -1,4 +1,4 @@
-"""Tests of the f-divergences, in float64 against NumPy and SciPy."""
+"""Tests f-divergences in float64 against NumPy and SciPy."""
 
 import chex
 import jax

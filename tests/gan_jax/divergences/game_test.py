@@ -1,4 +1,4 @@
-"""Tests for gan_jax.divergences.game."""
+"""Tests gan_jax.divergences.game."""
 
 import chex
 import jax

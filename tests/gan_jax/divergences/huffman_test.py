@@ -1,4 +1,4 @@
-"""Tests for gan_jax.divergences.huffman."""
+"""Tests gan_jax.divergences.huffman."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Tests for gan_jax.divergences.information."""
+"""Tests gan_jax.divergences.information."""
 
 import functools
 

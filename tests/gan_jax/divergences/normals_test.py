@@ -1,4 +1,4 @@
-"""Tests for gan_jax.divergences.normals."""
+"""Tests gan_jax.divergences.normals."""
 
 import chex
 import jax

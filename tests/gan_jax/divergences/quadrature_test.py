@@ -1,4 +1,4 @@
-"""Tests for gan_jax.divergences.quadrature."""
+"""Tests gan_jax.divergences.quadrature."""
 
 import chex
 import jax

@@ -1,4 +1,4 @@
-"""Tests for gan_jax.divergences.samples."""
+"""Tests gan_jax.divergences.samples."""
 
 from unittest import mock
 

@@ -1,4 +1,4 @@
-"""Tests for gan_jax.divergences.transport."""
+"""Tests gan_jax.divergences.transport."""
 
 import itertools
 

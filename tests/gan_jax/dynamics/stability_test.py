@@ -1,4 +1,4 @@
-"""Jacobians and Hessians of games against those that are written out."""
+"""Tests Jacobians and Hessians of games against explicit ones."""
 
 import functools
 

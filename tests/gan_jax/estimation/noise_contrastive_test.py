@@ -1,4 +1,4 @@
-"""Contrastive games against integrals and closed forms of Gaussians."""
+"""Tests contrastive games against integrals and closed forms of Gaussians."""
 
 import math
 
@@ -57,16 +57,16 @@ def model_sample(params, key, n):
 
 
 def costs_and_gradients(game, discriminator):
-  """Expected costs, metrics, and the gradient of the discriminator's own."""
+  """Expected costs, metrics, and the gradient of the discriminator's cost."""
   params, batch = Players({}, discriminator), quantiles(*P)
 
-  def own_cost(own):
+  def cost(discriminator):
     costs, (_, metrics) = game.costs(
-      params._replace(discriminator=own), Players({}, {}), batch, KEY
+      params._replace(discriminator=discriminator), Players({}, {}), batch, KEY
     )
     return costs.discriminator, (costs, metrics)
 
-  gradient, (costs, metrics) = jax.grad(own_cost, has_aux=True)(discriminator)
+  gradient, (costs, metrics) = jax.grad(cost, has_aux=True)(discriminator)
   return costs, metrics, gradient
 
 
@@ -272,7 +272,7 @@ class MaximumLikelihoodGameTest(parameterized.TestCase):
     of_stddev = 1 / s - (STDDEV**2 + (MEAN - m) ** 2) / s**3
     np.testing.assert_allclose(gradient["mean"], of_mean / 2, atol=2e-3)
     np.testing.assert_allclose(gradient["stddev"], of_stddev / 2, atol=2e-3)
-    # The model cannot be told from its copy.
+    # The model and its copy are equal.
     np.testing.assert_allclose(costs.discriminator, math.log(4), rtol=1e-6)
     np.testing.assert_allclose(costs.generator, -math.log(4), rtol=1e-6)
     np.testing.assert_allclose(metrics["discriminator_real"], 0.5, rtol=1e-6)

@@ -1,4 +1,4 @@
-"""Probabilistic PCA against dense float64 algebra in NumPy and SciPy."""
+"""Tests probabilistic PCA against dense float64 algebra in NumPy and SciPy."""
 
 from typing import Any
 

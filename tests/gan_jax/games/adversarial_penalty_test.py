@@ -1,4 +1,4 @@
-"""Penalties in the adversarial game: by hand, as gradients, in training."""
+"""Tests penalties in the adversarial game: values, gradients, training."""
 
 import chex
 import jax
@@ -110,8 +110,8 @@ class PenaltyTest(parameterized.TestCase):
     # The slope of J_D in the generator's mean, which rules of second order
     # read, is w of the loss and -3 w of the penalty.
     def discriminator_cost(generator):
-      own = params._replace(generator=generator)
-      return game.costs(own, variables, self.real, KEY)[0].discriminator
+      moved = params._replace(generator=generator)
+      return game.costs(moved, variables, self.real, KEY)[0].discriminator
 
     slope = jax.grad(discriminator_cost)(params.generator)["mean"]
     np.testing.assert_allclose(slope, -2 * w, rtol=1e-5)

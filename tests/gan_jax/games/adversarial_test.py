@@ -1,4 +1,4 @@
-"""The adversarial game against the same costs written out in NumPy."""
+"""Tests the adversarial game against the same costs in NumPy."""
 
 import chex
 import jax
@@ -132,7 +132,7 @@ class AdversarialTest(parameterized.TestCase):
       discriminator_l2=0.01,
     )
     batch = jax.random.normal(KEY, (16, 2))
-    own_gradients, pullbacks = both_gradients(game)
+    gradients, pullbacks = both_gradients(game)
     initial, variables = game.init(KEY)
     for scale in (1.0, 200.0):
       params = initial._replace(
@@ -140,7 +140,7 @@ class AdversarialTest(parameterized.TestCase):
           lambda x, scale=scale: x * scale, initial.discriminator
         )
       )
-      one = own_gradients(params, variables, batch, KEY)
+      one = gradients(params, variables, batch, KEY)
       two = pullbacks(params, variables, batch, KEY)
       jax.tree.map(
         lambda a, b: np.testing.assert_allclose(
@@ -191,8 +191,8 @@ class AdversarialTest(parameterized.TestCase):
     params, variables = game.init(KEY)
     params = params._replace(generator=self.params.generator)
     _, (variables, metrics) = game.costs(params, variables, self.real, KEY)
-    # Apart, each minibatch is centred by its own mean; together they would be
-    # centred by the mean of both.
+    # In separate passes each minibatch is centred by its mean; in one pass both
+    # would be centred by their common mean.
     np.testing.assert_allclose(metrics["critic_real"], 0.0, atol=1e-5)
     np.testing.assert_allclose(metrics["critic_fake"], 0.0, atol=1e-5)
     fake = 2.0 * self.latents_of(KEY, 5) + 0.5
@@ -225,10 +225,10 @@ class AugmentTest(absltest.TestCase):
     _, (_, metrics) = game.costs(params, variables, real, KEY)
     np.testing.assert_allclose(metrics["critic_real"], 0.7 * 3 - 0.3, rtol=1e-5)
     for gradients in both_gradients(game):
-      own, _, _ = gradients(params, variables, real, KEY)
-      np.testing.assert_allclose(own.generator["mean"], [-1.4], rtol=1e-5)
+      slopes, _, _ = gradients(params, variables, real, KEY)
+      np.testing.assert_allclose(slopes.generator["mean"], [-1.4], rtol=1e-5)
 
-  def test_real_and_fake_samples_have_keys_of_their_own(self):
+  def test_real_and_fake_samples_have_different_keys(self):
     seen = []
 
     def augment(key, x):
@@ -262,13 +262,13 @@ class ReplayTest(absltest.TestCase):
     z = np.asarray(latents.normal(1)(latents_key, 6))
     fake = 2.0 * z + 0.5
     for gradients in both_gradients(game):
-      own, costs, (updated, _) = gradients(params, variables, real, KEY)
+      slopes, costs, (updated, _) = gradients(params, variables, real, KEY)
       np.testing.assert_allclose(costs.generator, -fake.mean(), rtol=1e-5)
       shown = (fake[:3].sum() + 27.0) / 6
       np.testing.assert_allclose(costs.discriminator, shown, rtol=1e-5)
-      np.testing.assert_allclose(own.generator["mean"], [-1.0], rtol=1e-5)
+      np.testing.assert_allclose(slopes.generator["mean"], [-1.0], rtol=1e-5)
       np.testing.assert_allclose(
-        own.discriminator["Dense_0"]["kernel"], [[shown]], rtol=1e-5
+        slopes.discriminator["Dense_0"]["kernel"], [[shown]], rtol=1e-5
       )
       # The three that were displaced are remembered in the oldest places.
       np.testing.assert_allclose(

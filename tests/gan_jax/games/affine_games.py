@@ -1,4 +1,4 @@
-"""Games small enough to be written out, and what tests do with any."""
+"""Small games with known costs, and functions to train any game in tests."""
 
 import jax
 import jax.numpy as jnp
@@ -48,7 +48,7 @@ def fixed_params(mean=0.5, stddev=-2.0, kernel=0.7, bias=-0.3):
 
 
 def both_gradients(game):
-  """The game's own gradients, and those taken of its costs."""
+  """Returns the game's gradients and the pullbacks of its costs."""
   assert game.gradients is not None
   return game.gradients, games.pullbacks(game.costs)
 

@@ -1,4 +1,4 @@
-"""The game against the best discriminator descends its divergence."""
+"""Tests that the game against the optimal D descends its divergence."""
 
 import chex
 import jax
@@ -96,8 +96,8 @@ class AgainstOptimalTest(parameterized.TestCase):
       params, Players({}, {}), batch, KEY
     )
     self.assertEqual(gradients.discriminator, {})
-    own = gradients.generator
-    return costs, np.concatenate([own["mean"], own["stddev"]])
+    slopes = gradients.generator
+    return costs, np.concatenate([slopes["mean"], slopes["stddev"]])
 
   @parameterized.parameters((-0.3, 2.0), (2.0, 1.6))
   def test_maximum_likelihood_descends_kl_of_data_to_model(self, mean, stddev):

@@ -1,4 +1,4 @@
-"""The dynamics of the games are those of their closed forms."""
+"""Tests that the dynamics of closed-form games are the known ones."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Class-conditional games."""
+"""Tests class-conditional games."""
 
 import chex
 import jax.numpy as jnp
@@ -25,8 +25,8 @@ class ByClass(nn.Module):
   def __call__(self, x, train=False, labels=None):
     del train
     table = self.param("table", nn.initializers.normal(1), (self.num_classes,))
-    own = table[labels][:, None]
-    return x * own if self.multiplies else x + own
+    embedding = table[labels][:, None]
+    return x * embedding if self.multiplies else x + embedding
 
 
 class ConditionalTest(absltest.TestCase):

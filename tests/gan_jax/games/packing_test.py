@@ -1,4 +1,4 @@
-"""Packs of samples, and the game on them, against NumPy."""
+"""Tests packs of samples, and the game on them, against NumPy."""
 
 import chex
 import jax

@@ -1,4 +1,4 @@
-"""The memory of old samples, beside a list in Python."""
+"""Tests the replay memory against a list in Python."""
 
 import jax
 import jax.numpy as jnp

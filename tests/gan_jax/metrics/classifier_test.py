@@ -1,4 +1,4 @@
-"""The score's closed forms, the network against XLA's, learning real digits."""
+"""Tests the classifier on digits and its score against closed forms."""
 
 import gzip
 import math

@@ -1,4 +1,4 @@
-"""Distances against closed forms, SciPy and POT."""
+"""Tests the Frechet distance against closed forms, SciPy and POT."""
 
 import jax
 import jax.numpy as jnp

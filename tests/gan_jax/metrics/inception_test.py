@@ -1,4 +1,4 @@
-"""The network by NumPy from its layers' names, its resizing, its weights."""
+"""Tests Inception against NumPy, its resizing and its weights."""
 
 import functools
 

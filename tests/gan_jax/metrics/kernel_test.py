@@ -1,4 +1,4 @@
-"""The estimate against scikit-learn, its mean and its error against chance."""
+"""Tests the kernel distance against scikit-learn, and its standard error."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""Tests for gan_jax.metrics.modes."""
+"""Tests mode coverage on known samples."""
 
 import chex
 import jax
@@ -42,7 +42,7 @@ class ModesTest(parameterized.TestCase):
     )
     self.assert_measures(samples, density, 2, 0.6, kl, rtol=1e-5)
 
-  def test_each_mode_has_its_own_stddev(self):
+  def test_modes_have_different_stddevs(self):
     density = densities.mixture(np.array([[0.0], [10.0]]), np.array([1, 0.1]))
     samples = jnp.array([[2.5], [12.5]])
     self.assert_measures(samples, density, 1, 0.5, 0, atol=1e-6)

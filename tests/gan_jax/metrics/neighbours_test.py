@@ -1,4 +1,4 @@
-"""Scores against the authors' package and by hand; exact neighbours."""
+"""Tests neighbours' scores against the authors' package and by hand."""
 
 import contextlib
 import io
@@ -124,7 +124,7 @@ class ManifoldTest(parameterized.TestCase):
     np.testing.assert_array_equal(manifold(real, real + 100, 5, 64), [0] * 4)
 
   def test_of_the_same_samples(self):
-    # A ball is closed, and holds k + 1 of its own sample where none tie.
+    # A ball is closed, and holds k + 1 points of its sample if none tie.
     real = as_array(RNG.normal(size=(64, 16)))
     np.testing.assert_allclose(
       manifold(real, real, 5, 16), [1, 1, 6 / 5, 1], rtol=1e-6

@@ -1,4 +1,4 @@
-"""Slopes of known critics, and gradients propagated by hand."""
+"""Tests slopes of known critics, and gradients propagated by hand."""
 
 import jax
 import jax.numpy as jnp

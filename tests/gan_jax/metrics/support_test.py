@@ -1,4 +1,4 @@
-"""Ranks of known Jacobians, and dimensions of known surfaces."""
+"""Tests ranks of known Jacobians and dimensions of known surfaces."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The affine generator."""
+"""Tests the affine generator."""
 
 import jax
 import jax.numpy as jnp

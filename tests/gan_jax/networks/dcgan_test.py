@@ -1,4 +1,4 @@
-"""The networks of DCGAN: sizes, rules, classes."""
+"""Tests the networks of DCGAN: sizes, layers, classes."""
 
 from typing import Any
 
@@ -70,7 +70,8 @@ class DCGANTest(parameterized.TestCase):
       KEY, jnp.zeros((1, 8, 8, 1))
     )
     kernel = params["params"]["Convolution_1"]["kernel"]
-    # 131,072 numbers: the deviation's own is .02 / sqrt(2 n) = 4e-5.
+    # With n = 131,072 the deviation has the standard error .02 / sqrt(2 n) =
+    # 4e-5.
     np.testing.assert_allclose(np.std(kernel), 0.02, atol=2e-4)
     np.testing.assert_allclose(np.mean(kernel), 0, atol=3e-4)
 

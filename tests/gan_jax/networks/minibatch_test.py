@@ -1,4 +1,4 @@
-"""The layers that compare the samples of a minibatch, against NumPy."""
+"""Tests layers that compare the samples of a minibatch against NumPy."""
 
 import jax
 import jax.numpy as jnp

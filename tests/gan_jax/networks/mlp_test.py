@@ -1,4 +1,4 @@
-"""The multilayer perceptron against NumPy."""
+"""Tests the multilayer perceptron against NumPy."""
 
 import jax
 import jax.numpy as jnp

@@ -1,4 +1,4 @@
-"""The residual networks of SN-GAN: sizes, rules, classes, derivatives."""
+"""Tests SN-GAN's residual networks: sizes, layers, classes, derivatives."""
 
 import itertools
 import zlib
@@ -89,7 +89,7 @@ def layer(params, maps):
   return np.asarray(maps, float) @ kernel + bias
 
 
-# The discriminator by XLA's own operations, for derivatives.
+# The discriminator by XLA's operations, for derivatives.
 
 
 def xla_layer(params, maps):
@@ -314,7 +314,8 @@ class ResNetTest(parameterized.TestCase):
       kernel = params[name]["kernel"]
       self.assertLessEqual(np.abs(kernel).max(), limit)
       self.assertGreater(np.abs(kernel).max(), 0.98 * limit)
-      # The deviation's own is a part 0.45 / sqrt(n) of it, 1.4 % for 1024.
+      # The deviation's relative standard error is 0.45 / sqrt(n), 1.4 % for
+      # 1024.
       np.testing.assert_allclose(np.std(kernel), limit / 3**0.5, rtol=0.05)
       np.testing.assert_array_equal(params[name]["bias"], 0)
 
@@ -447,7 +448,8 @@ class ResNetTest(parameterized.TestCase):
     for _ in range(100):
       variables |= pass_(variables)[1]
     block = variables["params"]["DiscriminatorBlock_0"]
-    # The kernel's own, as a matrix to the outputs, and not of what it folds to.
+    # The singular value is that of the kernel, as a matrix to the outputs, and
+    # not that of the folded kernel.
     for index, name in enumerate(("Convolution_0", "Convolution_1", "Dense_0")):
       kernel = np.asarray(block[name]["kernel"])
       values = variables["batch_stats"]["DiscriminatorBlock_0"]

@@ -1,4 +1,4 @@
-"""Consensus and symplectic steps against Jacobians that are written out."""
+"""Tests consensus and symplectic steps against explicit Jacobians."""
 
 import jax
 import jax.numpy as jnp
@@ -95,12 +95,12 @@ def field_and_jacobian(game, params, batch):
   gradients = jax.jit(jax.jacrev(costs), compiler_options=QUICKLY)(flat)
   hessians = jax.jit(jax.hessian(costs), compiler_options=QUICKLY)(flat)
 
-  def own_rows(of_both):
+  def player_rows(of_both):
     return np.concatenate(
       [of_both.generator[:cut], of_both.discriminator[cut:]]
     )
 
-  return own_rows(gradients), own_rows(hessians)
+  return player_rows(gradients), player_rows(hessians)
 
 
 class InFloat64(parameterized.TestCase):
@@ -137,7 +137,7 @@ class ConsensusTest(InFloat64):
 class SymplecticGradientAdjustmentTest(InFloat64):
   @parameterized.parameters((0.1, 1.0), (0.5, 0.3))
   def test_bilinear_is_drawn_to_the_centre(self, rate, weight):
-    # The Jacobian R is its own antisymmetric part and R^T v = w.
+    # The Jacobian R is antisymmetric and R^T v = w.
     rule = steps.symplectic_gradient_adjustment
     state, _ = one_step(rule, game_of(bilinear), rate, weight)
     kept = 1.0 - rate * weight

@@ -1,4 +1,4 @@
-"""Alternating steps, done by hand."""
+"""Tests alternating steps by hand."""
 
 import jax
 import jax.numpy as jnp
@@ -55,12 +55,12 @@ class AlternatingTest(parameterized.TestCase):
     x = 1.0 - rate * y
     np.testing.assert_allclose(new.params, (x, y))
     self.assertNotAlmostEqual(x**2 + y**2, 5 * (1 + rate**2))
-    # Each player's cost is at the point that its own gradient was taken at.
+    # Each player's cost is at the point where its gradient was taken.
     np.testing.assert_allclose(metrics["generator_cost"], 1.0 * y)
     np.testing.assert_allclose(metrics["discriminator_cost"], -1.0 * 2.0)
     self.assertEqual(new.step, 1)
 
-  def test_counts_of_steps_and_own_minibatches(self):
+  def test_counts_of_steps_and_minibatches(self):
     # k = 2 discriminator steps, then j = 3 generator steps on minibatch 0, 1, 0
     # whose means are 1 and 5.
     rate = 0.1
@@ -78,7 +78,7 @@ class AlternatingTest(parameterized.TestCase):
     self.assertEqual(new.variables.discriminator["uses"], 5)
     self.assertEqual(new.step, 1)
 
-  def test_discriminator_steps_see_their_own_minibatches(self):
+  def test_discriminator_steps_take_different_minibatches(self):
     def costs(params, variables, batch, key):
       del key
       return Players(

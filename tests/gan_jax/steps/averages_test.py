@@ -1,4 +1,4 @@
-"""Averages of iterates that are known."""
+"""Tests averages of known iterates."""
 
 import chex
 import jax

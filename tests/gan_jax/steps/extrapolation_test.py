@@ -118,8 +118,8 @@ class ExtragradientTest(parameterized.TestCase):
       ahead = point + adam.update(field(point))
       point = point + adam.update(field(ahead))
     np.testing.assert_allclose(state.params, point, rtol=1e-12)
-    for own in state.optimizer_states:
-      self.assertEqual(optax.tree.get(own, "count"), 8)
+    for optimizer_state in state.optimizer_states:
+      self.assertEqual(optax.tree.get(optimizer_state, "count"), 8)
 
   def test_measures_once_at_the_old_parameters(self):
     game = bilinear_game()
@@ -176,7 +176,7 @@ class PastExtragradientTest(parameterized.TestCase):
       iterate = project(iterate - rate * gradient)
       ahead = project(iterate - rate * gradient)
       state = play(steps.simultaneous, optimizers, num_steps, x=2.0, y=0.5)
-      leads = [own.lead for own in state.optimizer_states]
+      leads = [optimizer.lead for optimizer in state.optimizer_states]
       np.testing.assert_allclose(state.params, ahead, atol=1e-14)
       np.testing.assert_allclose(
         np.subtract(state.params, leads), iterate, atol=1e-14

@@ -103,7 +103,7 @@ class BilinearTest(parameterized.TestCase):
       steps.past_extragradient(optax.sgd(0.5)),
       steps.past_extragradient(clipped(optax.sgd(0.5))),
     )
-    leads = [own.lead for own in state.optimizer_states]
+    leads = [optimizer.lead for optimizer in state.optimizer_states]
     iterate = np.subtract(state.params, leads)
     self.assertEqual(f"{math.hypot(*iterate):.4g}", "1.368e-13")
 

@@ -1,4 +1,4 @@
-"""What every rule does alike, whatever the game, the loss and the loop."""
+"""Tests what all update rules have in common."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Runge-Kutta steps against flows that are known."""
+"""Tests Runge-Kutta steps against known flows."""
 
 import jax
 import jax.numpy as jnp
@@ -92,8 +92,8 @@ class RungeKutta4Test(parameterized.TestCase):
     self.assertEqual(metrics["x"], 1.0)
     self.assertEqual(state.variables.discriminator["uses"], 1)
     self.assertEqual(state.step, 1)
-    for own in state.optimizer_states:
-      self.assertEqual(optax.tree.get(own, "count"), 1)
+    for optimizer_state in state.optimizer_states:
+      self.assertEqual(optax.tree.get(optimizer_state, "count"), 1)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Simultaneous steps, done by hand."""
+"""Tests simultaneous steps by hand."""
 
 import chex
 import jax

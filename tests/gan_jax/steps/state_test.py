@@ -1,4 +1,4 @@
-"""The initial state, and compiled steps."""
+"""Tests the initial state and compiled steps."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Unrolled steps against derivatives taken by hand."""
+"""Tests unrolled steps against derivatives taken by hand."""
 
 import chex
 import jax
@@ -60,13 +60,13 @@ class UnrolledTest(parameterized.TestCase):
     # dJ_G(x, y_K(x))/dx = x + y_K + x dy_K/dx. For h = .1, a = .5 and (1, 2):
     # K = 1 gives 1 + 1.85 + .05, K = 2 gives 1 + 1.715 + .095, and K = 5, with
     # q^5 = .59049, gives 1 + 1.385735 + .204755.
-    rate, own_rate = 0.1, 0.2
-    optimizers = Players(optax.sgd(own_rate), optax.sgd(rate))
+    rate, generator_rate = 0.1, 0.2
+    optimizers = Players(optax.sgd(generator_rate), optax.sgd(rate))
     state, metrics = play(game_of(), optimizers, num_unrolled_steps)
     # The discriminator takes one step against the old generator.
     np.testing.assert_allclose(
       state.params,
-      (1.0 - own_rate * gradient, 2.0 - rate * (2.0 - SLOPE)),
+      (1.0 - generator_rate * gradient, 2.0 - rate * (2.0 - SLOPE)),
       rtol=1e-12,
     )
     # 1/2 + 2 and (2 - .5)^2 / 2, at the old parameters.
@@ -80,7 +80,7 @@ class UnrolledTest(parameterized.TestCase):
     # Momentum m from trace t: t' = m t + g, y' = y - h t'. With g = y - a x and
     # two inner steps, dt1 = -a, dy1 = h a, dt2 = -m a + (h a - a), dy2 = h a -
     # h dt2, all by x; the trace itself is a constant of the step.
-    h, m, own_rate = 0.1, 0.9, 0.2
+    h, m, generator_rate = 0.1, 0.9, 0.2
     x, y, trace = 1.0, 2.0, 0.0
     for _ in range(3):
       t1 = m * trace + y - SLOPE * x
@@ -89,8 +89,8 @@ class UnrolledTest(parameterized.TestCase):
       y2 = y1 - h * t2
       dt2 = -m * SLOPE + h * SLOPE - SLOPE
       dy2 = h * SLOPE - h * dt2
-      x, y, trace = x - own_rate * (x + y2 + x * dy2), y1, t1
-    optimizers = Players(optax.sgd(own_rate), optax.sgd(h, momentum=m))
+      x, y, trace = x - generator_rate * (x + y2 + x * dy2), y1, t1
+    optimizers = Players(optax.sgd(generator_rate), optax.sgd(h, momentum=m))
     state, _ = play(game_of(), optimizers, 2, num_steps=3)
     np.testing.assert_allclose(state.params, (x, y), rtol=1e-12)
 
@@ -116,7 +116,7 @@ class UnrolledTest(parameterized.TestCase):
 
   def test_adam_with_eps_root_passes_a_zero_gradient(self):
     # At y = a x the discriminator's gradient is exactly 0, where the root in
-    # Adam has no derivative of its own.
+    # Adam has no derivative without eps_root.
     optimizers = Players(optax.sgd(0.1), optax.adam(0.1, eps_root=1e-12))
     state, _ = play(game_of(y=SLOPE), optimizers, 2)
     chex.assert_tree_all_finite(state.params)

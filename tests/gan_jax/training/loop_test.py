@@ -282,7 +282,7 @@ class LoopTest(parameterized.TestCase):
     self.assertAlmostEqual(mean, num_odd / 10)
     values = np.arange(10) < num_odd
     expected = scipy.stats.t.ppf(0.975, 9) * scipy.stats.sem(values)
-    self.assertAlmostEqual(ci95, expected)
+    np.testing.assert_allclose(np.float64(ci95), expected)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Checks pass what is right, and nothing else."""
+"""Checks pass right values and fail wrong ones."""
 
 import json
 import math
@@ -39,25 +39,25 @@ class CheckTest(parameterized.TestCase):
     self.assertTrue(check.judge(0.6931472)["passed"])
     self.assertEqual(check.judge(0.0)["expected"], math.log(2))
 
-  def test_an_unconfirmed_number_alone_does_not_decide(self):
+  def test_check_without_expectation_is_not_judged(self):
     check = Check("x", None, 0.0, "", published=3.0, unconfirmed=True)
     record = check.judge(17.0)
     self.assertIsNone(record["passed"])
     self.assertEqual(record["published"], 3.0)
     self.assertTrue(record["unconfirmed"])
 
-  def test_the_record_is_json(self):
+  def test_record_is_json(self):
     check = Check("x", math.inf, 0.0, "closed form: infinite")
     for measured in (math.inf, -math.inf, math.nan, 0.5):
       record = check.judge(measured)
       read = json.loads(json.dumps(record, allow_nan=False))
       self.assertEqual(read, record)
-      # Words that float() reads back.
+      # float() reads the strings back.
       self.assertEqual(str(float(read["measured"])), str(measured))
 
 
 class ReproductionTest(absltest.TestCase):
-  def test_every_check_is_measured_and_nothing_else(self):
+  def test_measurements_must_match_the_checks(self):
     reproduction = Reproduction(
       id="x",
       source="",

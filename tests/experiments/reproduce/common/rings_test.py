@@ -1,4 +1,4 @@
-"""Modes of samples, counted by hand."""
+"""Modes of samples on a ring, compared with values by hand."""
 
 import math
 
@@ -14,16 +14,16 @@ STEPS = np.array([0, 5, 10])
 
 
 def near(*modes):
-  """Returns a frame of samples, each a little beside a mode."""
+  """Returns a frame of samples, each close to a mode."""
   return MODES[list(modes)] + np.array([0.1, -0.2])
 
 
 def results(reverse_kl, samples):
-  """Makes the results of a training that logged three steps.
+  """Returns the results of a training with three logged steps.
 
   Args:
     reverse_kl: [num_seeds, 3].
-    samples: [members, frames, n, 2].
+    samples: [seeds, frames, n, 2].
   """
   reverse_kl = np.asarray(reverse_kl)
   return Results(
@@ -51,7 +51,7 @@ class RingsTest(parameterized.TestCase):
       # sum_k q_k log(4 q_k) is 0, log 2 and log 4.
       [[0.0, math.log(2), math.log(4)]] * 2,
       [
-        # Most are nearest to the modes 0, 2 and 0, though some to others.
+        # Most samples are nearest to the modes 0, 2 and 0, some to others.
         [near(0, 0, 1), near(2, 2, 3), near(0, 0, 0)],
         [near(3, 3, 1), near(2, 3, 3), near(3, 3, 0)],
       ],
@@ -65,29 +65,31 @@ class RingsTest(parameterized.TestCase):
     np.testing.assert_array_equal(rings.num_visited(self.results), [2, 1])
 
   @parameterized.parameters(
-    # The last tenth of 10 steps is the last logged one alone.
+    # The last tenth of 10 steps holds the last logged step only.
     ([[9.0, 9.0, 3.0], [9.0, 9.0, 5.0]], 4.0),
     ([[9.0, 9.0, 3.0], [9.0, 9.0, math.nan]], math.nan),
   )
   def test_at_end(self, values, expected):
-    measured = rings.at_end(self.results, np.array(values))
+    measured = rings.mean_at_end(self.results, np.array(values))
     np.testing.assert_equal(measured, expected)
 
   def test_row(self):
-    row = rings.row(self.results)
+    row = rings.make_row(self.results)
     np.testing.assert_array_equal(row.frames, STEPS)
     np.testing.assert_array_equal(row.samples[1], near(2, 2, 3))
-    # Both seeds are alike, so the interval is the mean.
+    # Both seeds are equal, so the interval has width 0.
     mean, half = row.curves["modes that samples are spread over"]
     np.testing.assert_allclose(mean, [4, 2, 1], rtol=1e-12)
     np.testing.assert_allclose(half, 0, atol=1e-12)
 
   def test_draw(self):
     frames = [[near(0, 1, 2)] * rings.NUM_FRAMES]
-    row = rings.row(self.results)._replace(
+    row = rings.make_row(self.results)._replace(
       frames=np.arange(rings.NUM_FRAMES), samples=np.array(frames[0])
     )
-    figure = rings.draw("title", {"one": row, "other": row}, MODES, height=5)
+    figure = rings.draw_rows(
+      "title", {"one": row, "other": row}, MODES, height=5
+    )
     self.assertIsInstance(figure, Figure)
     self.assertLen(figure.axes, 2 * (rings.NUM_FRAMES + 1))
 

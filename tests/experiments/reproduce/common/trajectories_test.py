@@ -1,4 +1,4 @@
-"""A path holds every point of a game, the first and the last included."""
+"""The path of a game contains all points, including both ends."""
 
 import jax
 import jax.numpy as jnp
@@ -29,13 +29,13 @@ class PathTest(absltest.TestCase):
     np.testing.assert_allclose(x, points.real, rtol=1e-6)
     np.testing.assert_allclose(y, points.imag, rtol=1e-6)
 
-  def test_what_is_read(self):
+  def test_recorded_averages(self):
     state = steps.init_state(
       self.game, self.optimizers, jax.random.key(0), average_both=True
     )
     step = steps.averaged(self.step, steps.uniform_decay)
     x, y = trajectories.path(step, state, 2, lambda state: state.averages)
-    # x: 2, 1.5, 0.5 and y: 1, 2, 2.75, and their means so far.
+    # The running means of x: 2, 1.5, 0.5 and y: 1, 2, 2.75.
     np.testing.assert_allclose(x, (2, 1.75, 4 / 3), rtol=1e-6)
     np.testing.assert_allclose(y, (1, 1.5, 5.75 / 3), rtol=1e-6)
 

@@ -1,4 +1,4 @@
-"""The generator at rest, against derivatives taken by differences."""
+"""The generator at rest, compared with finite differences."""
 
 import numpy as np
 from absl.testing import absltest
@@ -25,12 +25,12 @@ def jsd(modes, mean, stddev):
 
 
 class EquilibriumTest(absltest.TestCase):
-  def test_cost_is_at_rest_when_the_discriminator_is_held(self):
+  def test_cost_has_no_slope_with_fixed_discriminator(self):
     rest = equilibrium.non_saturating(NEAR)
 
     def cost(mean, stddev):
-      # -log D* = log(1 + q0/p) with q0 the generator at rest, under which D*
-      # was found, and the samples those of another.
+      # -log D* = log(1 + q0/p), where D* belongs to the generator q0 at rest
+      # and the samples to another generator.
       def integrand(x):
         p, q0 = density(x, NEAR), stats.norm.pdf(x, rest.mean, rest.stddev)
         return stats.norm.pdf(x, mean, stddev) * np.log1p(q0 / p)
@@ -43,12 +43,12 @@ class EquilibriumTest(absltest.TestCase):
         cost(rest.mean + mean, rest.stddev + stddev)
         - cost(rest.mean - mean, rest.stddev - stddev)
       ) / (2 * step)
-      # At the least JSD, 3.120, the slope in the deviation is not 0 but 0.4.
+      # At the least JSD, 3.120, the slope in the standard deviation is 0.4.
       self.assertLess(abs(slope), 1e-4)
 
-  def test_it_is_not_the_least_divergence(self):
+  def test_rest_is_not_the_least_divergence(self):
     rest = equilibrium.non_saturating(NEAR)
-    # Least at 3.120, where it is 0.1284.
+    # The JSD is least at 3.120, where it is 0.1284.
     best, below, above = (jsd(NEAR, 0.0, s) for s in (3.120, 3.100, 3.140))
     self.assertAlmostEqual(best, 0.1284, delta=1e-4)
     self.assertLess(best, min(below, above))
@@ -58,8 +58,8 @@ class EquilibriumTest(absltest.TestCase):
     self.assertAlmostEqual(rest.real + rest.fake, 1.0, 6)
 
   def test_one_mode_is_learned(self):
-    # At q = p D* is 1/2 everywhere and nothing pulls. The search starts there,
-    # from the moments, so one mode is split into two to move it.
+    # At q = p, D* is 1/2 everywhere and the gradient is 0. The search starts
+    # at the moments, that is there, so the mode is split into two.
     rest = equilibrium.non_saturating((4.99, 5.01))
     np.testing.assert_allclose(rest, (5, 1, 0, 0.5, 0.5), atol=1e-3)
 

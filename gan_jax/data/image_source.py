@@ -1,0 +1,74 @@
+"""The types that describe the images of a split before they are decoded."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+NO_LABEL = -1
+"""The label of an image without a class."""
+
+
+class ImagesError(Exception):
+  """Raised for images that cannot be used; the message is one line."""
+
+
+class Example(NamedTuple):
+  """An image that is not decoded yet.
+
+  Attributes:
+    name: identifies the image to the user.
+    read: returns the bytes of its file, or its pixels, uint8 [h, w] or
+      [h, w, 3].
+    label: its class, or NO_LABEL.
+  """
+
+  name: str
+  read: Callable[[], bytes | np.ndarray]
+  label: int
+
+
+class Contents(NamedTuple):
+  """The images of an open source.
+
+  Attributes:
+    num_images: number of images.
+    examples: (start, stop) -> the examples of these indices; thread-safe.
+    class_names: names by label; empty if there are no classes.
+  """
+
+  num_images: int
+  examples: Callable[[int, int], Sequence[Example]]
+  class_names: tuple[str, ...]
+
+
+class Source(NamedTuple):
+  """The images of one split, before any file is opened.
+
+  Attributes:
+    path: the folder or file of the images.
+    stamp: changes if the images change, and is JSON-serializable: name, size
+      and modification time of each file, or the settings that faces are drawn
+      with.
+    open: returns a context manager that opens the images.
+  """
+
+  path: Path
+  stamp: list[Any]
+  open: Callable[[], contextlib.AbstractContextManager[Contents]]
+
+
+def file_stamp(path: Path) -> list[Any]:
+  """Returns a file's name, size and time; those of the link if it is broken."""
+  try:
+    status = path.stat()
+  except FileNotFoundError:
+    status = path.lstat()
+  return [str(path), status.st_size, status.st_mtime_ns]
+
+
+def damaged(path: Path, error: Exception) -> ImagesError:
+  """Returns the one-line error that files are damaged, with its cause."""
+  return ImagesError(f"{path} is damaged: {' '.join(str(error).split())}")

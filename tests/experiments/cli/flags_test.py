@@ -1,0 +1,120 @@
+"""How command lines are read: types, defaults, help and mistakes."""
+
+import contextlib
+import dataclasses
+import io
+import subprocess
+import sys
+import tempfile
+
+from absl.testing import absltest, parameterized
+
+from experiments.cli import flags
+from experiments.configs.fields import SettingError, setting
+from experiments.configs.registry import BY_NAME, EXPERIMENTS
+from tests.experiments import commands
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Options:
+  experiment: str = setting("normal", "experiment to train")
+  count: int = setting(1, "number of things", minimum=1, maximum=9)
+  rate: float = setting(0.5, "rate of things", above=0, below=1)
+  color: str = setting("red", "color of things", choices=("red", "green"))
+  sizes: tuple[float, ...] = setting((1.0,), "sizes of things", minimum=0)
+  quick: bool = setting(False, "be quick")
+
+
+def read(*argv, **keywords):
+  return flags.read_command_line(
+    ["command", *argv], Options, EXPERIMENTS, "The usage.", **keywords
+  )
+
+
+def help_of(*argv):
+  with contextlib.redirect_stdout(io.StringIO()) as output:
+    try:
+      read(*argv)
+    except SystemExit as error:
+      assert error.code == 0
+  return output.getvalue()
+
+
+class FlagsTest(parameterized.TestCase):
+  def test_values_have_the_types_of_their_fields(self):
+    line = read("--count=3", "--sizes=1, 2.5", "--quick", "--penalty=r1,r2")
+    self.assertEqual(line.options, Options(count=3, sizes=(1, 2.5), quick=True))
+    self.assertEqual(line.named, {"count", "sizes", "quick"})
+    self.assertEqual(line.settings, {"penalty": ("r1", "r2")})
+    self.assertEqual(read("--noquick", "--rate=1e-3").options.rate, 1e-3)
+    self.assertEqual(read("--penalty=none").settings, {"penalty": ()})
+
+  def test_a_flagfile(self):
+    with tempfile.NamedTemporaryFile("w") as file:
+      file.write("--count=4\n--radius=2\n")
+      file.flush()
+      line = read(f"--flagfile={file.name}", "--count=5")
+    self.assertEqual(line.options.count, 5)
+    self.assertEqual(line.settings, {"radius": 2.0})
+
+  def test_arguments(self):
+    self.assertEqual(
+      read("a", "--count=2", "b", takes_arguments=True).arguments, ("a", "b")
+    )
+    with self.assertRaisesRegex(flags.UsageError, "unexpected argument 'a'"):
+      read("a")
+
+  @parameterized.parameters(
+    ("--count=two", "--count=two is not allowed; it must be a whole number at"),
+    ("--count=10", "--count=10 is not allowed; .* at least 1 and at most 9"),
+    ("--rate=0", "--rate=0 is not allowed; .* above 0 and below 1"),
+    ("--rate=nan", "--rate=nan is not allowed"),
+    ("--sizes=1,-2", "--sizes=1,-2 is not allowed; .* separated by commas at"),
+    ("--color=blue", "--color=blue is not allowed; it must be one of red, gr"),
+    ("--quick=maybe", "--quick=maybe is not allowed; it must be true or false"),
+    ("--cuont=1", "unknown flag 'cuont'; did you mean 'count'\\?"),
+    ("--penalty=r3", "--penalty=r3 is not allowed; it must be none, or some"),
+    ("--flagfile=nowhere", "^Unable to open flagfile"),
+    ("--count", "^Missing value for flag --count$"),
+  )
+  def test_a_mistake_is_one_line(self, flag, message):
+    with self.assertRaisesRegex(
+      (flags.UsageError, SettingError), message
+    ) as caught:
+      read(flag)
+    self.assertNotIn("\n", str(caught.exception))
+
+  def test_help_shows_the_defaults_of_the_experiment(self):
+    for name in ("ring", "dcgan_mnist"):
+      text = help_of(f"--experiment={name}", "--help")
+      steps = BY_NAME[name].settings.steps
+      _, _, rest = text.partition("  --steps: ")
+      self.assertEqual(rest.splitlines()[1].strip(), f"(default: {steps})")
+      self.assertEqual("--radius" in text, name == "ring")
+      self.assertIn("The usage.", text)
+      self.assertIn("--count: number of things", text)
+
+  def test_short_and_full_help(self):
+    short = help_of("--experiment=ring", "--helpshort")
+    self.assertIn("--count", short)
+    self.assertNotIn("--radius", short)
+    for argv in (["--experiment=ring", "--helpfull"], ["--help"]):
+      full = help_of(*argv)
+      for name in ("count", "radius", "image_size", "grid_side"):
+        self.assertIn(f"--{name}: ", full)
+
+  def test_help_does_not_import_jax(self):
+    done = subprocess.run(
+      [sys.executable, "-X", "importtime", "-m", "experiments.run", "--help"],
+      env=commands.ENVIRONMENT,
+      capture_output=True,
+      text=True,
+    )
+    self.assertEqual(done.returncode, 0, done.stderr)
+    modules = {x.split("|")[-1].strip() for x in done.stderr.splitlines()}
+    self.assertIn("absl.flags", modules)
+    self.assertNoCommonElements(modules, ("jax", "flax", "matplotlib", "scipy"))
+
+
+if __name__ == "__main__":
+  absltest.main()
