@@ -52,7 +52,8 @@ def line(plan: Plan, ranked: Sequence[RankedTrial], axis: Axis) -> Figure:
   x, in_order = x[order], [ranked[index] for index in order]
   mean, half = style.means(in_order)
   mean_label = "mean" if several else "score"
-  handles: list[Artist] = axes.plot(
+  handles: list[Artist] = []
+  handles += axes.plot(
     x, mean, color=style.TIE, marker="o", markersize=4, label=mean_label
   )
   if several:
@@ -68,8 +69,8 @@ def line(plan: Plan, ranked: Sequence[RankedTrial], axis: Axis) -> Figure:
       **style.SEED_DOTS,
     )
     handles += [band, *dots]
-  best_score = np.nan if best.has_failed else best.score.mean
-  handles += axes.plot([best_x], [best_score], **_BEST_MARKER)
+  if not best.has_failed:
+    handles += axes.plot([best_x], style.means([best])[0], **_BEST_MARKER)
   style.score_axis(axes, "final score (0 to 1)")
   _number_axis(axes, axis.name, list(x))
   if len(x) <= _MAX_TICKS:
@@ -148,7 +149,7 @@ def _points(axes: Axes, ranked: Sequence[RankedTrial], x: np.ndarray) -> None:
   ):
     if chosen.any():
       at, height = x[chosen], mean[chosen]
-      line_style = {"linestyle": "", "color": color}
+      line_style: dict[str, Any] = {"linestyle": "", "color": color}
       axes.errorbar(
         at, height, half[chosen], alpha=0.4, linewidth=1, **line_style
       )

@@ -2,6 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -18,7 +19,12 @@ BEST, TIE, OTHER = curves.GENERATED, curves.DISCRIMINATOR, "#9A9A9A"
 """The best trial, those that tie with it, and the rest."""
 
 MEAN_LABEL = "mean final score (0 to 1)"
-SEED_DOTS = {"linestyle": "", "marker": ".", "color": "black", "alpha": 0.35}
+SEED_DOTS: dict[str, Any] = {
+  "linestyle": "",
+  "marker": ".",
+  "color": "black",
+  "alpha": 0.35,
+}
 """How the scores of single seeds are drawn."""
 _CHARACTERS_PER_INCH = 13
 """The least that fit into an inch of a title or a legend."""

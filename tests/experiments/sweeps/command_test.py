@@ -6,7 +6,7 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 
 from experiments import sweep
-from experiments.cli.flags import UsageError, read
+from experiments.cli.flags import UsageError, read_command_line
 from experiments.configs.registry import EXPERIMENTS
 from experiments.sweeps import plan as plans
 
@@ -15,7 +15,7 @@ GRID = "--grid=generator_learning_rate=0.1,1e-3"
 
 def planned(text):
   """Plans what a command asks for."""
-  line = read(text, sweep.SweepOptions, EXPERIMENTS, sweep.USAGE)
+  line = read_command_line(text, sweep.SweepOptions, EXPERIMENTS, sweep.USAGE)
   return sweep._made(line)
 
 

@@ -50,7 +50,8 @@ class RankingTest(absltest.TestCase):
       list(enumerate([NAMES[1], NAMES[0], NAMES[3], NAMES[2]], 1)),
     )
     np.testing.assert_allclose(
-      [each.score.mean for each in self.ranked], [0.8, 0.6, 0.5, 0.2]
+      np.array([each.score.mean for each in self.ranked], float),
+      [0.8, 0.6, 0.5, 0.2],
     )
     self.assertIsNone(self.ranked[0].difference)
     for each, tie in zip(self.ranked[1:], (True, True, False), strict=True):

@@ -175,7 +175,7 @@ class PlotsTest(parameterized.TestCase):
     rectangles = [each for each in axes.patches if isinstance(each, Rectangle)]
     np.testing.assert_allclose(
       [each.get_width() for each in rectangles],
-      [each.score.mean for each in ranked[:30]],
+      np.array([each.score.mean for each in ranked[:30]], float),
     )
     colors = [each.get_facecolor() for each in rectangles]
     self.assertNotEqual(colors[0], colors[1])
