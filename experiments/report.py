@@ -38,7 +38,7 @@ def run(argv: list[str]) -> int:
   if not line.arguments:
     raise UsageError("name a run folder, or several to compare")
   workdirs = [Path(folder) for folder in line.arguments]
-  if len({own.resolve() for own in workdirs}) < len(workdirs):
+  if len({workdir.resolve() for workdir in workdirs}) < len(workdirs):
     raise UsageError("a run folder is named twice")
   own_page = len(workdirs) == 1 and not options.out
   out = (

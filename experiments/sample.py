@@ -123,8 +123,8 @@ def draw(
       break
     of_labels = ()
     if labels is not None:
-      own = labels[start : start + _AT_ONCE]
-      of_labels = (jnp.pad(own, (0, _AT_ONCE - len(own))),)
+      batch = labels[start : start + _AT_ONCE]
+      of_labels = (jnp.pad(batch, (0, _AT_ONCE - len(batch))),)
     parts.append(
       sample(member.state, jax.random.fold_in(key, index), _AT_ONCE, *of_labels)
     )

@@ -37,7 +37,7 @@ MAX_FRAMES = 80
 
 def costs(results: Results) -> Figure:
   """Draws the cost of each player against the step."""
-  # A probability is paid for by its logarithm; a critic in its own units.
+  # The cost of a probability is a logarithm; a critic has units of its output.
   label = "cost (nats)" if is_probability(results) else "cost"
   figure, (axes,) = _curves(results, "cost of each player", [label])
   curve(axes, results, "generator_cost", GENERATED, "generator")

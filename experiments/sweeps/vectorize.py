@@ -48,11 +48,11 @@ def pack(
   differing = [
     field.name
     for field in fields_of(type(first))
-    if len({getattr(own.settings, field.name) for own in runs}) > 1
+    if len({getattr(run.settings, field.name) for run in runs}) > 1
   ]
   values = {
     name: jnp.repeat(
-      jnp.asarray([getattr(own.settings, name) for own in runs], jnp.float32),
+      jnp.asarray([getattr(run.settings, name) for run in runs], jnp.float32),
       num_seeds,
       axis=0,
     )
@@ -70,7 +70,7 @@ def pack(
     )
 
   return Variation(
-    roots=tuple(seed for own in runs for seed in own.seeds),
+    roots=tuple(seed for run in runs for seed in run.seeds),
     make_problem=make_problem,
     values=values,
   )

@@ -2,7 +2,7 @@
 
 A seed with values that are not finite has failed, and the training drops it.
 Other warnings may pass. A resumed run reads its logs again, so the monitor
-needs no memory of its own on disk.
+needs no file.
 """
 
 from collections.abc import Mapping, Sequence

@@ -88,11 +88,11 @@ class CombinationsTest(parameterized.TestCase):
         np.concatenate(
           [
             np.reshape(leaf, (len(LOSSES), len(PENALTIES), -1))
-            for leaf in jax.tree.leaves(own)
+            for leaf in jax.tree.leaves(moved)
           ],
           axis=-1,
         )
-        for own in moves
+        for moved in moves
       )
     )
     for i, loss in enumerate(LOSSES):
@@ -100,9 +100,9 @@ class CombinationsTest(parameterized.TestCase):
         with self.subTest(loss=loss, penalty=penalty):
           for name, values in metrics.items():
             self.assertTrue(np.isfinite(values[i, j]).all(), name)
-          for player, own in zip(Players._fields, moves, strict=True):
-            self.assertTrue(np.isfinite(own[i, j]).all(), player)
-            self.assertGreater(np.abs(own[i, j]).max(), 1e-6, player)
+          for player, moved in zip(Players._fields, moves, strict=True):
+            self.assertTrue(np.isfinite(moved[i, j]).all(), player)
+            self.assertGreater(np.abs(moved[i, j]).max(), 1e-6, player)
           if penalty != "none":
             difference = moves.discriminator[i, j] - moves.discriminator[i, 0]
             self.assertGreater(np.abs(difference).max(), 1e-7)

@@ -1,4 +1,4 @@
-"""Runs commands as a user does, each in a process of its own.
+"""Runs commands as a user does, each in another process.
 
 Most of what a small command takes is to import. So one process does that once
 and runs each command line in a child.

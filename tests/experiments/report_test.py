@@ -34,8 +34,8 @@ class ReportTest(parameterized.TestCase):
     cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
     cls.runs = []
     for loss in ("hinge", "wasserstein"):
-      own = trained_runs.settings_of("ring", [3, 4], loss=loss, **SMALL)
-      cls.runs.append(trained_runs.train(cls.folder, own)[0])
+      settings = trained_runs.settings_of("ring", [3, 4], loss=loss, **SMALL)
+      cls.runs.append(trained_runs.train(cls.folder, settings)[0])
 
   def report(self, *arguments):
     with contextlib.redirect_stdout(io.StringIO()) as stdout:
@@ -97,12 +97,14 @@ class ReportTest(parameterized.TestCase):
     self.assertIn("loss hinge wasserstein", text)
     self.assertNotIn("batch_size 16 16", text)
     finals = [
-      results.read_json(own / results.SUMMARY)["score"]["final"]["mean"]
-      for own in self.runs
+      results.read_json(workdir / results.SUMMARY)["score"]["final"]["mean"]
+      for workdir in self.runs
     ]
     self.assertRegex(text, rf"score {finals[0]:.4g}.* {finals[1]:.4g}")
-    alone = [Reader((own / results.REPORT).read_text()) for own in self.runs]
-    self.assertLen(page.sources, 2 + sum(len(own.sources) - 1 for own in alone))
+    alone = [Reader((each / results.REPORT).read_text()) for each in self.runs]
+    self.assertLen(
+      page.sources, 2 + sum(len(each.sources) - 1 for each in alone)
+    )
     with self.assertRaisesRegex(UsageError, "exists; pass --overwrite"):
       self.report(*self.runs, f"--out={out}")
     self.report(*self.runs, f"--out={out}", "--overwrite")
@@ -163,8 +165,8 @@ class BrowserTest(parameterized.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-    own = trained_runs.settings_of("ring", [0], **SMALL)
-    cls.run_folder, _ = trained_runs.train(cls.folder, own)
+    settings = trained_runs.settings_of("ring", [0], **SMALL)
+    cls.run_folder, _ = trained_runs.train(cls.folder, settings)
     cls.browser = cls.enterClassContext(shown_pages.browser())
 
   @parameterized.parameters(390, 1280)

@@ -1,4 +1,4 @@
-"""The command, as a user runs it: in a process of its own."""
+"""The command, run as a user runs it, in another process."""
 
 import functools
 import json

@@ -44,8 +44,8 @@ class SampleTest(parameterized.TestCase):
     cls.enterClassContext(trained_runs.undrawn())
     data = {**tiny_images.SETTINGS, "data_dir": str(cls.folder)}
     cls.runs = {
-      name: cls.train(name, seeds, **own)
-      for name, seeds, own in (
+      name: cls.train(name, seeds, **settings)
+      for name, seeds, settings in (
         ("ring", [5, 6], SMALL),
         ("conditional_mnist", [3], data),
       )
@@ -77,7 +77,7 @@ class SampleTest(parameterized.TestCase):
       self.assertGreater(np.abs(other["samples"] - first[:10]).min(), 0)
 
   def test_it_is_what_the_run_evaluated(self):
-    # The average of the generator, which ring keeps, under its own key.
+    # The average of the generator, which ring keeps, with the same key.
     member = load_run.load_run(self.runs["ring"], 6, jax.devices()[0])
     self.assertEqual(int(member.state.step), 2)
     read = results.read_results(self.runs["ring"])

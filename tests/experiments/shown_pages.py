@@ -39,7 +39,7 @@ class Reader(html.parser.HTMLParser):
 
 @contextlib.contextmanager
 def browser() -> Iterator[Any]:
-  """Starts a browser that shows nothing and fetches nothing of its own."""
+  """Starts a browser that has no window and fetches nothing by itself."""
   from selenium import webdriver
 
   options = webdriver.ChromeOptions()
@@ -84,8 +84,8 @@ def look(started: Any, page: Path, width: int) -> dict[str, Any]:
     return {
       page: document.documentElement.scrollWidth,
       view: window.innerWidth,
-      drawn: images.every(own => own.complete && own.naturalWidth > 0),
-      widest: Math.max(...images.map(own => own.clientWidth)),
+      drawn: images.every(image => image.complete && image.naturalWidth > 0),
+      widest: Math.max(...images.map(image => image.clientWidth)),
       count: images.length,
     }
     """

@@ -142,7 +142,7 @@ def _points(axes: Axes, ranked: Sequence[RankedTrial], x: np.ndarray) -> None:
   mean, half = style.means(ranked)
   half = np.nan_to_num(half)
   ties = np.array([each.is_best for each in ranked])
-  # The best trial is the first, and has its own marker.
+  # The best trial is the first, and has another marker.
   for chosen, color, label in (
     (~ties, style.OTHER, "other trials"),
     (ties & (np.arange(len(ranked)) > 0), style.TIE, "tie with the best"),

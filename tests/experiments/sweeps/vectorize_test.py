@@ -106,7 +106,7 @@ class PackingTest(parameterized.TestCase):
     self.check_packed_is_alone(experiment, shared, changes)
 
   @parameterized.named_parameters(
-    *((name, *own) for name, own in CASES.items() if name not in FAST)
+    *((name, *case) for name, case in CASES.items() if name not in FAST)
   )
   @pytest.mark.slow
   def test_packed_is_alone_for_the_others(self, experiment, shared, changes):
@@ -116,8 +116,8 @@ class PackingTest(parameterized.TestCase):
     experiment = BY_NAME[experiment]
     base = with_values(experiment.settings, SMALL | shared)
     runs = [
-      RunSettings(experiment, with_values(base, own), (3,))
-      for own in ({}, *({name: value} for name, value in changes.items()))
+      RunSettings(experiment, with_values(base, values), (3,))
+      for values in ({}, *({name: value} for name, value in changes.items()))
     ]
     variation = vectorize.pack(runs, vectorize.builder(runs[0]))
     self.assertEqual(set(variation.values), set(changes))
@@ -143,7 +143,7 @@ class PackingTest(parameterized.TestCase):
         # An argument is rounded to 32 bits before anything is computed of it,
         # a constant afterwards: 1 - 0.999 differs by 1e-5 of itself.
         chex.assert_trees_all_close(
-          jax.tree.map(lambda x, own=index: x[own : own + 1], packed),
+          jax.tree.map(lambda x, index=index: x[index : index + 1], packed),
           alone,
           rtol=1e-4,
           atol=2e-6,

@@ -70,16 +70,16 @@ class ProgramTest(absltest.TestCase):
 
   def assert_same_trials(self, folder):
     for index in range(len(self.plan.trials)):
-      own, wanted = (
+      found, wanted = (
         self.plan.workdir(parent, index) for parent in (folder, self.whole)
       )
       self.assertEqual(
-        (own / results.METRICS).read_text(),
+        (found / results.METRICS).read_text(),
         (wanted / results.METRICS).read_text(),
       )
       states = [
         load_run.load_run(workdir, SEEDS[1], jax.devices()[0]).state
-        for workdir in (own, wanted)
+        for workdir in (found, wanted)
       ]
       for a, b in zip(*map(jax.tree.leaves, states), strict=True):
         np.testing.assert_array_equal(a, b)
@@ -117,7 +117,9 @@ class ProgramTest(absltest.TestCase):
 
   def test_a_failed_trial_hurts_no_other(self):
     *others, failed = self.summaries(self.whole)
-    self.assertEqual([own["seed"] for own in failed["failures"]], [3, 4])
+    self.assertEqual(
+      [failure["seed"] for failure in failed["failures"]], [3, 4]
+    )
     self.assertEqual(failed["score"]["final"]["mean"], 0)
     for other in others:
       self.assertEqual(other["failures"], [])

@@ -72,9 +72,9 @@ def content_of(workdir):
   }
 
 
-def structure_of(own):
-  problem = own.experiment.build(own.settings)
-  return training.structure(problem, len(own.seeds))
+def structure_of(run_settings):
+  problem = run_settings.experiment.build(run_settings.settings)
+  return training.structure(problem, len(run_settings.seeds))
 
 
 class ResumptionTest(parameterized.TestCase):
@@ -95,10 +95,10 @@ class ResumptionTest(parameterized.TestCase):
     cls.stop_at(cls.stopped, RUN, STOPS)
 
   @classmethod
-  def stop_at(cls, workdir, own, step, devices=1, keep=9):
+  def stop_at(cls, workdir, run_settings, step, devices=1, keep=9):
     """Trains until a step, with a checkpoint of every second one."""
     devices = jax.devices()[:devices]
-    problem = trainer.build_problem(own, devices)
+    problem = trainer.build_problem(run_settings, devices)
     taken = []
     with (
       workdirs.create(workdir, overwrite=False),
@@ -109,7 +109,7 @@ class ResumptionTest(parameterized.TestCase):
       ),
     ):
       trained = trainer.train(
-        [own],
+        [run_settings],
         [workdir],
         lambda _: problem,
         devices,
@@ -369,11 +369,11 @@ class ResumptionTest(parameterized.TestCase):
     self.assertEqual(page.read_text(), text)
 
   def test_decay_over_more_steps_gives_a_warning(self):
-    own = RUN._replace(
+    run_settings = RUN._replace(
       settings=RUN.settings.replace(learning_rate_decay="cosine")
     )
     self.workdir = self.workdir.with_name("falls")
-    self.stop_at(self.workdir, own, STOPS)
+    self.stop_at(self.workdir, run_settings, STOPS)
     self.stderr.truncate(0)
     self.assertEqual(self.resume("--steps=24"), 0)
     self.assertIn("decay over 24 steps instead of 12", self.stderr.getvalue())

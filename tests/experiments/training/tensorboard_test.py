@@ -27,19 +27,19 @@ def read(workdir):
       # Its length and a checksum of that, and a checksum at the end.
       (length,) = struct.unpack("<Q", content[:8])
       event = PROTO.Event.FromString(content[12 : 12 + length])
-      found += [(own.tag, event.step, own) for own in event.summary.value]
+      found += [(value.tag, event.step, value) for value in event.summary.value]
       content = content[16 + length :]
   return found
 
 
 class TensorBoardTest(absltest.TestCase):
-  def train(self, own):
+  def train(self, run):
     parent = Path(self.enterContext(tempfile.TemporaryDirectory()))
     devices = jax.devices()[:1]
-    problem = trainer.build_problem(own, devices)
+    problem = trainer.build_problem(run, devices)
     with workdirs.create_numbered(parent, "run") as workdir:
       trainer.train(
-        [own],
+        [run],
         [workdir],
         lambda _: problem,
         devices,
@@ -48,10 +48,10 @@ class TensorBoardTest(absltest.TestCase):
     return workdir
 
   def test_scalars_histograms_and_figures(self):
-    own = trained_runs.settings_of(
+    run = trained_runs.settings_of(
       "ring", [3, 4], steps=4, log_every=2, evaluation_samples=64
     )
-    workdir = self.train(own)
+    workdir = self.train(run)
     written = read(workdir)
     run = results.read_results(workdir)
     scalars = {
