@@ -156,7 +156,7 @@ def main() -> None:
   with tempfile.TemporaryDirectory() as images:
     _write_noise(Path(images))
     for case in CASES:
-      values = {}
+      values: dict[str, object] = {}
       if case.experiment.startswith("dcgan"):
         values = {"dataset": "folder", "data_dir": images}
       if case.title in options.cases:
