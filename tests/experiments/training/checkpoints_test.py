@@ -25,9 +25,10 @@ def make_progress(step) -> Any:
   """Makes the progress of two seeds with random parameters."""
   rng = np.random.default_rng(step)
   failed_at: Any = Players(*np.full((2, 2), -1, np.int32))
+  steps: Any = np.full(2, step, np.int32)
   return Progress(
     TrainState(
-      step=np.full(2, step, np.int32),
+      step=steps,
       params=Players(
         {"kernel": rng.normal(size=(2, 30, 40)).astype(np.float32)},
         {
