@@ -44,12 +44,12 @@ are so near to each other that one is being written most of the time."""
 
 
 class Trial(NamedTuple):
-  """What became of a run that was killed.
+  """The outcome of a run that was killed and resumed.
 
   Attributes:
-    num_kills: times that it was killed.
-    num_torn: kills that left a checkpoint half written.
-    difference: what is not as if it had not been killed; nothing if all is.
+    num_kills: how often it was killed.
+    num_torn: kills that left an incomplete checkpoint.
+    difference: how it differs from a run that was not killed; "" if not at all.
   """
 
   num_kills: int
@@ -215,10 +215,11 @@ def main() -> int:
       trials = survive(name, options.survivors, Path(folder))
     same = sum(not trial.difference for trial in trials)
     failed += len(trials) - same
+    num_kills = sum(trial.num_kills for trial in trials)
+    num_torn = sum(trial.num_torn for trial in trials)
     print(
       f"{name}: {same} of {len(trials)} resumed runs end as if they had not "
-      f"been killed; {sum(trial.num_kills for trial in trials)} kills, of which "
-      f"{sum(trial.num_torn for trial in trials)} tore a checkpoint",
+      f"been killed; {num_kills} kills, of which {num_torn} tore a checkpoint",
       flush=True,
     )
     for number, trial in enumerate(trials):
