@@ -66,8 +66,7 @@ def run(argv: list[str]) -> int:
   data_dir = images.default_data_dir()
   if options.data_dir:
     data_dir = Path(options.data_dir).expanduser()
-  official = tfds.official(dataset)
-  target = data_dir / dataset / str(official.VERSION)
+  target = data_dir / dataset / str(tfds.official(dataset).VERSION)
   _check_free(target, options.overwrite)
   source = Path(options.source).expanduser() if options.source else None
   try:
@@ -122,16 +121,14 @@ def _official_files(official: Any, source: Path) -> Path | None:
 
 def _find(dataset: str, source: Path, split: str) -> image_files.Source:
   """Finds the files of a split, or raises ImagesError."""
-  found = image_files.find(dataset, source, split) or image_files.find(
-    image_files.FOLDER, source, split
-  )
-  if found is None:
-    raise image_files.ImagesError(f"there is no {source}")
-  return found
+  for layout in (dataset, image_files.FOLDER):
+    if found := image_files.find(layout, source, split):
+      return found
+  raise image_files.ImagesError(f"there is no {source}")
 
 
 @contextlib.contextmanager
-def _alone(data_dir: Path) -> Iterator[None]:
+def _locked(data_dir: Path) -> Iterator[None]:
   """Makes a folder and locks it against other processes of this command."""
   data_dir.mkdir(parents=True, exist_ok=True)
   handle = os.open(data_dir, os.O_RDONLY)
@@ -152,8 +149,7 @@ def _prepare(
 ) -> tuple[Mapping[str, Any], Mapping[str, list[str]]]:
   """Prepares a dataset from the files of `source`, or downloads it if None.
 
-  Returns:
-    For each split the SplitInfo of TFDS, and why images were skipped.
+  Returns, for each split, the SplitInfo of TFDS and why images were skipped.
   """
   from experiments.datasets import tfds
 
@@ -171,30 +167,22 @@ def _prepare(
       builder, skipped = tfds.downloading(dataset), {}
       where = archives or data_dir / DOWNLOADS
       console.say(f"preparing {dataset} from the official files in {where}")
-    stack.enter_context(_alone(data_dir))
+    stack.enter_context(_locked(data_dir))
     return _build(builder, data_dir, target, archives), skipped
 
 
 def _build(
   builder_class: Any, data_dir: Path, target: Path, archives: Path | None
 ) -> Mapping[str, Any]:
-  """Prepares in a folder beside the target, and moves the whole dataset there.
+  """Prepares a dataset in a folder beside `target`, and moves it there whole.
 
-  Args:
-    builder_class: of TFDS.
-    data_dir: has the folder of downloads.
-    target: folder of the dataset; a prepared dataset there is replaced.
-    archives: a folder that has the official files already, or None.
-
-  Returns:
-    The SplitInfo of each split.
+  It replaces a dataset in `target`. `archives` is a folder that already has the
+  official files, or None. Returns the SplitInfo of each split.
   """
   import tensorflow_datasets as tfds
 
-  staging, downloads = (
-    data_dir / f".partial-{builder_class.name}",
-    data_dir / DOWNLOADS,
-  )
+  staging = data_dir / f".partial-{builder_class.name}"
+  downloads = data_dir / DOWNLOADS
   tfds.display_progress_bar(sys.stderr.isatty())
   try:
     _remove_partial(staging, downloads)

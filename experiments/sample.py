@@ -1,7 +1,6 @@
 """Samples a finished run: `python -m experiments.sample --workdir=runs/...`."""
 
 import dataclasses
-import itertools
 from pathlib import Path
 
 import jax
@@ -78,18 +77,17 @@ def run(argv: list[str]) -> int:
   samples = draw(member, options.latents_seed, options.num_samples, labels)
   with results.replacing(out) as partial:
     if out.suffix == ".npz":
-      of_classes = {} if labels is None else {"labels": labels}
-      np.savez_compressed(
-        partial, allow_pickle=False, samples=samples, **of_classes
-      )
+      arrays = {"samples": samples}
+      if labels is not None:
+        arrays["labels"] = np.asarray(labels)
+      np.savez_compressed(partial, allow_pickle=False, **arrays)
     elif samples.ndim != 4:
       raise flags.UsageError(
         f"samples of {member.experiment.name} are no images; --out takes .npz"
       )
     else:
-      columns = None
-      if labels is not None and not options.label:
-        columns = len(member.problem.class_names)
+      # With 0 columns the mosaic is square.
+      columns = 0 if options.label else len(member.problem.class_names)
       page = image_plots.mosaic(samples, columns)
       Image.fromarray(image_plots.coloured(page)).save(partial)
   print(
@@ -102,32 +100,21 @@ def run(argv: list[str]) -> int:
 def draw(
   member: LoadedRun, latents_seed: int, num_samples: int, labels: Array | None
 ) -> np.ndarray:
-  """Draws samples of a member.
+  """Draws n samples: uint8 [n, h, w, c] of images, else float32 [n, ...].
 
-  Args:
-    member: of a finished run.
-    latents_seed: of the latents.
-    num_samples: n.
-    labels: int32 [n], of a class-conditional game; None for others.
-
-  Returns:
-    uint8 [n, h, w, c] of images, else float32 [n, ...].
+  `labels` are int32 [n], or None if the game has no classes.
   """
   assert member.problem.sample is not None
   sample = jax.jit(member.problem.sample, static_argnums=2)
   key = jax.random.key(latents_seed)
   parts = []
-  for index in itertools.count():
-    start = index * _AT_ONCE
-    if start >= num_samples:
-      break
-    of_labels = ()
+  for index, start in enumerate(range(0, num_samples, _AT_ONCE)):
+    classes = ()
     if labels is not None:
-      batch = labels[start : start + _AT_ONCE]
-      of_labels = (jnp.pad(batch, (0, _AT_ONCE - len(batch))),)
-    parts.append(
-      sample(member.state, jax.random.fold_in(key, index), _AT_ONCE, *of_labels)
-    )
+      chosen = labels[start : start + _AT_ONCE]
+      classes = (jnp.pad(chosen, (0, _AT_ONCE - len(chosen))),)
+    pass_key = jax.random.fold_in(key, index)
+    parts.append(sample(member.state, pass_key, _AT_ONCE, *classes))
   samples = jnp.concatenate(parts)[:num_samples]
   return np.asarray(images.to_pixels(samples) if samples.ndim == 4 else samples)
 
@@ -135,13 +122,13 @@ def draw(
 def _labels(member: LoadedRun, options: SampleOptions) -> Array | None:
   """Returns the label of every sample, None where there are no classes."""
   names = member.problem.class_names
-  if not names and options.label:
+  if not names:
+    if not options.label:
+      return None
     raise flags.UsageError(
       f"--label={options.label}: {member.experiment.name} has no classes to "
       "ask for; a run with --condition has"
     )
-  if not names:
-    return None
   if not options.label:
     return jnp.arange(options.num_samples) % len(names)
   numbers = {str(index): index for index in range(len(names))}

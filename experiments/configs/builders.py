@@ -48,14 +48,13 @@ def _latents_join(settings: MLPGeneratorSettings) -> Join | None:
 def mlp_generator(settings: MLPGeneratorSettings, features: int) -> MLP:
   """Makes the MLP generator of samples [n, features]."""
   join = _latents_join(settings)
+  kernel_init = choices.INITIALIZERS[settings.initializer]
   return MLP(
     hidden=(settings.generator_width,) * settings.generator_depth,
     features=features,
     activation=choices.ACTIVATIONS[settings.generator_activation],
     normalize=choices.NORMALIZATIONS[settings.generator_normalization],
-    kernel_init=choices.INITIALIZERS[settings.initializer](
-      settings.initial_scale
-    ),
+    kernel_init=kernel_init(settings.initial_scale),
     bias_init=nn.initializers.constant(settings.initial_bias),
     joins=(join,) * settings.generator_depth if join else (),
   )
@@ -72,22 +71,18 @@ def mlp_latents(settings: MLPGeneratorSettings) -> int:
 
 def mlp_discriminator(settings: MLPDiscriminatorSettings) -> MLP:
   """Makes the MLP discriminator."""
-  spectral = settings.discriminator_normalization == choices.SPECTRAL
+  normalization = settings.discriminator_normalization
+  spectral = normalization == choices.SPECTRAL
+  kernel_init = choices.INITIALIZERS[settings.initializer]
   before_output = choices.MINIBATCH_LAYERS[settings.discriminator_minibatch]
   return MLP(
     hidden=(settings.discriminator_width,) * settings.discriminator_depth,
     features=1,
     activation=choices.ACTIVATIONS[settings.discriminator_activation],
     pieces=settings.discriminator_pieces,
-    normalize=(
-      None
-      if spectral
-      else choices.NORMALIZATIONS[settings.discriminator_normalization]
-    ),
+    normalize=None if spectral else choices.NORMALIZATIONS[normalization],
     dropout=settings.discriminator_dropout,
-    kernel_init=choices.INITIALIZERS[settings.initializer](
-      settings.initial_scale
-    ),
+    kernel_init=kernel_init(settings.initial_scale),
     bias_init=nn.initializers.constant(settings.initial_bias),
     spectral_norm=spectral,
     before_output=before_output() if before_output else None,
@@ -97,9 +92,8 @@ def mlp_discriminator(settings: MLPDiscriminatorSettings) -> MLP:
 def loss(settings: Settings) -> AdversarialLoss:
   """Makes the loss, with label smoothing if it is on."""
   if is_on(settings.label_smoothing):
-    return choices.LABELLED_LOSSES[settings.loss](
-      1.0 - settings.label_smoothing
-    )
+    real_label = 1.0 - settings.label_smoothing
+    return choices.LABELLED_LOSSES[settings.loss](real_label)
   return choices.LOSSES[settings.loss]()
 
 
@@ -132,15 +126,10 @@ def game(
 ) -> games.Game:
   """Makes the game of two networks.
 
-  Args:
-    settings: settings of the experiment.
-    generator: module that maps latents to samples.
-    discriminator: module that judges samples, or packs of samples.
-    latent_dim: number of latents.
-    step: [] int32, the number of steps taken, for the decay of the instance
-      noise and for lazy penalties.
-    adversarial_loss: a loss that replaces the one in the settings.
-    num_classes: number of classes of a class-conditional game, or 0.
+  The discriminator judges samples, or packs of samples. `step` is [] int32, the
+  number of steps taken: instance noise and lazy penalties depend on it.
+  `adversarial_loss` replaces the loss in the settings. `num_classes` is 0 if
+  the game has no classes.
   """
   augment = None
   if is_on(settings.instance_noise):
@@ -150,6 +139,7 @@ def game(
   replay = None
   if settings.replay_size:
     replay = Replay(settings.replay_size, settings.replay_share)
+  l2 = settings.discriminator_l2
   make = games.adversarial
   if settings.packing > 1:
     make = functools.partial(packed, size=settings.packing)
@@ -158,9 +148,7 @@ def game(
     discriminator,
     adversarial_loss or loss(settings),
     choices.LATENT_PRIORS[settings.latent_prior](latent_dim),
-    discriminator_l2=(
-      settings.discriminator_l2 if is_on(settings.discriminator_l2) else None
-    ),
+    discriminator_l2=l2 if is_on(l2) else None,
     penalty=_penalty(settings, step),
     augment=augment,
     replay=replay,
@@ -182,28 +170,27 @@ def discriminator_output(
   if game.discriminate is None:
     return jnp.full(len(x), jnp.nan)
   logits = game.discriminate(state.params, state.variables, x)
-  return (
-    jax.nn.sigmoid(logits)
-    if choices.LOSSES[settings.loss]().probability
-    else logits
-  )
+  is_probability = choices.LOSSES[settings.loss]().probability
+  return jax.nn.sigmoid(logits) if is_probability else logits
 
 
 def optimizers(settings: Settings) -> steps.Optimizers:
   """Makes the optimizer of each player."""
   optimizer = choices.OPTIMIZERS[settings.optimizer]
   rule = choices.UPDATES[settings.update]
+  eps_root = choices.EPS_ROOT if rule.differentiates_optimizer else 0.0
 
   def make(rate, num_steps, beta1, beta2):
     decay = choices.DECAYS[settings.learning_rate_decay]
     schedule = decay(rate, settings.steps * num_steps * rule.updates)
-    return optimizer(
-      schedule,
-      beta1,
-      beta2,
-      choices.EPS_ROOT if rule.differentiates_optimizer else 0.0,
-    )
+    return optimizer(schedule, beta1, beta2, eps_root)
 
+  generator = make(
+    settings.generator_learning_rate,
+    settings.generator_steps,
+    settings.generator_beta1,
+    settings.generator_beta2,
+  )
   discriminator = make(
     settings.discriminator_learning_rate,
     settings.discriminator_steps,
@@ -214,26 +201,14 @@ def optimizers(settings: Settings) -> steps.Optimizers:
     discriminator = optax.chain(
       discriminator, penalties.weight_clipping(settings.weight_clipping)
     )
-  return Players(
-    generator=rule.wrap(
-      make(
-        settings.generator_learning_rate,
-        settings.generator_steps,
-        settings.generator_beta1,
-        settings.generator_beta2,
-      )
-    ),
-    discriminator=rule.wrap(discriminator),
-  )
+  return Players(rule.wrap(generator), rule.wrap(discriminator))
 
 
 class Source(NamedTuple):
-  """A source of real samples.
+  """A source of real samples: `sample(data, key, n)` returns a batch of n.
 
-  Attributes:
-    sample: (data, key, n) -> a batch of n samples.
-    data: arrays on the device that `sample` draws from and that samples are
-      compared with; () for a density.
+  `data` are arrays on the device that `sample` draws from and that samples are
+  compared with. A density needs none.
   """
 
   sample: Callable[[Any, PRNGKey, int], Batch]
@@ -269,15 +244,15 @@ def problem(
     settings: settings of the experiment.
     make_game: (settings, [] number of steps taken) -> the game at that step.
     source: source of real samples.
-    measure: (state, key, data) -> metrics of the generator's samples. It is
-      also applied to the average of the generator, if there is one, whose
-      metrics get the prefix `average_`.
+    measure: (state, key, data) -> metrics of the generator's samples. It also
+      measures the average of the generator, if there is one, with the prefix
+      `average_`.
     snapshot: (state, key) -> arrays to draw.
     reference: arrays to draw that do not depend on the state.
     measures_rarely: whether `measure` is too expensive for every row of
       metrics. The costs are then evaluated on one minibatch.
     protocol: description of the measurement.
-    class_names: names of the classes by label, in a class-conditional game.
+    class_names: names of the classes by label, if the game has classes.
   """
   player_optimizers = optimizers(settings)
   step = steps.scheduled(
@@ -294,10 +269,8 @@ def problem(
   first_game = make_game(settings, jnp.int32(0))
   minibatch = settings.batch_size * settings.packing
   # A whole number of packs, at least one.
-  evaluated = max(1, settings.evaluation_samples // settings.packing)
-  evaluated *= settings.packing
-  if measures_rarely:
-    evaluated = minibatch
+  num_packs = max(1, settings.evaluation_samples // settings.packing)
+  evaluated = minibatch if measures_rarely else num_packs * settings.packing
   chunk = min(minibatch, evaluated) if settings.mixes_samples() else evaluated
 
   def sample_batch(key, data):
@@ -314,18 +287,14 @@ def problem(
 
     def minibatch_costs(inputs):
       costs, (_, metrics) = game.costs(state.params, state.variables, *inputs)
-      return {
+      return metrics | {
         "generator_cost": costs.generator,
         "discriminator_cost": costs.discriminator,
-        **metrics,
       }
 
-    return jax.tree.map(
-      lambda values: jnp.mean(values, axis=0),
-      jax.lax.map(
-        minibatch_costs, (batches, jax.random.split(costs_key, num_minibatches))
-      ),
-    )
+    minibatch_keys = jax.random.split(costs_key, num_minibatches)
+    values = jax.lax.map(minibatch_costs, (batches, minibatch_keys))
+    return jax.tree.map(lambda value: jnp.mean(value, axis=0), values)
 
   def measure_health(state, key, data):
     real_key, latents_key = jax.random.split(key)
@@ -336,13 +305,11 @@ def problem(
     fake = first_game.sample(
       state.params, state.variables, latents_key, SPREAD_SAMPLES, *labels
     )
-    return health.norms(state) | {
-      "generated_spread": health.spread(samples, fake)
-    }
+    spread = health.spread(samples, fake)
+    return health.norms(state) | {"generated_spread": spread}
 
   def averaged(state):
-    params = state.params._replace(generator=state.averages)
-    return state.replace(params=params)
+    return state.replace(params=state.params._replace(generator=state.averages))
 
   def measure_samples(state, key, data):
     metrics = measure(state, key, data)

@@ -28,12 +28,10 @@ _SHOWN = ("frechet_distance", "precision", "recall", "coverage")
 
 
 class Measurement(NamedTuple):
-  """A measurement of samples.
+  """A measurement of samples: (samples, labels or None, data) -> metrics.
 
-  Attributes:
-    data: arrays that `measure` needs on the device, by name.
-    measure: (samples, their labels or None, data) -> metrics.
-    protocol: description of the measurement for `summary.json`.
+  `data` are the arrays, by name, that `measure` needs on the device. `protocol`
+  describes the measurement in `summary.json`.
   """
 
   data: dict[str, Any]
@@ -44,18 +42,10 @@ class Measurement(NamedTuple):
 def measurement_of(
   settings: ImageSettings, train: Images, real: Array
 ) -> Measurement:
-  """Prepares the comparison of samples with real images.
+  """Prepares the comparison of samples with `real`, uint8 [n, h, w, c].
 
-  Args:
-    settings: settings of the experiment.
-    train: the training split.
-    real: uint8 [n, h, w, c], the images of `train` to compare with.
-
-  Returns:
-    The measurement; all its metrics are NaN if there are too few images.
-
-  Raises:
-    SettingError: if there is no feature network.
+  All metrics are NaN if there are too few training images for a feature
+  network. Raises SettingError if the network's weights cannot be read.
   """
   if len(train.pixels) < classifier.BATCH_SIZE:
     say(
@@ -86,10 +76,9 @@ def measurement_of(
       if labels is not None:
         correct = jnp.argmax(logits, axis=1) == labels
         class_metrics["label_accuracy"] = jnp.mean(correct)
+    moments = frechet.moments(features)
     return {
-      "frechet_distance": frechet.frechet_distance(
-        data["moments"], frechet.moments(features)
-      ),
+      "frechet_distance": frechet.frechet_distance(data["moments"], moments),
       "kid": kid.value,
       "kid_standard_error": kid.standard_error,
       **scores._asdict(),
@@ -97,18 +86,16 @@ def measurement_of(
       **class_metrics,
     }
 
-  return Measurement(
-    {
-      "apply": net.features.apply,
-      "features": real_features,
-      "moments": frechet.moments(real_features),
-    },
-    measure,
-    {
-      **net.protocol,
-      "dataset": settings.dataset,
-      "real_images": f"{len(real)} of the training split",
-      "generated_images": settings.evaluation_samples,
-      "neighbours": NEIGHBOURS,
-    },
-  )
+  data = {
+    "apply": net.features.apply,
+    "features": real_features,
+    "moments": frechet.moments(real_features),
+  }
+  protocol = {
+    **net.protocol,
+    "dataset": settings.dataset,
+    "real_images": f"{len(real)} of the training split",
+    "generated_images": settings.evaluation_samples,
+    "neighbours": NEIGHBOURS,
+  }
+  return Measurement(data, measure, protocol)

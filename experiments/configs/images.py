@@ -56,7 +56,9 @@ def networks(
       resnet.Discriminator, plain_blocks=0 if large else 2, widening=widening
     )
   dtype = getattr(jnp, settings.compute_dtype)
-  spectral = settings.discriminator_normalization == choices.SPECTRAL
+  normalization = settings.discriminator_normalization
+  spectral = normalization == choices.SPECTRAL
+  normalize = None if spectral else choices.MAP_NORMALIZATIONS[normalization]
   return types.Players(
     generator=generator(
       size=settings.image_size,
@@ -72,11 +74,7 @@ def networks(
       filters=settings.discriminator_filters,
       num_classes=num_classes,
       projection=settings.condition == "projection",
-      normalize=(
-        None
-        if spectral
-        else choices.MAP_NORMALIZATIONS[settings.discriminator_normalization]
-      ),
+      normalize=normalize,
       spectral_norm=spectral,
       dropout=settings.discriminator_dropout,
       dtype=dtype,
@@ -85,26 +83,15 @@ def networks(
 
 
 def build(settings: ImageSettings) -> Problem:
-  """Builds the game of two convolutional networks on images.
-
-  Raises:
-    SettingError: if the images cannot be read.
-  """
+  """Builds a game on images; raises SettingError if they cannot be read."""
   return builder(settings)(settings)
 
 
 def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
   """Reads the images once, for games that differ only in numeric settings.
 
-  Args:
-    settings: settings of one of the games.
-
-  Returns:
-    `build` for settings that differ from these only in fields that vary, which
-    may be traced.
-
-  Raises:
-    SettingError: if the images cannot be read.
+  Returns `build` for settings that differ from these only in fields that vary,
+  which may be traced. Raises SettingError if the images cannot be read.
   """
   train = read_split(settings, "train")
   conditional = settings.condition != "none"
@@ -184,18 +171,14 @@ def _of_each_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
   Images are repeated if a class has fewer images than there are rows.
   """
   rows = -(-NUM_DRAWN // num_classes)
-  columns = [
-    np.resize(np.flatnonzero(labels == label), rows)
-    for label in range(num_classes)
-  ]
-  return np.stack(columns, axis=1).ravel()
+  columns = [np.flatnonzero(labels == label) for label in range(num_classes)]
+  return np.stack([np.resize(each, rows) for each in columns], axis=1).ravel()
 
 
 def score(results: Results) -> np.ndarray:
   """Scores coverage / PERFECT_COVERAGE, clipped to [0, 1].
 
-  Returns:
-    [num_seeds, num_logs]; NaN where samples were not measured.
+  Returns [num_seeds, num_logs]; NaN where samples were not measured.
   """
   coverage = results.sampled("coverage")
   return np.clip(coverage / image_metrics.PERFECT_COVERAGE, 0, 1)
@@ -229,15 +212,9 @@ def _experiment(
   source: str = "DCGAN 2016, arXiv 1511.06434",
   **settings: Any,
 ) -> Experiment:
+  changed = _DEFAULTS.replace(**settings)
   return Experiment(
-    name,
-    source,
-    summary,
-    _DEFAULTS.replace(**settings),
-    build,
-    score,
-    FIGURES,
-    builder,
+    name, source, summary, changed, build, score, FIGURES, builder
   )
 
 

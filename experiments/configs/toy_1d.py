@@ -107,12 +107,8 @@ def drawn_points(density: densities.Density) -> Array:
 
   They are evenly spaced over the data and N(0, 1), the initial distribution of
   the linear generator, and again over each mode, which may be much narrower.
-
-  Args:
-    density: one-dimensional, with m modes.
-
-  Returns:
-    [NUM_POINTS + m * NUM_POINTS_OF_MODE], increasing; values may repeat.
+  With m modes the result is [NUM_POINTS + m * NUM_POINTS_OF_MODE], increasing;
+  values may repeat.
   """
   scaled = jnp.linspace(-5.0, 5.0, NUM_POINTS_OF_MODE)
   about_modes = density.modes + density.mode_stddev[:, None] * scaled[None]
@@ -130,20 +126,15 @@ def _problem(
   latent_dim: int,
   generated_log_prob: Callable[[TrainState], Callable[[Array], Array] | None],
 ) -> Problem:
-  """Makes the problem of a generator of samples [n, 1].
+  """Makes the problem of a generator from latents to samples [n, 1].
 
-  Args:
-    settings: settings of the experiment.
-    generator: module that maps latents [n, latent_dim] to samples.
-    latent_dim: number of latents.
-    generated_log_prob: state -> the generator's exact log-density
-      [k, 1] -> [k], or None if it is not known.
+  `generated_log_prob` maps a state to the generator's exact log-density
+  [k, 1] -> [k], or to None if it is not known.
   """
   density = data_density(settings)
   depth = _effective_depth(settings, settings.discriminator_depth)
-  discriminator = builders.mlp_discriminator(
-    settings.replace(discriminator_depth=depth)
-  )
+  effective = settings.replace(discriminator_depth=depth)
+  discriminator = builders.mlp_discriminator(effective)
 
   def make_game(settings, step):
     return builders.game(settings, generator, discriminator, latent_dim, step)
@@ -208,9 +199,8 @@ def build_affine(settings: OneDimensionalSettings) -> Problem:
     if settings.latent_prior != "normal":
       return None
     params = state.params.generator
-    return densities.normal(
-      params["mean"][0], jnp.abs(params["stddev"][0])
-    ).log_prob
+    mean, stddev = params["mean"][0], jnp.abs(params["stddev"][0])
+    return densities.normal(mean, stddev).log_prob
 
   return _problem(settings, affine.Affine(), 1, generated_log_prob)
 
@@ -218,26 +208,18 @@ def build_affine(settings: OneDimensionalSettings) -> Problem:
 def build_perceptron(settings: PerceptronSettings) -> Problem:
   """Builds the game of an MLP generator."""
   depth = _effective_depth(settings, settings.generator_depth)
-  generator = builders.mlp_generator(
-    settings.replace(generator_depth=depth), features=1
-  )
-  return _problem(
-    settings, generator, builders.mlp_latents(settings), lambda state: None
-  )
+  effective = settings.replace(generator_depth=depth)
+  generator = builders.mlp_generator(effective, features=1)
+  latent_dim = builders.mlp_latents(settings)
+  return _problem(settings, generator, latent_dim, lambda state: None)
 
 
 def score(results: Results, best_jsd: float) -> np.ndarray:
   """Scores how close the JSD is to the best that the generator can reach.
 
   score = (log 2 - JSD) / (log 2 - best JSD), clipped to [0, 1]: 0 if data and
-  samples do not overlap.
-
-  Args:
-    results: results with the metric `jensen_shannon`.
-    best_jsd: JSD of the best generator of the family, in nats.
-
-  Returns:
-    [num_seeds, num_logs].
+  samples do not overlap. `best_jsd`, in nats, is that of the best generator of
+  the family. Returns [num_seeds, num_logs].
   """
   jsd = results.sampled("jensen_shannon")
   return np.clip((DISJOINT_JSD - jsd) / (DISJOINT_JSD - best_jsd), 0, 1)

@@ -74,10 +74,7 @@ def problem(
 ) -> Problem:
   """Makes the problem of two MLPs and data in the plane.
 
-  Args:
-    settings: settings of the experiment.
-    density: density of the data.
-    loss: a loss that replaces the one in the settings.
+  `loss` replaces the one in the settings.
   """
   generator = builders.mlp_generator(settings, features=2)
   discriminator = builders.mlp_discriminator(settings)
@@ -97,20 +94,19 @@ def problem(
     )
     return modes.measure(samples, density)
 
-  reach = 1.25 * jnp.max(jnp.abs(density.modes)) + 3 * jnp.max(
-    density.mode_stddev
-  )
+  reach = 1.25 * jnp.max(jnp.abs(density.modes))
+  reach += 3 * jnp.max(density.mode_stddev)
   line = jnp.linspace(-reach, reach, NUM_POINTS)
   plane = jnp.stack(jnp.meshgrid(line, line), axis=-1)
 
   def snapshot(state, key):
+    samples = game.sample(state.params, state.variables, key, NUM_DRAWN_SAMPLES)
+    values = builders.discriminator_output(
+      settings, game, state, plane.reshape(-1, 2)
+    )
     return {
-      "samples": game.sample(
-        state.params, state.variables, key, NUM_DRAWN_SAMPLES
-      ),
-      "discriminator": builders.discriminator_output(
-        settings, game, state, plane.reshape(-1, 2)
-      ).reshape(NUM_POINTS, NUM_POINTS),
+      "samples": samples,
+      "discriminator": values.reshape(plane.shape[:2]),
     }
 
   return builders.problem(
@@ -162,19 +158,12 @@ def score(results: Results, num_modes: Callable[[dict], int]) -> np.ndarray:
   """Scores coverage times quality.
 
   score = modes covered / modes * high-quality fraction / that of a perfect
-  sampler, clipped to [0, 1].
-
-  Args:
-    results: results with `modes_covered` and `high_quality_fraction`.
-    num_modes: settings -> number of modes of the data.
-
-  Returns:
-    [num_seeds, num_logs].
+  sampler, clipped to [0, 1]. `num_modes` maps the settings to the number of
+  modes of the data. Returns [num_seeds, num_logs].
   """
   covered = results.sampled("modes_covered") / num_modes(results.settings)
   fraction = results.sampled("high_quality_fraction")
-  quality = fraction / modes.PERFECT_HIGH_QUALITY
-  return np.clip(covered * quality, 0, 1)
+  return np.clip(covered * (fraction / modes.PERFECT_HIGH_QUALITY), 0, 1)
 
 
 FIGURES = {

@@ -42,18 +42,10 @@ def cache_dir() -> Path:
 def read_images(
   dataset: str, data_dir: str, split: str, size: int, channels: int, log: Log
 ) -> Images:
-  """Reads a split of a dataset.
+  """Reads a split of a dataset, scaled to `size` pixels.
 
-  Args:
-    dataset: a name that `images.load` knows.
-    data_dir: the setting; "" for the default.
-    split: "train" or "test".
-    size: side of the images.
-    channels: of the images.
-    log: called every tenth of decoding, and if images were skipped.
-
-  Raises:
-    SettingError: if there are no such images; it says what prepares them.
+  A `data_dir` of "" is the default folder. `log` receives progress and skipped
+  images. Raises SettingError, which says how to prepare missing images.
   """
   verb = "drawing" if dataset == images.FACES else "decoding"
   try:
@@ -99,8 +91,7 @@ def _every_tenth(task: str, log: Log) -> Callable[[int, int], None]:
 def limited(train: Images, count: int) -> Images:
   """Draws `count` training images, always the same ones; 0 for all.
 
-  Raises:
-    SettingError: if there are fewer.
+  Raises SettingError if there are fewer.
   """
   n = len(train.pixels)
   if count > n:
@@ -122,24 +113,17 @@ def feature_net(
   It learns the classes of the training split. Without classes it learns by how
   many quarter turns an image is rotated (Gidaris et al., "Unsupervised
   Representation Learning by Predicting Image Rotations", arXiv 1803.07728). The
-  same images give the same classifier.
-
-  Args:
-    dataset: its name.
-    train: images to learn from, classifier.BATCH_SIZE or more.
-    test: images to measure the accuracy on.
-    log: called before and after training.
+  same images give the same classifier. `train` has `classifier.BATCH_SIZE`
+  images or more; `test` measures the accuracy.
   """
   task = "rotations" if train.labels is None else "classes"
   digest = hashlib.sha256(train.pixels.tobytes())
   if train.labels is not None:
     digest.update(train.labels.tobytes())
-  digest.update(
-    repr((FEATURES_SEED, classifier.VERSION, jax.__version__)).encode()
-  )
-  path = (
-    cache_dir() / "classifiers" / f"{dataset}-{digest.hexdigest()[:16]}.npz"
-  )
+  versions = (FEATURES_SEED, classifier.VERSION, jax.__version__)
+  digest.update(repr(versions).encode())
+  file = f"{dataset}-{digest.hexdigest()[:16]}.npz"
+  path = cache_dir() / "classifiers" / file
   key = jax.random.key(FEATURES_SEED)
   shape = train.pixels.shape[1:]
   num_classes = len(train.class_names) or _NUM_TURNS
@@ -159,26 +143,20 @@ def feature_net(
     params = jax.tree.leaves(trained)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
-    np.savez(
-      partial,
-      allow_pickle=False,
-      accuracy=accuracy,
-      **{str(i): np.asarray(leaf) for i, leaf in enumerate(params)},
-    )
+    arrays = {str(i): np.asarray(leaf) for i, leaf in enumerate(params)}
+    np.savez(partial, allow_pickle=False, accuracy=accuracy, **arrays)
     partial.replace(path)
     log(f"its accuracy on the test split is {accuracy:.4f}")
   name = f"{task} of {dataset} {digest.hexdigest()[:8]}"
-  return FeatureNet(
-    classifier.trained_features(name, jax.tree.unflatten(treedef, params)),
-    {"features": name, "features_accuracy": accuracy},
-  )
+  params = jax.tree.unflatten(treedef, params)
+  features = classifier.trained_features(name, params)
+  return FeatureNet(features, {"features": name, "features_accuracy": accuracy})
 
 
 def inception_net(path: str) -> FeatureNet:
-  """Reads Inception from a file of weights; the literature measures by it.
+  """Reads Inception, by which the literature measures, from a file of weights.
 
-  Raises:
-    SettingError: if the file cannot be read or has other weights.
+  Raises SettingError if the file cannot be read or has other weights.
   """
   try:
     content = Path(path).expanduser().read_bytes()
@@ -190,9 +168,8 @@ def inception_net(path: str) -> FeatureNet:
   except inception.WeightsError as error:
     raise SettingError(f"--inception_weights={path}: {error}") from error
   name = f"Inception v3, sha256 {hashlib.sha256(content).hexdigest()[:8]}"
-  return FeatureNet(
-    inception.inception_features(params, name), {"features": name}
-  )
+  features = inception.inception_features(params, name)
+  return FeatureNet(features, {"features": name})
 
 
 def _labelled(split: Images) -> tuple[jax.Array, jax.Array]:

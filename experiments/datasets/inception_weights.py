@@ -24,14 +24,10 @@ _MAGIC = 0x1950A86A20F9469CFC6C
 
 
 def read(content: bytes) -> dict[str, np.ndarray]:
-  """Reads named arrays; a file that holds anything else is refused.
+  """Reads named arrays; raises WeightsError if a file holds anything else.
 
-  Args:
-    content: of a file that `torch.save` wrote from a state dict, in the zip
-      format since PyTorch 1.6 or in the older one, or that `numpy.savez` wrote.
-
-  Raises:
-    WeightsError: if the file is not one of these.
+  The file is one that `torch.save` wrote from a state dict, in the zip format
+  since PyTorch 1.6 or in the older one, or that `numpy.savez` wrote.
   """
   try:
     if content.startswith(_ZIP):
@@ -113,7 +109,7 @@ class _Unpickler(pickle.Unpickler):
     known = {
       ("collections", "OrderedDict"): collections.OrderedDict,
       ("torch._utils", "_rebuild_tensor_v2"): _tensor,
-      ("torch._utils", "_rebuild_parameter"): _parameter,
+      ("torch._utils", "_rebuild_parameter"): lambda tensor, *_: tensor,
     }
     if (module, name) not in known:
       raise WeightsError(f"it holds {module}.{name}, not arrays alone")
@@ -132,16 +128,5 @@ def _tensor(
   *_: Any,
 ) -> np.ndarray:
   """Returns a tensor as a view of its storage; offsets count elements."""
-  width = storage.itemsize
-  return np.ndarray(
-    shape,
-    storage.dtype,
-    storage.data,
-    offset * width,
-    [stride * width for stride in strides],
-  )
-
-
-def _parameter(tensor: np.ndarray, *_: Any) -> np.ndarray:
-  """Returns the tensor of a trainable parameter."""
-  return tensor
+  start, *steps = (n * storage.itemsize for n in (offset, *strides))
+  return np.ndarray(shape, storage.dtype, storage.data, start, steps)

@@ -19,11 +19,7 @@ import requests
 import tensorflow_datasets as tfds
 from PIL import Image
 from tensorflow_datasets.core import registered
-from tensorflow_datasets.core.download import (
-  download_manager,
-  downloader,
-  util,
-)
+from tensorflow_datasets.core.download import download_manager, downloader, util
 
 from gan_jax.data import image_decoding, image_files
 from gan_jax.data.image_files import Contents
@@ -56,16 +52,13 @@ def official(dataset: str) -> Any:
 def _subclass(
   dataset: str,
   generate: Callable[[Any, Any], Mapping[str, Examples]],
-  info: Callable[[Any, Any], Any] = lambda builder, official_info: (
-    official_info
-  ),
+  info: Callable[[Any, Any], Any] = lambda builder, given: given,
 ) -> Any:
   """Returns an official builder with other examples.
 
-  Args:
-    dataset: its name.
-    generate: (builder, download manager) -> the examples of each split.
-    info: (builder, the official DatasetInfo) -> the DatasetInfo.
+  `generate` maps the builder and TFDS's download manager to the examples of
+  each split, and `info` maps the builder and the official DatasetInfo to its
+  DatasetInfo.
   """
   base = official(dataset)
 
@@ -101,11 +94,9 @@ def downloading(dataset: str) -> Any:
 def _download(dl_manager: Any, urls: Mapping[str, str]) -> dict[str, Path]:
   """Downloads files by name, and returns their paths; compares checksums.
 
-  One file after another: if several were downloaded at once, a failure of one
-  would wait for the others and lose them.
-
-  Raises:
-    DownloadError: for the first that fails.
+  It downloads one file after another: if several were downloaded at once, a
+  failure of one would wait for the others and lose them. Raises DownloadError
+  for the first that fails.
   """
   paths = {}
   for name, url in urls.items():
@@ -143,23 +134,21 @@ def _png(pixels: np.ndarray) -> bytes:
 
 def _mnist(builder: Any, dl_manager: Any) -> dict[str, Examples]:
   """Returns the examples of each split of (Fashion-)MNIST."""
-  names = {
-    (split, kind): f"{prefix}-{kind}-ubyte.gz"
-    for split, prefix in (("train", "train"), ("test", "t10k"))
+  names = [
+    f"{prefix}-{kind}-ubyte.gz"
+    for prefix in ("train", "t10k")
     for kind in ("images-idx3", "labels-idx1")
-  }
-  paths = _download(
-    dl_manager,
-    {name: urllib.parse.urljoin(builder.URL, name) for name in names.values()},
-  )
+  ]
+  urls = {name: urllib.parse.urljoin(builder.URL, name) for name in names}
+  paths = _download(dl_manager, urls)
 
-  def examples(split):
-    images = image_files.read_idx(paths[names[split, "images-idx3"]], 3)
-    labels = image_files.read_idx(paths[names[split, "labels-idx1"]], 1)
+  def examples(prefix):
+    images = image_files.read_idx(paths[f"{prefix}-images-idx3-ubyte.gz"], 3)
+    labels = image_files.read_idx(paths[f"{prefix}-labels-idx1-ubyte.gz"], 1)
     for key, (image, label) in enumerate(zip(images, labels, strict=True)):
       yield key, {"image": _png(image), "label": int(label)}
 
-  return {split: examples(split) for split in ("train", "test")}
+  return {"train": examples("train"), "test": examples("t10k")}
 
 
 def _cifar10(builder: Any, dl_manager: Any) -> dict[str, Examples]:
@@ -184,14 +173,8 @@ def _cifar10(builder: Any, dl_manager: Any) -> dict[str, Examples]:
     # A record is a label and three planes of colours.
     planes = records[:, 1:].reshape(-1, 3, 32, 32)
     for key, image in enumerate(planes.transpose(0, 2, 3, 1)):
-      yield (
-        key,
-        {
-          "id": f"{split}_{key:05d}",
-          "image": _png(image),
-          "label": int(records[key, 0]),
-        },
-      )
+      name, label = f"{split}_{key:05d}", int(records[key, 0])
+      yield key, {"id": name, "image": _png(image), "label": label}
 
   return {
     "train": examples("train", about.train_files),
@@ -238,16 +221,11 @@ def reading(
   """Returns a builder that reads a dataset from the user's image files.
 
   Images of SQUARE datasets are scaled and cropped to the official size; files
-  of CelebA stay unchanged, without the annotations.
+  of CelebA stay unchanged, without the annotations. `contents` are the images
+  of each split, and `where` is their folder, for the description.
 
-  Args:
-    dataset: its name.
-    contents: the images of each split.
-    where: the folder of the files, for the description.
-
-  Returns:
-    The builder, and for each split the reasons why images were skipped; the
-    lists grow while the builder prepares.
+  Returns also, for each split, the reasons why images were skipped; the lists
+  grow while the builder prepares.
   """
   skipped = {split: [] for split in contents}
   class_names = contents["train"].class_names
@@ -276,8 +254,9 @@ def reading(
       if pixels is None:
         skipped[split].append(reason)
         continue
+      image = pixels if dataset in SQUARE else example.read()
       record = {
-        "image": _png(pixels) if dataset in SQUARE else _file(example.read()),
+        "image": image if isinstance(image, bytes) else _png(image),
         "id": f"{split}_{key:05d}",
         "label": example.label,
       }
@@ -288,13 +267,7 @@ def reading(
         + "".join(f"; the first: {reason}" for reason in skipped[split][:1])
       )
 
-  def generate(builder, dl_manager):
-    del dl_manager
+  def generate(builder, _):
     return {split: examples(builder, split) for split in contents}
 
   return _subclass(dataset, generate, info), skipped
-
-
-def _file(raw: bytes | np.ndarray) -> bytes:
-  """Returns the bytes of an image's file; pixels are written as PNG."""
-  return raw if isinstance(raw, bytes) else _png(raw)

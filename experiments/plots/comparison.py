@@ -11,20 +11,12 @@ COLORS = (
   *("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9"),
   *("#000000", "#F0E442"),
 )
-"""Of the runs in turn: the palette of Okabe and Ito."""
+"""Colours of the runs in turn: the palette of Okabe and Ito."""
 COLUMNS = 3
 
 
 def curves(runs: Mapping[str, Results]) -> Figure:
-  """Draws every metric against the step.
-
-  Args:
-    runs: finished runs by name.
-
-  Returns:
-    A panel for each metric that any run has, with a mean over seeds and its
-    95 % confidence interval for each run that has it.
-  """
+  """Draws a panel for each metric, with its mean and 95 % interval per run."""
   names = list(dict.fromkeys(n for run in runs.values() for n in run.metrics))
   rows = -(-len(names) // COLUMNS)
   figure, panels = plots.grid(len(names), COLUMNS, (12, 0.8 + 2.1 * rows))
@@ -32,8 +24,7 @@ def curves(runs: Mapping[str, Results]) -> Figure:
     axes.set_title(name, loc="left", fontsize=10)
     for index, (label, run) in enumerate(runs.items()):
       if name in run.metrics:
-        color = COLORS[index % len(COLORS)]
-        plots.curve(axes, run, name, color, label)
+        plots.curve(axes, run, name, COLORS[index % len(COLORS)], label)
     axes.tick_params(labelsize=8)
   for axes in panels[-COLUMNS:]:
     plots.step_axis(axes)

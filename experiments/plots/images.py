@@ -1,7 +1,7 @@
 """Images of a run: through time, at the end beside real ones, and moving.
 
-The latents are the same at every step, so that a place of a grid shows one
-sample as it changes.
+The latents are the same at every step, so each position in a grid shows how one
+sample changes.
 """
 
 import math
@@ -18,14 +18,9 @@ from experiments.run_folder.results import Results
 
 
 def mosaic(images: np.ndarray, columns: int | None = None) -> np.ndarray:
-  """Lays images out in rows, a pixel of white between.
+  """Lays images, uint8 [n, h, w, c], out in rows with a white pixel between.
 
-  Args:
-    images: uint8 [n, h, w, c].
-    columns: images in a row; None, for as many as there are rows.
-
-  Returns:
-    uint8 [rows, columns, c]; places without an image are white.
+  By default there are as many columns as rows. Empty positions are white.
   """
   n, h, w, c = images.shape
   columns = columns or math.ceil(math.sqrt(n))
@@ -37,7 +32,7 @@ def mosaic(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def samples_over_time(results: Results) -> Figure:
-  """Draws the same latents' samples of the first member at six steps."""
+  """Draws the first seed's samples of the same latents at six steps."""
   steps = results.snapshots["step"]
   frames = curves.choose_frames(len(steps), 6)
   columns = min(3, len(frames))
@@ -52,7 +47,7 @@ def samples_over_time(results: Results) -> Figure:
 
 
 def real_beside_generated(results: Results) -> Figure:
-  """Draws real images and the first member's last samples, side by side."""
+  """Draws real images and the first seed's last samples, side by side."""
   step = results.snapshots["step"][-1]
   height = 4.4 * _page_height(results)
   figure, panels = curves.grid(2, 2, (9, height + 1.0))
@@ -69,14 +64,7 @@ def real_beside_generated(results: Results) -> Figure:
 
 
 def animation(results: Results) -> Iterator[Image.Image]:
-  """Draws the first member's samples changing.
-
-  Args:
-    results: a run on images.
-
-  Yields:
-    RGB images of 480 by 540 pixels.
-  """
+  """Animates the first seed's samples, 480 by 540 pixels."""
   samples = results.snapshots["samples"][0]
   figure, (axes,) = curves.grid(1, 1, (4.8, 5.4))
   curves.title(figure, results, f"training of seed {results.seeds[0]}")

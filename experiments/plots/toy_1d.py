@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from PIL import Image
 
 from experiments.plots import curves
@@ -12,14 +13,9 @@ from experiments.run_folder.results import Results
 
 
 def densities_over_time(results: Results) -> Figure:
-  """Draws how the generated density of the first member moves with the steps.
+  """Draws the first seed's density as a colour over step and x.
 
-  Args:
-    results: a one-dimensional run.
-
-  Returns:
-    The density as a colour over step and x, and the data's density in the same
-    colours beside it.
+  The data's density is beside it in the same colours.
   """
   steps = results.snapshots["step"]
   frames = curves.choose_frames(len(steps), 200)
@@ -49,17 +45,11 @@ def densities_over_time(results: Results) -> Figure:
 
 
 def final_1d(results: Results) -> Figure:
-  """Draws the last densities and the discriminator between them.
+  """Draws the last densities and D of each seed, up to `curves.MAX_PANELS`.
 
   D*(x) = p(x) / (p(x) + q(x)) is the best discriminator between the data's
   density p and the generated density q. It is drawn where D is a probability,
   and where there is enough of either density for their ratio to mean something.
-
-  Args:
-    results: a one-dimensional run.
-
-  Returns:
-    One panel for each member of the snapshots, up to `plots.MAX_PANELS`.
 
   References:
     Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, equation 2.
@@ -86,9 +76,7 @@ def final_1d(results: Results) -> Figure:
       alpha=0.3,
       label="generated samples",
     )
-    axes.plot(
-      x, densities[member], color=curves.GENERATED, label="generated density"
-    )
+    _plot_generated(axes, x, densities[member])
     right.plot(x, values[member], color=curves.DISCRIMINATOR, label="D(x)")
     if curves.is_probability(results):
       density = snapshots["data_density"]
@@ -110,15 +98,9 @@ def final_1d(results: Results) -> Figure:
 
 
 def frames_1d(results: Results) -> Figure:
-  """Draws frames of the first member's training side by side.
+  """Draws six frames of the first seed's training side by side.
 
-  Args:
-    results: a one-dimensional run.
-
-  Returns:
-    Six panels (fewer if there are fewer frames): the data's density at rest,
-    the generated density, and the discriminator on the right-hand axis. Early
-    frames, where most happens, are nearer to each other than late ones.
+  Early frames, where most happens, are nearer to each other than late ones.
   """
   snapshots = results.snapshots
   x, steps = snapshots["x"], snapshots["step"]
@@ -134,16 +116,11 @@ def frames_1d(results: Results) -> Figure:
     axes.fill_between(
       x, densities[frame], color=curves.GENERATED, alpha=0.25, lw=0
     )
-    axes.plot(
-      x, densities[frame], color=curves.GENERATED, label="generated density"
-    )
+    _plot_generated(axes, x, densities[frame])
     right.plot(
       x, values[frame], color=curves.DISCRIMINATOR, lw=1.2, label="D(x)"
     )
-    if curves.is_probability(results):
-      right.axhline(
-        curves.undecided(results), color=curves.DISCRIMINATOR, lw=1, ls=":"
-      )
+    _mark_undecided(right, results)
     axes.set_title(f"step {steps[frame]:,}", fontsize=10)
     _label_rightmost(right, index, columns, len(frames))
   curves.label_outer(panels, columns, "x", "density")
@@ -151,15 +128,7 @@ def frames_1d(results: Results) -> Figure:
 
 
 def animation_1d(results: Results) -> Iterator[Image.Image]:
-  """Draws the first member's generated density on its way to the data's.
-
-  Args:
-    results: a one-dimensional run.
-
-  Yields:
-    RGB images of 640 by 400 pixels: the data's density at rest, the generated
-    density moving, and the discriminator on the right-hand axis.
-  """
+  """Animates the first seed's density and discriminator, 640 by 400 pixels."""
   snapshots = results.snapshots
   x = snapshots["x"]
   densities = snapshots["generated_density"][0]
@@ -169,12 +138,9 @@ def animation_1d(results: Results) -> Iterator[Image.Image]:
   right = _density_axes(axes, results, densities, values)
   axes.set(xlabel="x", ylabel="density")
   (fill,) = axes.fill(x, x, color=curves.GENERATED, alpha=0.25, lw=0)
-  (line,) = axes.plot(x, x, color=curves.GENERATED, label="generated density")
+  line = _plot_generated(axes, x, x)
   (curve,) = right.plot(x, x, color=curves.DISCRIMINATOR, label="D(x)")
-  if curves.is_probability(results):
-    right.axhline(
-      curves.undecided(results), color=curves.DISCRIMINATOR, lw=1, ls=":"
-    )
+  _mark_undecided(right, results)
   curves.legend(figure)
 
   def update(frame: int) -> None:
@@ -185,6 +151,19 @@ def animation_1d(results: Results) -> Iterator[Image.Image]:
     fill.set_xy(np.stack([np.pad(x, 1, mode="edge"), heights], axis=1))
 
   yield from curves.animate(figure, results, [fill, line, curve], update)
+
+
+def _plot_generated(axes: Axes, x: np.ndarray, density: np.ndarray) -> Line2D:
+  """Draws a generated density."""
+  label = "generated density"
+  return axes.plot(x, density, color=curves.GENERATED, label=label)[0]
+
+
+def _mark_undecided(right: Axes, results: Results) -> None:
+  """Marks the probability of a discriminator that cannot tell, if it is one."""
+  if curves.is_probability(results):
+    value = curves.undecided(results)
+    right.axhline(value, color=curves.DISCRIMINATOR, lw=1, ls=":")
 
 
 def _label_rightmost(
@@ -201,11 +180,7 @@ def _density_axes(
 ) -> Axes:
   """Draws the data's density, and returns a right-hand axis for D.
 
-  Args:
-    axes: the axes to draw on.
-    results: the run.
-    densities: every generated density to fit in, [..., num_points].
-    values: every value of D to fit in, [..., num_points].
+  All `densities` and `values` of D, [..., num_points], fit into the axes.
   """
   x = results.snapshots["x"]
   density = results.snapshots["data_density"]

@@ -28,70 +28,43 @@ _CRITIC = colors.LinearSegmentedColormap.from_list(
 
 
 def samples_over_time(results: Results) -> Figure:
-  """Draws samples of the first member at six steps, evenly chosen.
-
-  Args:
-    results: a two-dimensional run.
-
-  Returns:
-    Six panels, or as many as there are logged steps, the last included.
-  """
+  """Draws the first seed's samples at up to six steps, the last included."""
   steps = results.snapshots["step"]
   frames = curves.choose_frames(len(steps), 6)
   figure, panels = _planes(results, len(frames))
   curves.title(figure, results, f"generated samples, seed {results.seeds[0]}")
   for axes, frame in zip(panels, frames, strict=True):
-    axes.plot(
-      *results.snapshots["data_samples"].T,
-      ".",
-      color="#A8A8A8",
-      markersize=2.5,
-      label="data",
-    )
+    data = results.snapshots["data_samples"].T
+    axes.plot(*data, ".", color="#A8A8A8", markersize=2.5, label="data")
     _samples(axes, results.snapshots["samples"][0, frame])
     axes.set_title(f"step {steps[frame]:,}", fontsize=9)
   return curves.legend(figure, markerscale=3)
 
 
 def final_2d(results: Results) -> Figure:
-  """Draws the last samples over the level sets of the discriminator.
+  """Draws the last samples over D for each seed, up to `curves.MAX_PANELS`.
 
-  Args:
-    results: a two-dimensional run.
-
-  Returns:
-    One panel for each member of the snapshots, up to `plots.MAX_PANELS`; each
-    mode of the data is circled at three standard deviations.
+  Each mode of the data is circled at three standard deviations.
   """
   members = results.snapshots["samples"][: curves.MAX_PANELS, -1]
   values = results.snapshots["discriminator"][: curves.MAX_PANELS, -1]
   figure, panels = _planes(results, len(members))
   step = results.snapshots["step"][-1]
   curves.title(figure, results, f"samples at step {step:,}")
-  images = [
-    _levels(axes, results, values, value)
-    for axes, value in zip(panels, values, strict=True)
-  ]
   for member, axes in enumerate(panels):
+    image = _levels(axes, results, values, values[member])
     _samples(axes, members[member])
     _modes(axes, results)
     if curves.failed(results)[member]:
       axes.text(0.04, 0.96, "failed", transform=axes.transAxes, va="top")
     if len(panels) > 1:
       axes.set_title(f"seed {results.seeds[member]}", fontsize=9)
-  _colour_bar(figure, panels, results, images[0])
+  _colour_bar(figure, panels, results, image)
   return curves.legend(figure, markerscale=2)
 
 
 def animation_2d(results: Results) -> Iterator[Image.Image]:
-  """Draws the first member's samples moving over the discriminator.
-
-  Args:
-    results: a two-dimensional run.
-
-  Yields:
-    RGB images of 560 by 520 pixels.
-  """
+  """Animates the first seed's samples over D, 560 by 520 pixels."""
   samples = results.snapshots["samples"][0]
   values = results.snapshots["discriminator"][0]
   figure, (axes,) = curves.grid(1, 1, (5.6, 5.2))
@@ -136,13 +109,9 @@ def _plane(axes: Axes, results: Results) -> None:
 def _levels(
   axes: Axes, results: Results, values: np.ndarray, value: np.ndarray
 ) -> AxesImage:
-  """Fills the level sets of the discriminator.
+  """Fills the level sets of one D, `value` [rows, columns].
 
-  Args:
-    axes: the axes to draw on.
-    results: the run.
-    values: every value of D that shares the colours, [..., rows, columns].
-    value: the D to draw, [rows, columns].
+  All `values` [..., rows, columns] share its colours.
   """
   probability = curves.is_probability(results)
   if probability:
@@ -187,27 +156,20 @@ def _modes(axes: Axes, results: Results) -> LineCollection:
 
 def _samples(axes: Axes, samples: np.ndarray) -> Line2D:
   """Draws generated samples [n, 2]."""
-  (dots,) = axes.plot(
-    *samples.T,
-    ".",
-    color=curves.GENERATED,
-    markersize=3,
-    label="generated samples",
-  )
-  return dots
+  look = {"color": curves.GENERATED, "markersize": 3}
+  return axes.plot(*samples.T, ".", label="generated samples", **look)[0]
 
 
 def _colour_bar(
   figure: Figure, panels: list[Axes], results: Results, image: AxesImage
 ) -> None:
   """Explains the colours of the discriminator beside the panels."""
-  probability = curves.is_probability(results)
   figure.colorbar(
     image,
     ax=panels,
     aspect=30,
     spacing="proportional",
-    ticks=[0, 0.25, 0.5, 0.75, 1] if probability else None,
+    ticks=[0, 0.25, 0.5, 0.75, 1] if curves.is_probability(results) else None,
     format="%g",
     label=curves.discriminator_label(results),
   )

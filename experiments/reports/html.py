@@ -28,16 +28,13 @@ def render(template: str, **values: Any) -> str:
 
 def settings_rows(run: RunSettings) -> list[tuple[str, str, bool, str]]:
   """Lists settings: name, value, whether it was changed, and help."""
-  return [
-    (
-      field.name,
-      field.format(getattr(run.settings, field.name)),
-      getattr(run.settings, field.name)
-      != getattr(run.experiment.settings, field.name),
-      field.metadata["help"],
-    )
-    for field in fields_of(type(run.settings))
-  ]
+  rows = []
+  for field in fields_of(type(run.settings)):
+    value = getattr(run.settings, field.name)
+    changed = value != getattr(run.experiment.settings, field.name)
+    help_line = field.metadata["help"]
+    rows.append((field.name, field.format(value), changed, help_line))
+  return rows
 
 
 def source_of_file(path: Path) -> str:

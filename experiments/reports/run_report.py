@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.cli import console
-from experiments.configs.fields import fields_of
 from experiments.plots import comparison
 from experiments.reports import html
 from experiments.run_folder import results
@@ -22,23 +21,11 @@ ABSENT = "-"
 class Page(NamedTuple):
   """What the page says about one run.
 
-  Attributes:
-    name: of its folder.
-    summary: one sentence on what was trained.
-    verdict: one sentence on how far it came.
-    command: trains it again.
-    resume: the command that resumes it; None if it has finished.
-    troubles: the events that are warnings, those of `monitor.KINDS`.
-    metrics: name, final and best value, as text.
-    has_best: whether best values are known.
-    protocol: how metrics were measured.
-    pictures: name and image source of each.
-    events: all of events.jsonl.
-    settings: name, value, whether it was changed, and help.
-    environment: name and value.
-    final: final value of each metric, as text by name.
-    values: settings as text by name.
-    results: for the curves.
+  The `summary` says what was trained, and the `verdict` how far it came.
+  `command` trains it again, and `resume` is None if it has finished. `warnings`
+  are the `events` of `monitor.KINDS`. `metrics` are rows of name, final value
+  and best value; `settings` are rows of name, value, whether it was changed,
+  and help. `final` and `values` have the same text by name, to compare runs.
   """
 
   name: str
@@ -46,7 +33,7 @@ class Page(NamedTuple):
   verdict: str
   command: str
   resume: str | None
-  troubles: list[dict[str, Any]]
+  warnings: list[dict[str, Any]]
   metrics: list[tuple[str, str, str]]
   has_best: bool
   protocol: list[tuple[str, Any]]
@@ -62,12 +49,8 @@ class Page(NamedTuple):
 def write(workdirs: Sequence[Path], out: Path) -> None:
   """Writes one page, which needs no other file, about one or several runs.
 
-  Args:
-    workdirs: run folders, finished or not.
-    out: the file, which is replaced.
-
-  Raises:
-    RunFolderError: if one of them is not a run folder, or damaged.
+  They may be unfinished. The file `out` is replaced. Raises RunFolderError if
+  a folder is not a run folder, or damaged.
   """
   pages = []
   for workdir, name in zip(workdirs, _names(workdirs), strict=True):
@@ -78,16 +61,13 @@ def write(workdirs: Sequence[Path], out: Path) -> None:
   curves = None
   if compares and drawn:
     curves = html.source_of_figure(comparison.curves(drawn))
+  settings = _side_by_side([page.values for page in pages])
   text = html.render(
     "report.html",
     title=f"{len(pages)} runs compared" if compares else pages[0].name,
     pages=pages,
     rows=_side_by_side([page.final for page in pages]),
-    differences=[
-      (name, cells)
-      for name, cells in _side_by_side([page.values for page in pages])
-      if len(set(cells)) > 1
-    ],
+    differences=[row for row in settings if len(set(row[1])) > 1],
     curves=curves,
   )
   with results.replacing(out) as partial:
@@ -120,13 +100,16 @@ def _page(workdir: Path, name: str) -> Page:
   events = run_logs.read_rows(workdir / results.EVENTS)
   finished = (workdir / results.SUMMARY).exists()
   summary = results.read_json(workdir / results.SUMMARY) if finished else None
-  measured = (
-    results.read_results(workdir) if finished else _so_far(workdir, run)
-  )
+  if finished:
+    measured = results.read_results(workdir)
+  else:
+    measured = _read_unfinished(workdir, run)
   step = int(measured.steps[-1]) if len(measured.steps) else 0
   if not finished:
     name = f"{name} (step {step:,} of {run.settings.steps:,})"
   num_seeds = len(run.seeds)
+  metrics = _metrics(measured, summary)
+  settings = html.settings_rows(run)
   return Page(
     name=name,
     summary=(
@@ -137,13 +120,13 @@ def _page(workdir: Path, name: str) -> Page:
     verdict=_verdict(summary, step, run.settings.steps),
     command=run.command(),
     resume=None if finished else settings_files.resume_command(workdir),
-    troubles=[each for each in events if each["kind"] in monitor.KINDS],
-    metrics=(metrics := _metrics(measured, summary)),
+    warnings=[event for event in events if event["kind"] in monitor.KINDS],
+    metrics=metrics,
     has_best=finished,
     protocol=list((summary or {}).get("protocol", {}).items()),
     pictures=pictures(workdir),
     events=events,
-    settings=html.settings_rows(run),
+    settings=settings,
     environment=[
       ("device", described["device"]),
       ("git commit", described["git_commit"] or "unknown"),
@@ -153,10 +136,7 @@ def _page(workdir: Path, name: str) -> Page:
     values={
       "experiment": run.experiment.name,
       "seeds": ", ".join(map(str, run.seeds)),
-      **{
-        field.name: field.format(getattr(run.settings, field.name))
-        for field in fields_of(type(run.settings))
-      },
+      **{name: value for name, value, *_ in settings},
     },
     results=measured,
   )
@@ -174,22 +154,18 @@ def _verdict(summary: dict[str, Any] | None, step: int, num_steps: int) -> str:
   )
 
 
-def _so_far(workdir: Path, run: RunSettings) -> Results:
+def _read_unfinished(workdir: Path, run: RunSettings) -> Results:
   """Reads what an unfinished run has measured."""
   logs = run_logs.read_logs(workdir, run.seeds)
   names = logs[0].metrics if logs else ()
   absent = np.full(len(run.seeds), np.nan)
-  return Results(
-    run.experiment.name,
-    {},
-    np.asarray(run.seeds),
-    np.asarray([log.step for log in logs]),
-    {
-      name: np.stack([log.metrics.get(name, absent) for log in logs], axis=1)
-      for name in names
-    },
-    {},
-  )
+  steps = np.asarray([log.step for log in logs])
+  metrics = {
+    name: np.stack([log.metrics.get(name, absent) for log in logs], axis=1)
+    for name in names
+  }
+  seeds = np.asarray(run.seeds)
+  return Results(run.experiment.name, {}, seeds, steps, metrics, {})
 
 
 def _metrics(
@@ -210,10 +186,8 @@ def _metrics(
 
 def pictures(workdir: Path) -> list[tuple[str, str]]:
   """Reads the animation and the figures of a folder, as sources of images."""
-  paths = [
-    workdir / results.ANIMATION,
-    *sorted((workdir / results.FIGURES).glob("*.png")),
-  ]
+  figures = sorted((workdir / results.FIGURES).glob("*.png"))
+  paths = [workdir / results.ANIMATION, *figures]
   return [
     (path.stem.replace("_", " "), html.source_of_file(path))
     for path in paths

@@ -15,9 +15,15 @@ STATES_IN_MEMORY = 2
 """A step reads one state and writes another."""
 
 
-def _devices_of_process(devices: Sequence[Device]) -> list[Device]:
+def _memories(devices: Sequence[Device]) -> tuple[Device, int, int]:
+  """Returns a device here, the number of memories, and of devices on each.
+
+  The CPU cores of a process share its memory.
+  """
   index = multihost.index()
-  return [device for device in devices if device.process_index == index]
+  local = [device for device in devices if device.process_index == index]
+  sharing = len(local) if local[0].platform == "cpu" else 1
+  return local[0], len(devices) // sharing, sharing
 
 
 def _member_bytes(problem: Problem) -> int:
@@ -35,22 +41,17 @@ def fitting_members(
   share: float = 1.0,
   axis: str = sharding.MEMBERS,
 ) -> int:
-  """Returns how many members' states fit into memory.
+  """Returns how many members' states fit into a share of the memory.
 
-  Args:
-    problem: the problem of every member.
-    devices: of all processes; the CPU cores of a process share its memory.
-    share: the share of the memory that the states may take.
-    axis: what the devices divide, as in `training.population`.
+  `devices` are those of all processes. They divide `axis`, as in
+  `training.population`.
   """
-  local = _devices_of_process(devices)
-  on_cores = local[0].platform == "cpu"
-  per_memory = int(share * environment.memory(local[0])) // _member_bytes(
-    problem
-  )
+  device, num_memories, sharing = _memories(devices)
+  available = int(share * environment.memory(device))
+  per_memory = available // _member_bytes(problem)
   if axis == sharding.DATA:
-    return per_memory // len(local) if on_cores else per_memory
-  return per_memory * (len(devices) // len(local) if on_cores else len(devices))
+    return per_memory // sharing
+  return per_memory * num_memories
 
 
 def check_memory(
@@ -59,18 +60,14 @@ def check_memory(
   """Raises SettingError if the states of the seeds do not fit into memory."""
   if num_seeds <= fitting_members(problem, devices, axis=axis):
     return
-  local = _devices_of_process(devices)
-  on_cores = local[0].platform == "cpu"
+  device, num_memories, sharing = _memories(devices)
+  members = num_seeds * sharing
   if axis == sharding.MEMBERS:
-    members = -(
-      -num_seeds // (len(devices) // len(local) if on_cores else len(devices))
-    )
-  else:
-    members = num_seeds * (len(local) if on_cores else 1)
+    members = -(-num_seeds // num_memories)
+  where = "are" if device.platform == "cpu" else "are, on each device,"
   raise SettingError(
     f"{num_seeds} {'seed takes' if num_seeds == 1 else 'seeds take'} "
     f"{_member_bytes(problem) * members / 2**30:,.1f} GiB of memory, and "
-    f"there {'are' if on_cores else 'are, on each device,'} "
-    f"{environment.memory(local[0]) / 2**30:,.1f}; give fewer seeds, "
-    "smaller networks or a smaller --replay_size"
+    f"there {where} {environment.memory(device) / 2**30:,.1f}; give fewer "
+    "seeds, smaller networks or a smaller --replay_size"
   )

@@ -24,17 +24,11 @@ MAY_CHANGE = (
 def read_request(
   line: CommandLine[Any],
 ) -> tuple[str, Settings, tuple[int, ...], bool, bool]:
-  """Reads which run a command line asks for.
+  """Reads which run a command line of `experiments.run` asks for.
 
-  Args:
-    line: the command line of `experiments.run`.
-
-  Returns:
-    The name of the experiment, the settings, the seeds, whether the run is
-    there already and resumes, and whether it is complete.
-
-  Raises:
-    UsageError, SettingError, RunFolderError: if there can be no such run.
+  Returns the name of the experiment, the settings, the seeds, whether the run
+  exists and resumes, and whether it is complete. Raises UsageError,
+  SettingError or RunFolderError if there can be no such run.
   """
   options = line.options
   folder = Path(options.workdir)
@@ -68,8 +62,7 @@ def read_request(
 def _resumed_run(line: CommandLine[Any], folder: Path) -> RunSettings:
   """Returns the run of a folder with the changes of the command line.
 
-  Raises:
-    SettingError: if this would be another run; it names the difference.
+  Raises SettingError, which names the difference, if this is another run.
   """
   options, named = line.options, line.named
   found = run_config.read_settings(folder)

@@ -40,16 +40,9 @@ class RunSettings(NamedTuple):
 def new_run(
   name: str, values: Mapping[str, Any], seed: int, num_seeds: int
 ) -> RunSettings:
-  """Makes the run of an experiment with some settings changed.
+  """Makes the run of the experiment `name` with the settings `values` changed.
 
-  Args:
-    name: of the experiment.
-    values: the changed settings by name.
-    seed: the first seed.
-    num_seeds: number of seeds.
-
-  Raises:
-    SettingError: for an unknown name, a wrong value or wrong combination.
+  Raises SettingError for an unknown name, a wrong value or wrong combination.
   """
   if name not in BY_NAME:
     raise SettingError(unknown("experiment", name, BY_NAME))
@@ -81,15 +74,11 @@ def list_seeds(first: int, count: int) -> tuple[int, ...]:
 
 
 def resume_command(workdir: Path, options: Any = None) -> str:
-  """Returns the command that resumes a run.
+  """Returns the command that resumes a run, on any devices by default.
 
-  Args:
-    workdir: the run folder.
-    options: of the command that trained it, whose devices are to be the same;
-      None for any devices.
+  With the `options` of the command that trained it, the devices are the same.
   """
-  folder = shlex.quote(str(workdir))
-  flags = ["--resume", f"--workdir={folder}"]
+  flags = ["--resume", f"--workdir={shlex.quote(str(workdir))}"]
   if options is not None:
     flags += [
       f"--{name}={getattr(options, name)}"

@@ -335,7 +335,7 @@ class FilesTest(PrepareTestCase):
 
   def test_two_at_once_are_refused(self):
     source, _ = self.write_idx()
-    with prepare_data._alone(self.data_dir):
+    with prepare_data._locked(self.data_dir):
       self.assert_refused("another process", "mnist", f"--source={source}")
 
   def test_a_user_sees_a_line_for_each_mistake(self):

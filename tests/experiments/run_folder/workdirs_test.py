@@ -28,7 +28,7 @@ class RunFolderTest(parameterized.TestCase):
     create(workdir)
     (workdir / results.SETTINGS).write_text('{"experiment": "", "seeds": []}')
     (workdir / "notes").write_text("mine")
-    with self.assertRaisesRegex(RunFolderError, "--resume to go on"):
+    with self.assertRaisesRegex(RunFolderError, "--resume to continue"):
       create(workdir)
     self.assertTrue((workdir / results.SETTINGS).exists())
     create(workdir, overwrite=True)
