@@ -26,7 +26,7 @@ from tensorflow_datasets.core import utils
 from tensorflow_datasets.core.download import checksums
 
 from experiments import prepare_data
-from experiments.configs.fields import SettingError, UsageError
+from experiments.configs.fields import UsageError
 from gan_jax.data import images
 from tests.experiments import commands
 
@@ -348,7 +348,7 @@ class FilesTest(PrepareTestCase):
     self.assertEqual(done.stderr, "error: there is no nowhere\n")
     self.assertEqual(done.stdout, "")
     self.assertFalse((self.folder / "out").exists())
-    with self.assertRaisesRegex(SettingError, "mnst.*fashion_mnist"):
+    with self.assertRaisesRegex(UsageError, "mnst.*fashion_mnist"):
       self.prepare("mnst")
     with self.assertRaisesRegex(UsageError, "--dataset is missing"):
       prepare_data.run(["prepare_data"])
