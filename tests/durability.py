@@ -217,8 +217,8 @@ def main() -> int:
     failed += len(trials) - same
     print(
       f"{name}: {same} of {len(trials)} resumed runs end as if they had not "
-      f"been killed; {sum(trial.num_kills for trial in trials)} kills, of which "
-      f"{sum(trial.num_torn for trial in trials)} tore a checkpoint",
+      f"been killed; {sum(trial.num_kills for trial in trials)} kills, "
+      f"{sum(trial.num_torn for trial in trials)} of them tore a checkpoint",
       flush=True,
     )
     for number, trial in enumerate(trials):
