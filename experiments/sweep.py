@@ -165,7 +165,7 @@ def run(argv: list[str]) -> int:
       )
     if told.requested():
       console.say(
-        f"stopped; go on with: python -m experiments.sweep --workdir={folder}"
+        f"stopped; resume with: python -m experiments.sweep --workdir={folder}"
       )
       return told.exit_code()
   for program, reason in lost.items():
@@ -175,7 +175,7 @@ def run(argv: list[str]) -> int:
       not plan.is_done(folder, index) for index in range(len(plan.trials))
     )
     console.say(
-      f"{num_left:,} of {len(plan.trials):,} trials are missing; go on with: "
+      f"{num_left:,} of {len(plan.trials):,} trials are missing; resume with: "
       f"python -m experiments.sweep --workdir={folder}"
     )
     return FAILED_EXIT_CODE
@@ -220,7 +220,7 @@ def _train_program(line: CommandLine[SweepOptions]) -> int:
 
 
 def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
-  """Returns the plan, and whether it is that of a sweep to go on with."""
+  """Returns the plan, and whether a sweep in --workdir resumes."""
   options = line.options
   folder = Path(options.workdir)
   resumes = (
@@ -246,7 +246,7 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
   if not (options.grid or options.random):
     if options.workdir and not told:
       raise UsageError(
-        f"there is no sweep in {folder} to go on with; to begin one, name "
+        f"there is no sweep in {folder} to resume; to start one, name "
         "what to vary: --grid='SETTING=VALUE,VALUE'"
       )
     raise UsageError(
@@ -260,7 +260,7 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     if difference:
       raise SettingError(
         f"{folder} has another sweep, {difference}; choose another --workdir, "
-        "pass --overwrite to replace it, or go on with it by --workdir alone"
+        "pass --overwrite to replace it, or resume it by --workdir alone"
       )
     return found, True
   return plan, False

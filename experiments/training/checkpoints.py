@@ -157,7 +157,7 @@ def _checkpointer() -> Any:
   # Imported late, here and below: it takes longer than the start of a command.
   import orbax.checkpoint as ocp
 
-  # What it logs beside raising it.
+  # Orbax also logs the errors that it raises.
   for name in ("absl", "asyncio"):
     logging.getLogger(name).setLevel(logging.CRITICAL)
   process = jax.process_index()

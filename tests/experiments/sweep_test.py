@@ -63,7 +63,7 @@ class MistakesTest(parameterized.TestCase):
     (("--grid=batch_size=0",), "at least 1"),
     (("--program=0",), "needs --workdir"),
     (("--program=0", "--workdir=here"), "no folder of a sweep"),
-    (("--workdir=here",), "no sweep in here to go on with"),
+    (("--workdir=here",), "no sweep in here to resume"),
   )
   def test_refused_before_anything_is_written(self, flags, reason):
     with self.assertRaisesRegex(

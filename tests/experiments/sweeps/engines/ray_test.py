@@ -129,7 +129,7 @@ class ClusterTest(absltest.TestCase):
     os.killpg(first.pid, signal.SIGINT)
     _, error = first.communicate(timeout=SECONDS)
     self.assertEqual(first.returncode, 128 + signal.SIGINT, error)
-    self.assertIn("stopped; go on with: ", error)
+    self.assertIn("stopped; resume with: ", error)
     self.assertEmpty(list(self.folder.glob(f"trials/*/{results.SUMMARY}")))
 
     # Of the second, a worker is killed while its program trains.
