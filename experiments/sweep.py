@@ -146,7 +146,7 @@ def run(argv: list[str]) -> int:
     ) as folder,
     signals.caught(
       "stopping when this is saved; once more stops at once"
-    ) as told,
+    ) as interruption,
   ):
     if not resumes:
       plans.write_plan(plan, folder)
@@ -161,13 +161,13 @@ def run(argv: list[str]) -> int:
     ]
     with display.progress_bar(plan, folder) as watched:
       lost = engines.train_programs(
-        machines, folder, programs, program_flags, watched, told.requested
+        machines, folder, programs, program_flags, watched, interruption.requested
       )
-    if told.requested():
+    if interruption.requested():
       console.say(
         f"stopped; resume with: python -m experiments.sweep --workdir={folder}"
       )
-      return told.exit_code()
+      return interruption.exit_code()
   for program, reason in lost.items():
     console.say(f"error: program {program} could not train: {reason}")
   if plan.unfinished_programs(folder):
@@ -228,7 +228,7 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     and not options.overwrite
     and (folder / plans.PLAN).exists()
   )
-  told = line.settings or {
+  is_described = line.settings or {
     "experiment",
     "grid",
     "random",
@@ -236,15 +236,15 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     "seed",
     "num_seeds",
   } & set(line.named)
-  if resumes and not told:
+  if resumes and not is_described:
     return plans.read_plan(folder), True
   if resumes and not (options.grid or options.random):
     raise UsageError(
-      f"{folder} has a sweep, which cannot change: --workdir alone goes on "
+      f"{folder} has a sweep, which cannot change: --workdir alone resumes "
       "with it, and another grid needs another folder"
     )
   if not (options.grid or options.random):
-    if options.workdir and not told:
+    if options.workdir and not is_described:
       raise UsageError(
         f"there is no sweep in {folder} to resume; to start one, name "
         "what to vary: --grid='SETTING=VALUE,VALUE'"

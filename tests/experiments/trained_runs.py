@@ -54,7 +54,7 @@ def undrawn() -> contextlib.AbstractContextManager:
 
 @contextlib.contextmanager
 def traced_once() -> Iterator[None]:
-  """Has runs of equal settings share their programs: tracing is dear too."""
+  """Lets runs with equal settings share their programs, to trace them once."""
   prepare, population = trainer.build_problem, loop.population
   # Problems are told apart by their identity, so they must be kept.
   problems, populations = {}, {}

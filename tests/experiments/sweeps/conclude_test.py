@@ -39,9 +39,9 @@ def conclude(plan, folder):
   return code, printed.getvalue(), said.getvalue()
 
 
-def make(folder, **told):
+def make(folder, **changes):
   """Makes a sweep one of whose seeds failed."""
-  plan = finished_sweeps.plan(GRID, **told)
+  plan = finished_sweeps.plan(GRID, **changes)
   worst = plan.trials[0].name
   finished_sweeps.finish(
     plan,

@@ -1,4 +1,4 @@
-"""A run goes on as if it had not been stopped, or says why it cannot."""
+"""A run resumes as if it had not been stopped, or says why it cannot."""
 
 import contextlib
 import hashlib

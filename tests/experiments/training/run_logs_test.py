@@ -17,12 +17,12 @@ SEEDS = (7, 8)
 
 
 def make_logs():
-  """Rows at steps 0, 5 and 10; the dear metric and the frame not in all."""
+  """Rows at steps 0, 5 and 10; the slow metric and the frame not in all."""
   # One third has no short decimal: it is to come back to the last bit.
   return [
-    Log(0, costs([1 / 3, 2.0]) | {"dear": np.zeros(2)}, (), frame(0)),
+    Log(0, costs([1 / 3, 2.0]) | {"slow": np.zeros(2)}, (), frame(0)),
     Log(5, costs([np.nan, np.inf]), (), None),
-    Log(10, costs([5.0, 6.0]) | {"dear": np.ones(2)}, (), frame(10)),
+    Log(10, costs([5.0, 6.0]) | {"slow": np.ones(2)}, (), frame(10)),
   ]
 
 

@@ -38,10 +38,10 @@ def points(line):
 
 
 class PlotsTest(parameterized.TestCase):
-  def finished(self, failures=None, scores=score, **told):
+  def finished(self, failures=None, scores=score, **changes):
     """Returns a plan, and its ranked trials."""
     folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-    plan = finished_sweeps.plan(**told)
+    plan = finished_sweeps.plan(**changes)
     num_seeds = len(plan.base.seeds)
     finished_sweeps.finish(
       plan, folder, lambda values: scores(values)[:num_seeds], failures
@@ -68,8 +68,8 @@ class PlotsTest(parameterized.TestCase):
       ["drawn", "ranked"],
     ),
   )
-  def test_the_shape_of_the_grid_chooses(self, told, names):
-    plan, ranked = self.finished(**told)
+  def test_the_shape_of_the_grid_chooses(self, changes, names):
+    plan, ranked = self.finished(**changes)
     figures = overview.figures(plan, ranked)
     self.assertEqual(
       sorted(figures),
@@ -240,10 +240,10 @@ class PlotsTest(parameterized.TestCase):
     {"grid": LOSSES},
     {"random": "batch_size=uniform:2:9", "draws": 4},
   )
-  def test_everything_has_failed(self, **told):
-    plan = finished_sweeps.plan(**told)
+  def test_everything_has_failed(self, **changes):
+    plan = finished_sweeps.plan(**changes)
     lost = {each.name: {5: 0, 6: 0, 7: 0} for each in plan.trials}
-    plan, ranked = self.finished(lost, **told)
+    plan, ranked = self.finished(lost, **changes)
     self.assertTrue(ranking.all_failed(ranked))
     for figure in overview.figures(plan, ranked).values():
       FigureCanvasAgg(figure).draw()
