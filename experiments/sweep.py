@@ -161,7 +161,12 @@ def run(argv: list[str]) -> int:
     ]
     with display.progress_bar(plan, folder) as watched:
       lost = engines.train_programs(
-        machines, folder, programs, program_flags, watched, interruption.requested
+        machines,
+        folder,
+        programs,
+        program_flags,
+        watched,
+        interruption.requested,
       )
     if interruption.requested():
       console.say(
@@ -241,7 +246,7 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
   if resumes and not (options.grid or options.random):
     raise UsageError(
       f"{folder} has a sweep, which cannot change: --workdir alone resumes "
-      "with it, and another grid needs another folder"
+      "it, and another grid needs another folder"
     )
   if not (options.grid or options.random):
     if options.workdir and not is_described:
