@@ -8,6 +8,7 @@ from pathlib import Path
 
 from experiments.cli import flags
 from experiments.configs.fields import setting, unknown
+from experiments.errors import UsageError
 from experiments.run_folder import results
 
 USAGE = """\
@@ -42,12 +43,12 @@ def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
   options = flags.read_command_line(argv, BenchmarkOptions, (), USAGE).options
   if options.suite not in SUITES:
-    raise flags.UsageError(unknown("suite", options.suite, SUITES))
+    raise UsageError(unknown("suite", options.suite, SUITES))
   out = Path(options.out) if options.out else None
   if out is not None:
     _check_writable(out, options.overwrite)
   if importlib.util.find_spec("torch") is None:
-    raise flags.UsageError(
+    raise UsageError(
       "PyTorch is not installed and the benchmarks need it: "
       "pip install -e '.[bench]'"
     )
@@ -63,13 +64,13 @@ def run(argv: list[str]) -> int:
 def _check_writable(out: Path, overwrite: bool) -> None:
   """Checks before a long measurement that the report can be written."""
   if not os.access(out.parent, os.W_OK):
-    raise flags.UsageError(
+    raise UsageError(
       f"--out={out} cannot be written: {out.parent} is not a writable folder"
     )
   if out.is_dir():
-    raise flags.UsageError(f"--out={out} is a folder, not a file")
+    raise UsageError(f"--out={out} is a folder, not a file")
   if out.exists() and not overwrite:
-    raise flags.UsageError(f"--out={out} exists; --overwrite replaces it")
+    raise UsageError(f"--out={out} exists; --overwrite replaces it")
 
 
 if __name__ == "__main__":

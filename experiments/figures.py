@@ -15,6 +15,7 @@ from experiments.configs.fields import fields_of, setting
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import with_values
 from experiments.devices import environment
+from experiments.errors import UsageError
 from experiments.reports import run_report
 from experiments.reproduce.common.figure import Reproduction, Training
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
@@ -117,16 +118,14 @@ def _choose(ids: str) -> list[Reproduction]:
   """Returns the reproductions that `--figure` names, each once."""
   names = [name.strip() for name in ids.split(",") if name.strip()]
   if not names:
-    raise flags.UsageError(
+    raise UsageError(
       f"--figure is missing; give ids, or {ALL}; --list shows them"
     )
   for name in names:
     if name not in BY_ID and name != ALL:
       near = difflib.get_close_matches(name, (*BY_ID, ALL))
       hint = f"did you mean {' or '.join(near)}? " if near else ""
-      raise flags.UsageError(
-        f"unknown figure {name!r}; {hint}--list shows them all"
-      )
+      raise UsageError(f"unknown figure {name!r}; {hint}--list shows them all")
   # Figures without training come first because they take seconds.
   if ALL in names:
     left_out = [
@@ -144,7 +143,7 @@ def _with_full_trainings(reproduction: Reproduction) -> Reproduction:
   """Replaces the trainings of a figure by those of the publication's length."""
   if not reproduction.full_trainings:
     able = ", ".join(each.id for each in REPRODUCTIONS if each.full_trainings)
-    raise flags.UsageError(
+    raise UsageError(
       f"--full has no effect on {reproduction.id}; it is for {able}"
     )
   return reproduction._replace(trainings=reproduction.full_trainings)
@@ -163,7 +162,7 @@ def _check_writable(flag: str, folder: Path) -> None:
     with tempfile.TemporaryFile(dir=folder):
       pass
   except OSError as error:
-    raise flags.UsageError(
+    raise UsageError(
       f"--{flag}={folder} cannot be written to: {error.strerror or error}"
     ) from error
 
@@ -175,9 +174,9 @@ def _check_free(
   for reproduction in reproductions:
     for path in _files(reproduction, out):
       if path.is_dir():
-        raise flags.UsageError(f"{path} is a folder; choose another --out")
+        raise UsageError(f"{path} is a folder; choose another --out")
       if (path.exists() or path.is_symlink()) and not overwrite:
-        raise flags.UsageError(
+        raise UsageError(
           f"{path} exists; choose another --out or pass --overwrite"
         )
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from experiments.cli import console, flags
 from experiments.configs.fields import setting
+from experiments.errors import UsageError
 from gan_jax.data import image_decoding, image_files, images
 
 USAGE = f"""\
@@ -51,11 +52,11 @@ def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
   options = flags.read_command_line(argv, PrepareOptions, (), USAGE).options
   if not options.dataset:
-    raise flags.UsageError(
+    raise UsageError(
       f"--dataset is missing; it must be one of {', '.join(images.PREPARED)}"
     )
   if options.dataset == images.FACES:
-    raise flags.UsageError(
+    raise UsageError(
       f"dataset {images.FACES} needs no preparation: it is drawn when it is "
       "first used"
     )
@@ -72,9 +73,9 @@ def run(argv: list[str]) -> int:
   try:
     splits, skipped = _prepare(dataset, source, data_dir, target)
   except image_files.ImagesError as error:
-    raise flags.UsageError(str(error)) from error
+    raise UsageError(str(error)) from error
   except tfds.DownloadError as error:
-    raise flags.UsageError(
+    raise UsageError(
       f"{error}; files that are whole are kept: try again, or pass --source"
     ) from error
   except KeyboardInterrupt:
@@ -99,11 +100,11 @@ def _check_free(target: Path, overwrite: bool) -> None:
   if not target.exists():
     return
   if not overwrite:
-    raise flags.UsageError(
+    raise UsageError(
       f"{target} exists; choose another --data_dir or pass --overwrite"
     )
   if not (target / "dataset_info.json").is_file():
-    raise flags.UsageError(
+    raise UsageError(
       f"{target} is no prepared dataset, so --overwrite leaves it alone; "
       "choose another --data_dir"
     )
@@ -136,7 +137,7 @@ def _locked(data_dir: Path) -> Iterator[None]:
     try:
       fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-      raise flags.UsageError(
+      raise UsageError(
         f"another process prepares a dataset in {data_dir}; wait for it"
       ) from None
     yield

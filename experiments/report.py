@@ -4,7 +4,8 @@ import dataclasses
 from pathlib import Path
 
 from experiments.cli import flags
-from experiments.configs.fields import UsageError, setting
+from experiments.configs.fields import setting
+from experiments.errors import UsageError
 from experiments.reports import run_report
 from experiments.run_folder import results
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from etils import epy
 
 from experiments.cli import console, flags, signals
-from experiments.cli.flags import CommandLine, UsageError
+from experiments.cli.flags import CommandLine
 from experiments.configs.fields import setting
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
+from experiments.errors import UsageError
 
 if TYPE_CHECKING:
   from experiments.devices.mesh import Wanted

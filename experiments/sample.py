@@ -11,6 +11,7 @@ from PIL import Image
 from experiments.cli import flags
 from experiments.configs.fields import setting, unknown
 from experiments.devices import environment
+from experiments.errors import UsageError
 from experiments.plots import images as image_plots
 from experiments.run_folder import results
 from experiments.training import load_run
@@ -61,14 +62,14 @@ def run(argv: list[str]) -> int:
   options = flags.read_command_line(argv, SampleOptions, (), USAGE).options
   for name in ("workdir", "out"):
     if not getattr(options, name):
-      raise flags.UsageError(f"--{name} is missing")
+      raise UsageError(f"--{name} is missing")
   out = Path(options.out)
   if out.suffix not in (".png", ".npz"):
-    raise flags.UsageError(f"--out={out} must end in .png or .npz")
+    raise UsageError(f"--out={out} must end in .png or .npz")
   if out.exists() and not options.overwrite:
-    raise flags.UsageError(f"{out} exists; pass --overwrite")
+    raise UsageError(f"{out} exists; pass --overwrite")
   if not out.parent.is_dir():
-    raise flags.UsageError(f"--out={out}: there is no {out.parent}")
+    raise UsageError(f"--out={out}: there is no {out.parent}")
   (device,) = environment.choose_devices(options.platform, 1)
   member = load_run.load_run(
     Path(options.workdir), None if options.seed < 0 else options.seed, device
@@ -82,7 +83,7 @@ def run(argv: list[str]) -> int:
         arrays["labels"] = np.asarray(labels)
       np.savez_compressed(partial, allow_pickle=False, **arrays)
     elif samples.ndim != 4:
-      raise flags.UsageError(
+      raise UsageError(
         f"samples of {member.experiment.name} are no images; --out takes .npz"
       )
     else:
@@ -125,7 +126,7 @@ def _labels(member: LoadedRun, options: SampleOptions) -> Array | None:
   if not names:
     if not options.label:
       return None
-    raise flags.UsageError(
+    raise UsageError(
       f"--label={options.label}: {member.experiment.name} has no classes to "
       "ask for; a run with --condition has"
     )
@@ -134,7 +135,7 @@ def _labels(member: LoadedRun, options: SampleOptions) -> Array | None:
   numbers = {str(index): index for index in range(len(names))}
   numbers |= {name: index for index, name in enumerate(names)}
   if options.label not in numbers:
-    raise flags.UsageError(unknown("label", options.label, names))
+    raise UsageError(unknown("label", options.label, names))
   return jnp.full(options.num_samples, numbers[options.label])
 
 

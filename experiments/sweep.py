@@ -5,9 +5,10 @@ import math
 from pathlib import Path
 
 from experiments.cli import console, flags, signals
-from experiments.cli.flags import CommandLine, UsageError
-from experiments.configs.fields import SettingError, setting
+from experiments.cli.flags import CommandLine
+from experiments.configs.fields import setting
 from experiments.configs.registry import EXPERIMENTS
+from experiments.errors import SettingError, UsageError
 from experiments.sweeps import (
   conclude,
   display,

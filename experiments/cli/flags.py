@@ -14,19 +14,12 @@ from absl import app, flags, logging
 from etils import epy
 
 from experiments.configs.experiment import Experiment
-from experiments.configs.fields import (
-  Field,
-  SettingError,
-  UsageError,
-  fields_of,
-  setting,
-  suggestion,
-)
+from experiments.configs.fields import Field, fields_of, setting, suggestion
+from experiments.errors import RunFolderError, SettingError, UsageError
 
 with epy.lazy_imports():
   import jax
 
-  from experiments.run_folder import results
 
 USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
@@ -236,14 +229,12 @@ def _exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
 
 
 def _message(error: Exception) -> str | None:
-  """Returns what to tell the user about an error; None for a bug."""
-  if isinstance(error, SettingError | UsageError):
+  """Returns the message of an error that the user can fix; None for a bug."""
+  if isinstance(error, RunFolderError | SettingError | UsageError):
     return str(error)
   if isinstance(error, OSError):
     return f"{error.filename or 'writing'}: {error.strerror or error}"
-  # These names import matplotlib and JAX, which the errors above do not need.
-  if isinstance(error, results.RunFolderError):
-    return str(error)
+  # This name imports JAX, which the errors above do not need.
   if (
     isinstance(error, jax.errors.JaxRuntimeError)
     and "out of memory" in str(error).lower()

@@ -12,6 +12,8 @@ import typing
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from experiments.errors import SettingError
+
 NOTHING = "none"
 """The flag value of an empty tuple of words."""
 _LARGEST = (2.0 - 2.0**-23) * 2.0**127
@@ -30,14 +32,6 @@ _BOUNDS = {
   "maximum": ("at most", operator.le),
   "below": ("below", operator.lt),
 }
-
-
-class UsageError(Exception):
-  """A command line that cannot be used; the message is one line."""
-
-
-class SettingError(ValueError):
-  """A setting that cannot be used; the message is one line for the user."""
 
 
 def setting(

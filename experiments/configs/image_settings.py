@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from etils import epy
 
 from experiments.configs import choices
-from experiments.configs.fields import SettingError, setting
+from experiments.configs.fields import setting
 from experiments.configs.settings import Settings
+from experiments.errors import SettingError
 
 if TYPE_CHECKING:
   from gan_jax.data.images import Images

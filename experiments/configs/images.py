@@ -10,13 +10,13 @@ from etils import epy
 
 from experiments.configs import choices
 from experiments.configs.experiment import Experiment
-from experiments.configs.fields import SettingError
 from experiments.configs.image_settings import (
   LARGE,
   RESNET,
   ImageSettings,
   read_split,
 )
+from experiments.errors import SettingError
 
 if TYPE_CHECKING:
   from experiments.run_folder.results import Results

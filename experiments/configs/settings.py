@@ -7,12 +7,12 @@ from typing import Any, Self
 
 from experiments.configs import choices
 from experiments.configs.fields import (
-  SettingError,
   check_requirement,
   fields_of,
   setting,
   unknown,
 )
+from experiments.errors import SettingError
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from etils import epy
 
-from experiments.configs.fields import SettingError, setting
+from experiments.configs.fields import setting
 from experiments.configs.settings import (
   MLPDiscriminatorSettings,
   MLPGeneratorSettings,
 )
+from experiments.errors import SettingError
 
 if TYPE_CHECKING:
   from experiments.run_folder.results import Results

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.configs.fields import SettingError
 from experiments.datasets import inception_weights
+from experiments.errors import SettingError
 from gan_jax.data import images
 from gan_jax.data.images import Images
 from gan_jax.metrics import classifier, inception

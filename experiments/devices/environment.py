@@ -11,7 +11,7 @@ from typing import Any
 
 import jax
 
-from experiments.configs.fields import UsageError
+from experiments.errors import UsageError
 from gan_jax.types import Device
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy")

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from experiments.configs.fields import SettingError
 from experiments.configs.settings import Settings
 from experiments.devices import environment, multihost
 from experiments.devices.environment import PlatformError
+from experiments.errors import SettingError
 from gan_jax import sharding
 from gan_jax.types import Device
 

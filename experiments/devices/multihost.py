@@ -24,9 +24,8 @@ import numpy as np
 from jax.errors import JaxRuntimeError
 from jax.experimental import multihost_utils
 
-from experiments.configs.fields import SettingError, UsageError
 from experiments.devices.environment import PACKAGES, PlatformError
-from experiments.run_folder.results import RunFolderError
+from experiments.errors import RunFolderError, SettingError, UsageError
 
 T = TypeVar("T")
 

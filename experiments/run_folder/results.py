@@ -24,6 +24,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
+from experiments.errors import RunFolderError
 from gan_jax import statistics
 
 (
@@ -50,14 +51,11 @@ CHECKPOINTS, FIGURES, TENSORBOARD = FOLDERS = (
   "figures",
   "tensorboard",
 )
+
 PLAN, TRIALS = "plan.json", "trials"
 """The plan and the trials' run folders in the folder of a sweep."""
 PARTIAL = ".partial-"
 """Prefix of the names of incomplete files."""
-
-
-class RunFolderError(Exception):
-  """A run folder that cannot be used; the message is one line."""
 
 
 def is_finished(workdir: Path) -> bool:

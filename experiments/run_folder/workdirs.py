@@ -8,8 +8,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 
 DEFAULT_PARENT = Path("runs")
 """Parent of the run folders of runs without --workdir."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from experiments.configs.fields import SettingError
+from experiments.errors import SettingError
 from experiments.run_folder import results
 from experiments.sweeps.plan import Trial
 from experiments.training import memory

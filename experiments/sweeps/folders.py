@@ -13,8 +13,8 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results, workdirs
-from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans
 
 CSV = "results.csv"

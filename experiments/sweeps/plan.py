@@ -14,11 +14,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.configs.fields import SettingError, fields_of, is_on
+from experiments.configs.fields import fields_of, is_on
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import Settings, with_values
+from experiments.errors import RunFolderError, SettingError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.sweeps.search_space import Axis, format_grid, format_values
 from experiments.training.run_config import RunSettings
 

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.sweeps.plan import Plan, Trial
 from gan_jax.statistics import (
   Difference,

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.configs.fields import Field, SettingError, fields_of, unknown
+from experiments.configs.fields import Field, fields_of, unknown
 from experiments.configs.settings import Settings
+from experiments.errors import SettingError
 
 _DIGITS = 4
 """Significant digits of a drawn number; they keep the names of trials short."""

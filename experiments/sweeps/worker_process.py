@@ -12,8 +12,8 @@ from pathlib import Path
 import experiments
 from experiments.cli import signals
 from experiments.devices import environment
+from experiments.errors import RunFolderError
 from experiments.run_folder import workdirs
-from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans
 from experiments.sweeps import worker
 

@@ -21,8 +21,8 @@ from typing import Any, NamedTuple, Self
 import jax
 
 from experiments.cli import console
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from gan_jax.training import Checkpoint, Progress
 
 MANIFEST = "files.json"

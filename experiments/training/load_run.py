@@ -10,8 +10,9 @@ import jax
 from experiments.cli import console
 from experiments.configs.experiment import Experiment
 from experiments.configs.settings import Settings
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import Results, RunFolderError
+from experiments.run_folder.results import Results
 from experiments.training import checkpoints, run_config
 from experiments.training.run_config import RunSettings
 from gan_jax import training

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import jax
 
-from experiments.configs.fields import SettingError
 from experiments.devices import environment, multihost
+from experiments.errors import SettingError
 from gan_jax import sharding
 from gan_jax.training import Problem
 from gan_jax.types import Device

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.cli.flags import CommandLine
-from experiments.configs.fields import SettingError, UsageError, fields_of
+from experiments.configs.fields import fields_of
 from experiments.configs.settings import Settings, with_values
+from experiments.errors import SettingError, UsageError
 from experiments.run_folder import results, workdirs
 from experiments.training import run_config
 from experiments.training.run_config import RunSettings

@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from experiments.cli import console
-from experiments.configs.fields import SettingError
 from experiments.configs.settings import Settings
+from experiments.errors import RunFolderError, SettingError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.training import checkpoints, run_logs
 from experiments.training.callbacks import RunMembers
 from experiments.training.request import MAY_CHANGE

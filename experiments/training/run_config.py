@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.configs.experiment import Experiment
-from experiments.configs.fields import SettingError, fields_of, unknown
+from experiments.configs.fields import fields_of, unknown
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import Settings, with_values
+from experiments.errors import RunFolderError, SettingError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 
 
 class RunSettings(NamedTuple):

@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.training import monitor
 from gan_jax.training import Log
 from gan_jax.types import Players

@@ -15,7 +15,7 @@ import pytest
 from absl.testing import absltest
 
 from benchmarks import run
-from experiments.configs.fields import UsageError
+from experiments.errors import UsageError
 
 ROOT = Path(__file__).parents[2]
 

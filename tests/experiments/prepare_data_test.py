@@ -26,7 +26,7 @@ from tensorflow_datasets.core import utils
 from tensorflow_datasets.core.download import checksums
 
 from experiments import prepare_data
-from experiments.configs.fields import UsageError
+from experiments.errors import UsageError
 from gan_jax.data import images
 from tests.experiments import commands
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from absl.testing import absltest, parameterized
 
 from experiments import report
-from experiments.configs.fields import UsageError
+from experiments.errors import RunFolderError, UsageError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.training import run_logs
 from tests.experiments import shown_pages, trained_runs
 from tests.experiments.shown_pages import Reader

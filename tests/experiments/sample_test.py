@@ -12,10 +12,9 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from experiments import sample
-from experiments.configs.fields import UsageError
 from experiments.devices import environment
+from experiments.errors import RunFolderError, UsageError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.training import load_run
 from gan_jax import training
 from tests.experiments import tiny_images, trained_runs

@@ -15,9 +15,8 @@ from pathlib import Path
 from absl.testing import absltest, parameterized
 
 from experiments import sweep
-from experiments.configs.fields import SettingError, UsageError
+from experiments.errors import RunFolderError, SettingError, UsageError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import plan as plans
 from experiments.training import run_config
 from tests.experiments import commands

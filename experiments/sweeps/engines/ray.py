@@ -22,8 +22,7 @@ import ray
 from ray.exceptions import RayError, RayTaskError, TaskCancelledError
 
 from experiments.cli import console, signals
-from experiments.configs.fields import UsageError
-from experiments.run_folder.results import RunFolderError
+from experiments.errors import RunFolderError, UsageError
 from experiments.sweeps import plan as plans
 from experiments.sweeps import worker_process
 

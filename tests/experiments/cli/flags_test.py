@@ -10,8 +10,9 @@ import tempfile
 from absl.testing import absltest, parameterized
 
 from experiments.cli import flags
-from experiments.configs.fields import SettingError, setting
+from experiments.configs.fields import setting
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
+from experiments.errors import SettingError, UsageError
 from tests.experiments import commands
 
 
@@ -61,7 +62,7 @@ class FlagsTest(parameterized.TestCase):
     self.assertEqual(
       read("a", "--count=2", "b", takes_arguments=True).arguments, ("a", "b")
     )
-    with self.assertRaisesRegex(flags.UsageError, "unexpected argument 'a'"):
+    with self.assertRaisesRegex(UsageError, "unexpected argument 'a'"):
       read("a")
 
   @parameterized.parameters(
@@ -78,9 +79,7 @@ class FlagsTest(parameterized.TestCase):
     ("--count", "^Missing value for flag --count$"),
   )
   def test_a_mistake_is_one_line(self, flag, message):
-    with self.assertRaisesRegex(
-      (flags.UsageError, SettingError), message
-    ) as caught:
+    with self.assertRaisesRegex((UsageError, SettingError), message) as caught:
       read(flag)
     self.assertNotIn("\n", str(caught.exception))
 

@@ -14,10 +14,10 @@ from PIL import Image
 
 from experiments.configs import image_metrics
 from experiments.configs import images as dcgan
-from experiments.configs.fields import SettingError
 from experiments.configs.image_settings import ImageSettings
 from experiments.configs.settings import with_values
 from experiments.datasets import image_datasets
+from experiments.errors import SettingError
 from gan_jax.data import images
 from gan_jax.metrics import classifier, inception
 from tests.experiments import tiny_images

@@ -5,13 +5,14 @@ import dataclasses
 from absl.testing import absltest, parameterized
 
 from experiments.configs import choices, image_settings, settings
-from experiments.configs.fields import SettingError, fields_of, setting
+from experiments.configs.fields import fields_of, setting
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.configs.settings import MLPGeneratorSettings, Settings
 from experiments.configs.toy_1d import (
   OneDimensionalSettings,
   PerceptronSettings,
 )
+from experiments.errors import SettingError
 from gan_jax.data import images
 from gan_jax.divergences.f_divergences import F_DIVERGENCES
 

@@ -5,11 +5,11 @@ from unittest import mock
 import jax
 from absl.testing import absltest, parameterized
 
-from experiments.configs.fields import SettingError
 from experiments.configs.registry import BY_NAME
 from experiments.devices import environment, mesh
 from experiments.devices.environment import PlatformError
 from experiments.devices.mesh import Wanted
+from experiments.errors import SettingError
 from gan_jax import sharding
 
 SETTINGS = BY_NAME["ring"].settings.replace(batch_size=12)

@@ -9,8 +9,8 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.training import run_logs
 from gan_jax.training import Log
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from absl.testing import absltest, parameterized
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results, workdirs
-from experiments.run_folder.results import RunFolderError
 
 
 def create(workdir, overwrite=False):

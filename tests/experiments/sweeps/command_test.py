@@ -6,8 +6,9 @@ from unittest import mock
 from absl.testing import absltest, parameterized
 
 from experiments import sweep
-from experiments.cli.flags import UsageError, read_command_line
+from experiments.cli.flags import read_command_line
 from experiments.configs.registry import EXPERIMENTS
+from experiments.errors import UsageError
 from experiments.sweeps import plan as plans
 
 GRID = "--grid=generator_learning_rate=0.1,1e-3"

@@ -9,8 +9,8 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import conclude as outcome
 from experiments.sweeps import folders, report
 from tests.experiments import shown_pages

@@ -6,10 +6,9 @@ from pathlib import Path
 
 from absl.testing import absltest, parameterized
 
-from experiments.configs.fields import SettingError
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import with_values
-from experiments.run_folder.results import RunFolderError
+from experiments.errors import RunFolderError, SettingError
 from experiments.sweeps import plan as plans
 from experiments.sweeps import search_space
 from experiments.training.run_config import RunSettings

@@ -10,8 +10,8 @@ from scipy import stats
 
 from experiments.configs.habr import NORMAL_JSD
 from experiments.configs.toy_1d import DISJOINT_JSD
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import conclude, labels, ranking
 from gan_jax.statistics import Difference
 from tests.experiments.sweeps import finished_sweeps

@@ -5,8 +5,8 @@ import math
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments.configs.fields import SettingError
 from experiments.configs.registry import BY_NAME
+from experiments.errors import SettingError
 from experiments.sweeps import search_space
 from experiments.sweeps.search_space import Axis
 

@@ -13,8 +13,8 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from experiments.cli import console
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.training import checkpoints
 from experiments.training.checkpoints import Keeping
 from gan_jax.training import Checkpoint, Progress

@@ -20,10 +20,9 @@ import pytest
 from absl.testing import absltest, parameterized
 
 from experiments import run
-from experiments.configs.fields import SettingError, UsageError
 from experiments.devices import environment
+from experiments.errors import RunFolderError, SettingError, UsageError
 from experiments.run_folder import results, workdirs
-from experiments.run_folder.results import RunFolderError
 from experiments.training import checkpoints, run_logs, trainer
 from gan_jax import training
 from tests.experiments import commands, trained_runs

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from absl.testing import absltest, parameterized
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.training import run_logs
 from gan_jax.training import Log
 

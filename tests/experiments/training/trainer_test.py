@@ -8,8 +8,8 @@ import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments.configs.fields import SettingError
 from experiments.configs.registry import BY_NAME
+from experiments.errors import SettingError
 from experiments.run_folder import results
 from experiments.training import load_run, trainer
 from tests.experiments import trained_runs

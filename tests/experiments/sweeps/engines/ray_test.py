@@ -14,9 +14,8 @@ from unittest import mock
 import pytest
 from absl.testing import absltest, parameterized
 
-from experiments.configs.fields import UsageError
+from experiments.errors import RunFolderError, UsageError
 from experiments.run_folder import results, workdirs
-from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import engines
 from experiments.sweeps.engines import EngineOptions, ray
 from tests.experiments import commands

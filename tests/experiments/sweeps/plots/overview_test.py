@@ -8,8 +8,8 @@ from absl.testing import absltest, parameterized
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.patches import Rectangle
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.run_folder.results import RunFolderError
 from experiments.sweeps import labels, ranking
 from experiments.sweeps.plots import (
   bars,

@@ -1,0 +1,13 @@
+"""Errors that a user can fix; each message is one line."""
+
+
+class UsageError(Exception):
+  """A command line that cannot be used."""
+
+
+class SettingError(ValueError):
+  """A setting that cannot be used."""
+
+
+class RunFolderError(Exception):
+  """A run folder that cannot be used."""
