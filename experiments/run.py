@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # JAX is imported when it is first used, so that `--help` is quick.
 with epy.lazy_imports():
-  from experiments.devices import environment, mesh, multihost
+  from experiments.devices import mesh, multihost
   from experiments.reports import run_report
   from experiments.run_folder import results, workdirs
   from experiments.training import (
@@ -142,10 +142,7 @@ def run(argv: list[str]) -> int:
     options.process_id,
     options.distributed,
   )
-  if cluster is None:
-    return _train(line, wanted)
-  environment.configure(wanted.num_devices or environment.num_cores())
-  with multihost.connected(cluster):
+  with multihost.connected(cluster, wanted.num_devices):
     common = {
       name: value
       for name, value in dataclasses.asdict(options).items()

@@ -24,6 +24,7 @@ import numpy as np
 from jax.errors import JaxRuntimeError
 from jax.experimental import multihost_utils
 
+from experiments.devices import environment
 from experiments.devices.environment import PACKAGES, PlatformError
 from experiments.errors import RunFolderError, SettingError, UsageError
 
@@ -92,16 +93,24 @@ def find_cluster(
 
 
 @contextlib.contextmanager
-def connected(cluster: Cluster) -> Iterator[None]:
-  """Connects this process to the others; JAX disconnects it at exit.
+def connected(cluster: Cluster | None, num_devices: int) -> Iterator[None]:
+  """Connects this process to the others, if any; JAX disconnects it at exit.
 
   If a process dies or cannot be reached, JAX's coordination service aborts the
   others within SECONDS_UNTIL_LOST. A collective operation often fails earlier;
   then the context ends with a HostsError, and the process with LOST_EXIT_CODE.
 
+  Args:
+    cluster: None for a run of one process.
+    num_devices: into which a CPU is divided; 0 for one per core.
+
   Raises:
     HostsError: if the processes cannot connect, or one of them is lost.
   """
+  if cluster is None:
+    yield
+    return
+  environment.configure(num_devices or environment.num_cores())
   # JAX would otherwise handle SIGTERM, which stops a run in order.
   jax.config.update("jax_enable_preemption_service", False)
   try:

@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.cli.flags import CommandLine
+from experiments.configs import registry
 from experiments.configs.fields import fields_of
-from experiments.configs.settings import Settings, with_values
+from experiments.configs.settings import Settings
 from experiments.errors import SettingError, UsageError
 from experiments.run_folder import results, workdirs
 from experiments.training import run_config
@@ -80,8 +81,9 @@ def _resumed_run(line: CommandLine[Any], folder: Path) -> RunSettings:
       "--resume cannot change the seeds: they are "
       f"{_seed_range(found.seeds)}, not {_seed_range(seeds)}"
     )
-  run_config.check_names(found.experiment, line.settings)
-  settings = with_values(found.settings, line.settings)
+  settings = registry.change_settings(
+    found.experiment, found.settings, line.settings
+  )
   for field in fields_of(type(settings)):
     before = getattr(found.settings, field.name)
     after = getattr(settings, field.name)

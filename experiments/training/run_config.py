@@ -2,14 +2,14 @@
 
 import dataclasses
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.configs import registry
 from experiments.configs.experiment import Experiment
-from experiments.configs.fields import fields_of, unknown
-from experiments.configs.registry import BY_NAME
-from experiments.configs.settings import Settings, with_values
+from experiments.configs.fields import fields_of
+from experiments.configs.settings import Settings
 from experiments.errors import RunFolderError, SettingError
 from experiments.run_folder import results
 
@@ -44,23 +44,10 @@ def new_run(
 
   Raises SettingError for an unknown name, a wrong value or wrong combination.
   """
-  if name not in BY_NAME:
-    raise SettingError(unknown("experiment", name, BY_NAME))
-  experiment = BY_NAME[name]
-  check_names(experiment, values)
-  settings = with_values(experiment.settings, values)
-  return RunSettings(experiment, settings, list_seeds(seed, num_seeds))
-
-
-def check_names(experiment: Experiment, names: Iterable[str]) -> None:
-  """Raises SettingError for a setting that the experiment does not have."""
-  allowed = [field.name for field in fields_of(type(experiment.settings))]
-  for name in names:
-    if name not in allowed:
-      raise SettingError(
-        f"experiment {experiment.name!r} has no --{name}; it has "
-        + ", ".join(f"--{each}" for each in allowed)
-      )
+  seeds = list_seeds(seed, num_seeds)
+  experiment = registry.find_experiment(name)
+  settings = registry.change_settings(experiment, experiment.settings, values)
+  return RunSettings(experiment, settings, seeds)
 
 
 def list_seeds(first: int, count: int) -> tuple[int, ...]:
@@ -119,7 +106,7 @@ def read_settings(workdir: Path) -> RunSettings:
   content = results.read_json(workdir / results.SETTINGS)
   name, seeds = content.get("experiment"), content.get("seeds")
   values = content.get("settings")
-  if not isinstance(name, str) or name not in BY_NAME:
+  if not isinstance(name, str) or name not in registry.BY_NAME:
     raise RunFolderError(f"{workdir} is not the run of a known experiment")
   if (
     not isinstance(seeds, list)
@@ -128,7 +115,7 @@ def read_settings(workdir: Path) -> RunSettings:
     or not isinstance(values, dict)
   ):
     raise RunFolderError(f"{workdir}, whose {results.SETTINGS} is damaged")
-  experiment = BY_NAME[name]
+  experiment = registry.BY_NAME[name]
   # JSON has no tuples.
   read_back: dict[str, Any] = {
     key: tuple(value) if isinstance(value, list) else value

@@ -153,15 +153,14 @@ def cut_logs(workdir: Path, step: int, logs: Iterable[Log] = ()) -> None:
       for row in read_rows(path)
       if row.get("step", -1) <= step or not is_repeated(row)
     ]
+    text = _lines(kept)
     with results.replacing(path) as partial:
-      partial.write_text(_lines(kept))
-  with (
-    results.replacing(workdir / results.FRAMES) as partial,
-    partial.open("wb") as file,
-  ):
-    for log in logs:
-      if log.frame is not None:
-        file.write(_frame_bytes(log.step, log.frame))
+      partial.write_text(text)
+  frames = [
+    _frame_bytes(log.step, log.frame) for log in logs if log.frame is not None
+  ]
+  with results.replacing(workdir / results.FRAMES) as partial:
+    partial.write_bytes(b"".join(frames))
 
 
 def _frame_bytes(step: int, frame: Mapping[str, np.ndarray]) -> bytes:
