@@ -1,4 +1,4 @@
-"""Redraws figures of the literature: `python -m experiments.figures`."""
+"""Redraws and checks published figures: `python -m experiments.figures`."""
 
 import contextlib
 import dataclasses

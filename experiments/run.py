@@ -42,8 +42,8 @@ help shows the settings and defaults of that experiment only.
 
 python -m experiments.run --resume --workdir=DIR [--steps=MORE]
 
-Resumes a run that was stopped or killed, with the same result as without the
-interruption, or trains a finished run for more steps."""
+Resumes a run that was stopped or killed; the result is as if it had not been
+interrupted. A finished run trains for more steps."""
 
 FAILED_EXIT_CODE = 1
 
@@ -73,25 +73,25 @@ class RunOptions:
     "it if there is none",
   )
   checkpoint_every: int = setting(
-    0, "steps between checkpoints; 0 is about one a minute", minimum=0
+    0, "steps between checkpoints; 0 saves about one a minute", minimum=0
   )
   keep_checkpoints: int = setting(
     3,
-    "number of newest checkpoints to keep, besides the last one before any "
-    "failure",
+    "number of newest checkpoints to keep; the newest of those with the fewest "
+    "failed or warned seeds is kept too",
     minimum=1,
   )
   keep_checkpoint_every: int = setting(
     0,
-    "keep the checkpoint of every N-th step, a multiple of checkpoint_every; 0 "
-    "is none",
+    "keep every checkpoint whose step is a multiple of this, which must be a "
+    "multiple of checkpoint_every unless that is 0; 0 keeps no more",
     minimum=0,
   )
   tensorboard: bool = setting(False, "write event files for TensorBoard too")
   on_failure: str = setting(
     "continue",
-    "action once every seed has failed, exploded, collapsed or saturated: "
-    "stop, or continue while a seed has finite numbers",
+    "what to do once every seed has failed or has a warning (exploded, "
+    "collapsed or saturated): stop, or continue until every seed has failed",
     choices=("continue", "stop"),
   )
   platform: str = setting(
@@ -118,7 +118,7 @@ class RunOptions:
   )
 
 
-_OPTIONS_OF_ONE_PROCESS = ("process_id", "workdir")
+_OPTIONS_THAT_MAY_DIFFER = ("process_id", "workdir")
 """Options that may differ between the processes of one run."""
 
 
@@ -146,7 +146,7 @@ def run(argv: list[str]) -> int:
     common = {
       name: value
       for name, value in dataclasses.asdict(options).items()
-      if name not in _OPTIONS_OF_ONE_PROCESS
+      if name not in _OPTIONS_THAT_MAY_DIFFER
     }
     multihost.refuse_others("flags", sorted(common.items()), line.settings)
     multihost.refuse_others("versions", multihost.versions())
@@ -167,7 +167,7 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
     workdir = Path(options.workdir)
     if multihost.is_first():
       run_report.write([workdir], workdir / results.REPORT)
-      print(f"{workdir} has finished; --steps trains it for longer")
+      print(f"{workdir} has finished; pass more --steps to train it for longer")
     return 0
   run = run_config.RunSettings(BY_NAME[name], settings, seeds)
   layout = multihost.in_all(
@@ -183,7 +183,9 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
       )
     )
     interruption = stack.enter_context(
-      signals.caught("stopping when this is saved; once more stops at once")
+      signals.caught(
+        "stopping when all is saved; a second signal stops at once"
+      )
     )
     finished = trainer.train(
       [run],

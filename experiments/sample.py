@@ -28,7 +28,7 @@ samples as an array of numbers. --label chooses the class of a class-conditional
 generator."""
 
 _AT_ONCE = 256
-"""Samples of one pass: the first ones do not depend on how many follow."""
+"""Samples per call; a fixed number, so that more samples keep the first."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

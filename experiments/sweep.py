@@ -109,7 +109,7 @@ class SweepOptions:
     "draw the figures and the animation of each trial, as experiments.run does",
   )
   checkpoint_every: int = setting(
-    0, "steps between checkpoints; 0 is about one a minute", minimum=0
+    0, "steps between checkpoints; 0 saves about one a minute", minimum=0
   )
   platform: str = setting(
     "auto",
@@ -146,7 +146,7 @@ def run(argv: list[str]) -> int:
       options.workdir, plan.base.experiment.name, resumes, options.overwrite
     ) as folder,
     signals.caught(
-      "stopping when this is saved; once more stops at once"
+      "stopping when all is saved; a second signal stops at once"
     ) as interruption,
   ):
     if not resumes:

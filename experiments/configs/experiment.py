@@ -1,4 +1,4 @@
-"""What an experiment is."""
+"""The type of an experiment: a named game with settings, score and figures."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Declares settings: the type, bounds, help and requirements of one value.
+"""What a setting is: declares, checks, parses and formats one value.
 
 The flags of commands and the settings of experiments are fields of dataclasses,
 declared by `setting`. `cli.flags` defines an absl flag for each of them.

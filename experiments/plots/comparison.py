@@ -1,4 +1,4 @@
-"""Metrics of several runs, one over another."""
+"""Draws the metrics of several runs, all runs in each panel."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Images of a run: through time, at the end beside real ones, and moving.
+"""Draws runs on images: samples over time, beside real ones, animated.
 
 The latents are the same at every step, so each position in a grid shows how one
 sample changes.
@@ -94,5 +94,5 @@ def show(axes: Axes, image: np.ndarray) -> AxesImage:
 
 
 def coloured(image: np.ndarray) -> np.ndarray:
-  """Gives a grey image [h, w, 1] three equal channels; [h, w, 3] is itself."""
+  """Repeats a grey image [h, w, 1] to [h, w, 3]; returns RGB unchanged."""
   return np.broadcast_to(image, (*image.shape[:2], 3))

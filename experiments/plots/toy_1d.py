@@ -1,4 +1,4 @@
-"""Densities of a one-dimensional run: through time, at the end, and moving."""
+"""Draws one-dimensional runs: densities over time, at the end, animated."""
 
 from collections.abc import Iterator
 
@@ -160,7 +160,7 @@ def _plot_generated(axes: Axes, x: np.ndarray, density: np.ndarray) -> Line2D:
 
 
 def _mark_undecided(right: Axes, results: Results) -> None:
-  """Marks the probability of a discriminator that cannot tell, if it is one."""
+  """Marks D's value where it cannot tell real from fake, if a probability."""
   if curves.is_probability(results):
     value = curves.undecided(results)
     right.axhline(value, color=curves.DISCRIMINATOR, lw=1, ls=":")

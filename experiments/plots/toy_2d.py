@@ -1,4 +1,4 @@
-"""Samples of a two-dimensional run: through time, at the end, and moving."""
+"""Draws two-dimensional runs: samples over time, at the end, animated."""
 
 import math
 from collections.abc import Iterator
@@ -85,7 +85,7 @@ def animation_2d(results: Results) -> Iterator[Image.Image]:
 
 
 def _planes(results: Results, num_panels: int) -> tuple[Figure, list[Axes]]:
-  """Returns a figure of planes, as high as their aspect asks for."""
+  """Returns a figure of equal panels of the x-y plane, with its axes."""
   columns = math.ceil(math.sqrt(num_panels))
   rows = -(-num_panels // columns)
   width = 6.4 if columns == 1 else 8

@@ -1,4 +1,4 @@
-"""What is written once all trials of a sweep have finished."""
+"""Writes the table, figures, report and summary of a finished sweep."""
 
 import csv
 import math
@@ -14,11 +14,11 @@ from experiments.cli import console
 from experiments.reports import run_report
 from experiments.run_folder import results
 from experiments.sweeps import (
-  batches,
   folders,
   labels,
   ranking,
   report,
+  rounds,
   worker_process,
 )
 from experiments.sweeps.plan import Plan, plan_json
@@ -81,7 +81,7 @@ def program_seconds(
   total = 0.0
   for index, program in enumerate(plan.programs):
     scratch = worker_process.scratch(folder, index)
-    path = scratch / batches.ROUNDS
+    path = scratch / rounds.ROUNDS
     if not path.exists():
       return None
     with results.reading(scratch):

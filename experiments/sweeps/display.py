@@ -22,7 +22,7 @@ from experiments.sweeps.plan import Plan
 
 _SHOWN_TRIALS = 20
 _SECONDS = 0.5
-"""Between two updates of the progress bar."""
+"""Seconds between two updates of the progress bar."""
 
 
 def print_plan(plan: Plan) -> None:

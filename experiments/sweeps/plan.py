@@ -47,7 +47,7 @@ class Trial(NamedTuple):
 
 
 class PlanOptions(NamedTuple):
-  """Flags that the trials and programs of a plan do not show.
+  """Flags that cannot be read off the trials and programs of a plan.
 
   Attributes:
     random: what is drawn, as `--random` has it; "" for nothing.

@@ -1,4 +1,4 @@
-"""How far each program of a sweep is, in a file of the program's folder."""
+"""Writes and reads how many steps each program of a sweep has taken."""
 
 import time
 from pathlib import Path
@@ -8,7 +8,7 @@ from experiments.training.run_config import RunSettings
 
 PROGRESS = "progress.json"
 _SECONDS = 1.0
-"""Between two writes of the file."""
+"""Seconds between two writes of the file."""
 
 
 class Meter:

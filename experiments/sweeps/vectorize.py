@@ -1,4 +1,4 @@
-"""Many trials as the members of one population."""
+"""Packs trials that differ only in numbers into one compiled training."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from experiments.reports import run_report
 from experiments.run_folder import results
-from experiments.sweeps import batches, progress, vectorize
+from experiments.sweeps import progress, rounds, vectorize
 from experiments.sweeps.plan import Plan
 from experiments.training import checkpoints, trainer
 from gan_jax import training
@@ -35,7 +35,7 @@ def train(
 ) -> bool:
   """Trains the trials of a program that have not finished.
 
-  They train together, in batches that fit into memory. A trial that has
+  They train together, in rounds that fit into memory. A trial that has
   finished is never touched again.
 
   Args:
@@ -52,7 +52,7 @@ def train(
     Whether all trials have finished; otherwise they were interrupted and saved.
 
   Raises:
-    RunFolderError: if what is there cannot resume.
+    RunFolderError: if a folder holds something that cannot be resumed.
     SettingError: if the problem cannot be built, or a trial does not fit.
     OSError: if something cannot be written.
   """
@@ -67,30 +67,30 @@ def train(
     show_progress=False,
   )
   done = 0
-  for number, size in enumerate(batches.sizes(scratch, trials, build, devices)):
-    batch = slice(done, done + size)
-    runs = [trial.run for trial in trials[batch]]
-    batch_folder = scratch / str(number)
-    if not all(map(results.is_finished, workdirs[batch])):
-      for path in (batch_folder, *workdirs[batch]):
+  for number, size in enumerate(rounds.sizes(scratch, trials, build, devices)):
+    trials_of_round = slice(done, done + size)
+    runs = [trial.run for trial in trials[trials_of_round]]
+    round_folder = scratch / str(number)
+    if not all(map(results.is_finished, workdirs[trials_of_round])):
+      for path in (round_folder, *workdirs[trials_of_round]):
         path.mkdir(parents=True, exist_ok=True)
       finished = trainer.train(
         runs,
-        workdirs[batch],
+        workdirs[trials_of_round],
         build,
         devices,
         options,
         resumes=True,
         should_stop=should_stop,
-        folder=batch_folder,
+        folder=round_folder,
         variation=vectorize.pack(runs, build),
         callbacks=[_ProgressFile(progress.Meter(scratch, done, size, runs[0]))],
       )
       if finished is None:
         return False
-    for workdir in workdirs[batch]:
+    for workdir in workdirs[trials_of_round]:
       run_report.write([workdir], workdir / results.REPORT)
     # Each trial has its part of the checkpoints by now.
-    shutil.rmtree(batch_folder, ignore_errors=True)
+    shutil.rmtree(round_folder, ignore_errors=True)
     done += size
   return True

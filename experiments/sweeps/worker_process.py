@@ -1,4 +1,4 @@
-"""The process that trains one program: `--program=K` of the sweep's command."""
+"""One process per program of a sweep: how to start it, and what it runs."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""What happens beside the steps of a training: callbacks of its loop."""
+"""Callbacks of the training loop: logs, checkpoints, progress and stopping."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,12 +13,13 @@ from gan_jax.training import MAX_DRAWN_MEMBERS, Checkpoint, Failure, Log
 
 
 class RunMembers(NamedTuple):
-  """One run's part of the members that train together.
+  """Tells which of the members that train together belong to one run.
 
   Attributes:
     seeds: of the run.
     indices: of the run's members.
-    numbers: what the training loop calls these members in place of seeds.
+    numbers: the seeds that the training loop uses for these members; they
+      differ from the run's if several runs train together.
   """
 
   seeds: tuple[int, ...]
@@ -26,7 +27,7 @@ class RunMembers(NamedTuple):
   numbers: Sequence[int]
 
   def log(self, log: Log) -> Log:
-    """Takes the run's part of a log."""
+    """Returns the part of a log that is about this run's members."""
     frame = log.frame
     if frame is not None:
       frame = {
@@ -41,7 +42,7 @@ class RunMembers(NamedTuple):
     )
 
   def failures(self, failures: Sequence[Failure]) -> tuple[Failure, ...]:
-    """Takes the run's failures."""
+    """Returns the failures of this run's members, by the run's seeds."""
     seeds = dict(zip(self.numbers, self.seeds, strict=True))
     return tuple(
       failure._replace(seed=seeds[failure.seed])

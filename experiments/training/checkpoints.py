@@ -176,7 +176,7 @@ def _metadata(path: Path) -> dict[str, Any]:
 
 
 def _remove(path: Path) -> None:
-  """Removes a checkpoint, which stops counting before its files go."""
+  """Removes a checkpoint; its manifest goes first, so no half is loaded."""
   (path / MANIFEST).unlink(missing_ok=True)
   shutil.rmtree(path)
 

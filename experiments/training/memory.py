@@ -12,11 +12,11 @@ from gan_jax.training import Problem
 from gan_jax.types import Device
 
 STATES_IN_MEMORY = 2
-"""A step reads one state and writes another."""
+"""Copies of a state in memory: a step reads one and writes another."""
 
 
 def _memories(devices: Sequence[Device]) -> tuple[Device, int, int]:
-  """Returns a device here, the number of memories, and of devices on each.
+  """Returns a local device, the number of memories, and devices per memory.
 
   The CPU cores of a process share its memory.
   """

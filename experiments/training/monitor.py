@@ -14,7 +14,7 @@ from gan_jax.training import Failure, Log
 from gan_jax.types import Players
 
 PATIENCE = 5
-"""Logs in a row that must show a problem that may pass."""
+"""How many logs in a row must show a problem before a warning is given."""
 COLLAPSED_SPREAD = 1e-3
 """Bound on `health.spread`. A generator that knows one of eight modes on a
 ring, each .01 of the ring wide, has 2e-4."""
@@ -25,7 +25,7 @@ SATURATED_PROBABILITY = 1e-3
 
 
 class HealthWarning(NamedTuple):
-  """A problem that a log shows and the log before did not.
+  """A problem of one seed that is new in the latest log.
 
   Attributes:
     step: steps taken.
@@ -67,7 +67,7 @@ def describe(failure: Failure) -> str:
 
 
 class Monitor:
-  """Remembers the logs of a run as far as the warnings need them.
+  """Turns the logs of a run, in order, into warnings about its seeds.
 
   Attributes:
     seeds: [num_seeds].

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from experiments.cli.flags import CommandLine
 from experiments.configs import registry
@@ -23,9 +23,25 @@ MAY_CHANGE = (
 """Settings that say how far to train, when to look, and where files are."""
 
 
-def read_request(
-  line: CommandLine[Any],
-) -> tuple[str, Settings, tuple[int, ...], bool, bool]:
+class Request(NamedTuple):
+  """The run that a command line asks for.
+
+  Attributes:
+    name: name of the experiment.
+    settings: settings of the run.
+    seeds: seeds of the run.
+    resumes: whether the run is there already and resumes.
+    is_complete: whether it has nothing left to train.
+  """
+
+  name: str
+  settings: Settings
+  seeds: tuple[int, ...]
+  resumes: bool
+  is_complete: bool
+
+
+def read_request(line: CommandLine[Any]) -> Request:
   """Reads which run a command line of `experiments.run` asks for.
 
   Returns the name of the experiment, the settings, the seeds, whether the run

@@ -159,7 +159,7 @@ def _with_failures(
 
 
 def _warn_of_jumps(steps_before: int, settings: Settings) -> None:
-  """Warns if a setting depends on the number of steps, which has changed."""
+  """Warns if --steps has changed and a setting decays over the whole run."""
   falls = settings.learning_rate_decay != "none" or (
     settings.instance_noise > 0 and settings.instance_noise_decay != "none"
   )

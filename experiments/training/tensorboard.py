@@ -18,7 +18,7 @@ LARGEST = 1e18
 
 
 def _fits_bins(values: np.ndarray) -> bool:
-  """Tells whether there is a bin for every value."""
+  """Tells whether all values are finite and fit into a histogram."""
   return bool(np.isfinite(values).all() and np.abs(values).max() < LARGEST)
 
 

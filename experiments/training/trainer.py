@@ -1,4 +1,4 @@
-"""Trains runs into their folders, from the first step to the last picture.
+"""Trains runs and writes their run folders, from first step to last picture.
 
 `experiments.run` and the figures train one run at a time. A sweep trains runs
 that differ in seeds and numeric settings together, in one compiled program.
@@ -43,15 +43,15 @@ from gan_jax.types import Device
 
 
 class Options(NamedTuple):
-  """What a training writes beside its results, and when it gives up.
+  """Options of `train`: what it writes and shows, and when it gives up.
 
   Attributes:
     checkpoint_every: steps between checkpoints; 0 for one a minute.
     keeping: which checkpoints are kept.
-    stop_on_failure: whether to stop once a warning holds for every seed;
-      otherwise the run stops once no seed has finite values.
+    stop_on_failure: whether to stop once every seed has failed or has a
+      warning; otherwise the run stops once every seed has failed.
     tensorboard: whether to write event files.
-    max_frames: about how many logs have a frame; 1 for the last one alone.
+    max_frames: about how many logs hold arrays to draw; 1 for the last log.
     draw_figures: whether to draw the pictures and the animation.
     show_progress: whether to show progress on the terminal.
   """
@@ -68,7 +68,7 @@ class Options(NamedTuple):
 DEFAULT_OPTIONS = Options()
 
 
-class Run(NamedTuple):
+class FinishedRun(NamedTuple):
   """A finished run: its measurements, and the content of its summary.json."""
 
   results: Results
@@ -76,7 +76,7 @@ class Run(NamedTuple):
 
 
 class StoppedError(Exception):
-  """The process was interrupted after everything trained was saved."""
+  """Raised to leave the writing of results; all that was trained is saved."""
 
 
 def build_problem(
@@ -86,7 +86,7 @@ def build_problem(
 
   Args:
     run: settings and seeds.
-    devices: of all processes.
+    devices: the devices of all processes.
     axis: what the devices divide, as in `training.population`.
 
   Returns:
@@ -118,32 +118,34 @@ def train(
   folder: Path | None = None,
   variation: training.Variation | None = None,
   callbacks: Sequence[training.Callback] = (),
-) -> list[Run] | None:
+) -> list[FinishedRun] | None:
   """Trains a run, or several together, and writes their folders.
 
   If there are several processes, each calls this, and process 0 writes.
 
   Args:
-    runs: one, or several that differ in numbers, with equally many seeds each.
-    workdirs: the run folder of each, claimed by this process. Of several runs,
-      those that have finished are never touched again.
+    runs: one run, or several with equally many seeds whose settings differ only
+      in numbers.
+    workdirs: the run folder of each, claimed by this process. If there are
+      several runs, the folders of finished ones are left unchanged.
     build: settings -> problem.
-    devices: of all processes.
+    devices: the devices of all processes.
     options: what to write beside the results.
     resumes: whether to continue from the newest checkpoint.
     should_stop: whether the process was interrupted.
     axis: what the devices divide, as in `training.population`.
-    folder: that holds the checkpoints of several runs; None for that of a run.
+    folder: the folder of the checkpoints if there are several runs; None for
+      the run folder of a single run.
     variation: the members of several runs: all seeds of the first run, then of
       the second, and so on.
-    callbacks: what else happens beside the steps.
+    callbacks: more callbacks of the training loop, beside those made here.
 
   Returns:
-    The runs that have finished; None if the process was interrupted, and in
-    processes other than 0.
+    The finished runs, with their results; None if the process was interrupted,
+    and always None in processes other than 0.
 
   Raises:
-    RunFolderError: if what is there cannot resume.
+    RunFolderError: if a folder holds something that cannot be resumed.
     OSError: if something cannot be written.
   """
   folder = folder or workdirs[0]
@@ -219,7 +221,7 @@ def train(
       )
       callbacks.append(ProgressBar(stack.enter_context(bar), loggers[0]))
     result = train_members(callbacks=callbacks)
-    # The other processes call this too.
+    # Every process calls `any_of`, as above, so that all agree.
     interrupted = multihost.any_of(should_stop())
     finished = []
     try:
@@ -231,7 +233,7 @@ def train(
         problem = build(logger.run.settings)
         if logger.workdir != folder:
           _save_members(problem, result, logger, began)
-        run = _conclude(
+        run = _write_results(
           problem, result, logger, machine, began, should_stop, options
         )
         if board:
@@ -250,7 +252,7 @@ def train(
 
 
 def _members(runs: Sequence[RunSettings]) -> list[RunMembers]:
-  """Numbers the members of several runs; those of one run have its seeds."""
+  """Assigns members to runs: one run keeps its seeds, several are numbered."""
   if len(runs) == 1:
     (run,) = runs
     return [RunMembers(run.seeds, slice(0, len(run.seeds)), run.seeds)]
@@ -269,7 +271,7 @@ def _save_members(
   began: float,
 ) -> None:
   """Saves a run's part of the last checkpoint to the folder of the run."""
-  # A process that was killed before it wrote the summary may have left one.
+  # A process killed before it wrote the summary may have left a checkpoint.
   checkpoints.discard_after(logger.workdir, -1)
   members = logger.members
   failures = members.failures(result.failures)
@@ -291,7 +293,7 @@ def _save_members(
     )
 
 
-def _conclude(
+def _write_results(
   problem: Problem,
   result: training.Result,
   logger: RunLogger,
@@ -299,8 +301,8 @@ def _conclude(
   began: float,
   should_stop: Callable[[], bool],
   options: Options,
-) -> Run:
-  """Writes the snapshots and figures of a run, and returns its summary.
+) -> FinishedRun:
+  """Writes the snapshots and figures of a run, and returns the finished run.
 
   Everything is drawn and scored from the logs on disk.
 
@@ -358,7 +360,7 @@ def _conclude(
     if all_warned
     else f"after {wall_seconds:,.1f} s",
   )
-  return Run(run_results, summary)
+  return FinishedRun(run_results, summary)
 
 
 def _check_not_interrupted(should_stop: Callable[[], bool]) -> None:
@@ -369,7 +371,7 @@ def _check_not_interrupted(should_stop: Callable[[], bool]) -> None:
 def _frames(
   images: Iterator[Image.Image], should_stop: Callable[[], bool]
 ) -> Iterator[Image.Image]:
-  """Draws an animation until the process is interrupted."""
+  """Yields the frames of an animation; raises StoppedError if interrupted."""
   for image in images:
     _check_not_interrupted(should_stop)
     yield image

@@ -1,4 +1,4 @@
-"""The three operations in the forms that are fastest on a CPU, by shape."""
+"""Fast CPU forms of the convolution and its two adjoints, chosen by shape."""
 
 import functools
 import math

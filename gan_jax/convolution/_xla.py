@@ -1,4 +1,4 @@
-"""The three operations by XLA's convolution, for any kernel and platform."""
+"""The convolution and its two adjoints by XLA, for any kernel and platform."""
 
 import jax
 from jax import lax

@@ -1,4 +1,4 @@
-"""Functions by which games apply Flax networks and average their logits."""
+"""Applies Flax networks in games: variables, samples and mean logits."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,7 +1,7 @@
 """The training loop: takes steps, evaluates, and calls callbacks.
 
-The devices work on a chunk of steps at a time; the host only evaluates and
-logs. The loop writes no files: what happens beside the steps is a `Callback`.
+The devices take a chunk of steps in one call. Between chunks the host asks for
+evaluations, keeps logs and calls callbacks, which alone write files.
 """
 
 import functools
@@ -91,7 +91,7 @@ class Variation(NamedTuple):
 
 
 class Callback:
-  """Something that happens beside the steps. Override what you need."""
+  """Base class of callbacks; override the methods that you need."""
 
   def on_steps(self, step: int) -> None:
     """Is called a few times a second with the number of steps taken."""
@@ -186,19 +186,20 @@ def train(
 
   Args:
     problem: what to train.
-    seeds: one per member; with a variation, numbers that name the members.
-    steps: number of steps, with 100 rows of metrics, or a `Schedule`.
+    seeds: one per member. With a variation they are only names of the members
+      in failures and results; `variation.roots` seeds their random keys.
+    steps: a number of steps, logged about 100 times, or a `Schedule`.
     devices: of all processes; None for those of JAX's default platform, at most
       one per seed.
-    callbacks: what else happens.
-    start: where to continue; None to begin.
+    callbacks: called after chunks of steps, at logs and at checkpoints.
+    start: the checkpoint to continue from; None to start at step 0.
     last_log: with `start`, the last step that was logged already.
-    variation: what members differ in apart from their seeds. All members are
-      then drawn, otherwise the first `MAX_DRAWN_MEMBERS`.
+    variation: what members differ in apart from their seeds. Frames then hold
+      all members, otherwise the first `MAX_DRAWN_MEMBERS`.
     axis: what the devices divide, as in `population`.
 
   Returns:
-    The result. Its logs are those of this call.
+    The result. `steps`, `history` and `snapshots` cover this call only.
   """
   seeds = tuple(seeds)
   if isinstance(steps, Schedule):
@@ -206,7 +207,7 @@ def train(
   else:
     schedule = Schedule(steps, max(1, steps // 100))
   devices = list(devices or jax.devices()[: len(seeds)])
-  members, keys, progress, filled = _set_up(
+  members, keys, progress, seed_indices = _set_up(
     problem, seeds, devices, variation, axis
   )
   step, saved, stopwatch = 0, -1, Stopwatch()
@@ -216,9 +217,9 @@ def train(
     step = saved = start.step
     stopwatch = Stopwatch(start.seconds)
     num_logs, num_frames = start.num_logs, start.num_frames
-    progress = _to_devices(start.progress, filled, like=progress)
+    progress = _to_devices(start.progress, seed_indices, like=progress)
     failures = list_failures(start.progress.failed_at, seeds)
-  # Zero steps: this compiles the loop before the stopwatch runs.
+  # Zero steps compile the loop before the stopwatch starts.
   progress = members.advance(progress, keys, np.int32(0), np.int32(0))
   saved_at = time.monotonic()
   logs: list[Log] = []
@@ -231,7 +232,7 @@ def train(
       logs.append(log)
       for callback in callbacks:
         callback.on_log(log)
-    stops, all_failed, saves, affordable = _agree(
+    stops, all_failed, saves, chunk_steps = _agree(
       step < schedule.num_steps and any(c.should_stop() for c in callbacks),
       len(failures) == len(seeds),
       schedule.saves_at(step, time.monotonic() - saved_at),
@@ -250,7 +251,7 @@ def train(
       saved, saved_at = step, time.monotonic()
     if ends:
       break
-    stop = min(step + affordable, schedule.next_stop(step))
+    stop = min(step + chunk_steps, schedule.next_stop(step))
     with stopwatch.chunk(stop - step):
       progress = members.advance(progress, keys, np.int32(step), np.int32(stop))
       jax.block_until_ready(progress)
@@ -258,7 +259,7 @@ def train(
     for callback in callbacks:
       callback.on_steps(step)
 
-  assert checkpoint is not None  # Step 0 is saved if it is the last one.
+  assert checkpoint is not None  # Whenever the loop ends, it has saved one.
   logged, history, snapshots = stack_logs(logs, seeds, problem.reference)
   return Result(
     problem,
@@ -282,13 +283,13 @@ def _set_up(
   """Compiles the population and initialises its members.
 
   Returns:
-    The population, the members' keys and progress, and for each member the
-    index of its seed: the last members may only fill up the devices.
+    The population, the members' keys and progress, and the index of each
+    member's seed. Seeds repeat at the end if the devices need equal shares.
   """
   num_members = len(seeds)
   if axis == sharding.MEMBERS:
     num_members = -(-len(seeds) // len(devices)) * len(devices)
-  filled = np.arange(num_members) % len(seeds)
+  seed_indices = np.arange(num_members) % len(seeds)
   if variation is None:
     roots = seeds
     members = population(
@@ -298,21 +299,21 @@ def _set_up(
     roots = variation.roots
     members = varied_population(
       variation.make_problem,
-      jax.tree.map(lambda values: values[filled], variation.values),
+      jax.tree.map(lambda values: values[seed_indices], variation.values),
       num_members,
       devices,
       num_drawn=len(seeds),
       data=problem.data,
       axis=axis,
     )
-  keys = members.keys(np.asarray(roots, np.uint32)[filled])
-  return members, keys, members.init(keys), filled
+  keys = members.keys(np.asarray(roots, np.uint32)[seed_indices])
+  return members, keys, members.init(keys), seed_indices
 
 
 def _agree(
   stops: bool, all_failed: bool, saves: bool, num_steps: int
 ) -> tuple[bool, bool, bool, int]:
-  """Agrees with all processes: any can stop, process 0 decides the rest."""
+  """Makes one decision in all processes: any can stop, process 0 decides."""
   if jax.process_count() == 1:
     return stops, all_failed, saves, num_steps
   found = multihost_utils.process_allgather(
@@ -328,7 +329,8 @@ def list_failures(
   """Lists the failed members in order of step.
 
   Args:
-    failed_at: for each player, [members], the first of which are the seeds'.
+    failed_at: for each player the steps [members]; the first entries belong to
+      `seeds`, later ones only fill the devices.
     seeds: [num_seeds].
   """
   failures = []
@@ -343,18 +345,18 @@ def list_failures(
 
 
 def _to_devices(
-  progress: Progress, filled: np.ndarray, like: Progress
+  progress: Progress, seed_indices: np.ndarray, like: Progress
 ) -> Progress:
-  """Places the progress of the seeds as the members' progress is placed."""
+  """Copies the seeds' progress to the devices, sharded like `like`."""
   # Another placement would compile the loop again.
   return sharding.placed(
-    jax.tree.map(lambda x: np.asarray(x)[filled], progress),
+    jax.tree.map(lambda x: np.asarray(x)[seed_indices], progress),
     jax.tree.map(lambda x: x.sharding, like),
   )
 
 
 def _to_host(progress: Progress, num_seeds: int) -> Progress:
-  """Copies the progress of the seeds, which the next chunk overwrites."""
+  """Copies the seeds' progress to NumPy; the next chunk overwrites it."""
   return jax.tree.map(lambda x: x[:num_seeds], sharding.on_host(progress))
 
 
@@ -366,7 +368,7 @@ def _evaluate(
   schedule: Schedule,
   step: int,
 ) -> tuple[Progress, Log]:
-  """Evaluates the members; the progress notes failures that this shows."""
+  """Evaluates members; adds failures that this shows to their progress."""
   metrics = members.evaluate(progress, keys)
   if schedule.measures_at(step):
     metrics |= members.measure(progress, keys)
@@ -396,10 +398,10 @@ def _evaluate(
 def _add_failures(
   failed_at: Players[np.ndarray], metrics: Mapping[str, np.ndarray], step: int
 ) -> Players[np.ndarray]:
-  """Adds the failures that an evaluation shows to those of the steps.
+  """Adds failures that only an evaluation shows to those found by the steps.
 
-  The step before it may have spoilt the parameters or the optimizer's state
-  although the costs, measured before its update, were finite.
+  An update can spoil the parameters or the optimizer's state although its costs
+  were finite, because the costs are measured before the update.
   """
   return Players(
     *(

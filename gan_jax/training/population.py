@@ -199,7 +199,7 @@ def population(
   Args:
     problem: the problem of every member.
     num_members: along MEMBERS a multiple of the number of devices.
-    devices: of all processes.
+    devices: the devices of all processes.
     num_drawn: number of members that snapshots are taken of, from the first.
     axis: what devices divide, `sharding.MEMBERS` or `sharding.DATA`.
 

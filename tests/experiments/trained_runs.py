@@ -24,7 +24,7 @@ def settings_of(name: str, seeds: Any, **values: Any) -> RunSettings:
   )
 
 
-def train(parent: Path, run: RunSettings) -> tuple[Path, trainer.Run]:
+def train(parent: Path, run: RunSettings) -> tuple[Path, trainer.FinishedRun]:
   """Trains into the next free folder of a parent.
 
   Args:

@@ -1,4 +1,4 @@
-"""Paths of games without data, and the plane in which they are drawn.
+"""Plays games of two numbers without data, and draws their paths.
 
 A game of two numbers is drawn as in the literature: the generator's number on
 the horizontal axis, the discriminator's on the vertical one. A path starts at a

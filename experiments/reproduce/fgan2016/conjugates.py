@@ -1,4 +1,4 @@
-"""Every f-divergence with its conjugate, activation and variational bound.
+"""A figure of every f-divergence: conjugate, activation and bound.
 
   f*(t) = sup_u [u t - f(u)],  so that  f*(f'(u)) = u f'(u) - f(u),
   D_f(p || q) = int q f(p / q) >= E_p[T] - E_q[f*(T)],

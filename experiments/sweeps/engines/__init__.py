@@ -14,7 +14,7 @@ from experiments.sweeps import worker_process
 from experiments.sweeps.engines import local
 
 MAX_STARTS = 3
-"""How often one command starts a program whose process is killed."""
+"""Most starts of one program in a command, if its process is killed."""
 _POLL_SECONDS = 0.1
 
 
@@ -28,7 +28,7 @@ class EngineOptions(NamedTuple):
 
 
 class _Process(Protocol):
-  """A program that trains. A `subprocess.Popen` is one."""
+  """The process of a program, with these methods of `subprocess.Popen`."""
 
   def poll(self) -> int | None: ...
   def terminate(self) -> None: ...

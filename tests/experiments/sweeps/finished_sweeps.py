@@ -13,8 +13,8 @@ from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import with_values
 from experiments.configs.toy_1d import DISJOINT_JSD
 from experiments.run_folder import results
-from experiments.sweeps import batches, search_space, worker_process
 from experiments.sweeps import plan as plans
+from experiments.sweeps import rounds, search_space, worker_process
 from experiments.sweeps.plan import Plan, PlanOptions
 from experiments.training.run_config import RunSettings
 from gan_jax.training import Failure
@@ -79,7 +79,7 @@ def finish(
   for index, trials in enumerate(made.programs):
     scratch = worker_process.scratch(folder, index)
     scratch.mkdir(parents=True)
-    results.write_json(scratch / batches.ROUNDS, {"trials": [len(trials)]})
+    results.write_json(scratch / rounds.ROUNDS, {"trials": [len(trials)]})
 
 
 def write_run(

@@ -1,4 +1,4 @@
-"""How many trials of a program train at a time: as many as fit in memory."""
+"""Splits a program's trials into rounds whose states fit into memory."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ from gan_jax.types import Device
 
 ROUNDS = "rounds.json"
 _MEMORY_SHARE = 0.5
-"""Of the memory that states may use; the rest is for data and for a step."""
+"""Share of the memory for states; the rest is for data and for a step."""
 
 
 def sizes(
