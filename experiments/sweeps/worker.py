@@ -68,15 +68,15 @@ def train(
   )
   done = 0
   for number, size in enumerate(rounds.sizes(scratch, trials, build, devices)):
-    trials_of_round = slice(done, done + size)
-    runs = [trial.run for trial in trials[trials_of_round]]
+    in_round = slice(done, done + size)
+    runs = [trial.run for trial in trials[in_round]]
     round_folder = scratch / str(number)
-    if not all(map(results.is_finished, workdirs[trials_of_round])):
-      for path in (round_folder, *workdirs[trials_of_round]):
+    if not all(map(results.is_finished, workdirs[in_round])):
+      for path in (round_folder, *workdirs[in_round]):
         path.mkdir(parents=True, exist_ok=True)
       finished = trainer.train(
         runs,
-        workdirs[trials_of_round],
+        workdirs[in_round],
         build,
         devices,
         options,
@@ -88,7 +88,7 @@ def train(
       )
       if finished is None:
         return False
-    for workdir in workdirs[trials_of_round]:
+    for workdir in workdirs[in_round]:
       run_report.write([workdir], workdir / results.REPORT)
     # Each trial has its part of the checkpoints by now.
     shutil.rmtree(round_folder, ignore_errors=True)

@@ -44,9 +44,7 @@ class Request(NamedTuple):
 def read_request(line: CommandLine[Any]) -> Request:
   """Reads which run a command line of `experiments.run` asks for.
 
-  Returns the name of the experiment, the settings, the seeds, whether the run
-  exists and resumes, and whether it is complete. Raises UsageError,
-  SettingError or RunFolderError if there can be no such run.
+  Raises UsageError, SettingError or RunFolderError if there can be no such run.
   """
   options = line.options
   folder = Path(options.workdir)
@@ -74,7 +72,9 @@ def read_request(line: CommandLine[Any]) -> Request:
       # Checked before images are decoded and a classifier is trained.
       workdirs.refuse(folder, options.overwrite)
   is_complete = resumes and _is_complete(folder, run)
-  return run.experiment.name, run.settings, run.seeds, resumes, is_complete
+  return Request(
+    run.experiment.name, run.settings, run.seeds, resumes, is_complete
+  )
 
 
 def _resumed_run(line: CommandLine[Any], folder: Path) -> RunSettings:
