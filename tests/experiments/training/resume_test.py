@@ -213,6 +213,7 @@ class ResumptionTest(parameterized.TestCase):
       content_of(self.workdir)["progress"], content_of(self.whole)["progress"]
     )
 
+  @pytest.mark.slow
   @parameterized.parameters((2, 1), (1, 2))
   def test_on_other_devices(self, before, after):
     workdir = self.workdir.with_name("others")

@@ -9,6 +9,7 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 from scipy import optimize
@@ -75,6 +76,7 @@ class ImageRunsTest(parameterized.TestCase):
       augmentation,
     )
   )
+  @pytest.mark.slow
   def test_figure_is_computed_and_drawn(self, module):
     fewer = {
       "NUM_SAMPLES": 20,
