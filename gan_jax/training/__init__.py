@@ -1,15 +1,17 @@
 """Training of many seeds at once: the problem, the loop and its callbacks."""
 
+from gan_jax.training.logs import (
+  Failure,
+  Log,
+  list_failures,
+  stack_logs,
+)
 from gan_jax.training.loop import (
   MAX_DRAWN_MEMBERS,
   Callback,
   Checkpoint,
-  Failure,
-  Log,
   Result,
   Variation,
-  list_failures,
-  stack_logs,
   train,
 )
 from gan_jax.training.population import (
