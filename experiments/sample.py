@@ -84,7 +84,8 @@ def run(argv: list[str]) -> int:
       np.savez_compressed(partial, allow_pickle=False, **arrays)
     elif samples.ndim != 4:
       raise UsageError(
-        f"samples of {member.experiment.name} are no images; --out takes .npz"
+        f"the samples of {member.experiment.name} are not images; give an "
+        "--out that ends in .npz"
       )
     else:
       # With 0 columns the mosaic is square.

@@ -193,12 +193,15 @@ def read_json(path: Path) -> dict[str, Any]:
   """Reads an object from a run folder, or raises RunFolderError."""
   try:
     content = json.loads(path.read_text())
-  except (OSError, ValueError) as error:
-    raise RunFolderError(
-      f"{path.parent}, whose {path.name} cannot be read: {error}"
-    ) from error
+  except FileNotFoundError as error:
+    kind = "is not a run folder: it " if path.name == SETTINGS else ""
+    raise RunFolderError(f"{path.parent} {kind}has no {path.name}") from error
+  except OSError as error:
+    raise RunFolderError(f"{path} cannot be read: {error.strerror}") from error
+  except ValueError as error:
+    raise RunFolderError(f"{path} is damaged: it is not JSON") from error
   if not isinstance(content, dict):
-    raise RunFolderError(f"{path.parent}, whose {path.name} is no object")
+    raise RunFolderError(f"{path} is damaged: it is not a JSON object")
   return content
 
 
@@ -220,8 +223,7 @@ def reading(workdir: Path) -> Iterator[None]:
     yield
   except OSError as error:
     raise RunFolderError(
-      f"{workdir} is not a finished run: {error.filename} "
-      f"{error.strerror or error}"
+      f"{workdir} is incomplete: {error.filename}: {error.strerror or error}"
     ) from error
   except (
     ValueError,

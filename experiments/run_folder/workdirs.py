@@ -56,6 +56,10 @@ def refuse(workdir: Path, overwrite: bool) -> None:
   """
   if is_empty(workdir):
     return
+  if not overwrite and not _is_run_folder(workdir):
+    raise RunFolderError(
+      f"workdir {workdir} exists and is not a run folder; choose another"
+    )
   if not overwrite:
     raise RunFolderError(
       f"workdir {workdir} exists; choose another, or pass --resume to continue "

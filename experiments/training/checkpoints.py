@@ -238,7 +238,8 @@ def load_newest(workdir: Path, structure: Progress) -> Loaded:
         f"step {before:,}"
       )
   raise RunFolderError(
-    f"no checkpoint of {workdir} can be read: all are damaged"
+    f"no checkpoint of {workdir} can be read: all are damaged; --overwrite "
+    "starts the run anew"
   )
 
 
@@ -248,9 +249,13 @@ def _load(path: Path, structure: Progress) -> Loaded:
 
   metadata = _metadata(path)
   if "description" not in metadata:
+    settings = results.read_json(path.parents[1] / results.SETTINGS)
+    version = settings.get("versions", {}).get("gan_jax", "of unknown version")
+    commit = settings.get("git_commit") or "unknown"
     raise RunFolderError(
-      f"the checkpoint {path} cannot be read: an older version of gan_jax "
-      "wrote it"
+      f"the checkpoint {path} was written by an older gan_jax {version} "
+      f"(commit {commit[:10]}) and cannot be read; use that version to resume "
+      "or sample"
     )
   restored = _checkpointer().restore(
     path.resolve(), args=ocp.args.PyTreeRestore()

@@ -75,7 +75,8 @@ def read_rows(path: Path) -> list[dict[str, Any]]:
       rows.append(dict(json.loads(line)))
     except (ValueError, TypeError) as error:
       raise RunFolderError(
-        f"{path.parent}, whose {path.name} has no row in line {number}: {error}"
+        f"line {number} of {path} is damaged; restore the file from a copy, or "
+        "start the run anew with --overwrite"
       ) from error
   return rows
 
@@ -117,7 +118,7 @@ def read_logs(
       (step, seed) for seed in seeds
     ] or not all(COSTS <= set(group[0]) == set(row) for row in group):
       raise RunFolderError(
-        f"{workdir}, whose {path.name} has not one whole row for each seed "
+        f"{path} is damaged: it has not one whole row for each seed "
         f"from line {start + 1}"
       )
     metrics = {

@@ -107,7 +107,7 @@ class SampleTest(parameterized.TestCase):
       self.assertEqual(page.size, (10 * 17 - 1, 2 * 17 - 1))
 
   @parameterized.parameters(
-    ("ring", ["--out=x.png"], "no images"),
+    ("ring", ["--out=x.png"], "are not images"),
     ("ring", ["--out=x.jpg"], "must end in .png or .npz"),
     ("ring", ["--out=x.npz", "--label=3"], "has no classes"),
     ("ring", ["--out=nowhere/x.npz"], "there is no nowhere"),

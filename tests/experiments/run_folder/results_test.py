@@ -71,7 +71,7 @@ class RunFolderTest(parameterized.TestCase):
     self.assertEqual(json.loads(rows[3]), {"step": 10, "seed": 5, "cost": None})
 
   def test_an_unfinished_run_is_refused(self):
-    with self.assertRaisesRegex(RunFolderError, "not a finished run"):
+    with self.assertRaisesRegex(RunFolderError, "is incomplete"):
       results.read_results(self.parent)
 
   def test_figures_and_animations(self):

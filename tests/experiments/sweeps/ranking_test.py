@@ -226,7 +226,7 @@ class DamagedTest(absltest.TestCase):
       self.assertLen(str(caught.exception).splitlines(), 1)
       results.write_json(path, whole)
     path.write_text("{")
-    with self.assertRaisesRegex(RunFolderError, "cannot be read"):
+    with self.assertRaisesRegex(RunFolderError, "is damaged: it is not JSON"):
       ranking.read_trials(plan, folder)
 
 

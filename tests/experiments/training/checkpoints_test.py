@@ -220,10 +220,14 @@ class CheckpointsTest(parameterized.TestCase):
     results.write_json(
       path / checkpoints.MANIFEST, checkpoints._hash_files(path)
     )
+    results.write_json(
+      self.workdir / results.SETTINGS,
+      {"versions": {"gan_jax": "0.0.9"}, "git_commit": "5eebe6e1234567"},
+    )
     with self.assertRaisesRegex(
       RunFolderError,
-      "^the checkpoint .*10 cannot be read: an older version of gan_jax wrote "
-      "it$",
+      r"^the checkpoint .*10 was written by an older gan_jax 0\.0\.9 \(commit "
+      r"5eebe6e123\) and cannot be read; use that version to resume or sample$",
     ):
       self.load()
 

@@ -275,7 +275,7 @@ class ResumptionTest(parameterized.TestCase):
     self.workdir = self.workdir.with_name("notes")
     self.workdir.mkdir()
     (self.workdir / "thesis.tex").touch()
-    self.refused(RunFolderError, "settings.json cannot be read")
+    self.refused(RunFolderError, "is not a run folder: it has no settings.json")
 
   def test_a_checkpoint_of_another_run_is_refused(self):
     path = self.workdir / results.SETTINGS

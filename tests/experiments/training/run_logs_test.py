@@ -89,7 +89,7 @@ class RunLogsTest(parameterized.TestCase):
     self.assertEqual(path.read_bytes(), whole)
 
   @parameterized.parameters(
-    ("no row\n", "no row in line 1"),
+    ("no row\n", "line 1 of .*metrics.jsonl is damaged"),
     ('{"step": 0, "seed": 7}\n', "one whole row for each seed from line 1"),
     (
       '{"step": 0, "seed": 8}\n{"step": 0, "seed": 7}\n',
