@@ -133,11 +133,16 @@ class MultihostTest(parameterized.TestCase):
     self.assertEqual((first.returncode, second.returncode), (stopped,) * 2)
     self.assertRegex(errors.splitlines()[-1], "^stopped at step .* --resume")
 
-  @parameterized.named_parameters(
-    ("flags_differ", "--steps=20", "--steps=30", "have the flags of process 0"),
-    ("wrong_value", "--steps=0", "--steps=0", "--steps=0 is not allowed"),
-  )
-  def test_a_mistake_ends_both_with_one_line(self, first, second, message):
+  @pytest.mark.slow
+  def test_different_flags_end_both_with_one_line(self):
+    self.check_mistake(
+      "--steps=20", "--steps=30", "have the flags of process 0"
+    )
+
+  def test_a_wrong_value_ends_both_with_one_line(self):
+    self.check_mistake("--steps=0", "--steps=0", "--steps=0 is not allowed")
+
+  def check_mistake(self, first, second, message):
     both = start(
       self.folder,
       *(*FLAGS, "--workdir=two"),
