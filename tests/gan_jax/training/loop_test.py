@@ -279,7 +279,7 @@ class LoopTest(parameterized.TestCase):
     num_odd = len(odd_seeds(range(10)))
     self.assertIn(num_odd, range(1, 10))
     mean, ci95, _ = result.metrics["odd"]
-    self.assertAlmostEqual(mean, num_odd / 10)
+    np.testing.assert_allclose(np.float64(mean), num_odd / 10)
     values = np.arange(10) < num_odd
     expected = scipy.stats.t.ppf(0.975, 9) * scipy.stats.sem(values)
     np.testing.assert_allclose(np.float64(ci95), expected)
