@@ -196,8 +196,8 @@ def _split_values(flag: str, name: str, text: str) -> list[str]:
   values = [re.sub(r"^\(([^()]*)\)$", r"\1", part) for part in parts]
   if re.search("[()]", "".join(values)):
     raise SettingError(
-      f"--{flag}: {name}={text} cannot be read; a value with commas stands in "
-      "parentheses by itself"
+      f"--{flag}: {name}={text} cannot be read; a value with commas needs "
+      "parentheses around it"
     )
   return values
 
