@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,31 +213,30 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
         f"{run_config.resume_command(workdir, options)}"
       )
       return interruption.exit_code()
+    exit_code = _print_results(finished[0].summary, len(seeds))
     run_report.write([workdir], workdir / results.REPORT)
-    return _report(finished[0].summary, seeds, workdir)
+    print(f"written to {workdir}")
+    return exit_code
 
 
-def _report(
-  summary: dict[str, Any], seeds: Sequence[int], workdir: Path
-) -> int:
+def _print_results(summary: dict[str, Any], num_seeds: int) -> int:
   """Prints the results of a run, and returns the exit code."""
   console.print_summary(summary)
   print(
-    f"{summary['steps_per_second']:,.0f} steps/s for each of {len(seeds)} "
-    f"{'seed' if len(seeds) == 1 else 'seeds'} on {summary['device']}"
+    f"{summary['steps_per_second']:,.0f} steps/s for each of {num_seeds} "
+    f"{'seed' if num_seeds == 1 else 'seeds'} on {summary['device']}"
   )
-  print(f"written to {workdir}")
-  if len(summary["failures"]) == len(seeds):
+  if len(summary["failures"]) == num_seeds:
     first = training.Failure(**summary["failures"][0])
     console.say(
       f"error: seed {first.seed}: {monitor.describe(first)}; what was logged "
-      f"is kept in {workdir}"
+      "is kept"
     )
     return FAILED_EXIT_CODE
   if summary["steps"] < summary["settings"]["steps"]:
     console.say(
       f"error: stopped at step {summary['steps']:,}, as every seed has a "
-      f"warning; what was logged is kept in {workdir}"
+      "warning; what was logged is kept"
     )
     return FAILED_EXIT_CODE
   return 0

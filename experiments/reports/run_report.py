@@ -9,9 +9,8 @@ import numpy as np
 from experiments.cli import console
 from experiments.plots import comparison
 from experiments.reports import html
-from experiments.run_folder import results
+from experiments.run_folder import results, run_logs
 from experiments.run_folder.results import Results
-from experiments.training import monitor, run_logs
 from experiments.training import run_config as settings_files
 from experiments.training.run_config import RunSettings
 
@@ -23,9 +22,10 @@ class Page(NamedTuple):
 
   The `summary` says what was trained, and the `verdict` how far it came.
   `command` trains it again, and `resume` is None if it has finished. `warnings`
-  are the `events` of `monitor.KINDS`. `metrics` are rows of name, final value
-  and best value; `settings` are rows of name, value, whether it was changed,
-  and help. `final` and `values` have the same text by name, to compare runs.
+  are the `events` of `run_logs.WARNINGS`. `metrics` are rows of name, final
+  value and best value; `settings` are rows of name, value, whether it was
+  changed, and help. `final` and `values` have the same text by name, to compare
+  runs.
   """
 
   name: str
@@ -97,7 +97,7 @@ def _page(workdir: Path, name: str) -> Page:
   """Gathers what the page says about a run."""
   run = settings_files.read_settings(workdir)
   described = results.read_json(workdir / results.SETTINGS)
-  events = run_logs.read_rows(workdir / results.EVENTS)
+  events = results.read_rows(workdir / results.EVENTS)
   finished = (workdir / results.SUMMARY).exists()
   summary = results.read_json(workdir / results.SUMMARY) if finished else None
   if finished:
@@ -120,7 +120,7 @@ def _page(workdir: Path, name: str) -> Page:
     verdict=_verdict(summary, step, run.settings.steps),
     command=run.command(),
     resume=None if finished else settings_files.resume_command(workdir),
-    warnings=[event for event in events if event["kind"] in monitor.KINDS],
+    warnings=[event for event in events if event["kind"] in run_logs.WARNINGS],
     metrics=metrics,
     has_best=finished,
     protocol=list((summary or {}).get("protocol", {}).items()),

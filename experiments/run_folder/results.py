@@ -16,7 +16,7 @@ import json
 import math
 import os
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -237,24 +237,81 @@ def reading(workdir: Path) -> Iterator[None]:
     ) from error
 
 
+def read_rows(path: Path) -> list[dict[str, Any]]:
+  """Reads the rows of metrics or events; a torn last line is left out.
+
+  Raises:
+    RunFolderError: if a line before the last is no JSON object.
+  """
+  if not path.exists():
+    return []
+  rows = []
+  # What follows the last end of a line is nothing, or a torn row.
+  lines = path.read_text(errors="replace").split("\n")[:-1]
+  for number, line in enumerate(lines, start=1):
+    try:
+      rows.append(dict(json.loads(line)))
+    except (ValueError, TypeError) as error:
+      raise RunFolderError(
+        f"line {number} of {path} is damaged; restore the file from a copy, or "
+        "start the run anew with --overwrite"
+      ) from error
+  return rows
+
+
+def group_rows(
+  path: Path,
+  rows: Sequence[dict[str, Any]],
+  seeds: Sequence[int],
+  required: Collection[str] = (),
+) -> list[Sequence[dict[str, Any]]]:
+  """Groups the rows of metrics by logged step, one row for each seed.
+
+  Args:
+    path: the file of the rows.
+    rows: of the steps from the first.
+    seeds: [num_seeds].
+    required: names of metrics that every row must have.
+
+  Raises:
+    RunFolderError: if rows are missing or belong to other seeds.
+  """
+  groups = []
+  for start in range(0, len(rows), len(seeds)):
+    group = rows[start : start + len(seeds)]
+    first, names = group[0], {"step", "seed", *required}
+    if [(row.get("step"), row.get("seed")) for row in group] != [
+      (first.get("step"), seed) for seed in seeds
+    ] or not all(names <= set(first) == set(row) for row in group):
+      raise RunFolderError(
+        f"{path} is damaged: it has not one whole row for each seed from line "
+        f"{start + 1}"
+      )
+    groups.append(group)
+  return groups
+
+
 def read_results(workdir: Path) -> Results:
   """Reads a finished run, or raises RunFolderError."""
+  settings = read_json(workdir / SETTINGS)
+  path = workdir / METRICS
+  rows = read_rows(path)
   with reading(workdir):
-    settings = json.loads((workdir / SETTINGS).read_text())
-    rows = [
-      json.loads(line) for line in (workdir / METRICS).read_text().splitlines()
-    ]
-    seeds = np.asarray(settings["seeds"])
+    seeds = settings["seeds"]
+    num_seeds = len(seeds)
+    groups = group_rows(path, rows, seeds)
+    if not groups:
+      raise RunFolderError(f"{path} is damaged: it has no rows")
     # Only the first rows are sure to have the expensive metrics.
     names = [name for name in rows[0] if name not in ("step", "seed")]
     return Results(
       experiment=settings["experiment"],
       settings=settings["settings"],
-      seeds=seeds,
-      steps=np.asarray([row["step"] for row in rows[:: len(seeds)]]),
+      seeds=np.asarray(seeds),
+      steps=np.asarray([group[0]["step"] for group in groups]),
       metrics={
         name: np.asarray([row.get(name) for row in rows], float)
-        .reshape(-1, len(seeds))
+        .reshape(-1, num_seeds)
         .T
         for name in names
       },

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from experiments.cli import console
-from experiments.training import checkpoints, run_logs
+from experiments.run_folder import run_logs
+from experiments.training import checkpoints
 from experiments.training.monitor import HealthWarning, Monitor
 from experiments.training.run_config import RunSettings
 from gan_jax import training

@@ -30,7 +30,7 @@ class HealthWarning(NamedTuple):
   Attributes:
     step: steps taken.
     seed: seed of the member.
-    kind: one of KINDS.
+    kind: one of `run_logs.WARNINGS`.
     message: one line.
   """
 
@@ -40,7 +40,6 @@ class HealthWarning(NamedTuple):
   message: str
 
 
-KINDS = ("failed", "exploding", "collapsed", "saturated")
 _NORMS = tuple(f"{player}_norm" for player in Players._fields)
 _MESSAGES = {
   "exploding": (

@@ -11,8 +11,8 @@ import numpy as np
 from experiments.cli import console
 from experiments.configs.settings import Settings
 from experiments.errors import RunFolderError, SettingError
-from experiments.run_folder import results
-from experiments.training import checkpoints, run_logs
+from experiments.run_folder import results, run_logs
+from experiments.training import checkpoints
 from experiments.training.callbacks import RunMembers
 from experiments.training.request import MAY_CHANGE
 from experiments.training.run_config import RunSettings

@@ -19,9 +19,9 @@ from PIL import Image
 
 from experiments.cli import console
 from experiments.devices import environment, multihost
-from experiments.run_folder import results
+from experiments.run_folder import results, run_logs
 from experiments.run_folder.results import Results
-from experiments.training import checkpoints, run_config, run_logs
+from experiments.training import checkpoints, run_config
 from experiments.training.callbacks import (
   CheckpointSaver,
   ProgressBar,
@@ -151,6 +151,7 @@ def train(
   folder = folder or workdirs[0]
   problem = build(runs[0].settings)
   members = _members(runs)
+  machine = environment.describe(devices)
   start = StartingPoint(None, ((),) * len(runs), 0.0)
   if resumes:
     start = multihost.from_first(
@@ -179,7 +180,6 @@ def train(
     multihost.any_of(should_stop())
     return None
 
-  machine = environment.describe(devices)
   loggers = []
   for run, workdir, part, logs in zip(
     runs, workdirs, members, start.logs, strict=True

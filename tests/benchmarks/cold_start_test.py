@@ -8,6 +8,7 @@ from pathlib import Path
 from unittest import mock
 
 import numpy as np
+import pytest
 from absl.testing import absltest
 
 from benchmarks import cold_start, toy_flax
@@ -37,6 +38,7 @@ class ColdStartTest(absltest.TestCase):
     self.assertLess(small, len(here) / 2**20)
     self.assertAlmostEqual(large - small, 300, delta=5)
 
+  @pytest.mark.slow
   def test_a_restart_finds_compiled_programs(self):
     start = functools.partial(toy_flax.textbook, 8)
     another = self.cache / "another"

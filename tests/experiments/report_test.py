@@ -11,8 +11,7 @@ from absl.testing import absltest, parameterized
 
 from experiments import report
 from experiments.errors import RunFolderError, UsageError
-from experiments.run_folder import results
-from experiments.training import run_logs
+from experiments.run_folder import results, run_logs
 from tests.experiments import shown_pages, trained_runs
 from tests.experiments.shown_pages import Reader
 

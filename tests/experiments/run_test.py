@@ -73,6 +73,7 @@ class RunTest(absltest.TestCase):
       summary["metrics"]["modes_covered"]["final"]["per_seed"],
     )
 
+  @pytest.mark.slow
   def test_the_same_seed_gives_the_same_rows_whatever_is_logged(self):
     flags = ("--experiment=mixture_near", "--steps=20")
     runs = [("a", 10, 1), ("b", 10, 1), ("c", 4, 1), ("d", 10, 2)]

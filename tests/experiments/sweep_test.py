@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments import sweep
@@ -118,6 +119,7 @@ class SweepTest(absltest.TestCase):
     stdout, stderr = process.communicate(timeout=commands.TIMEOUT_SECONDS)
     return process.returncode, stdout, stderr
 
+  @pytest.mark.slow
   def test_killed_and_gone_on_with(self):
     flags = (*SMALL, GRID, "--num_seeds=2", "--checkpoint_every=100")
     killed = self.start(*flags, "--workdir=killed")

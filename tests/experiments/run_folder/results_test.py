@@ -10,9 +10,15 @@ from matplotlib.figure import Figure
 from PIL import Image, ImageSequence
 
 from experiments.errors import RunFolderError
-from experiments.run_folder import results
-from experiments.training import run_logs
+from experiments.run_folder import results, run_logs
 from gan_jax.training import Log
+
+ROWS = [
+  f'{{"step": {step}, "seed": {seed}, "cost": 1.5}}\n'
+  for step in (0, 10)
+  for seed in (4, 5)
+]
+"""metrics.jsonl of a run."""
 
 
 class SummaryTest(parameterized.TestCase):
@@ -70,8 +76,25 @@ class RunFolderTest(parameterized.TestCase):
     rows = (self.parent / results.METRICS).read_text().splitlines()
     self.assertEqual(json.loads(rows[3]), {"step": 10, "seed": 5, "cost": None})
 
-  def test_an_unfinished_run_is_refused(self):
-    with self.assertRaisesRegex(RunFolderError, "is incomplete"):
+  def test_another_folder_is_refused(self):
+    with self.assertRaisesRegex(RunFolderError, "not a run folder: it has no"):
+      results.read_results(self.parent)
+
+  @parameterized.named_parameters(
+    ("no_rows", "", "metrics.jsonl .*no rows"),
+    ("a_torn_row", ROWS[0] + ROWS[1][:9] + "\n", "line 2 of .*metrics.jsonl"),
+    ("no_object", ROWS[0] + "3\n", "line 2 of .*metrics.jsonl"),
+    ("a_row_of_no_seed", '{"step": 0}\n', "metrics.jsonl .*from line 1"),
+    ("one_row_of_two", "".join(ROWS[:3]), "metrics.jsonl .*from line 3"),
+    ("swapped_rows", ROWS[1] + ROWS[0], "metrics.jsonl .*from line 1"),
+  )
+  def test_damaged_rows_are_named(self, text, message):
+    results.write_json(
+      self.parent / results.SETTINGS,
+      {"experiment": "ring", "settings": {"steps": 10}, "seeds": [4, 5]},
+    )
+    (self.parent / results.METRICS).write_text(text)
+    with self.assertRaisesRegex(RunFolderError, message):
       results.read_results(self.parent)
 
   def test_figures_and_animations(self):

@@ -23,7 +23,7 @@ from experiments import run
 from experiments.devices import environment
 from experiments.errors import RunFolderError, SettingError, UsageError
 from experiments.run_folder import results, workdirs
-from experiments.training import checkpoints, run_logs, trainer
+from experiments.training import checkpoints, trainer
 from gan_jax import training
 from tests.experiments import commands, trained_runs
 
@@ -137,7 +137,7 @@ class ResumptionTest(parameterized.TestCase):
   def test_it_ends_as_if_it_had_not_been_stopped(self):
     self.assertEqual(self.resume(), 0)
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
-    rows = run_logs.read_rows(self.workdir / results.EVENTS)
+    rows = results.read_rows(self.workdir / results.EVENTS)
     self.assertEqual(
       [row["kind"] for row in rows], ["began", "stopped", "resumed", "ended"]
     )
@@ -402,7 +402,7 @@ class GuardedTest(parameterized.TestCase):
     )
 
   def events(self):
-    rows = run_logs.read_rows(self.folder / "run" / results.EVENTS)
+    rows = results.read_rows(self.folder / "run" / results.EVENTS)
     return [(row["kind"], row["seed"]) for row in rows]
 
   # A generator that hardly moves, and one that starts at a point.

@@ -34,6 +34,7 @@ from tests.experiments import tiny_images, trained_runs
 NUM_LEARNT_FROM = 120
 
 
+@pytest.mark.slow
 class ImageRunsTest(parameterized.TestCase):
   @classmethod
   def setUpClass(cls):
@@ -76,7 +77,6 @@ class ImageRunsTest(parameterized.TestCase):
       augmentation,
     )
   )
-  @pytest.mark.slow
   def test_figure_is_computed_and_drawn(self, module):
     fewer = {
       "NUM_SAMPLES": 20,

@@ -9,8 +9,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from experiments.errors import RunFolderError
-from experiments.run_folder import results
-from experiments.training import run_logs
+from experiments.run_folder import results, run_logs
 from gan_jax.training import Log
 
 SEEDS = (7, 8)

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from experiments.training import monitor
 from gan_jax.training import Log
 from gan_jax.types import Players
 
 COSTS = {f"{player}_cost" for player in Players._fields}
 """Metrics that every row has."""
+WARNINGS = ("failed", "exploding", "collapsed", "saturated")
+"""Kinds of events that say that the training of a seed goes wrong."""
 _LENGTH = struct.Struct("<Q")
 
 
@@ -59,28 +59,6 @@ def _lines(rows: Iterable[dict[str, Any]]) -> str:
   return "".join(json.dumps(row) + "\n" for row in rows)
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-  """Reads the rows of metrics or events; a torn last line is left out.
-
-  Raises:
-    RunFolderError: if a line before the last is no JSON object.
-  """
-  if not path.exists():
-    return []
-  rows = []
-  # What follows the last end of a line is nothing, or a torn row.
-  lines = path.read_text(errors="replace").split("\n")[:-1]
-  for number, line in enumerate(lines, start=1):
-    try:
-      rows.append(dict(json.loads(line)))
-    except (ValueError, TypeError) as error:
-      raise RunFolderError(
-        f"line {number} of {path} is damaged; restore the file from a copy, or "
-        "start the run anew with --overwrite"
-      ) from error
-  return rows
-
-
 def read_logs(
   workdir: Path,
   seeds: Sequence[int],
@@ -103,7 +81,7 @@ def read_logs(
     RunFolderError: if rows are missing or belong to other seeds.
   """
   path = workdir / results.METRICS
-  rows = read_rows(path)
+  rows = results.read_rows(path)
   if until is None:
     # A run that was killed may have written some rows of its last step.
     rows = rows[: len(rows) // len(seeds) * len(seeds)]
@@ -111,16 +89,8 @@ def read_logs(
     rows = [row for row in rows if row.get("step", -1) <= until]
   frames = _read_frames(workdir, reference)
   logs = []
-  for start in range(0, len(rows), len(seeds)):
-    group = rows[start : start + len(seeds)]
-    step = int(group[0].get("step", -1))
-    if [(row.get("step"), row.get("seed")) for row in group] != [
-      (step, seed) for seed in seeds
-    ] or not all(COSTS <= set(group[0]) == set(row) for row in group):
-      raise RunFolderError(
-        f"{path} is damaged: it has not one whole row for each seed "
-        f"from line {start + 1}"
-      )
+  for group in results.group_rows(path, rows, seeds, COSTS):
+    step = int(group[0]["step"])
     metrics = {
       name: np.asarray([row[name] for row in group], float)
       for name in group[0]
@@ -144,14 +114,14 @@ def cut_logs(workdir: Path, step: int, logs: Iterable[Log] = ()) -> None:
   """
   for name, is_repeated in (
     (results.METRICS, lambda row: True),
-    (results.EVENTS, lambda row: row.get("kind") in monitor.KINDS),
+    (results.EVENTS, lambda row: row.get("kind") in WARNINGS),
   ):
     path = workdir / name
     if not path.exists():
       continue
     kept = [
       row
-      for row in read_rows(path)
+      for row in results.read_rows(path)
       if row.get("step", -1) <= step or not is_repeated(row)
     ]
     text = _lines(kept)
