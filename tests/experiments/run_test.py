@@ -104,6 +104,7 @@ class RunTest(absltest.TestCase):
         [*row.values()], [*first[step].values()], rtol=1e-4, atol=1e-6
       )
 
+  @pytest.mark.slow
   def test_without_a_workdir_runs_are_numbered(self):
     for _ in range(2):
       done = run("--experiment=normal", *SMALL, cwd=self.folder, draws=False)

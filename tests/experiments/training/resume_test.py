@@ -433,6 +433,7 @@ class GuardedTest(parameterized.TestCase):
     final = summary["metrics"]["modes_covered"]["final"]
     self.assertEqual(final["per_seed"], [0, 0])
 
+  @pytest.mark.slow
   def test_the_last_healthy_checkpoint_is_kept(self):
     # Parameters grow until costs overflow, a few steps later.
     done = self.train(
