@@ -11,3 +11,7 @@ class SettingError(ValueError):
 
 class RunFolderError(Exception):
   """A run folder that cannot be used."""
+
+
+class LostProcessError(Exception):
+  """The loss of another process that trained the same run."""

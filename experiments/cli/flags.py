@@ -15,7 +15,12 @@ from etils import epy
 
 from experiments.configs.experiment import Experiment
 from experiments.configs.fields import Field, fields_of, setting, suggestion
-from experiments.errors import RunFolderError, SettingError, UsageError
+from experiments.errors import (
+  LostProcessError,
+  RunFolderError,
+  SettingError,
+  UsageError,
+)
 
 with epy.lazy_imports():
   import jax
@@ -25,6 +30,8 @@ USAGE_EXIT_CODE = 2
 INTERRUPTED_EXIT_CODE = 130
 BROKEN_PIPE_EXIT_CODE = 141
 """The exit code that shells give for the signal SIGPIPE."""
+LOST_EXIT_CODE = 75
+"""EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 
 PLATFORMS = ("auto", "cpu", "gpu", "tpu")
 
@@ -202,7 +209,25 @@ def main(command: Callable[[list[str]], int]) -> None:
     flags.FLAGS(argv[:1])
     return argv
 
-  app.run(lambda argv: _exit_code(command, argv), flags_parser=leave_flags)
+  app.run(
+    lambda argv: _leave(_exit_code(command, argv)), flags_parser=leave_flags
+  )
+
+
+def _leave(exit_code: int) -> int:
+  """Ends a process that is connected to others; returns in any other.
+
+  When Python deletes JAX's connections, it sometimes waits for ever for a
+  process that has ended already.
+  """
+  if "jax" in sys.modules and jax.distributed.is_initialized():
+    if exit_code != LOST_EXIT_CODE:
+      # Waits for the other processes, which would take this one for lost.
+      jax.distributed.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(exit_code)
+  return exit_code
 
 
 def _exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
@@ -225,12 +250,15 @@ def _exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
     if message is None:
       raise
     print("error:", " ".join(message.splitlines()), file=sys.stderr)
-    return USAGE_EXIT_CODE
+    is_lost = isinstance(error, LostProcessError)
+    return LOST_EXIT_CODE if is_lost else USAGE_EXIT_CODE
 
 
 def _message(error: Exception) -> str | None:
   """Returns the message of an error that the user can fix; None for a bug."""
-  if isinstance(error, RunFolderError | SettingError | UsageError):
+  if isinstance(
+    error, LostProcessError | RunFolderError | SettingError | UsageError
+  ):
     return str(error)
   if isinstance(error, OSError):
     return f"{error.filename or 'writing'}: {error.strerror or error}"

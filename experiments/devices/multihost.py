@@ -8,7 +8,6 @@ The functions are collective: every process calls them in the same order. In a
 run of one process they cost nothing.
 """
 
-import atexit
 import collections
 import contextlib
 import hashlib
@@ -26,7 +25,12 @@ from jax.experimental import multihost_utils
 
 from experiments.devices import environment
 from experiments.devices.environment import PACKAGES, PlatformError
-from experiments.errors import RunFolderError, SettingError, UsageError
+from experiments.errors import (
+  LostProcessError,
+  RunFolderError,
+  SettingError,
+  UsageError,
+)
 
 T = TypeVar("T")
 
@@ -35,8 +39,6 @@ MISTAKES = (SettingError, RunFolderError, PlatformError, OSError)
 SECONDS_TO_CONNECT = 300
 SECONDS_UNTIL_LOST = 30
 """A process that is silent for so long counts as dead, and all others end."""
-LOST_EXIT_CODE = 75
-"""EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 
 
 class HostsError(PlatformError):
@@ -98,14 +100,15 @@ def connected(cluster: Cluster | None, num_devices: int) -> Iterator[None]:
 
   If a process dies or cannot be reached, JAX's coordination service aborts the
   others within SECONDS_UNTIL_LOST. A collective operation often fails earlier;
-  then the context ends with a HostsError, and the process with LOST_EXIT_CODE.
+  then the context ends with a LostProcessError.
 
   Args:
     cluster: None for a run of one process.
     num_devices: into which a CPU is divided; 0 for one per core.
 
   Raises:
-    HostsError: if the processes cannot connect, or one of them is lost.
+    HostsError: if the processes cannot connect.
+    LostProcessError: if one of them is lost.
   """
   if cluster is None:
     yield
@@ -133,9 +136,7 @@ def connected(cluster: Cluster | None, num_devices: int) -> Iterator[None]:
   except JaxRuntimeError as error:
     if not any(name in str(error) for name in ("Gloo", "NCCL")):
       raise
-    # JAX would wait at exit for the lost process, and then abort.
-    atexit.register(os._exit, LOST_EXIT_CODE)
-    raise HostsError(
+    raise LostProcessError(
       "another process was lost; run the same commands with --resume"
     ) from error
 

@@ -13,13 +13,14 @@ import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 
+from experiments.cli import flags
 from experiments.devices import multihost
 from experiments.run_folder import results
 from experiments.training import checkpoints
 from tests.experiments import commands
 
 SECONDS_TO_END = multihost.SECONDS_UNTIL_LOST + 30
-LOST_EXIT_CODES = (multihost.LOST_EXIT_CODE, -signal.SIGABRT)
+LOST_EXIT_CODES = (flags.LOST_EXIT_CODE, -signal.SIGABRT)
 """JAX aborts a process if it notices a lost process first."""
 FLAGS = (
   "--experiment=mixture_far",
