@@ -12,18 +12,13 @@ from typing import Any
 
 from experiments.cli import console, flags
 from experiments.configs.fields import fields_of, setting
-from experiments.configs.registry import BY_NAME
-from experiments.configs.settings import with_values
 from experiments.devices import environment
 from experiments.errors import UsageError
-from experiments.reports import run_report
-from experiments.reproduce.common.figure import Reproduction, Training
+from experiments.reproduce.common import trained_runs
+from experiments.reproduce.common.figure import Inputs, Reproduction
+from experiments.reproduce.common.trained_runs import TrainedRun
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
-from experiments.run_folder import results, workdirs
-from experiments.run_folder.results import Results
-from experiments.training import load_run, trainer
-from experiments.training.run_config import RunSettings
-from gan_jax.types import Device
+from experiments.run_folder import results
 
 USAGE = """\
 python -m experiments.figures --figure=ID[,ID...] | --figure=all | --list
@@ -31,13 +26,15 @@ python -m experiments.figures --figure=ID[,ID...] | --figure=all | --list
 Redraws figures and tables of the literature and checks their numbers. Each
 figure writes ID.png, ID.gif if it is animated, and ID.json with its checks:
 measured value, expected value and the origin of the expectation. A figure that
-needs trained networks loads finished runs from --runs and trains the missing
-ones; --full trains for as long as the publication. `all` leaves out figures
-that take many minutes; name them to draw them. The exit code is 1 if a check
-fails."""
+needs trained networks loads finished runs from --runs, resumes unfinished ones
+and trains the missing ones; --full trains for as long as the publication. `all`
+leaves out figures that take many minutes; name them to draw them. The exit code
+is 1 if a check fails."""
 
 ALL = "all"
 FAILED_CHECK_EXIT_CODE = 1
+MAX_SEEDS = 1000
+"""No figure trains more seeds."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -54,8 +51,15 @@ class FiguresOptions:
     False, "train as long as the publication, if the figure trains less"
   )
   runs: str = setting(
-    str(workdirs.DEFAULT_PARENT),
-    "folder of the run folders to read; new run folders go there too",
+    "",
+    "folder of the run folders to read; new run folders go there too; by "
+    "default the folder runs in --out",
+  )
+  seed: int = setting(
+    0,
+    "the first seed of every training",
+    minimum=0,
+    maximum=2**32 - 1 - MAX_SEEDS,
   )
   platform: str = setting(
     "auto",
@@ -79,7 +83,8 @@ def run(argv: list[str]) -> int:
       _with_full_trainings(reproduction) for reproduction in reproductions
     ]
   devices = environment.choose_devices(options.platform, os.cpu_count() or 1)
-  out, parent = Path(options.out), Path(options.runs)
+  out = Path(options.out)
+  parent = Path(options.runs or out / "runs")
   _check_writable("out", out)
   if any(reproduction.trainings for reproduction in reproductions):
     _check_writable("runs", parent)
@@ -91,10 +96,12 @@ def run(argv: list[str]) -> int:
       console.say(f"[{number}/{len(reproductions)}] {reproduction.id}")
       started = time.perf_counter()
       runs = {
-        name: _load_or_train(training, parent, devices)
+        name: trained_runs.load_or_train(
+          training, options.seed, parent, devices
+        )
         for name, training in reproduction.trainings.items()
       }
-      record = _write_figure(reproduction, runs, machine, out)
+      record = _write_figure(reproduction, runs, options.seed, machine, out)
       console.print_failed_checks(record)
       records.append((record, time.perf_counter() - started))
   except KeyboardInterrupt:
@@ -194,49 +201,25 @@ def _remaining_flags(options: FiguresOptions, num_done: int) -> str:
   )
 
 
-def _load_or_train(
-  training: Training, parent: Path, devices: list[Device]
-) -> tuple[Results, Path]:
-  """Loads the finished run of a training, or trains it."""
-  experiment = BY_NAME[training.experiment]
-  run = RunSettings(
-    experiment,
-    with_values(experiment.settings, training.settings),
-    tuple(range(training.num_seeds)),
-  )
-  found = load_run.find_run(parent, run)
-  if found is not None:
-    workdir, run_results = found
-    console.say(f"  loads {workdir}")
-    return run_results, workdir
-  devices = devices[: training.num_seeds]
-  problem = trainer.build_problem(run, devices)
-  with workdirs.create_numbered(parent, experiment.name) as workdir:
-    console.say(f"  trains {workdir}; {parent} has no such finished run")
-    trained = trainer.train([run], [workdir], lambda _: problem, devices)
-    assert trained is not None  # Nothing interrupts it.
-    run_report.write([workdir], workdir / results.REPORT)
-    return trained[0].results, workdir
-
-
 def _write_figure(
   reproduction: Reproduction,
-  runs: Mapping[str, tuple[Results, Path]],
+  runs: Mapping[str, TrainedRun],
+  seed: int,
   machine: Mapping[str, Any],
   out: Path,
 ) -> dict[str, Any]:
   """Computes, checks and draws a figure; writes and returns its record."""
   computed = reproduction.compute(
-    {name: run_results for name, (run_results, _) in runs.items()}
+    Inputs({name: run.results for name, run in runs.items()}, seed)
   )
-  checks = reproduction.judge(computed)
   record = {
     "id": reproduction.id,
     "source": reproduction.source,
     "summary": reproduction.summary,
-    "checks": checks,
-    "passed": all(check["passed"] is not False for check in checks),
-    "runs": {name: _provenance(workdir) for name, (_, workdir) in runs.items()},
+    "seed": seed,
+    "checks": [check.record() for check in computed.checks],
+    "passed": all(check.passed is not False for check in computed.checks),
+    "runs": {name: run.provenance() for name, run in runs.items()},
     **machine,
   }
   with contextlib.ExitStack() as stack:
@@ -250,13 +233,6 @@ def _write_figure(
       results.write_gif(animation[0], reproduction.animate(computed.drawn))
     results.write_json(content, record)
   return record
-
-
-def _provenance(workdir: Path) -> dict[str, Any]:
-  """Describes a run: folder, seeds, versions, device and git commit."""
-  settings = results.read_json(workdir / results.SETTINGS)
-  names = ("seeds", "versions", "device", "git_commit")
-  return {"folder": str(workdir), **{n: settings.get(n) for n in names}}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Finds finished runs, and loads what one of their generators has learnt."""
+"""Finds runs, and loads what one of their generators has learnt."""
 
 import dataclasses
 import json
@@ -59,8 +59,10 @@ def load_run(workdir: Path, seed: int | None, device: Device) -> LoadedRun:
   return LoadedRun(experiment, settings, problem, seed, state)
 
 
-def find_run(parent: Path, run: RunSettings) -> tuple[Path, Results] | None:
-  """Finds a finished run with the same experiment, settings and seeds.
+def find_run(
+  parent: Path, run: RunSettings
+) -> tuple[Path, Results | None] | None:
+  """Finds a run with the same experiment, settings and seeds.
 
   A folder that cannot be read is skipped with a message.
 
@@ -69,7 +71,8 @@ def find_run(parent: Path, run: RunSettings) -> tuple[Path, Results] | None:
     run: what to look for.
 
   Returns:
-    The newest such folder by name, and its results; None if there is none.
+    The folder of the newest finished run by name, and its results; or of an
+    unfinished run, and None; or None if there is no such run.
   """
   wanted = {
     "experiment": run.experiment.name,
@@ -78,14 +81,16 @@ def find_run(parent: Path, run: RunSettings) -> tuple[Path, Results] | None:
   }
   # As JSON reads it back, with lists for tuples.
   wanted = json.loads(json.dumps(wanted))
-  for summary in sorted(parent.glob(f"*/{results.SUMMARY}"), reverse=True):
-    workdir = summary.parent
+  unfinished = None
+  for settings in sorted(parent.glob(f"*/{results.SETTINGS}"), reverse=True):
+    workdir = settings.parent
     try:
-      found = results.read_json(workdir / results.SETTINGS)
-      # The summary is written last; without a whole one the run has not ended.
-      results.read_json(summary)
-      if all(found.get(name) == value for name, value in wanted.items()):
+      found = results.read_json(settings)
+      if any(found.get(name) != value for name, value in wanted.items()):
+        continue
+      if results.is_finished(workdir):
         return workdir, results.read_results(workdir)
+      unfinished = unfinished or (workdir, None)
     except RunFolderError as error:
       console.say(f"skipping {error}")
-  return None
+  return unfinished

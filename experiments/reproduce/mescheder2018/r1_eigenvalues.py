@@ -24,7 +24,7 @@ actually Converge?, arXiv 1801.04406, lemma 4.1.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -35,8 +35,8 @@ from matplotlib.figure import Figure
 
 from experiments.plots import curves
 from experiments.reproduce.common import pictures, trajectories
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder.results import Results
+from experiments.reproduce.common.checks import at_most, close
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from gan_jax import losses, penalties, steps
 from gan_jax.dynamics import stability
 from gan_jax.games import closed_form
@@ -45,7 +45,8 @@ from gan_jax.types import Array, Players
 GAMMAS = np.linspace(0.0, 2.0, 81)
 UPDATE_RATE = 1.0
 """Rate of the drawn update rules, large enough for visible differences."""
-_MAPS = {
+ORIGIN = "lemma 4.1: -gamma / 2 +- sqrt(gamma^2 / 4 - f'(0)^2), f'(0) = 1/2"
+COLORS = {
   "flow": trajectories.FLOW,
   "simultaneous": trajectories.SIMULTANEOUS,
   "alternating": trajectories.ALTERNATING,
@@ -76,9 +77,9 @@ def _jacobians(gamma: Array) -> dict[str, Array]:
   }
 
 
-def _closed_form(slope: float = 0.5) -> dict[str, np.ndarray]:
-  """Returns the eigenvalues [81, 2] of each map for f'(0) = slope."""
-  rate = UPDATE_RATE
+def _closed_form() -> dict[str, np.ndarray]:
+  """Returns the eigenvalues [81, 2] of each map."""
+  rate, slope = UPDATE_RATE, 0.5
   halves = {
     # Half the sum of the two eigenvalues, and their product.
     "flow": (-GAMMAS / 2, slope**2 + 0 * GAMMAS),
@@ -108,34 +109,44 @@ def _ordered(values: np.ndarray) -> np.ndarray:
   return np.take_along_axis(values, order, axis=1)
 
 
-def compute(runs: Mapping[str, Results]) -> Computed:
+def compute(inputs: Inputs) -> Computed:
   """Computes the eigenvalues of the flow and of two update rules over gamma."""
-  del runs
+  del inputs
   with jax.enable_x64(True):
     matrices = jax.jit(jax.vmap(_jacobians))(jnp.asarray(GAMMAS))
   values = {
     name: _ordered(np.linalg.eigvals(np.asarray(matrix)))
     for name, matrix in matrices.items()
   }
-  expected = _closed_form()
-  below, critical, above = (
-    values["flow"][GAMMAS.searchsorted(gamma - 1e-9)] for gamma in (0.3, 1, 2)
-  )
+  closed_forms = _closed_form()
+  checks = [
+    close(f"{name} at gamma = {gamma:g}", measured, expected, 1e-6, ORIGIN)
+    for gamma, name, measured, expected in (
+      (0.3, "real part", _flow(values, 0.3)[0].real, -0.15),
+      (0.3, "imaginary part", _flow(values, 0.3)[1].imag, math.sqrt(0.2275)),
+      (1, "first eigenvalue", _flow(values, 1)[0].real, -0.5),
+      (1, "second eigenvalue", _flow(values, 1)[1].real, -0.5),
+      (2, "fast eigenvalue", _flow(values, 2)[0].real, -1 - math.sqrt(0.75)),
+      (2, "slow eigenvalue", _flow(values, 2)[1].real, -1 + math.sqrt(0.75)),
+    )
+  ]
+  checks += [
+    at_most(
+      f"greatest error, {name}",
+      np.abs(values[name] - closed_forms[name]).max(),
+      1e-6,
+      f"closed forms of the sum and the product, {len(GAMMAS)} gammas",
+    )
+    for name in COLORS
+  ]
   return Computed(
-    measured={
-      "real part at gamma = 0.3": below[0].real,
-      "imaginary part at gamma = 0.3": below[1].imag,
-      "first eigenvalue at gamma = 1": critical[0].real,
-      "second eigenvalue at gamma = 1": critical[1].real,
-      "fast eigenvalue at gamma = 2": above[0].real,
-      "slow eigenvalue at gamma = 2": above[1].real,
-      **{
-        f"greatest error, {name}": np.abs(values[name] - expected[name]).max()
-        for name in _MAPS
-      },
-    },
-    drawn={"eigenvalues": values, "expected": expected},
+    checks, {"eigenvalues": values, "closed form": closed_forms["flow"]}
   )
+
+
+def _flow(values: Mapping[str, np.ndarray], gamma: float) -> np.ndarray:
+  """Returns the eigenvalues [2] of the flow at one of GAMMAS."""
+  return values["flow"][GAMMAS.searchsorted(gamma - 1e-9)]
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
@@ -152,12 +163,12 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
         GAMMAS,
         part(drawn["eigenvalues"]["flow"][:, which]),
         ".",
-        color=_MAPS["flow"],
+        color=COLORS["flow"],
         label="flow",
       )
       axes.plot(
         GAMMAS,
-        part(drawn["expected"]["flow"][:, which]),
+        part(drawn["closed form"][:, which]),
         color=curves.DATA,
         lw=1,
         label="closed form",
@@ -178,7 +189,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       values.imag.ravel(),
       ".",
       ms=size,
-      color=_MAPS[name],
+      color=COLORS[name],
       label=f"{name} steps",
     )
   plane.set_title(
@@ -193,51 +204,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   return curves.legend(figure)
 
 
-def _error(name: str, slope: float) -> Callable[[], float]:
-  """Returns the greatest error of a map with another f'(0)."""
-  return lambda: np.abs(_closed_form(slope)[name] - _closed_form()[name]).max()
-
-
-_ORIGIN = "lemma 4.1: -gamma / 2 +- sqrt(gamma^2 / 4 - f'(0)^2), f'(0) = 1/2"
-CHECKS = (
-  Check("real part at gamma = 0.3", -0.15, 1e-6, _ORIGIN),
-  Check(
-    "imaginary part at gamma = 0.3",
-    math.sqrt(0.2275),
-    1e-6,
-    _ORIGIN,
-    wrong={"f'(0) = 1": math.sqrt(0.9775)},
-  ),
-  *(
-    Check(
-      f"{which} eigenvalue at gamma = 1",
-      -0.5,
-      1e-6,
-      _ORIGIN,
-      wrong={"gamma without its half": -1 - math.sqrt(0.75)},
-    )
-    for which in ("first", "second")
-  ),
-  Check("fast eigenvalue at gamma = 2", -1 - math.sqrt(0.75), 1e-6, _ORIGIN),
-  Check("slow eigenvalue at gamma = 2", -1 + math.sqrt(0.75), 1e-6, _ORIGIN),
-  *(
-    Check(
-      f"greatest error, {name}",
-      0.0,
-      1e-6,
-      f"closed forms of the sum and the product, {len(GAMMAS)} gammas",
-      relation="at most",
-      wrong={"f'(0) = 1": _error(name, 1.0)},
-    )
-    for name in _MAPS
-  ),
-)
-
 REPRODUCTION = Reproduction(
   id="r1_eigenvalues",
   source="Mescheder et al. 2018, arXiv 1801.04406, lemma 4.1",
   summary="a penalty on the slope at the data makes the Dirac-GAN converge",
   compute=compute,
-  checks=CHECKS,
   draw=draw,
 )
