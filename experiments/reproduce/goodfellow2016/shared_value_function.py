@@ -11,15 +11,14 @@ N(1.5, 0.7^2). They differ in what is learnt:
   GAN   D is a network, and a linear generator learns with the gradient of V.
 
 The value ends at -log 4 if real and fake are indistinguishable. For NCE, whose
-noise is fixed, it ends at -log 4 + 2 JSD(p_data, p_noise). All numbers are
-means over eight seeds.
+noise is fixed, it ends at -log 4 + 2 JSD(p_data, p_noise).
 
 Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
 1701.00160, section 3.4, figure 20, which is a table of these three.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -29,12 +28,11 @@ import optax
 from flax import linen as nn
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import integrate
 
 from experiments.plots import curves
-from experiments.reproduce.common import pictures
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder.results import Results
+from experiments.reproduce.common import expected, pictures
+from experiments.reproduce.common.checks import covers
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from gan_jax import games, losses, steps
 from gan_jax.data import densities
 from gan_jax.estimation import noise_contrastive
@@ -44,17 +42,35 @@ from gan_jax.networks.mlp import MLP
 from gan_jax.types import Array, Params, Players, PRNGKey
 
 MEAN, STDDEV = 1.5, 0.7
-LOG_NORMALIZER = math.log(STDDEV * math.sqrt(2 * math.pi))
 NOISE = (0.5, 2.0)
 START = (0.0, 1.5)
 """Mean and standard deviation at which every model and generator starts."""
 NUM_SEEDS = 8
 NUM_STEPS = 1_200
 BATCH_SIZE = 256
-LEARNING_RATE = 0.02
 NUM_AVERAGED = 100
 """Number of last steps over which the noisy value is averaged."""
-NAMES = ("NCE", "MLE", "GAN")
+TARGETS = {
+  "mean": (curves.GENERATED, MEAN, 0.03, "the mean of the data"),
+  "standard deviation": (
+    curves.DISCRIMINATOR,
+    STDDEV,
+    0.03,
+    "the standard deviation of the data",
+  ),
+  "log Z": (
+    curves.AVERAGE,
+    math.log(STDDEV * math.sqrt(2 * math.pi)),
+    0.02,
+    "closed form: log(s sqrt(2 pi))",
+  ),
+}
+"""Colour, target, tolerance and origin of each learnt parameter."""
+TITLES = {
+  "NCE": "NCE: the model is D, the noise is fixed",
+  "MLE": "MLE: the model is D, the noise a copy of it",
+  "GAN": "GAN: D is a network, the generator learns",
+}
 
 
 def _log_unnormalized(params: Params, x: Array) -> Array:
@@ -66,23 +82,6 @@ def _start(key: PRNGKey) -> Params:
   del key
   mean, stddev = map(jnp.asarray, START)
   return {"mean": mean, "stddev": stddev}
-
-
-def _sample(params: Params, key: PRNGKey, n: int) -> Array:
-  """Draws [n, 1] from the model."""
-  return params["mean"] + params["stddev"] * jax.random.normal(key, (n, 1))
-
-
-def _nce() -> Game:
-  return noise_contrastive.game(
-    _log_unnormalized, _start, densities.normal(*NOISE)
-  )
-
-
-def _mle() -> Game:
-  return noise_contrastive.maximum_likelihood_game(
-    _log_unnormalized, _start, _sample
-  )
 
 
 def _gan() -> Game:
@@ -102,22 +101,42 @@ def _gan() -> Game:
   return game._replace(init=init)
 
 
-def _train_seeds(
-  game: Game, read: Callable[[Players[Params]], dict[str, Array]]
-) -> dict[str, np.ndarray]:
+def _games() -> dict[str, Game]:
+  """Returns the three games."""
+  return {
+    "NCE": noise_contrastive.game(
+      _log_unnormalized, _start, densities.normal(*NOISE)
+    ),
+    "MLE": noise_contrastive.maximum_likelihood_game(
+      _log_unnormalized,
+      _start,
+      lambda params, key, n: (
+        params["mean"] + params["stddev"] * jax.random.normal(key, (n, 1))
+      ),
+    ),
+    "GAN": _gan(),
+  }
+
+
+def _read(params: Players[Params]) -> dict[str, Array]:
+  """Returns the parameters of the model, or else of the generator."""
+  d = params.discriminator
+  model = params.generator or d.get("model", d)
+  read = {
+    "mean": jnp.ravel(model["mean"])[0],
+    "standard deviation": jnp.abs(jnp.ravel(model["stddev"])[0]),
+  }
+  return read | ({"log Z": d["log_normalizer"]} if "model" in d else {})
+
+
+def _train(game: Game, seeds: np.ndarray) -> dict[str, np.ndarray]:
   """Trains all seeds of a game.
 
-  Args:
-    game: the game.
-    read: maps the parameters to the scalars to record, by name.
-
   Returns:
-    The recorded scalars after each step and the value -J_D before it,
-    [NUM_SEEDS, NUM_STEPS] each.
+    The parameters after each step and the value -J_D before it, [seeds,
+    NUM_STEPS] each.
   """
-  optimizer = optax.adam(
-    optax.cosine_decay_schedule(LEARNING_RATE, NUM_STEPS), b1=0.5
-  )
+  optimizer = optax.adam(optax.cosine_decay_schedule(0.02, NUM_STEPS), b1=0.5)
   optimizers = Players(optimizer, optimizer)
   data = densities.normal(MEAN, STDDEV)
   step = steps.simultaneous(game, optimizers)
@@ -129,55 +148,48 @@ def _train_seeds(
       batch_key, step_key = jax.random.split(key)
       batch = data.sample(batch_key, BATCH_SIZE)
       state, metrics = step(state, batch, step_key)
-      value = -metrics["discriminator_cost"]
-      return state, read(state.params) | {"value": value}
+      return state, {
+        **_read(state.params),
+        "value": -metrics["discriminator_cost"],
+      }
 
     state = steps.init_state(game, optimizers, init_key)
     return jax.lax.scan(body, state, jax.random.split(train_key, NUM_STEPS))[1]
 
-  return jax.tree.map(
-    np.asarray, jax.jit(jax.vmap(train_seed))(jnp.arange(NUM_SEEDS))
-  )
+  return jax.tree.map(np.asarray, jax.jit(jax.vmap(train_seed))(seeds))
 
 
-def _normal_of(params: Params) -> dict[str, Array]:
-  """Returns the mean and standard deviation of a model or generator."""
-  mean, stddev = jnp.ravel(params["mean"]), jnp.ravel(params["stddev"])
-  return {"mean": mean[0], "standard deviation": jnp.abs(stddev[0])}
-
-
-def compute(runs: Mapping[str, Results]) -> Computed:
+def compute(inputs: Inputs) -> Computed:
   """Trains the three games on eight seeds."""
-  courses = {
-    "NCE": _train_seeds(
-      _nce(),
-      lambda params: (
-        _normal_of(params.discriminator["model"])
-        | {"log Z": params.discriminator["log_normalizer"]}
-      ),
-    ),
-    "MLE": _train_seeds(
-      _mle(), lambda params: _normal_of(params.discriminator)
-    ),
-    "GAN": _train_seeds(_gan(), lambda params: _normal_of(params.generator)),
-  }
-  measured = {}
-  for name, course in courses.items():
-    for what, values in course.items():
-      last = values[:, -NUM_AVERAGED if what == "value" else -1 :]
-      measured[f"{what}, {name}"] = last.mean()
-    measured[f"greatest error of a seed, {name}"] = max(
-      np.abs(course["mean"][:, -1] - MEAN).max(),
-      np.abs(course["standard deviation"][:, -1] - STDDEV).max(),
-    )
-  return Computed(measured, {"courses": courses})
-
-
-def _density(x: Any, mean: Any, stddev: Any) -> Any:
-  """Computes N(x; mean, stddev^2)."""
-  return np.exp(-0.5 * ((x - mean) / stddev) ** 2) / (
-    stddev * math.sqrt(2 * math.pi)
+  seeds = inputs.seed + np.arange(NUM_SEEDS, dtype=np.uint32)
+  courses = {name: _train(game, seeds) for name, game in _games().items()}
+  checks = [
+    covers(f"{what}, {name}", course[what][:, -1], target, margin, origin)
+    for name, course in courses.items()
+    for what, (_, target, margin, origin) in TARGETS.items()
+    if what in course
+  ]
+  twice_jsd = 2 * expected.jensen_shannon(
+    lambda x: expected.log_normal(x, MEAN, STDDEV),
+    lambda x: expected.log_normal(x, *NOISE),
+    -15,
+    15,
   )
+  checks += [
+    covers(
+      f"value, {name}",
+      courses[name]["value"][:, -NUM_AVERAGED:].mean(axis=1),
+      divergence - math.log(4),
+      margin,
+      origin,
+    )
+    for name, divergence, margin, origin in (
+      ("NCE", twice_jsd, 0.02, "-log 4 + 2 JSD(data, noise), by quadrature"),
+      ("MLE", 0, 1e-4, "closed form: -log 4, as D is always 1/2"),
+      ("GAN", 0, 5e-3, "closed form: -log 4 + 2 JSD with JSD = 0"),
+    )
+  ]
+  return Computed(checks, {"courses": courses})
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
@@ -188,24 +200,18 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     "one value function and three games: data "
     f"N({MEAN:g}, {STDDEV:g}²), {NUM_SEEDS} seeds",
   )
-  titles = {
-    "NCE": "NCE: the model is D, the noise is fixed",
-    "MLE": "MLE: the model is D, the noise a copy of it",
-    "GAN": "GAN: D is a network, the generator learns",
-  }
-  for above, below, (name, title) in zip(
-    panels[:3], panels[3:], titles.items(), strict=True
+  for above, below, (name, course) in zip(
+    panels[:3], panels[3:], drawn["courses"].items(), strict=True
   ):
-    course = drawn["courses"][name]
-    _draw_densities(above, name, {what: v[:, -1] for what, v in course.items()})
+    _draw_densities(above, course)
     above.set_title(
-      f"{title}\nV at the end {course['value'][:, -NUM_AVERAGED:].mean():.3f}",
+      f"{TITLES[name]}\n"
+      f"V at the end {course['value'][:, -NUM_AVERAGED:].mean():.3f}",
       fontsize=10,
     )
-    for what, (color, target) in TARGETS.items():
+    for what, (color, target, *_) in TARGETS.items():
       if what in course:
-        for values in course[what]:
-          below.plot(values, color=color, linewidth=0.8, label=what)
+        below.plot(course[what].T, color=color, linewidth=0.8, label=what)
         below.axhline(target, color=curves.DATA, **curves.REFERENCE)
     below.set_ylim(-0.4, 2.2)
     curves.step_axis(below)
@@ -214,127 +220,40 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   return curves.legend(figure)
 
 
-def _draw_densities(
-  axes: Axes, name: str, final: Mapping[str, np.ndarray]
-) -> None:
+def _draw_densities(axes: Axes, course: Mapping[str, np.ndarray]) -> None:
   """Draws the data, each seed's density, and the noise of NCE."""
   x = np.linspace(-4, 5, 400)
+
+  def plot(log_density, style, color, label, **more):
+    axes.plot(x, np.exp(log_density), style, color=color, label=label, **more)
+
   for seed in range(NUM_SEEDS):
-    mean, stddev = (
-      final[what][seed] for what in ("mean", "standard deviation")
-    )
-    learnt = _density(x, mean, stddev)
-    if "log Z" in final:
-      # Uses the learnt Z instead of the integral.
-      learnt *= stddev * math.sqrt(2 * math.pi) / np.exp(final["log Z"][seed])
-    axes.plot(
-      x,
-      learnt,
-      color=curves.GENERATED,
+    last = {what: values[seed, -1] for what, values in course.items()}
+    mean, stddev = last["mean"], last["standard deviation"]
+    # NCE has learnt Z; that of the others is the integral.
+    log_z = last.get("log Z", math.log(stddev * math.sqrt(2 * math.pi)))
+    plot(
+      -0.5 * ((x - mean) / stddev) ** 2 - log_z,
+      "-",
+      curves.GENERATED,
+      "learnt, each seed",
       linewidth=4,
       alpha=0.4,
-      label="learnt, each seed",
     )
-  axes.plot(x, _density(x, MEAN, STDDEV), "--", color=curves.DATA, label="data")
-  axes.plot(
-    x,
-    _density(x, *START),
-    ":",
-    color=curves.FRAME,
-    label="learnt, at the start",
+  plot(expected.log_normal(x, MEAN, STDDEV), "--", curves.DATA, "data")
+  plot(
+    expected.log_normal(x, *START), ":", curves.FRAME, "learnt, at the start"
   )
-  if name == "NCE":
-    axes.plot(
-      x, _density(x, *NOISE), "-.", color=curves.DISCRIMINATOR, label="noise"
-    )
+  if "log Z" in course:
+    plot(expected.log_normal(x, *NOISE), "-.", curves.DISCRIMINATOR, "noise")
   axes.set(xlabel="x", ylim=(0, 0.63))
 
-
-TARGETS = {
-  "mean": (curves.GENERATED, MEAN),
-  "standard deviation": (curves.DISCRIMINATOR, STDDEV),
-  "log Z": (curves.AVERAGE, LOG_NORMALIZER),
-}
-"""Colour and target value of each learnt parameter."""
-
-
-def _value_of_nce() -> float:
-  """Integrates V of D = p_data / (p_data + p_noise)."""
-
-  def integrand(x):
-    p, q = _density(x, MEAN, STDDEV), _density(x, *NOISE)
-    return p * math.log(p / (p + q)) + q * math.log(q / (p + q))
-
-  # Farther out there is only noise, of which D is certain.
-  return integrate.quad(integrand, -15, 15, epsabs=1e-10, limit=200)[0]
-
-
-def _checks(name: str) -> tuple[Check, ...]:
-  """Returns the checks that the three games share."""
-  at_start = dict(zip(("mean", "standard deviation"), START, strict=True))
-  return (
-    Check(
-      f"mean, {name}",
-      MEAN,
-      0.03,
-      "the mean of the data",
-      wrong={"not learnt": at_start["mean"], "of the noise": NOISE[0]},
-    ),
-    Check(
-      f"standard deviation, {name}",
-      STDDEV,
-      0.03,
-      "the standard deviation of the data",
-      wrong={"not learnt": at_start["standard deviation"], "collapsed": 0.0},
-    ),
-    Check(
-      f"greatest error of a seed, {name}",
-      0.0,
-      0.06,
-      "the data's mean and standard deviation",
-      wrong={"not learnt": MEAN},
-    ),
-  )
-
-
-CHECKS = (
-  *(check for name in NAMES for check in _checks(name)),
-  Check(
-    "log Z, NCE",
-    LOG_NORMALIZER,
-    0.02,
-    "closed form: log(s sqrt(2 pi))",
-    wrong={"not learnt": 0.0, "of s = 1": 0.5 * math.log(2 * math.pi)},
-  ),
-  Check(
-    "value, NCE",
-    _value_of_nce,
-    0.02,
-    "-log 4 + 2 JSD(data, noise), scipy.integrate.quad",
-    wrong={"indistinguishable": -math.log(4)},
-  ),
-  Check(
-    "value, MLE",
-    -math.log(4),
-    1e-4,
-    "closed form: -log 4, as D is always 1/2",
-    wrong={"of NCE": _value_of_nce},
-  ),
-  Check(
-    "value, GAN",
-    -math.log(4),
-    5e-3,
-    "closed form: -log 4 + 2 JSD with JSD = 0",
-    wrong={"of NCE": _value_of_nce},
-  ),
-)
 
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig20",
   source="Goodfellow 2016, arXiv 1701.00160, figure 20",
   summary="NCE, maximum likelihood and GAN play one value function",
   compute=compute,
-  checks=CHECKS,
   draw=draw,
   trains=True,
 )

@@ -4,6 +4,7 @@ Each case replaces a function that a figure computes with, and never one that
 its expectations are computed with.
 """
 
+import functools
 from unittest import mock
 
 import jax
@@ -29,9 +30,32 @@ def times(factor):
   )
 
 
+def changed(index, change):
+  """Returns the mutation that changes one of the function's arguments."""
+  return lambda function: (
+    lambda *args: function(
+      *args[:index], change(args[index]), *args[index + 1 :]
+    )
+  )
+
+
+GOODFELLOW = "experiments.reproduce.goodfellow2016"
 MUTANTS = (
   ("theory_identities", "gan_jax.divergences.kl", times(2)),
   ("goodfellow2016_fig14", "gan_jax.divergences.kl", swapped),
+  # D takes real samples for generated ones.
+  (
+    "goodfellow2016_fig16",
+    "gan_jax.games.against_optimal",
+    changed(1, times(-1)),
+  ),
+  ("ml_gradient", "gan_jax.games.against_optimal", changed(1, times(-1))),
+  # Squared distances.
+  (
+    "support_rank",
+    "gan_jax.metrics.support.nearest_neighbour_dimension",
+    times(0.5),
+  ),
   ("best_of_three", "gan_jax.divergences.value", times(0.5)),
   ("disjoint_lines", "gan_jax.divergences.total_variation", times(2)),
 )
@@ -43,6 +67,31 @@ MORE_MUTANTS = (
   ("theory_identities", "gan_jax.divergences.value", times(2)),
   ("theory_identities", "gan_jax.divergences.jensen_shannon", times(2)),
   ("theory_identities", "gan_jax.divergences.entropy", times(-1)),
+  ("goodfellow2016_fig14", "gan_jax.divergences.kl", times(2)),
+  (
+    "goodfellow2016_fig14",
+    "experiments.reproduce.common.quadrature.normal",
+    changed(2, lambda stddev: stddev**2),
+  ),
+  ("goodfellow2016_fig16", f"{GOODFELLOW}.generator_costs._cost", times(2)),
+  # The smallest gradients come first.
+  (
+    "goodfellow2016_fig16",
+    f"{GOODFELLOW}.generator_costs._shares",
+    changed(0, lambda sizes: -sizes),
+  ),
+  # The tutorial's factor.
+  ("ml_gradient", f"{GOODFELLOW}.normal_game.gradient", times(0.5)),
+  (
+    "ml_gradient",
+    f"{GOODFELLOW}.normal_game.gradient",
+    lambda gradient: lambda *args: gradient(*args)[::-1],
+  ),
+  (
+    "support_rank",
+    "gan_jax.metrics.support.jacobian_rank",
+    lambda rank: functools.partial(rank, relative_tolerance=0.3),
+  ),
 )
 
 
