@@ -1,12 +1,13 @@
-"""Quadrature on the line, and the normal that is nearest to a density."""
+"""Integrals on the line by two rules, and the normal nearest to a density."""
 
 import functools
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-from scipy import optimize
+from scipy import integrate, optimize, special, stats
 
 from gan_jax import divergences
 from gan_jax.data import densities
@@ -29,6 +30,28 @@ def normal(
   return jnp.exp(densities.normal(mean, stddev).log_prob(x[:, None]))
 
 
+def adaptive(integrand: Callable[[float], Any]) -> float:
+  """Integrates with SciPy, independently of `axis`."""
+  return integrate.quad(integrand, -LIMIT, LIMIT, limit=200, epsabs=1e-11)[0]
+
+
+def jensen_shannon(
+  p: Callable[[float], Any], q: Callable[[float], Any]
+) -> float:
+  """Integrates the JSD of two densities with SciPy."""
+
+  def integrand(x):
+    middle = (p(x) + q(x)) / 2
+    return special.rel_entr(p(x), middle) + special.rel_entr(q(x), middle)
+
+  return adaptive(integrand) / 2
+
+
+def jensen_shannon_of_normals(distance: float) -> float:
+  """Integrates the JSD of N(0, 1) and N(distance, 1) with SciPy."""
+  return jensen_shannon(stats.norm.pdf, stats.norm(distance).pdf)
+
+
 def best_normal(
   divergence: Callable[[jax.Array], jax.Array], start: Sequence[float]
 ) -> tuple[float, float, float]:
@@ -49,7 +72,7 @@ def best_normal(
     return divergence(normal(x, mean, jnp.exp(log_stddev)))
 
   result = optimize.minimize(
-    lambda parameters: float(objective(jnp.asarray(parameters))),
+    objective,
     start,
     method="Nelder-Mead",
     options={"xatol": 1e-6, "fatol": 1e-12},

@@ -10,164 +10,89 @@ References:
     figure 16.
 """
 
+import functools
 import math
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from numpy.typing import ArrayLike
+from scipy import special
 
-from experiments.reproduce.common.figure import Check
+from experiments.reproduce.common.checks import Check, close
 from gan_jax import losses
 
-BATCH = 256
-PROBABILITIES = (0.1, 0.9)
 LOSSES = {
-  "minimax": losses.minimax(),
-  "non_saturating": losses.non_saturating(),
-  "maximum_likelihood": losses.maximum_likelihood(),
+  # The tutorial's J_G at D = 1/2, and dJ_G / dlogit at D = d.
+  "minimax": (math.log(1 / 2) / 2, lambda d: -d),
+  "non_saturating": (-math.log(1 / 2) / 2, lambda d: d - 1),
+  "maximum_likelihood": (-1 / 2, lambda d: -d / (1 - d)),
 }
-# dJ_G / dlogit, with d = sigmoid(logit) and exp(logit) = d / (1 - d).
-_SLOPES: dict[str, Callable[[float], float]] = {
-  "minimax": lambda d: -d,
-  "non_saturating": lambda d: -(1 - d),
-  "maximum_likelihood": lambda d: -d / (1 - d),
-}
-_DIFFERENCE = 1e-4
 
 
-@jax.jit
-def _generator_costs(logits: jax.Array) -> dict[str, jax.Array]:
-  """Computes the generators' costs [n] of single samples at logits [n]."""
-  # Only the minimax cost depends on a real sample, by log D = 0 at this logit.
-  real = jnp.full(1, 1e3)
-  return {
-    name: jax.vmap(lambda fake, loss=loss: loss.generator(real, fake[None]))(
-      logits
-    )
-    for name, loss in LOSSES.items()
-  }
+def _generator_cost(loss: str, logit: jax.Array) -> jax.Array:
+  """Computes J_G of one generated sample at a logit."""
+  # Only the minimax cost depends on a real sample; its log D is 0 here.
+  return getattr(losses, loss)().generator(jnp.full(1, 1e3), logit[None])
 
 
-def slopes(probabilities: np.ndarray) -> dict[str, np.ndarray]:
-  """Measures dJ_G / dlogit [n] of each loss at D = probabilities [n]."""
-  logits = np.log(probabilities / (1 - probabilities))
-  above, below = (
-    _generator_costs(jnp.asarray(logits + step))
-    for step in (_DIFFERENCE, -_DIFFERENCE)
-  )
-  return {
-    name: np.asarray(above[name] - below[name]) / (2 * _DIFFERENCE)
-    for name in LOSSES
-  }
+def slopes(loss: str, probabilities: ArrayLike) -> np.ndarray:
+  """Computes dJ_G / dlogit [n] at D = probabilities [n]."""
+  slope = jax.vmap(jax.grad(functools.partial(_generator_cost, loss)))
+  return np.asarray(slope(jnp.asarray(special.logit(probabilities))))
 
 
-def _random_logits() -> tuple[np.ndarray, np.ndarray]:
-  """Draws the logits of a real and of a generated minibatch."""
+def checks() -> list[Check]:
+  """Checks the identities, in float64."""
   rng = np.random.default_rng(0)
-  return rng.normal(1.0, 2.0, BATCH), rng.normal(-0.5, 1.0, BATCH)
-
-
-def measure() -> dict[str, float]:
-  """Measures the identities with the library, in float64."""
-  real, fake = (jnp.asarray(logits) for logits in _random_logits())
-  minimax, non_saturating = LOSSES["minimax"], LOSSES["non_saturating"]
-  of_generator = float(minimax.generator(real, fake))
-  measured = {
-    "J_D of two minibatches": float(non_saturating.discriminator(real, fake)),
-    "minimax J_G": of_generator,
-    "minimax J_G + J_D": (
-      of_generator + float(minimax.discriminator(real, fake))
-    ),
-  }
-  undecided = _generator_costs(jnp.zeros(1))
-  at = slopes(np.array(PROBABILITIES))
-  for name in LOSSES:
-    measured[f"{name} J_G / 2 at D = 1/2"] = float(undecided[name][0] / 2)
-    for probability, slope in zip(PROBABILITIES, at[name], strict=True):
-      measured[f"{name} slope at D = {probability}"] = float(slope)
-  return measured
-
-
-def _binary_cross_entropy(real: np.ndarray, fake: np.ndarray) -> float:
-  """Returns the mean over 2 n labelled samples of -log P(label)."""
-  probabilities = 1 / (1 + np.exp(-np.concatenate([real, fake])))
-  labels = np.repeat([1, 0], len(real))
-  of_label = np.where(labels == 1, probabilities, 1 - probabilities)
-  return float(-np.mean(np.log(of_label)))
-
-
-def _value(real: np.ndarray, fake: np.ndarray) -> float:
-  """Returns E log D(real) + E log(1 - D(fake))."""
-  real_probability, fake_probability = (
-    1 / (1 + np.exp(-logits)) for logits in (real, fake)
-  )
-  return float(
-    np.mean(np.log(real_probability)) + np.mean(np.log(1 - fake_probability))
-  )
-
-
-_FIGURE_16 = "NIPS 2016 tutorial, figure 16, at D = 1/2 (its halves)"
-
-CHECKS = (
-  Check(
-    "J_D of two minibatches",
-    lambda: 2 * _binary_cross_entropy(*_random_logits()),
-    1e-9,
-    "binary cross-entropy over both minibatches in NumPy, times 2, as the two "
-    "means are summed",
-    wrong={
-      "swapped labels": lambda: (
-        2 * _binary_cross_entropy(*reversed(_random_logits()))
-      )
-    },
-  ),
-  Check(
-    "minimax J_G",
-    lambda: _value(*_random_logits()),
-    1e-9,
-    "E log D + E log(1 - D) in NumPy",
-    wrong={"swapped labels": lambda: _value(*reversed(_random_logits()))},
-  ),
-  Check(
-    "minimax J_G + J_D",
-    0.0,
-    1e-9,
-    "closed form: the game is zero-sum",
-    wrong={
-      "the non-saturating J_G": lambda: (
-        float(np.mean(np.log1p(np.exp(-_random_logits()[1]))))
-        - _value(*_random_logits())
+  real, fake = rng.normal(1.0, 2.0, 256), rng.normal(-0.5, 1.0, 256)
+  probabilities = special.expit(np.concatenate([real, -fake]))
+  cross_entropy = -np.mean(np.log(probabilities))
+  logits = jnp.asarray(real), jnp.asarray(fake)
+  minimax = losses.minimax()
+  of_generator = minimax.generator(*logits)
+  identities = [
+    close(name, measured, expected, 1e-9, origin)
+    for name, measured, expected, origin in (
+      (
+        "J_D of two minibatches",
+        losses.non_saturating().discriminator(*logits),
+        2 * cross_entropy,
+        "binary cross-entropy over both minibatches in NumPy, times 2, as the "
+        "two means are summed",
       ),
-    },
-  ),
-  *(
-    Check(
-      f"{name} J_G / 2 at D = 1/2",
-      expected,
-      1e-6,
-      f"{_FIGURE_16}: {algebra}",
-      wrong={"of another loss": another},
+      (
+        "minimax J_G",
+        of_generator,
+        -2 * cross_entropy,
+        "E log D + E log(1 - D) in NumPy",
+      ),
+      (
+        "minimax J_G + J_D",
+        of_generator + minimax.discriminator(*logits),
+        0.0,
+        "closed form: the game is zero-sum",
+      ),
     )
-    for name, expected, algebra, another in (
-      ("minimax", -math.log(2) / 2, "1/2 log(1/2) = -0.347", -0.5),
-      ("non_saturating", math.log(2) / 2, "-1/2 log(1/2) = 0.347", -0.5),
-      ("maximum_likelihood", -0.5, "-1/2 exp(0) = -0.5", -math.log(2) / 2),
+  ]
+  for loss, (undecided, slope) in LOSSES.items():
+    identities.append(
+      close(
+        f"{loss} J_G / 2 at D = 1/2",
+        _generator_cost(loss, jnp.zeros(())) / 2,
+        undecided,
+        1e-6,
+        "NIPS 2016 tutorial, figure 16, at D = 1/2 (its halves)",
+      )
     )
-  ),
-  *(
-    Check(
-      f"{name} slope at D = {probability}",
-      _SLOPES[name](probability),
-      1e-5,
-      f"closed form: {algebra}, twice the tutorial's",
-      wrong={"at 1 - D": _SLOPES[name](1 - probability)},
-    )
-    for name, algebra in (
-      ("minimax", "-D"),
-      ("non_saturating", "-(1 - D)"),
-      ("maximum_likelihood", "-exp(logit)"),
-    )
-    for probability in PROBABILITIES
-  ),
-)
+    identities += [
+      close(
+        f"{loss} slope at D = {d}",
+        slopes(loss, [d])[0],
+        slope(d),
+        1e-9,
+        "closed form: -D, -(1 - D) or -exp(logit), twice the tutorial's",
+      )
+      for d in (0.1, 0.9)
+    ]
+  return identities

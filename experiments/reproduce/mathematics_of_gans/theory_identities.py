@@ -18,89 +18,68 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
 from experiments.reproduce.common import pictures, quadrature
-from experiments.reproduce.common.figure import Computed, Reproduction
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from experiments.reproduce.mathematics_of_gans import (
   costs,
   divergence_identities,
   game,
   information,
 )
-from experiments.run_folder.results import Results
 from gan_jax import divergences
 
 SHIFT = 2.0
 """Distance of the two normals in the first panel."""
-WEIGHTS = ((3.0, 1.0), (1.0, 1.0), (1.0, 3.0))
-"""Values of a and b in the second panel."""
-NUM_SYMBOLS = 30
+WEIGHTS = ((3.0, 1.0, "-"), (1.0, 1.0, "--"), (1.0, 3.0, ":"))
+"""Values of a and b in the second panel, and the styles of their lines."""
+PROBABILITIES = np.linspace(0.001, 0.999, 499)
+SLOPE_PROBABILITIES = np.linspace(0.02, 0.98, 33)
+SYMBOLS = np.arange(1, 31)
+DISTANCES = np.linspace(0, game.DISTANCES[-1], 61)
+X, FIT_X = np.linspace(-3.5, 5.5, 181), np.linspace(-5, 8, 521)
 
 
-def compute(runs: Mapping[str, Results]) -> Computed:
-  """Measures the identities and computes the curves of the panels."""
-  del runs
+def compute(inputs: Inputs) -> Computed:
+  """Checks the identities and computes the curves of the panels."""
+  del inputs
   with jax.enable_x64(True):
-    measured = {}
-    for group in (information, divergence_identities, game, costs):
-      measured |= group.measure()
-    fit = measured["most likely mean"], measured["most likely deviation"]
-    # A source whose k-th symbol has a probability proportional to 1 / k.
-    shares = 1 / np.arange(1, NUM_SYMBOLS + 1)
-    shares /= shares.sum()
+    checks = [
+      check
+      for group in (information, divergence_identities, game, costs)
+      for check in group.checks()
+    ]
+    # The probability of the k-th symbol is proportional to 1 / k.
+    shares = 1 / SYMBOLS / np.sum(1 / SYMBOLS)
     lengths = divergences.huffman_code_lengths(shares)
-    drawn = _panel_curves(*fit, jnp.asarray(shares))
-    probabilities = np.linspace(0.02, 0.98, 33)
-    drawn |= {
-      "slope_probabilities": probabilities,
+    x, fit_x = jnp.asarray(X), jnp.asarray(FIT_X)
+    p, q = quadrature.normal(x, 0.0, 1.0), quadrature.normal(x, SHIFT, 1.0)
+    axis, weights = quadrature.axis()
+    at_0 = quadrature.normal(axis, 0.0, 1.0)
+    fitted = divergence_identities.most_likely_normal()
+    drawn = {
+      "p": p,
+      "q": q,
+      "best": divergences.optimal_discriminator(p, q),
+      "jsd": jax.vmap(
+        lambda distance: divergences.jensen_shannon(
+          at_0, quadrature.normal(axis, distance, 1.0), weights
+        )
+      )(jnp.asarray(DISTANCES)),
+      "largest": game.optimal_values(game.DISTANCES),
       "lengths": lengths,
       "length": divergences.expected_code_length(shares, lengths),
-      "slopes": costs.slopes(probabilities),
-      "largest": game.optimal_values(jnp.asarray(game.DISTANCES)),
+      "bits": divergences.self_information(jnp.asarray(shares)) / math.log(2),
+      "entropy": divergences.entropy(jnp.asarray(shares)) / math.log(2),
+      "mixture": divergence_identities.mixture(fit_x),
+      "fit": quadrature.normal(fit_x, *fitted),
+      "slopes": {
+        loss: costs.slopes(loss, SLOPE_PROBABILITIES) for loss in costs.LOSSES
+      },
     }
-  return Computed(measured, jax.tree.map(np.asarray, drawn))
-
-
-@jax.jit
-def _panel_curves(
-  fit_mean: jax.Array, fit_stddev: jax.Array, shares: jax.Array
-) -> dict[str, Any]:
-  """Computes the curves of the panels."""
-  x = jnp.linspace(-3.5, 5.5, 181)
-  p, q = quadrature.normal(x, 0.0, 1.0), quadrature.normal(x, SHIFT, 1.0)
-  probabilities = jnp.linspace(0.001, 0.999, 499)
-  a, b = jnp.array(WEIGHTS).T
-  axis, weights = quadrature.axis()
-  at_0 = quadrature.normal(axis, 0.0, 1.0)
-  distances = jnp.linspace(0, game.DISTANCES[-1], 61)
-  fit_x = jnp.linspace(-5, 8, 521)
-  return {
-    "x": x,
-    "p": p,
-    "q": q,
-    "best": divergences.optimal_discriminator(p, q),
-    "probabilities": probabilities,
-    "pointwise": jax.vmap(
-      lambda d: jax.vmap(divergences.value, (0, 0, None))(
-        a[:, None], b[:, None], d[None]
-      ),
-      out_axes=1,
-    )(probabilities),
-    "distances": distances,
-    "jsd": jax.vmap(
-      lambda distance: divergences.jensen_shannon(
-        at_0, quadrature.normal(axis, distance, 1.0), weights
-      )
-    )(distances),
-    "fit_x": fit_x,
-    "mixture": divergence_identities.mixture(fit_x),
-    "fit": quadrature.normal(fit_x, fit_mean, fit_stddev),
-    "bits": divergences.self_information(shares) / math.log(2),
-    "entropy": divergences.entropy(shares) / math.log(2),
-  }
+  return Computed(checks, jax.tree.map(np.asarray, drawn))
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
@@ -109,78 +88,50 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   pictures.headline(
     figure, "the identities behind the game of generator and discriminator"
   )
-  drawings = (
-    _draw_discriminator,
-    _draw_pointwise,
-    _draw_values,
-    _draw_code,
-    _draw_fit,
-    _draw_slopes,
+  best, pointwise, values, code, fit, slopes = panels
+  pictures.density(best, X, drawn["p"], curves.DATA, "data p")
+  pictures.density(best, X, drawn["q"], curves.GENERATED, "generated q")
+  best.plot(
+    X, drawn["best"], color=curves.DISCRIMINATOR, label="D* = p / (p + q)"
   )
-  for axes, drawing in zip(panels, drawings, strict=True):
-    drawing(axes, drawn)
-    axes.title.set_fontsize(10)
-    axes.legend(frameon=False, fontsize=8)
-  return figure
-
-
-def _draw_discriminator(axes: Axes, drawn: Mapping[str, Any]) -> None:
-  x = drawn["x"]
-  for name, label, color in (
-    ("p", "data p", curves.DATA),
-    ("q", "generated q", curves.GENERATED),
-  ):
-    axes.fill_between(x, drawn[name], color=color, alpha=0.15, lw=0)
-    axes.plot(x, drawn[name], color=color, label=label)
-  axes.plot(
-    x, drawn["best"], color=curves.DISCRIMINATOR, label="D* = p / (p + q)"
-  )
-  axes.axhline(0.5, color=curves.DISCRIMINATOR, **curves.REFERENCE)
-  axes.set(
+  best.axhline(0.5, color=curves.DISCRIMINATOR, **curves.REFERENCE)
+  best.set(
     title="the best discriminator is 1/2 where p = q",
     xlabel="x",
     ylabel="density; probability of real",
-    xlim=(x[0], x[-1]),
+    xlim=(X[0], X[-1]),
     ylim=(0, 1.02),
   )
-
-
-def _draw_pointwise(axes: Axes, drawn: Mapping[str, Any]) -> None:
-  styles = ("-", "--", ":")
-  best = [a / (a + b) for a, b in WEIGHTS]
-  top = [
-    a * math.log(d) + b * math.log(1 - d)
-    for (a, b), d in zip(WEIGHTS, best, strict=True)
-  ]
-  for (a, b), values, style in zip(
-    WEIGHTS, drawn["pointwise"], styles, strict=True
-  ):
-    axes.plot(
-      drawn["probabilities"],
-      values,
+  for a, b, style in WEIGHTS:
+    pointwise.plot(
+      PROBABILITIES,
+      a * np.log(PROBABILITIES) + b * np.log(1 - PROBABILITIES),
+      style,
       color=curves.DISCRIMINATOR,
-      ls=style,
       label=f"a = {a:g}, b = {b:g}",
     )
-  axes.plot(
-    best, top, "o", color=curves.GENERATED, label="D = a / (a + b)", zorder=3
+  a, b = np.array([row[:2] for row in WEIGHTS]).T
+  pointwise.plot(
+    a / (a + b),
+    a * np.log(a / (a + b)) + b * np.log(b / (a + b)),
+    "o",
+    color=curves.GENERATED,
+    label="D = a / (a + b)",
+    zorder=3,
   )
-  axes.set(
+  pointwise.set(
     title="a log D + b log(1 - D) has one maximum",
     xlabel="D",
     ylabel="value (nats)",
     ylim=(-8, 0),
   )
-
-
-def _draw_values(axes: Axes, drawn: Mapping[str, Any]) -> None:
-  axes.plot(
-    drawn["distances"],
+  values.plot(
+    DISTANCES,
     -math.log(4) + 2 * drawn["jsd"],
     color=curves.DATA,
     label="-log 4 + 2 JSD",
   )
-  axes.plot(
+  values.plot(
     game.DISTANCES,
     drawn["largest"],
     "o",
@@ -189,74 +140,69 @@ def _draw_values(axes: Axes, drawn: Mapping[str, Any]) -> None:
     label="max over D of V(G, D)",
   )
   for level, label in ((0, "0: no overlap"), (-math.log(4), "-log 4: p = q")):
-    axes.axhline(level, color=curves.FRAME, **curves.REFERENCE)
-    axes.text(6, level + 0.03, label, ha="right", fontsize=8)
-  axes.set(
+    values.axhline(level, color=curves.FRAME, **curves.REFERENCE)
+    values.text(6, level + 0.03, label, ha="right", fontsize=8)
+  values.set(
     title="the value at D* measures the divergence",
     xlabel="distance of two normals (standard deviations)",
     ylabel="value (nats)",
     ylim=(-1.5, 0.15),
   )
-
-
-def _draw_code(axes: Axes, drawn: Mapping[str, Any]) -> None:
-  symbols = np.arange(1, NUM_SYMBOLS + 1)
-  axes.bar(
-    symbols,
+  code.bar(
+    SYMBOLS,
     drawn["lengths"],
     color=curves.GENERATED,
     alpha=0.5,
     label="length of Huffman's word",
   )
-  axes.plot(
-    symbols, drawn["bits"], color=curves.DATA, label="self-information -log2 P"
+  code.plot(
+    SYMBOLS, drawn["bits"], color=curves.DATA, label="self-information -log2 P"
   )
-  axes.set(
+  code.set(
     title=f"a code of {drawn['length']:.3f} bits for "
     f"{drawn['entropy']:.3f} bits of entropy",
     xlabel="symbol k, of probability as 1 / k",
     ylabel="bits",
     ylim=(0, 10),
   )
-
-
-def _draw_fit(axes: Axes, drawn: Mapping[str, Any]) -> None:
-  x = drawn["fit_x"]
-  axes.fill_between(x, drawn["mixture"], color=curves.DATA, alpha=0.15, lw=0)
-  axes.plot(x, drawn["mixture"], color=curves.DATA, lw=1, label="data p")
-  axes.plot(
-    x, drawn["fit"], color=curves.GENERATED, label="normal of least KL(p || q)"
+  pictures.density(fit, FIT_X, drawn["mixture"], curves.DATA, "data p")
+  fit.plot(
+    FIT_X,
+    drawn["fit"],
+    color=curves.GENERATED,
+    label="normal of least KL(p || q)",
   )
-  axes.set(
+  fit.set(
     title="the most likely normal has the data's moments",
     xlabel="x",
     ylabel="density",
-    xlim=(x[0], x[-1]),
+    xlim=(FIT_X[0], FIT_X[-1]),
     ylim=(0, None),
   )
-
-
-def _draw_slopes(axes: Axes, drawn: Mapping[str, Any]) -> None:
-  for (name, slopes), color, style in zip(
+  for (loss, values_of_loss), color, style in zip(
     drawn["slopes"].items(),
     (curves.DATA, curves.GENERATED, curves.AVERAGE),
     ("-", "--", "-."),
     strict=True,
   ):
-    axes.plot(
-      drawn["slope_probabilities"],
-      -slopes,
+    slopes.plot(
+      SLOPE_PROBABILITIES,
+      -values_of_loss,
       color=color,
       ls=style,
-      label=name.replace("_", " "),
+      label=loss.replace("_", " "),
     )
-  axes.set(
+  slopes.set(
     title="near D = 0 only one cost has a slope",
     xlabel="D(G(z))",
     ylabel="-dJ_G / dlogit",
     xlim=(0, 1),
     ylim=(0, 3),
   )
+  for axes in panels:
+    axes.title.set_fontsize(10)
+    axes.legend(frameon=False, fontsize=8)
+  return figure
 
 
 REPRODUCTION = Reproduction(
@@ -264,11 +210,5 @@ REPRODUCTION = Reproduction(
   source="The mathematics of GANs 2020; GAN 2014, section 4.1",
   summary="D*, its value and the JSD, KL, codes and slopes, each checked",
   compute=compute,
-  checks=(
-    *information.CHECKS,
-    *divergence_identities.CHECKS,
-    *game.CHECKS,
-    *costs.CHECKS,
-  ),
   draw=draw,
 )
