@@ -185,9 +185,9 @@ class ManyRecipesTest(RecipesTestCase, parameterized.TestCase):
       "-m",
       "",
       "-k",
-      "SettingsTest or squared_hinge or drift or generator_first or resize "
-      "or three_modes or cleared or test_packed_is_alone_for_the_others_most "
-      "or (PackingTest and tried)",
+      "SettingsTest or squared_hinge or drift or generator_first or cleared "
+      "or every_architecture or (RegistryTest and (ring or three_modes)) "
+      "or (PackingTest and (tried or most))",
       *(
         f"tests/experiments/{name}_test.py"
         for name in (
