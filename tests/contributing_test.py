@@ -15,6 +15,7 @@ from typing import NamedTuple
 import pytest
 from absl.testing import absltest, parameterized
 
+import gan_jax
 from tests.experiments import tiny_images
 
 ROOT = Path(__file__).parents[1]
@@ -148,6 +149,11 @@ class TextTest(absltest.TestCase):
     self.assertNotEmpty(named)
     missing = {path for path in named if not (ROOT / path).exists()}
     self.assertEqual(missing, new)
+
+  def test_version(self):
+    citation = (ROOT / "CITATION.cff").read_text()
+    self.assertIn(f"\nversion: {gan_jax.__version__}\n", citation)
+    self.assertIn(gan_jax.__version__, (ROOT / "CHANGELOG.md").read_text())
 
 
 class LossTest(RecipesTestCase):
