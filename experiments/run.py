@@ -17,6 +17,7 @@ from experiments.errors import UsageError
 
 if TYPE_CHECKING:
   from experiments.devices.mesh import Wanted
+  from experiments.training import callbacks
 
 # JAX is imported when it is first used, so that `--help` is quick.
 with epy.lazy_imports():
@@ -28,6 +29,7 @@ with epy.lazy_imports():
     monitor,
     request,
     run_config,
+    tensorboard,
     trainer,
   )
   from gan_jax import training
@@ -196,8 +198,8 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
         checkpoints.Keeping(
           options.keep_checkpoints, options.keep_checkpoint_every
         ),
-        options.on_failure == "stop",
-        options.tensorboard,
+        stop_on_failure=options.on_failure == "stop",
+        loggers=_loggers(options),
       ),
       resumes,
       interruption.requested,
@@ -217,6 +219,14 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
     run_report.write([workdir], workdir / results.REPORT)
     print(f"written to {workdir}")
     return exit_code
+
+
+def _loggers(options: RunOptions) -> list[type[callbacks.Logger]]:
+  """Lists the loggers that the options ask for."""
+  chosen = []
+  if options.tensorboard:
+    chosen.append(tensorboard.TensorBoard)
+  return chosen
 
 
 def _print_results(summary: dict[str, Any], num_seeds: int) -> int:

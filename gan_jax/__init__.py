@@ -11,6 +11,7 @@ if TYPE_CHECKING:
   from gan_jax.quickstart import simultaneous
 
 __all__ = ["simultaneous"]
+__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -7,6 +7,7 @@ are called, so that `--help` and `--list` do not wait for JAX to be imported.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,15 +16,15 @@ from etils import epy
 if TYPE_CHECKING:
   from gan_jax.games import Game
   from gan_jax.penalties import Penalty
-  from gan_jax.types import Array, Step
+  from gan_jax.types import Array, Players, Step
 
 with epy.lazy_imports():
   import optax
   from flax import linen as nn
 
-  from gan_jax import augmentations, losses, penalties, steps
+  from gan_jax import augmentations, losses, penalties, steps, types
   from gan_jax.data import latents
-  from gan_jax.networks import dcgan, minibatch, mlp
+  from gan_jax.networks import dcgan, minibatch, mlp, resnet
 
 F_DIVERGENCES = (
   "kl",
@@ -204,6 +205,47 @@ MAP_NORMALIZATIONS: Mapping[str, dcgan.Normalize | None] = {
   "none": None,
   "batch": lambda *arguments: dcgan.batch_normalized(*arguments),
   "layer": lambda *arguments: dcgan.layer_normalized(*arguments),
+}
+
+LARGE = 64
+"""Image size in pixels from which residual networks are those of SN-GAN for 64
+pixels, which widen with each halving; the smaller ones keep one width."""
+
+
+def _residual_networks(s: Any) -> Players[Callable[..., nn.Module]]:
+  """Returns the residual networks for images of this size."""
+  large = s.image_size >= LARGE
+  widening = 2 if large else 1
+  return types.Players(
+    functools.partial(resnet.Generator, widening=widening),
+    functools.partial(
+      resnet.Discriminator, plain_blocks=0 if large else 2, widening=widening
+    ),
+  )
+
+
+class Architecture(NamedTuple):
+  """The networks of a game on images.
+
+  Attributes:
+    networks: settings -> both modules, which take the arguments of those in
+      `gan_jax.networks.dcgan`.
+    halvings: settings -> how many times the discriminator halves an image; its
+      argument `depth`.
+  """
+
+  networks: Callable[[Any], Players[Callable[..., nn.Module]]]
+  halvings: Callable[[Any], int] = lambda s: s.depth
+
+
+ARCHITECTURES: Mapping[str, Architecture] = {
+  "dcgan": Architecture(
+    lambda s: types.Players(dcgan.Generator, dcgan.Discriminator)
+  ),
+  "resnet": Architecture(
+    _residual_networks,
+    halvings=lambda s: s.depth + (1 if s.image_size >= LARGE else -1),
+  ),
 }
 
 CONDITIONS = ("none", "projection", "concatenation")

@@ -12,6 +12,7 @@ from experiments.configs import choices
 from experiments.configs.fields import setting
 from experiments.configs.settings import Settings
 from experiments.errors import SettingError
+from gan_jax.data.image_source import DATASETS, FOLDER
 
 if TYPE_CHECKING:
   from gan_jax.data.images import Images
@@ -19,13 +20,8 @@ if TYPE_CHECKING:
 with epy.lazy_imports():
   from experiments.datasets import image_datasets
 
-DATASETS = ("mnist", "fashion_mnist", "cifar10", "celeb_a", "faces", "folder")
 NEIGHBOURS = 5
 """Nearest neighbours by which the manifold of images is estimated."""
-RESNET = "resnet"
-LARGE = 64
-"""Image size in pixels from which residual networks are those of SN-GAN for 64
-pixels, which widen with each halving; the smaller ones keep one width."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -57,12 +53,12 @@ class ImageSettings(Settings):
   architecture: str = setting(
     "dcgan",
     "networks: strided convolutions, or the residual blocks of SN-GAN",
-    choices=("dcgan", RESNET),
+    choices=choices.ARCHITECTURES,
   )
   depth: int = setting(
     2,
     "number of halvings of the image, each a convolution or a block; residual "
-    f"discriminators have one less, and from {LARGE} pixels one more",
+    f"discriminators have one less, and from {choices.LARGE} pixels one more",
     minimum=1,
     maximum=8,
   )
@@ -72,7 +68,7 @@ class ImageSettings(Settings):
   generator_filters: int = setting(
     64,
     "channels of the generator's last hidden layer; each layer before it has "
-    f"twice as many, except in residual networks below {LARGE} pixels",
+    f"twice as many, except in residual networks below {choices.LARGE} pixels",
     minimum=1,
     maximum=1024,
   )
@@ -84,7 +80,7 @@ class ImageSettings(Settings):
   discriminator_filters: int = setting(
     64,
     "channels of the discriminator's first layer; each next layer has twice as "
-    f"many, except in residual networks below {LARGE} pixels",
+    f"many, except in residual networks below {choices.LARGE} pixels",
     minimum=1,
     maximum=1024,
   )
@@ -119,7 +115,7 @@ class ImageSettings(Settings):
         f"are measured by their {NEIGHBOURS} nearest neighbours; it must be at "
         f"least {NEIGHBOURS + 1}"
       )
-    if self.dataset == "folder" and not self.data_dir:
+    if self.dataset == FOLDER and not self.data_dir:
       raise SettingError(
         "--dataset=folder needs --data_dir, a folder or zip of images"
       )
@@ -146,9 +142,7 @@ class ImageSettings(Settings):
 
   def discriminator_halvings(self) -> int:
     """Returns how many times the discriminator halves an image."""
-    if self.architecture != RESNET:
-      return self.depth
-    return self.depth + (1 if self.image_size >= LARGE else -1)
+    return choices.ARCHITECTURES[self.architecture].halvings(self)
 
   def evaluation_interval(self) -> int:
     return self.evaluate_every or max(1, self.steps // 10)

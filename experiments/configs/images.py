@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +9,7 @@ from etils import epy
 
 from experiments.configs import choices
 from experiments.configs.experiment import Experiment
-from experiments.configs.image_settings import (
-  LARGE,
-  RESNET,
-  ImageSettings,
-  read_split,
-)
+from experiments.configs.image_settings import ImageSettings, read_split
 from experiments.errors import SettingError
 
 if TYPE_CHECKING:
@@ -33,7 +27,6 @@ with epy.lazy_imports():
   from experiments.plots import images as image_plots
   from gan_jax import types
   from gan_jax.data import images
-  from gan_jax.networks import dcgan, resnet
 
 NUM_DRAWN = 64
 COLUMNS = 8
@@ -47,14 +40,8 @@ def networks(
   settings: ImageSettings, num_classes: int
 ) -> types.Players[nn.Module]:
   """Makes the networks of a game with `num_classes` classes, 0 for none."""
-  generator, discriminator = dcgan.Generator, dcgan.Discriminator
-  if settings.architecture == RESNET:
-    large = settings.image_size >= LARGE
-    widening = 2 if large else 1
-    generator = functools.partial(resnet.Generator, widening=widening)
-    discriminator = functools.partial(
-      resnet.Discriminator, plain_blocks=0 if large else 2, widening=widening
-    )
+  architecture = choices.ARCHITECTURES[settings.architecture]
+  generator, discriminator = architecture.networks(settings)
   dtype = getattr(jnp, settings.compute_dtype)
   normalization = settings.discriminator_normalization
   spectral = normalization == choices.SPECTRAL

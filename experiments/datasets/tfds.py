@@ -12,7 +12,7 @@ import urllib.parse
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import requests
@@ -27,11 +27,8 @@ from gan_jax.data.image_files import Contents
 Examples = Iterator[tuple[Any, dict[str, Any]]]
 """Pairs of a key, which TFDS shuffles by, and the features of an example."""
 
-SQUARE = {"mnist": (28, 1), "fashion_mnist": (28, 1), "cifar10": (32, 3)}
-"""Size and channels of the datasets whose images are all alike."""
-
 _CHECKED_SIZE = 64
-"""Images of other datasets have any size; decoding is tried at this one."""
+"""Size at which decoding is tried if the images of a dataset have any size."""
 
 # The waits between retries double. With the ten retries of TFDS it takes
 # minutes to report that there is no network.
@@ -87,8 +84,7 @@ def _subclass(
 
 def downloading(dataset: str) -> Any:
   """Returns a builder that downloads what the official one does."""
-  generate = {"cifar10": _cifar10, "celeb_a": _celeb_a}.get(dataset, _mnist)
-  return _subclass(dataset, generate)
+  return _subclass(dataset, PREPARATIONS[dataset].download)
 
 
 def _download(dl_manager: Any, urls: Mapping[str, str]) -> dict[str, Path]:
@@ -215,25 +211,48 @@ def _celeb_a(builder: Any, dl_manager: Any) -> dict[str, Examples]:
   }
 
 
+class Preparation(NamedTuple):
+  """How a dataset is prepared.
+
+  Attributes:
+    download: (builder, TFDS's download manager) -> the examples of each split.
+    shape: size and channels of all images; None if they have any size, and
+      their files are kept unchanged.
+  """
+
+  download: Callable[[Any, Any], Mapping[str, Examples]]
+  shape: tuple[int, int] | None = None
+
+
+PREPARATIONS: Mapping[str, Preparation] = {
+  "mnist": Preparation(_mnist, (28, 1)),
+  "fashion_mnist": Preparation(_mnist, (28, 1)),
+  "cifar10": Preparation(_cifar10, (32, 3)),
+  "celeb_a": Preparation(_celeb_a),
+}
+"""The datasets of `image_source.PREPARED`."""
+
+
 def reading(
   dataset: str, contents: Mapping[str, Contents], where: Path
 ) -> tuple[Any, dict[str, list[str]]]:
   """Returns a builder that reads a dataset from the user's image files.
 
-  Images of SQUARE datasets are scaled and cropped to the official size; files
-  of CelebA stay unchanged, without the annotations. `contents` are the images
-  of each split, and `where` is their folder, for the description.
+  Images of a dataset with one shape are scaled and cropped to it. The files of
+  others stay unchanged, without annotations. `contents` are the images of each
+  split, and `where` is their folder, for the description.
 
   Returns also, for each split, the reasons why images were skipped; the lists
   grow while the builder prepares.
   """
   skipped = {split: [] for split in contents}
   class_names = contents["train"].class_names
-  size, channels = SQUARE.get(dataset, (_CHECKED_SIZE, 3))
+  shape = PREPARATIONS[dataset].shape
+  size, channels = shape or (_CHECKED_SIZE, 3)
 
   def info(builder, official_info):
     features: dict[str, Any] = {"image": tfds.features.Image()}
-    if dataset in SQUARE:
+    if shape:
       features = dict(official_info.features.items())
     if class_names:
       features["label"] = tfds.features.ClassLabel(names=list(class_names))
@@ -254,7 +273,7 @@ def reading(
       if pixels is None:
         skipped[split].append(reason)
         continue
-      image = pixels if dataset in SQUARE else example.read()
+      image = pixels if shape else example.read()
       record = {
         "image": image if isinstance(image, bytes) else _png(image),
         "id": f"{split}_{key:05d}",

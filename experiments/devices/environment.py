@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 
+import gan_jax
 from experiments.errors import UsageError
 from gan_jax.types import Device
 
@@ -94,7 +95,7 @@ def describe(devices: Sequence[Device]) -> dict[str, Any]:
   return {
     "versions": {
       "python": platform.python_version(),
-      "gan_jax": importlib.metadata.version("gan_jax"),
+      "gan_jax": gan_jax.__version__,
       **versions,
     },
     "device": f"{len(devices)} x {kind}",

@@ -23,6 +23,7 @@ import numpy as np
 from jax.errors import JaxRuntimeError
 from jax.experimental import multihost_utils
 
+import gan_jax
 from experiments.devices import environment
 from experiments.devices.environment import PACKAGES, PlatformError
 from experiments.errors import (
@@ -315,7 +316,7 @@ def shared(data: Any) -> Any:
 
 def versions() -> tuple[str, ...]:
   """Lists the package versions that must be equal in all processes."""
-  return tuple(
-    f"{name} {importlib.metadata.version(name)}"
-    for name in ("gan_jax", *PACKAGES)
+  return (
+    f"gan_jax {gan_jax.__version__}",
+    *(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
   )

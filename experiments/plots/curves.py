@@ -118,20 +118,13 @@ def distances(results: Results) -> Figure:
 
 def modes(results: Results) -> Figure:
   """Draws how well the generated samples cover the modes of a mixture."""
-  figure, panels = _curves(
-    results,
-    "modes of the data",
-    [
-      "modes covered\n(count)",
-      "high quality\n(fraction of samples)",
-      "reverse KL\n(nats)",
-    ],
-  )
-  for axes, name in zip(
-    panels,
-    ("modes_covered", "high_quality_fraction", "reverse_kl"),
-    strict=True,
-  ):
+  labels = {
+    "modes_covered": "modes covered\n(count)",
+    "high_quality_fraction": "high quality\n(fraction of samples)",
+    "reverse_kl": "reverse KL\n(nats)",
+  }
+  figure, panels = _curves(results, "modes of the data", [*labels.values()])
+  for axes, name in zip(panels, labels, strict=True):
     _generated(axes, results, name)
     axes.set_ylim(bottom=0)
   if "modes" in results.snapshots:
@@ -144,14 +137,15 @@ def modes(results: Results) -> Figure:
 
 def image_quality(results: Results) -> Figure:
   """Draws the Frechet distance, precision and recall of generated images."""
+  labels = {
+    "frechet_distance": "Frechet distance\nof features",
+    "precision": "precision",
+    "recall": "recall",
+  }
   figure, panels = _curves(
-    results,
-    "generated images against the data",
-    ["Frechet distance\nof features", "precision", "recall"],
+    results, "generated images against the data", [*labels.values()]
   )
-  for axes, name in zip(
-    panels, ("frechet_distance", "precision", "recall"), strict=True
-  ):
+  for axes, name in zip(panels, labels, strict=True):
     _generated(axes, results, name)
     axes.set_ylim(0, None if name == "frechet_distance" else 1.02)
     if np.isnan(results.metrics[name]).all():
@@ -335,7 +329,7 @@ def _curves(
   if len(results.seeds) > 1:
     subject += ", mean and 95 % interval"
   num_panels = len(labels)
-  height = (5.0, 5.6, 6.6)[num_panels - 1]
+  height = {1: 5.0, 2: 5.6}.get(num_panels, 2.2 * num_panels)
   figure, panels = grid(num_panels, 1, (8, height), sharex=True)
   title(figure, results, subject)
   first, last = results.steps[0], results.steps[-1]

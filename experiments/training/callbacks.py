@@ -91,6 +91,30 @@ class RunLogger(training.Callback):
       run_logs.append_event(self.workdir, kind, step, message, seed)
 
 
+class Logger(training.Callback):
+  """Writes a run in another format too; base class of loggers.
+
+  `Options.loggers` of the trainer lists them, and `experiments.run` has a flag
+  for each.
+  """
+
+  def __init__(self, workdir: Path, seeds: Sequence[int], first_step: int):
+    """Starts, or continues the files of a run that resumes.
+
+    Args:
+      workdir: the run folder.
+      seeds: of the run.
+      first_step: steps that the run has taken; what was logged after them is
+        void, and is logged again.
+    """
+
+  def write_figures(self, step: int) -> None:
+    """Is called when the figures of the last step are in the run folder."""
+
+  def close(self) -> None:
+    """Is called at the end, also of a run that stops or fails."""
+
+
 class CheckpointSaver(training.Callback):
   """Saves checkpoints in the background."""
 

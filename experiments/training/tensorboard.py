@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
 
 import jax
 import numpy as np
@@ -10,6 +9,7 @@ from PIL import Image
 
 from experiments.plots import images
 from experiments.run_folder import results
+from experiments.training.callbacks import Logger
 from gan_jax import training
 from gan_jax.types import Players
 
@@ -22,7 +22,7 @@ def _fits_bins(values: np.ndarray) -> bool:
   return bool(np.isfinite(values).all() and np.abs(values).max() < LARGEST)
 
 
-class TensorBoard(training.Callback):
+class TensorBoard(Logger):
   """Writes the metrics of every seed, and histograms and samples of the first.
 
   Parameters are written with each checkpoint.
@@ -36,14 +36,8 @@ class TensorBoard(training.Callback):
     self._workdir = workdir
     self._seeds = seeds
     self._writer = tensorboardX.SummaryWriter(
-      str(workdir / results.TENSORBOARD), purge_step=first_step
+      str(workdir / results.TENSORBOARD), purge_step=first_step + 1
     )
-
-  def __enter__(self) -> Self:
-    return self
-
-  def __exit__(self, *_: Any) -> None:
-    self._writer.close()
 
   def on_log(self, log: training.Log) -> None:
     for name, values in log.metrics.items():
@@ -69,8 +63,10 @@ class TensorBoard(training.Callback):
           )
 
   def write_figures(self, step: int) -> None:
-    """Writes the figures of the run folder."""
     for path in sorted((self._workdir / results.FIGURES).glob("*.png")):
       with Image.open(path) as image:
         pixels = np.asarray(image.convert("RGB"))
       self._writer.add_image(path.stem, pixels, step, dataformats="HWC")
+
+  def close(self) -> None:
+    self._writer.close()

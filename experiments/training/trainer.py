@@ -24,6 +24,7 @@ from experiments.run_folder.results import Results
 from experiments.training import checkpoints, run_config
 from experiments.training.callbacks import (
   CheckpointSaver,
+  Logger,
   ProgressBar,
   RunLogger,
   RunMembers,
@@ -36,7 +37,6 @@ from experiments.training.resume import (
   find_start,
 )
 from experiments.training.run_config import RunSettings
-from experiments.training.tensorboard import TensorBoard
 from gan_jax import sharding, training
 from gan_jax.training import Problem
 from gan_jax.types import Device
@@ -50,7 +50,8 @@ class Options(NamedTuple):
     keeping: which checkpoints are kept.
     stop_on_failure: whether to stop once every seed has failed or has a
       warning; otherwise the run stops once every seed has failed.
-    tensorboard: whether to write event files.
+    loggers: (run folder, seeds, steps taken) -> a logger of the first run, such
+      as `tensorboard.TensorBoard`.
     max_frames: about how many logs hold arrays to draw; 1 for the last log.
     draw_figures: whether to draw the pictures and the animation.
     show_progress: whether to show progress on the terminal.
@@ -59,7 +60,7 @@ class Options(NamedTuple):
   checkpoint_every: int = 0
   keeping: checkpoints.Keeping = checkpoints.Keeping()
   stop_on_failure: bool = False
-  tensorboard: bool = False
+  loggers: Sequence[Callable[[Path, Sequence[int], int], Logger]] = ()
   max_frames: int = training.MAX_FRAMES
   draw_figures: bool = True
   show_progress: bool = True
@@ -180,7 +181,7 @@ def train(
     multihost.any_of(should_stop())
     return None
 
-  loggers = []
+  run_loggers = []
   for run, workdir, part, logs in zip(
     runs, workdirs, members, start.logs, strict=True
   ):
@@ -188,8 +189,8 @@ def train(
       continue
     (workdir / results.SUMMARY).unlink(missing_ok=True)
     run_config.write_settings(workdir, run, machine)
-    loggers.append(RunLogger(workdir, run, part, logs))
-    loggers[-1].event(
+    run_loggers.append(RunLogger(workdir, run, part, logs))
+    run_loggers[-1].event(
       "began" if start.checkpoint is None else "resumed",
       start.step,
       f"on {machine['device']}, jax {machine['versions']['jax']}"
@@ -200,8 +201,13 @@ def train(
     writer = stack.enter_context(
       checkpoints.Writer(folder, options.keeping, describe_runs(runs, problem))
     )
-    monitors = [logger.monitor for logger in loggers]
+    monitors = [logger.monitor for logger in run_loggers]
+    loggers = []
+    for make in options.loggers:
+      loggers.append(make(workdirs[0], runs[0].seeds, start.step))
+      stack.callback(loggers[-1].close)
     callbacks = [
+      *run_loggers,
       *loggers,
       CheckpointSaver(writer, monitors, lambda: time.perf_counter() - began),
       StopWhen(should_stop),
@@ -211,15 +217,11 @@ def train(
       callbacks.append(
         StopWhen(lambda: all(each.warned.all() for each in monitors))
       )
-    board = None
-    if options.tensorboard:
-      board = TensorBoard(workdirs[0], runs[0].seeds, start.step)
-      callbacks.append(stack.enter_context(board))
     if options.show_progress:
       bar = console.progress(
         runs[0].experiment.name, settings.steps, start.step
       )
-      callbacks.append(ProgressBar(stack.enter_context(bar), loggers[0]))
+      callbacks.append(ProgressBar(stack.enter_context(bar), run_loggers[0]))
     result = train_members(callbacks=callbacks)
     # Every process calls `any_of`, as above, so that all agree.
     interrupted = multihost.any_of(should_stop())
@@ -228,7 +230,7 @@ def train(
       if result.stopped and interrupted:
         raise StoppedError
       writer.wait()
-      for logger in loggers:
+      for logger in run_loggers:
         _check_not_interrupted(should_stop)
         problem = build(logger.run.settings)
         if logger.workdir != folder:
@@ -236,14 +238,14 @@ def train(
         run = _write_results(
           problem, result, logger, machine, began, should_stop, options
         )
-        if board:
-          board.write_figures(result.checkpoint.step)
+        for each in loggers:
+          each.write_figures(result.checkpoint.step)
         # Written last: it marks the run as finished.
         results.write_json(logger.workdir / results.SUMMARY, run.summary)
         (logger.workdir / results.FRAMES).unlink(missing_ok=True)
         finished.append(run)
     except StoppedError:
-      for logger in loggers[len(finished) :]:
+      for logger in run_loggers[len(finished) :]:
         logger.event(
           "stopped", result.checkpoint.step, "the run was interrupted"
         )

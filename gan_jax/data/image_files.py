@@ -16,6 +16,7 @@ import numpy as np
 
 from gan_jax.data import image_folders
 from gan_jax.data.image_source import (
+  FOLDER,
   NO_LABEL,
   Contents,
   Example,
@@ -25,8 +26,6 @@ from gan_jax.data.image_source import (
   file_stamp,
 )
 
-FOLDER = "folder"
-"""Name of the dataset that consists of the images in a folder or zip."""
 _IDX_PREFIX = {"train": "train", "test": "t10k"}
 _IDX_CLASSES = {
   "fashion_mnist": (

@@ -1,11 +1,32 @@
-"""The types that describe the images of a split before they are decoded."""
+"""The names of image datasets, and types that describe undecoded images."""
+
+from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import numpy as np
+if TYPE_CHECKING:
+  # The names are read by commands that need no arrays.
+  import numpy as np
+
+PREPARED = (
+  "mnist",
+  "fashion_mnist",
+  "cifar10",
+  "celeb_a",
+)
+"""Datasets that TensorFlow Datasets prepares."""
+
+FACES = "faces"
+"""The dataset of drawn faces, which needs no download."""
+
+FOLDER = "folder"
+"""The dataset that consists of the images in a folder or zip."""
+
+DATASETS = (*PREPARED, FACES, FOLDER)
+"""All datasets that `images.load` accepts."""
 
 NO_LABEL = -1
 """The label of an image without a class."""

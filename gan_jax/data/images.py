@@ -17,18 +17,32 @@ import numpy as np
 from jax import Array
 
 from gan_jax.data import faces, image_decoding, image_files
-from gan_jax.data.image_files import FOLDER
-from gan_jax.data.image_source import NO_LABEL, ImagesError, Source
+from gan_jax.data.image_source import (
+  DATASETS,
+  FACES,
+  FOLDER,
+  NO_LABEL,
+  PREPARED,
+  ImagesError,
+  Source,
+)
 from gan_jax.types import PRNGKey
 
-PREPARED = ("mnist", "fashion_mnist", "cifar10", "celeb_a")
-"""Datasets that TensorFlow Datasets prepares."""
-
-FACES = "faces"
-"""The dataset of drawn faces, which needs no download."""
-
-DATASETS = (*PREPARED, FACES, FOLDER)
-"""All datasets that `load` accepts."""
+__all__ = [
+  "DATASETS",
+  "FACES",
+  "FOLDER",
+  "PREPARED",
+  "Images",
+  "ImagesError",
+  "NotPreparedError",
+  "Sampler",
+  "default_data_dir",
+  "load",
+  "sampler",
+  "to_pixels",
+  "to_unit",
+]
 
 # Increase it whenever the same files are decoded to different pixels.
 _FORMAT_VERSION = 1

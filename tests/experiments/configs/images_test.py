@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import jax
@@ -12,7 +13,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from experiments.configs import image_metrics
+from experiments.configs import choices, image_metrics
 from experiments.configs import images as dcgan
 from experiments.configs.image_settings import ImageSettings
 from experiments.configs.settings import with_values
@@ -83,6 +84,34 @@ class DCGANTest(parameterized.TestCase):
     blocks = [name for name in params if name.startswith("DiscriminatorBlock")]
     self.assertLen(blocks, num_blocks)
     self.assertEqual(params["Dense_0"]["kernel"].shape, (width, 1))
+
+  @parameterized.product(
+    architecture=tuple(choices.ARCHITECTURES), num_classes=(0, 3)
+  )
+  def test_every_architecture_generates_images_and_judges_them(
+    self, architecture, num_classes
+  ):
+    settings = settings_of("dcgan_cifar10").replace(
+      architecture=architecture,
+      condition="projection" if num_classes else "none",
+      generator_filters=4,
+      discriminator_filters=4,
+    )
+    settings.check()
+    key = jax.random.key(0)
+    latents, labels = jnp.zeros((2, 100)), jnp.zeros(2, int)
+    classes: Any = {"labels": labels} if num_classes else {}
+    generator, discriminator = dcgan.networks(settings, num_classes)
+    samples, _ = jax.eval_shape(
+      lambda: generator.init_with_output(key, latents, **classes)
+    )
+    self.assertEqual(samples.shape, (2, 32, 32, 3))
+    logits, _ = jax.eval_shape(
+      lambda: discriminator.init_with_output(
+        key, jnp.zeros((2, 32, 32, 3)), **classes
+      )
+    )
+    self.assertEqual(logits.shape, (2, 1))
 
   def test_data_that_is_not_prepared_says_the_command(self):
     settings = settings_of("dcgan_fashion_mnist").replace(

@@ -4,7 +4,7 @@ import dataclasses
 
 from absl.testing import absltest, parameterized
 
-from experiments.configs import choices, image_settings, settings
+from experiments.configs import choices, settings
 from experiments.configs.fields import fields_of, setting
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.configs.settings import MLPGeneratorSettings, Settings
@@ -13,7 +13,6 @@ from experiments.configs.toy_1d import (
   PerceptronSettings,
 )
 from experiments.errors import SettingError
-from gan_jax.data import images
 from gan_jax.divergences.f_divergences import F_DIVERGENCES
 
 DEFAULTS = Settings()
@@ -227,7 +226,6 @@ class SettingsTest(parameterized.TestCase):
 
   def test_the_names_of_the_library(self):
     self.assertEqual(choices.F_DIVERGENCES, tuple(F_DIVERGENCES))
-    self.assertEqual(image_settings.DATASETS, images.DATASETS)
 
   def test_settings_of_one_name_have_one_type(self):
     types = {}

@@ -11,7 +11,7 @@ from absl.testing import absltest
 from tensorboardX.proto import event_pb2
 
 from experiments.run_folder import results, workdirs
-from experiments.training import trainer
+from experiments.training import tensorboard, trainer
 from tests.experiments import trained_runs
 
 # Its classes are made when it is imported, which type checkers do not see.
@@ -43,7 +43,7 @@ class TensorBoardTest(absltest.TestCase):
         [workdir],
         lambda _: problem,
         devices,
-        trainer.Options(tensorboard=True),
+        trainer.Options(loggers=[tensorboard.TensorBoard]),
       )
     return workdir
 
