@@ -48,6 +48,7 @@ napoleon_google_docstring = True
 napoleon_numpy_docstring = False
 napoleon_use_ivar = True
 napoleon_use_rtype = False
+napoleon_attr_annotations = False
 autodoc_default_options = {
   "member-order": "bysource",
   "special-members": "__call__",

@@ -31,9 +31,12 @@ FOLDER = Path(__file__).parent
 DPI = 100
 BLUE, ORANGE, GREY = "#1F6FA8", "#D9822B", "#A8A8A8"
 NUM_NEIGHBOURS = 8
-STOPS = (600, 1100)
+STOPS = (100, 250)
+"""Steps after which a run is stopped and resumed."""
+SHOWN_STEPS = 1200
+"""Steps to which curves of metrics are drawn."""
 
-NARROW = "--experiment=normal --input_mean=3 --input_stddev=2 --steps=1500"
+NARROW = "--experiment=normal --input_mean=3 --input_stddev=2 --num_seeds=4"
 ROUNDS = (
   "--experiment=ring --num_seeds=2 --loss=minimax --update=alternating "
   "--discriminator_steps={} --generator_steps={} "
@@ -46,13 +49,15 @@ TOYS = {
   "balanced": ROUNDS.format(5, 5),
   "collapsed": ROUNDS.format(1, 25),
   "saturated": ROUNDS.format(25, 1),
-  "settles": f"{NARROW} --num_seeds=4",
-  "circles": f"{NARROW} --num_seeds=4 --loss=wasserstein",
+  "settles": NARROW,
+  "circles": f"{NARROW} --loss=wasserstein",
+  "uninterrupted": "--experiment=normal --steps=400",
 }
 """Flags of the runs, by name; reading_a_run.md has the same commands."""
 SMALL_DCGAN = (
-  "--experiment=dcgan_mnist --data_dir={data}/mnist --steps=1500 "
-  "--generator_filters=32 --discriminator_filters=32"
+  "--experiment=dcgan_mnist --data_dir={data}/mnist --steps=600 "
+  "--generator_filters=16 --discriminator_filters=16 "
+  "--evaluate_every=600"
 )
 IMAGES = {
   "learned": SMALL_DCGAN,
@@ -149,9 +154,9 @@ def memorised(runs: Runs) -> Figure:
 
 def resumed(runs: Runs) -> Figure:
   """Draws the costs of a run, and of the same run stopped twice."""
-  whole = runs.results("settles")
+  whole = runs.results("uninterrupted")
   workdir = runs.folder / "resumed"
-  flags = [*RUNS["settles"].split(), "--resume", f"--workdir={workdir}"]
+  flags = [*RUNS["uninterrupted"].split(), "--resume", f"--workdir={workdir}"]
   for step in STOPS:
     runs.stop_after(step, workdir, *flags)
   runs.command("run", *flags)
@@ -237,7 +242,9 @@ def strip(runs: Runs) -> Figure:
     if name == "theory":
       _theory(axes)
     elif name == "ring":
-      _points(axes, runs.results(name), 0, size=1)
+      run = runs.results(name)
+      best = np.argmax(run.metrics["modes_covered"][:, -1])
+      _points(axes, run, int(best), size=1)
     elif results.is_finished(runs.folder / name):
       run = results.read_results(runs.folder / name)
       _images(axes, run.snapshots["samples"][0, -1][:36], 6)
@@ -291,12 +298,17 @@ def _curves(
   figure, panels = _panels(2, 2.6)
   for axes, name in zip(panels, names, strict=True):
     run = runs.results(name)
+    shown = run.steps <= SHOWN_STEPS
     for metric, colour in colours.items():
       for seed, values in enumerate(run.metrics[metric]):
         label = metric if seed == 0 else None
-        axes.plot(run.steps, values, color=colour, lw=0.8, label=label)
+        axes.plot(run.steps[shown], values[shown], color=colour, lw=0.8,
+                  label=label)  # fmt: skip
     axes.set_xlabel("step")
-    axes.legend(frameon=False, fontsize=8, loc="center right")
+  if len(colours) > 1:
+    panels[-1].legend(frameon=False, fontsize=8, loc="center right")
+  else:
+    panels[0].set_ylabel(next(iter(colours)))
   low, high = zip(*(axes.get_ylim() for axes in panels), strict=True)
   for axes in panels:
     axes.set_ylim(min(low), max(high))
