@@ -1,7 +1,10 @@
 """The configuration of Sphinx, which builds these pages: `make docs`."""
 
+import ast
+import inspect
 import re
 import sys
+import textwrap
 from pathlib import Path
 
 from sphinx.util import logging
@@ -130,6 +133,28 @@ def _escaped(line):
   return "`".join(parts)
 
 
+def _as_written(app, what, name, obj, options, signature, returned):
+  """Takes signatures from the source, where types have their short names."""
+  if what not in ("class", "function", "method"):
+    return None
+  try:
+    (node,) = ast.parse(textwrap.dedent(inspect.getsource(obj))).body
+  except (OSError, TypeError, SyntaxError):
+    return None
+  if isinstance(node, ast.FunctionDef):
+    arguments = node.args
+    if what == "method" and arguments.args:
+      arguments.args.pop(0)
+    returns = ast.unparse(node.returns) if node.returns else None
+    return f"({ast.unparse(arguments)})", returns
+  fields = [
+    ast.unparse(each)
+    for each in getattr(node, "body", ())
+    if isinstance(each, ast.AnnAssign)
+  ]
+  return (f"({', '.join(fields)})", None) if fields else None
+
+
 def _skip(app, what, name, obj, skip, options):
   """Leaves out the fields of named tuples, which their class describes."""
   doc = getattr(obj, "__doc__", None) or ""
@@ -145,5 +170,6 @@ def _check_complete(app, env):
 
 def setup(app):
   app.connect("autodoc-process-docstring", _as_rst, priority=400)
+  app.connect("autodoc-process-signature", _as_written)
   app.connect("autodoc-skip-member", _skip)
   app.connect("env-check-consistency", _check_complete)
