@@ -54,14 +54,13 @@ TOYS = {
   "uninterrupted": "--experiment=normal --steps=400",
 }
 """Flags of the runs, by name; reading_a_run.md has the same commands."""
-SMALL_DCGAN = (
-  "--experiment=dcgan_mnist --data_dir={data}/mnist --steps=600 "
-  "--generator_filters=16 --discriminator_filters=16 "
-  "--evaluate_every=600"
+SHORT_DCGAN = (
+  "--experiment=dcgan_mnist --data_dir={data}/mnist --steps=500 "
+  "--evaluate_every=500 --evaluation_samples=1000"
 )
 IMAGES = {
-  "learned": SMALL_DCGAN,
-  "memorised": f"{SMALL_DCGAN} --training_images=16",
+  "learned": SHORT_DCGAN,
+  "memorised": f"{SHORT_DCGAN} --training_images=16",
   "digits": "--experiment=dcgan_mnist --data_dir={data}/mnist",
   "garments": "--experiment=dcgan_fashion_mnist "
   "--data_dir={data}/fashion_mnist",
@@ -148,7 +147,7 @@ def memorised(runs: Runs) -> Figure:
     ]
     nearest = data[np.argmin(distances, axis=1)]
     _images(axes, np.concatenate([samples, nearest]), NUM_NEIGHBOURS)
-    axes.set_title("samples, and the nearest training images")
+    axes.set_title("samples, and the nearest images", fontsize=10)
   return figure
 
 
