@@ -4,7 +4,7 @@ FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all lint durability
+.PHONY: run test test-all lint durability docs
 
 run: $(VENV)/run.stamp
 	$(BIN)/python -m experiments.run $(FLAGS)
@@ -22,6 +22,12 @@ test-all: $(VENV)/test.stamp
 durability: $(VENV)/test.stamp
 	$(BIN)/python -m tests.durability $(FLAGS)
 
+# The pages of docs/, in build/docs/html; warnings are errors.
+docs: $(VENV)/docs.stamp
+	$(BIN)/sphinx-build -W --keep-going -n -q -d build/docs/doctrees \
+	  docs build/docs/html
+	@echo "written to build/docs/html/index.html"
+
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -34,4 +40,8 @@ $(VENV)/run.stamp: setup.cfg pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+$(VENV)/docs.stamp: $(VENV)/run.stamp
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[docs]'
 	touch $@

@@ -1,8 +1,8 @@
 """Measures the cost of a step: `python -m benchmarks.scaling`.
 
-Prints the table of docs/scaling.md: parameters, operations, memory and
-communication of one simultaneous step of one seed, for networks from an MLP to
-DCGAN-64, and the time of the step on this machine.
+Prints the table of docs/hosts_and_devices.md: parameters, operations, memory
+and communication of one simultaneous step of one seed, for networks from an MLP
+to DCGAN-64, and the time of the step on this machine.
 """
 
 import statistics

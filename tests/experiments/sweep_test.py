@@ -58,7 +58,7 @@ class MistakesTest(parameterized.TestCase):
     ),
     (("--random=steps=log:1:9", "--trials=10001"), "10,001 trials.*--yes"),
     (("--grid=loss=hinge", "--engine=slum"), "allowed: local, ray"),
-    (("--grid=loss=hinge", "--engine=slurm"), "docs/slurm.md"),
+    (("--grid=loss=hinge", "--engine=slurm"), "docs/hosts_and_devices.md"),
     (("--grid=loss=hinge", "--address=auto"), "--engine=ray"),
     (("--grid=batch_size=0",), "at least 1"),
     (("--program=0",), "needs --workdir"),

@@ -42,7 +42,7 @@ def check(options: EngineOptions) -> None:
   if options.engine == "slurm":
     raise UsageError(
       "--engine=slurm: plan the sweep with --plan_only and train its programs "
-      "as a job array; docs/slurm.md has the script"
+      "as a job array; docs/hosts_and_devices.md has the script"
     )
   if options.engine not in ("local", "ray"):
     raise UsageError(unknown("engine", options.engine, ("local", "ray")))

@@ -1,4 +1,4 @@
-"""The commands of docs/slurm.md, run as Slurm would run them."""
+"""The commands of docs/hosts_and_devices.md for Slurm, run as it would."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from absl.testing import absltest
 from experiments.run_folder import results
 from tests.experiments import commands
 
-DOCUMENT = commands.ROOT / "docs" / "slurm.md"
+DOCUMENT = commands.ROOT / "docs" / "hosts_and_devices.md"
 SMALL = (
   "--steps=20000",
   "--log_every=10000",
@@ -47,12 +47,13 @@ class RecipeTest(absltest.TestCase):
       "SLURM_JOB_ID": "77",
     }
     text = DOCUMENT.read_text()
-    (script,) = re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
-    (self.root / "sweep.sbatch").write_text(script)
-    self.plan, self.submit, self.rank = re.findall(
-      r"```\n(.*?)\n```", re.sub(r"```bash\n.*?```", "", text, flags=re.DOTALL),
-      re.DOTALL,
-    )  # fmt: skip
+    (section,) = re.findall(r"^## Slurm\n(.*?)^## ", text, re.DOTALL | re.M)
+    blocks = re.findall(r"```(\w+)\n(.*?)\n```", section, re.DOTALL)
+    (script,) = (code for language, code in blocks if language == "sh")
+    (self.root / "sweep.sbatch").write_text(script + "\n")
+    self.plan, self.submit, self.rank = (
+      code for language, code in blocks if language == "bash"
+    )
 
   def shell(self, command):
     return subprocess.run(

@@ -1,0 +1,353 @@
+"""Makes the pictures of these pages: `python docs/pictures.py --runs=DIR`.
+
+It trains the runs that are missing, draws, and reduces every picture to a small
+palette. With names, such as `collapse strip`, it makes only these pictures. The
+runs of images need data: the folders `mnist` and `fashion_mnist` with IDX files
+and the zip `cifar10_jpeg.zip` in `--data`.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from PIL import Image
+
+from experiments.configs import image_settings
+from experiments.configs.image_settings import ImageSettings
+from experiments.datasets import image_datasets
+from experiments.plots import images as image_plots
+from experiments.run_folder import results
+from experiments.run_folder.results import Results
+
+FOLDER = Path(__file__).parent
+DPI = 100
+BLUE, ORANGE, GREY = "#1F6FA8", "#D9822B", "#A8A8A8"
+NUM_NEIGHBOURS = 8
+STOPS = (100, 250)
+"""Steps after which a run is stopped and resumed."""
+SHOWN_STEPS = 1200
+"""Steps to which curves of metrics are drawn."""
+
+NARROW = "--experiment=normal --input_mean=3 --input_stddev=2 --num_seeds=4"
+ROUNDS = (
+  "--experiment=ring --num_seeds=2 --loss=minimax --update=alternating "
+  "--discriminator_steps={} --generator_steps={} "
+  "--generator_learning_rate=2e-3 --discriminator_learning_rate=2e-3 "
+  "--generator_activation=tanh --discriminator_activation=tanh "
+  "--generator_average=0 --steps=500"
+)
+TOYS = {
+  "ring": "--experiment=ring --num_seeds=8",
+  "balanced": ROUNDS.format(5, 5),
+  "collapsed": ROUNDS.format(1, 25),
+  "saturated": ROUNDS.format(25, 1),
+  "settles": NARROW,
+  "circles": f"{NARROW} --loss=wasserstein",
+  "uninterrupted": "--experiment=normal --steps=400",
+}
+"""Flags of the runs, by name; reading_a_run.md has the same commands."""
+SHORT_DCGAN = (
+  "--experiment=dcgan_mnist --data_dir={data}/mnist --steps=500 "
+  "--evaluate_every=500 --evaluation_samples=1000"
+)
+IMAGES = {
+  "learned": SHORT_DCGAN,
+  "memorised": f"{SHORT_DCGAN} --training_images=16",
+  "digits": "--experiment=dcgan_mnist --data_dir={data}/mnist",
+  "garments": "--experiment=dcgan_fashion_mnist "
+  "--data_dir={data}/fashion_mnist",
+  "faces": "--experiment=dcgan_faces",
+  "photographs": "--experiment=dcgan_cifar10 --dataset=folder "
+  "--data_dir={data}/cifar10_jpeg.zip",
+}
+RUNS = {**TOYS, **IMAGES}
+STRIP = ("ring", "digits", "garments", "faces", "photographs", "theory")
+
+
+class Runs:
+  """Trains runs, or reads those that are there.
+
+  Attributes:
+    folder: the parent of the run folders.
+    data: the parent of the folders of images.
+  """
+
+  def __init__(self, folder: Path, data: Path):
+    self.folder = folder
+    self.data = data
+
+  def results(self, name: str) -> Results:
+    """Returns the results of a run, which is trained if it is missing."""
+    workdir = self.folder / name
+    if not results.is_finished(workdir):
+      self.command("run", *RUNS[name].format(data=self.data).split(),
+                   "--resume", f"--workdir={workdir}")  # fmt: skip
+    return results.read_results(workdir)
+
+  def command(self, name: str, *flags: str) -> None:
+    """Runs a command of `experiments`."""
+    print(f"python -m experiments.{name}", *flags, flush=True)
+    command = [sys.executable, "-m", f"experiments.{name}", *flags]
+    subprocess.run(command, check=True, cwd=FOLDER.parent)
+
+  def stop_after(self, step: int, workdir: Path, *flags: str) -> None:
+    """Starts a run and interrupts it when it has logged a step."""
+    command = [sys.executable, "-m", "experiments.run", *flags]
+    with subprocess.Popen(command, cwd=FOLDER.parent) as process:
+      while process.poll() is None:
+        rows = results.read_rows(workdir / results.METRICS)
+        if rows and rows[-1]["step"] >= step:
+          process.terminate()
+          process.wait()
+        time.sleep(0.2)
+
+
+def collapse(runs: Runs) -> Figure:
+  """Draws samples on the ring: all modes, and some of them."""
+  figure, panels = _panels(2, 3.0)
+  for axes, name in zip(panels, ("balanced", "collapsed"), strict=True):
+    run = runs.results(name)
+    covered = run.metrics["modes_covered"][0, -1]
+    _points(axes, run, 0)
+    axes.set_title(f"{covered:.0f} of {len(run.snapshots['modes'])} modes")
+  return figure
+
+
+def oscillation(runs: Runs) -> Figure:
+  """Draws the mean of the samples over the steps."""
+  return _curves(runs, ("settles", "circles"), {"generated_mean": BLUE})
+
+
+def saturation(runs: Runs) -> Figure:
+  """Draws the means of D on real and on generated samples."""
+  colours = {"discriminator_real": BLUE, "discriminator_fake": ORANGE}
+  return _curves(runs, ("balanced", "saturated"), colours)
+
+
+def memorised(runs: Runs) -> Figure:
+  """Draws samples above the training images that are nearest to them."""
+  figure, panels = _panels(2, 1.7)
+  for axes, name in zip(panels, ("learned", "memorised"), strict=True):
+    run = runs.results(name)
+    samples = run.snapshots["samples"][0, -1][:NUM_NEIGHBOURS]
+    settings = ImageSettings(**run.settings)
+    train = image_settings.read_split(settings, "train")
+    data = image_datasets.limited(train, settings.training_images).pixels
+    distances = [
+      np.square(data.astype(np.float32) - sample).sum((1, 2, 3))
+      for sample in samples.astype(np.float32)
+    ]
+    nearest = data[np.argmin(distances, axis=1)]
+    _images(axes, np.concatenate([samples, nearest]), NUM_NEIGHBOURS)
+    axes.set_title("samples, and the nearest images", fontsize=10)
+  return figure
+
+
+def resumed(runs: Runs) -> Figure:
+  """Draws the costs of a run, and of the same run stopped twice."""
+  whole = runs.results("uninterrupted")
+  workdir = runs.folder / "resumed"
+  flags = [*RUNS["uninterrupted"].split(), "--resume", f"--workdir={workdir}"]
+  for step in STOPS:
+    runs.stop_after(step, workdir, *flags)
+  runs.command("run", *flags)
+  parts = results.read_results(workdir)
+  figure, (axes,) = _panels(1, 2.4)
+  name = "generator_cost"
+  axes.plot(whole.steps, whole.metrics[name][0], color=GREY, lw=4,
+            label="in one go")  # fmt: skip
+  axes.plot(parts.steps, parts.metrics[name][0], color=BLUE, lw=1,
+            label="stopped twice, and resumed")  # fmt: skip
+  for step in STOPS:
+    axes.axvline(step, color=GREY, lw=0.8, ls=":")
+  axes.set(xlabel="step", ylabel="cost of the generator")
+  axes.legend(frameon=False)
+  return figure
+
+
+def sweep(runs: Runs) -> Image.Image:
+  """Returns the heat map of a sweep over both learning rates."""
+  workdir = runs.folder / "sweep"
+  if not (workdir / results.SUMMARY).exists():
+    rates = "5e-4,1e-3,2e-3"
+    runs.command("sweep", "--experiment=ring", "--num_seeds=2", "--steps=2000",
+                 f"--workdir={workdir}", "--grid=generator_learning_rate="
+                 f"{rates};discriminator_learning_rate={rates}")  # fmt: skip
+  (path, *_) = sorted((workdir / "figures").glob("*.png"))
+  return Image.open(path)
+
+
+def final_and_best(runs: Runs) -> Figure:
+  """Draws the score of each seed, with its last and its best step."""
+  run = runs.results("balanced")
+  score = run.metrics["modes_covered"] / len(run.snapshots["modes"])
+  score = score * run.metrics["high_quality_fraction"]
+  figure, (axes,) = _panels(1, 2.6)
+  for seed, values in enumerate(score):
+    (line,) = axes.plot(run.steps, values, lw=1, label=f"seed {seed}")
+    best = np.argmax(values)
+    axes.plot(run.steps[best], values[best], "^", color=line.get_color())
+    axes.plot(run.steps[-1], values[-1], "o", color=line.get_color())
+  axes.set(xlabel="step", ylabel="modes x quality", ylim=(0, 1.02))
+  axes.set_title("best (triangles) and final (dots)")
+  return figure
+
+
+def populations(runs: Runs) -> Figure:
+  """Draws the steps per second of populations, of docs/speed.md."""
+  figure, (axes,) = _panels(1, 1.9)
+  names = {"fastest PyTorch, 1 seed": 1575, "1 seed": 2896, "8 seeds": 5925,
+           "32 seeds": 5811}  # fmt: skip
+  axes.barh(list(names), list(names.values()), color=[GREY, BLUE, BLUE, BLUE])
+  axes.invert_yaxis()
+  axes.set_xlabel("steps per second of all seeds, on a ring, two CPU cores")
+  return figure
+
+
+def speed(runs: Runs) -> Figure:
+  """Draws the speed relative to PyTorch, of docs/speed.md."""
+  ratios = [
+    line.split("|")[1:5]
+    for line in (FOLDER / "speed.md").read_text().splitlines()
+    if line.startswith("| ") and line.rstrip(" |")[-1].isdigit()
+  ]
+  figure, (axes,) = _panels(1, 3.0)
+  values = [float(ratio) for *_, ratio in ratios]
+  axes.barh(
+    [game.strip() for game, *_ in ratios],
+    values,
+    color=[BLUE if value >= 1 else ORANGE for value in values],
+  )
+  axes.axvline(1, color="black", lw=0.8)
+  axes.invert_yaxis()
+  axes.set_xlabel("steps per second, relative to the fastest PyTorch")
+  return figure
+
+
+def strip(runs: Runs) -> Figure:
+  """Draws one panel for each kind of result; those not trained stay empty."""
+  figure, panels = _panels(len(STRIP), 1.75, width=10.5)
+  for axes, name in zip(panels, STRIP, strict=True):
+    axes.set_title(name, fontsize=9)
+    axes.set(xticks=[], yticks=[])
+    if name == "theory":
+      _theory(axes)
+    elif name == "ring":
+      run = runs.results(name)
+      best = np.argmax(run.metrics["modes_covered"][:, -1])
+      _points(axes, run, int(best), size=1)
+    elif results.is_finished(runs.folder / name):
+      run = results.read_results(runs.folder / name)
+      _images(axes, run.snapshots["samples"][0, -1][:36], 6)
+    else:
+      axes.set_facecolor("#EEEEEE")
+      axes.text(0.5, 0.5, "not\ntrained yet", ha="center", va="center",
+                transform=axes.transAxes, color=GREY, fontsize=8)  # fmt: skip
+  return figure
+
+
+def _theory(axes: Axes) -> None:
+  """Draws the best discriminator between two normal distributions."""
+  x = np.linspace(-4, 5, 300)
+  data = np.exp(-((x + 0.7) ** 2) / 2)
+  fake = np.exp(-((x - 1.7) ** 2) / 2)
+  axes.plot(x, data, color=GREY, lw=1.2)
+  axes.plot(x, fake, color=ORANGE, lw=1.2)
+  axes.plot(x, data / (data + fake), color=BLUE, lw=1.6)
+  axes.set_title("p, q, D = p / (p + q)", fontsize=9)
+
+
+def _panels(
+  count: int, height: float, width: float = 7.2
+) -> tuple[Figure, list[Axes]]:
+  figure = Figure((width, height), layout="constrained", dpi=DPI)
+  panels = figure.subplots(1, count, squeeze=False)[0]
+  for axes in panels:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8)
+  return figure, list(panels)
+
+
+def _points(axes: Axes, run: Results, member: int, size: float = 2) -> None:
+  """Draws the last samples of a seed in the plane, over the data."""
+  arrays = run.snapshots
+  axes.plot(*arrays["data_samples"].T, ".", color=GREY, ms=size)
+  axes.plot(*arrays["samples"][member, -1].T, ".", color=ORANGE, ms=size)
+  axes.set(aspect="equal", xticks=[], yticks=[])
+
+
+def _images(axes: Axes, pixels: np.ndarray, columns: int) -> None:
+  page = image_plots.mosaic(pixels, columns)
+  axes.imshow(image_plots.coloured(page), interpolation="nearest")
+  axes.set_axis_off()
+
+
+def _curves(
+  runs: Runs, names: Sequence[str], colours: dict[str, str]
+) -> Figure:
+  """Draws metrics of all seeds of two runs, side by side."""
+  figure, panels = _panels(2, 2.6)
+  for axes, name in zip(panels, names, strict=True):
+    run = runs.results(name)
+    shown = run.steps <= SHOWN_STEPS
+    for metric, colour in colours.items():
+      for seed, values in enumerate(run.metrics[metric]):
+        label = metric if seed == 0 else None
+        axes.plot(run.steps[shown], values[shown], color=colour, lw=0.8,
+                  label=label)  # fmt: skip
+    axes.set_xlabel("step")
+  if len(colours) > 1:
+    panels[-1].legend(frameon=False, fontsize=8, loc="center right")
+  else:
+    panels[0].set_ylabel(next(iter(colours)))
+  low, high = zip(*(axes.get_ylim() for axes in panels), strict=True)
+  for axes in panels:
+    axes.set_ylim(min(low), max(high))
+  return figure
+
+
+PICTURES: dict[str, Callable[[Runs], Any]] = {
+  "sick_collapse": collapse,
+  "sick_oscillation": oscillation,
+  "sick_saturation": saturation,
+  "sick_memorised": memorised,
+  "resumed": resumed,
+  "sweep": sweep,
+  "final_and_best": final_and_best,
+  "populations": populations,
+  "speed": speed,
+  "strip": strip,
+}
+
+
+def write_small(path: Path, picture: Figure | Image.Image) -> None:
+  """Writes a PNG of at most 64 colours."""
+  if isinstance(picture, Figure):
+    picture.savefig(path)
+    picture = Image.open(path)
+  picture.convert("RGB").quantize(64).save(path, optimize=True)
+
+
+def main() -> None:
+  parser = argparse.ArgumentParser(description=__doc__)
+  parser.add_argument("pictures", nargs="*", help=", ".join(PICTURES))
+  parser.add_argument("--runs", type=Path, default=Path("runs/docs"))
+  parser.add_argument("--data", type=Path, default=Path("data"))
+  arguments = parser.parse_args()
+  runs = Runs(arguments.runs.resolve(), arguments.data.resolve())
+  for name in arguments.pictures or PICTURES:
+    path = FOLDER / f"{name}.png"
+    write_small(path, PICTURES[name](runs))
+    print(json.dumps({"file": str(path), "bytes": path.stat().st_size}))
+
+
+if __name__ == "__main__":
+  main()

@@ -1,0 +1,260 @@
+"""Writes the pages that are made from the code: API, experiments and flags.
+
+Sphinx calls `write_pages` before it reads the pages, and `undocumented_names`
+after it has read them.
+"""
+
+import ast
+import dataclasses
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import benchmarks.run
+import experiments
+import gan_jax
+from experiments.configs.fields import Field, fields_of
+from experiments.configs.registry import EXPERIMENTS
+
+LONGEST_VALUE = 300
+"""Characters of the source of a constant up to which a page shows it."""
+
+
+def write_pages(folder: Path) -> None:
+  """Writes the pages below the folder of the documentation."""
+  pages = {"experiments.md": experiments_page(), "flags.md": flags_page()}
+  for name, page in pages.items():
+    _write(folder / "generated" / name, page)
+  pages = {f"{name}.rst": api_page(name) for name in api_modules()}
+  for name, page in {**pages, "index.rst": api_index()}.items():
+    _write(folder / "api" / name, page)
+
+
+def _write(path: Path, page: str) -> None:
+  path.parent.mkdir(exist_ok=True)
+  # Sphinx reads a page again whose file is newer than what it has built.
+  if not path.exists() or path.read_text() != page:
+    path.write_text(page)
+
+
+def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+  head = tuple(head)
+  lines = [head, ("---",) * len(head), *rows]
+  return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def experiments_page() -> str:
+  """Returns a table of all experiments."""
+  return _table(
+    ("name", "source", "what happens"),
+    ((f"`{e.name}`", e.source, e.summary) for e in EXPERIMENTS),
+  )
+
+
+def commands() -> dict[str, type]:
+  """Returns the class of the options of each command, by module."""
+  names = [
+    f"experiments.{module.name}"
+    for module in pkgutil.iter_modules(experiments.__path__)
+    if not module.ispkg
+  ]
+  found = {}
+  for name in (*names, benchmarks.run.__name__):
+    module = importlib.import_module(name)
+    for value in vars(module).values():
+      if (
+        inspect.isclass(value)
+        and value.__module__ == name
+        and value.__name__.endswith("Options")
+        and hasattr(module, "run")
+      ):
+        found[name] = value
+  return found
+
+
+def flags_page() -> str:
+  """Returns tables of the flags of all commands and all settings."""
+  parts = []
+  for command, options in commands().items():
+    parts.append(f"## python -m {command}\n\n")
+    parts.append(_flags({f.name: f for f in fields_of(options)}, ()))
+  classes: dict[type, None] = {}
+  for experiment in EXPERIMENTS:
+    for cls in reversed(type(experiment.settings).__mro__):
+      if dataclasses.is_dataclass(cls):
+        classes[cls] = None
+  for cls in classes:
+    fields = {f.name: f for f in fields_of(cls)}
+    for base in cls.__bases__:
+      if dataclasses.is_dataclass(base):
+        for inherited in fields_of(base):
+          fields.pop(inherited.name, None)
+    users = [e for e in EXPERIMENTS if isinstance(e.settings, cls)]
+    names = (
+      "all experiments"
+      if len(users) == len(EXPERIMENTS)
+      else ", ".join(f"`{e.name}`" for e in users)
+    )
+    if fields:
+      parts.append(f"## {_title(cls)}\n\nOf {names}.\n\n")
+      parts.append(_flags(fields, [e.settings for e in users]))
+  return "\n".join(parts)
+
+
+def _title(cls: type) -> str:
+  """Returns a heading from the first line of a docstring."""
+  line = (cls.__doc__ or cls.__name__).splitlines()[0].rstrip(".")
+  line = line.removeprefix("Adds ").removeprefix("the ")
+  return line[0].upper() + line[1:]
+
+
+def _flags(fields: Mapping[str, Field], settings: Collection[Any]) -> str:
+  """Returns a table of flags, with the defaults that settings have."""
+  rows = []
+  for name, field in fields.items():
+    defaults = {field.format(getattr(each, name)) for each in settings}
+    defaults = defaults or {field.format(field.default)}
+    default = f"`{min(defaults)}`" if len(defaults) == 1 else "varies"
+    rows.append(
+      (
+        f"`--{name}`",
+        default.replace("``", ""),
+        field.allowed(),
+        field.metadata["help"],
+      )
+    )
+  return _table(("flag", "default", "allowed", "meaning"), rows)
+
+
+def api_modules() -> list[str]:
+  """Lists the public modules and packages directly in `gan_jax`."""
+  return [
+    f"gan_jax.{module.name}"
+    for module in pkgutil.iter_modules(gan_jax.__path__)
+    if not module.name.startswith("_")
+  ]
+
+
+def api_index() -> str:
+  """Returns the page that lists the pages of the API."""
+  title = "Reference of the library"
+  modules = "".join(f"   {name}\n" for name in api_modules())
+  return (
+    f"{title}\n{'=' * len(title)}\n\n"
+    ".. automodule:: gan_jax\n\n"
+    # The package imports it when it is used, so Sphinx does not find it.
+    ".. autofunction:: gan_jax.simultaneous\n\n"
+    f".. toctree::\n   :maxdepth: 1\n\n{modules}"
+  )
+
+
+def api_page(name: str) -> str:
+  """Returns the page of a module, or of a package and its modules."""
+  package = importlib.import_module(name)
+  parts = [_automodule(package, "=", None), *_constants(package)]
+  for module, names in _sections(name):
+    parts.append(_automodule(module, "-", names))
+  return "\n".join(parts)
+
+
+def _automodule(
+  module: ModuleType, underline: str, names: Collection[str] | None
+) -> str:
+  title = module.__name__
+  text = f"{title}\n{underline * len(title)}\n\n.. automodule:: {title}\n"
+  if names is None:
+    return text + "   :members:\n"
+  return text + f"   :members: {', '.join(names)}\n"
+
+
+def _constants(package: ModuleType) -> Iterator[str]:
+  """Yields entries for the types and constants that a package exports.
+
+  Their docstrings follow them in the modules that define them, where Sphinx
+  does not look.
+  """
+  names = [
+    name
+    for name in getattr(package, "__all__", ())
+    if not _has_docstring(getattr(package, name))
+  ]
+  for module in pkgutil.iter_modules(getattr(package, "__path__", ())):
+    child = importlib.import_module(f"{package.__name__}.{module.name}")
+    body = ast.parse(inspect.getsource(child)).body
+    for node, following in zip(body, [*body[1:], None], strict=True):
+      targets = getattr(node, "targets", [getattr(node, "target", None)])
+      for target in targets:
+        if isinstance(target, ast.Name) and target.id in names:
+          text = ""
+          if isinstance(following, ast.Expr):
+            text = ast.literal_eval(following.value)
+          names.remove(target.id)
+          yield _constant(package.__name__, target.id, node, text)
+
+
+def _constant(package: str, name: str, node: Any, text: str) -> str:
+  value = ast.unparse(node.value)
+  lines = [f".. py:data:: {name}", f"   :module: {package}"]
+  if len(value) < LONGEST_VALUE:
+    lines.append(f"   :value: {value}")
+  lines += ["", *(f"   {line}" for line in inspect.cleandoc(text).splitlines())]
+  return "\n".join(lines) + "\n"
+
+
+def _has_docstring(value: Any) -> bool:
+  return (
+    inspect.isfunction(value)
+    or inspect.isclass(value)
+    or inspect.ismodule(value)
+  )
+
+
+def _sections(package: str) -> Iterator[tuple[ModuleType, list[str]]]:
+  """Yields the public modules of a package and what only they export."""
+  parent = importlib.import_module(package)
+  exported = set(getattr(parent, "__all__", ()))
+  for module in pkgutil.iter_modules(getattr(parent, "__path__", ())):
+    child = importlib.import_module(f"{package}.{module.name}")
+    # A function has the name of its module: the function is documented.
+    is_shadowed = inspect.isfunction(vars(parent).get(module.name))
+    if module.name.startswith("_") or module.ispkg or is_shadowed:
+      continue
+    names = [name for name in public_names(child) if name not in exported]
+    if names:
+      yield child, names
+
+
+def public_names(module: ModuleType) -> list[str]:
+  """Lists what a module exports: `__all__`, or its functions and classes."""
+  if hasattr(module, "__all__"):
+    return [
+      name
+      for name in module.__all__
+      if not inspect.ismodule(getattr(module, name))
+    ]
+  return [
+    name
+    for name, value in vars(module).items()
+    if not name.startswith("_")
+    and (inspect.isfunction(value) or inspect.isclass(value))
+    and value.__module__ == module.__name__
+  ]
+
+
+def undocumented_names(documented: Collection[str]) -> list[str]:
+  """Lists the public names of the library that are on no page.
+
+  Args:
+    documented: full names of all that the pages describe.
+  """
+  expected = {f"gan_jax.{name}" for name in public_names(gan_jax)}
+  for name in api_modules():
+    module = importlib.import_module(name)
+    expected |= {f"{name}.{each}" for each in public_names(module)}
+    for child, names in _sections(name):
+      expected |= {f"{child.__name__}.{each}" for each in names}
+  return sorted(expected - set(documented))
