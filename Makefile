@@ -4,7 +4,7 @@ FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all lint durability
+.PHONY: run test test-all lint durability results
 
 run: $(VENV)/run.stamp
 	$(BIN)/python -m experiments.run $(FLAGS)
@@ -21,6 +21,10 @@ test-all: $(VENV)/test.stamp
 
 durability: $(VENV)/test.stamp
 	$(BIN)/python -m tests.durability $(FLAGS)
+
+# Reruns the numbers of README and docs. It needs hours, and PyTorch for speed.
+results: $(VENV)/test.stamp
+	$(BIN)/python -m benchmarks.results $(FLAGS)
 
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
