@@ -15,8 +15,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-from PIL import Image
-
 from benchmarks import result_tables
 from experiments.cli import console, flags
 from experiments.configs.fields import setting, unknown
@@ -33,11 +31,6 @@ everything is rerun, which takes hours: see the times in the files."""
 ROOT = Path(__file__).parents[1]
 KEPT = Path(__file__).parent / "results"
 """Folder of the measurements."""
-WIDTH, COLORS = 800, 64
-"""Pixels and colors of the pictures in docs."""
-DOCS = ROOT / "docs"
-SHOWN_FIGURES = ("fgan_table", "wgan_fig2", "steps_ratio", "habr_fig15")
-"""The figures of the literature whose pictures are in docs/figures."""
 PAGES = ("README.md", "benchmarks/README.md", "docs/*.md")
 """The files that may have tables."""
 
@@ -106,10 +99,6 @@ def _measure_runs(table: result_tables.Table, data_dir: str) -> dict[str, Any]:
       data = [f"--data_dir={Path(data_dir) / row.data}"] if row.data else []
       if _command("experiments.run", *arguments, *data, f"--workdir={workdir}"):
         raise UsageError(f"this run failed: {' '.join(arguments)}")
-      if row.picture:
-        keep_picture(
-          workdir / results.FIGURES / "final.png", DOCS / f"{row.picture}.png"
-        )
       settings = results.read_json(workdir / results.SETTINGS)
       summary = results.read_json(workdir / results.SUMMARY)
       rows.append(
@@ -151,10 +140,6 @@ def _measure_figures() -> dict[str, Any]:
       json.loads(path.read_text())
       for path in sorted(Path(folder).glob("*.json"))
     ]
-    for name in SHOWN_FIGURES:
-      keep_picture(
-        Path(folder) / f"{name}.png", DOCS / "figures" / f"{name}.png"
-      )
   if not records:
     raise UsageError("no figure was drawn")
   return {
@@ -183,13 +168,6 @@ def _measure_speed(suite: str) -> dict[str, Any]:
     if _command("benchmarks.run", f"--suite={suite}", f"--out={out}"):
       raise UsageError(f"the suite {suite} failed")
     return results.read_json(out)
-
-
-def keep_picture(source: Path, target: Path) -> None:
-  """Writes a picture with fewer pixels and colors, for the documentation."""
-  with Image.open(source) as image:
-    image.thumbnail((WIDTH, WIDTH))
-    image.convert("RGB").quantize(COLORS).save(target, optimize=True)
 
 
 def pages() -> list[Path]:
