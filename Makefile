@@ -4,7 +4,7 @@ FLAGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test test-all lint durability docs
+.PHONY: run test test-all lint durability docs results
 
 run: $(VENV)/run.stamp
 	$(BIN)/python -m experiments.run $(FLAGS)
@@ -28,6 +28,10 @@ docs: $(VENV)/docs.stamp
 	  docs build/docs/html
 	@echo "written to build/docs/html/index.html"
 
+# Reruns the numbers and pictures of README and docs, which takes hours.
+results: $(VENV)/bench.stamp
+	$(BIN)/python -m benchmarks.results $(FLAGS)
+
 lint: $(VENV)/test.stamp
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -40,6 +44,10 @@ $(VENV)/run.stamp: setup.cfg pyproject.toml constraints.txt
 
 $(VENV)/test.stamp: $(VENV)/run.stamp
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[test]'
+	touch $@
+
+$(VENV)/bench.stamp: $(VENV)/test.stamp
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
 	touch $@
 
 $(VENV)/docs.stamp: $(VENV)/run.stamp
