@@ -1,6 +1,7 @@
 """The recipes of CONTRIBUTING.md work when they are followed literally."""
 
 import csv
+import itertools
 import json
 import math
 import os
@@ -174,8 +175,12 @@ class ManyRecipesTest(RecipesTestCase, parameterized.TestCase):
 
   recipes = tuple(name for name in RECIPES if name != FIGURE)
 
-  def test_lint(self):
+  def test_format_and_lint(self):
     self.run_module("ruff", "check", "--quiet", ".")
+    for edit in itertools.chain(*(RECIPES[name] for name in self.recipes)):
+      if not (ROOT / edit.path).exists():
+        # The formatter has left the new file as the recipe shows it.
+        self.assertEqual((self.root / edit.path).read_text(), edit.code)
 
   @parameterized.parameters(
     "tests/gan_jax/losses_test.py",
