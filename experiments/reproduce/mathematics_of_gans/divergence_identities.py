@@ -64,9 +64,10 @@ def checks() -> list[Check]:
   """Checks the identities, in float64."""
   x, weights = quadrature.axis()
   p, q = quadrature.normal(x, *P), quadrature.normal(x, *Q)
-  of_p, of_q = stats.norm(*P).pdf, stats.norm(*Q).pdf
   expected = {
-    name: quadrature.adaptive(lambda x, f=integrand: f(of_p(x), of_q(x)))
+    name: quadrature.adaptive(
+      lambda x, f=integrand: f(stats.norm.pdf(x, *P), stats.norm.pdf(x, *Q))
+    )
     for name, integrand in INTEGRANDS.items()
   }
   measured = jax.jit(

@@ -158,7 +158,7 @@ def checks() -> list[Check]:
   q = quadrature.normal(x, 0.0, WIDE_STDDEV)
   of_modes = quadrature.jensen_shannon(
     lambda x: (stats.norm.pdf(x, -MODES) + stats.norm.pdf(x, MODES)) / 2,
-    stats.norm(0, WIDE_STDDEV).pdf,
+    lambda x: stats.norm.pdf(x, 0, WIDE_STDDEV),
   )
   data = quadrature.normal(x, *DATA)
   mean, stddev, least = quadrature.best_normal(

@@ -12,6 +12,7 @@ References:
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +53,7 @@ def checks() -> list[Check]:
   coin = jnp.array([LOADED, 1 - LOADED])
   p, q = jnp.array([0.5, 0.25, 0.25]), jnp.full(3, 1 / 3)
   one, predicted = jnp.array([0.0, 1.0, 0.0]), jnp.array([0.2, 0.7, 0.1])
-  nearest = optimize.minimize_scalar(
+  nearest: Any = optimize.minimize_scalar(
     jax.jit(lambda heads: divergences.kl(coin, jnp.stack([heads, 1 - heads]))),
     (0.01, 0.3, 0.99),
   )
