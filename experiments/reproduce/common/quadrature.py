@@ -49,7 +49,7 @@ def jensen_shannon(
 
 def jensen_shannon_of_normals(distance: float) -> float:
   """Integrates the JSD of N(0, 1) and N(distance, 1) with SciPy."""
-  return jensen_shannon(stats.norm.pdf, stats.norm(distance).pdf)
+  return jensen_shannon(stats.norm.pdf, lambda x: stats.norm.pdf(x, distance))
 
 
 def best_normal(

@@ -25,12 +25,16 @@ import numpy as np
 import optax
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import integrate, stats
+from scipy import stats
 
 from experiments.plots import curves
-from experiments.reproduce.common import pictures, training_loops
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder.results import Results
+from experiments.reproduce.common import (
+  pictures,
+  quadrature,
+  training_loops,
+)
+from experiments.reproduce.common.checks import at_most, close, covers
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from gan_jax import divergences, games, losses, steps
 from gan_jax.data import densities
 from gan_jax.networks.affine import Affine
@@ -38,9 +42,11 @@ from gan_jax.networks.mlp import MLP
 from gan_jax.types import Array, Players, PRNGKey
 
 DISTANCE = 2.0
+BAYES = float(stats.norm.cdf(DISTANCE / 2))
+"""The best possible accuracy."""
 SIZES = (8, 32, 128, 512, 2048, 8192)
 DRAWN_SIZES = (8, 128, 8192)
-NUM_SEEDS = 3
+NUM_SEEDS = 8
 NUM_STEPS = 2000
 BATCH = 128
 HELD_OUT = 20_000
@@ -48,17 +54,15 @@ LINE = np.linspace(-4.0, 4.0, 81)
 NUM_DRAWN = 400
 
 
-def _density(x: float) -> densities.Density:
-  """Returns the isotropic normal around (x, 0) of standard deviation 1."""
-  return densities.mixture(np.array([[x, 0.0]]), np.ones(1))
-
-
 def _train_discriminator(key: PRNGKey, size: Array) -> dict[str, Array]:
   """Trains a discriminator alone on the first `size` samples of each side."""
-  real_key, fake_key, init_key, train_key, test_key = jax.random.split(key, 5)
-  p, q = _density(-DISTANCE / 2), _density(DISTANCE / 2)
-  real = p.sample(real_key, max(SIZES))
-  fake = q.sample(fake_key, max(SIZES))
+  real_key, fake_key, init_key, train_key = jax.random.split(key, 4)
+  real, fake = (
+    densities.mixture(np.array([[x, 0.0]]), np.ones(1)).sample(
+      sample_key, max(SIZES) + HELD_OUT
+    )
+    for x, sample_key in ((-DISTANCE / 2, real_key), (DISTANCE / 2, fake_key))
+  )
 
   def choose(key, samples, n):
     return samples[jax.random.randint(key, (n,), 0, size)]
@@ -80,69 +84,69 @@ def _train_discriminator(key: PRNGKey, size: Array) -> dict[str, Array]:
   )
   discriminate = game.discriminate
   assert discriminate is not None
-
-  def logits(x):
-    return discriminate(state.params, state.variables, x)
-
-  on_real, on_fake = logits(real), logits(fake)
-  # Averages over the training samples only.
-  weights = jnp.where(jnp.arange(max(SIZES)) < size, 1 / size, 0.0)
-  right = jnp.sum(weights * (on_real > 0)) + jnp.sum(weights * (on_fake < 0))
-  value = jnp.sum(weights * jax.nn.log_sigmoid(on_real)) + jnp.sum(
-    weights * jax.nn.log_sigmoid(-on_fake)
+  plane = jnp.stack(jnp.meshgrid(LINE, LINE), axis=-1, dtype=real.dtype)
+  on_real, on_fake, on_plane = (
+    discriminate(state.params, state.variables, x)
+    for x in (real, fake, plane.reshape(-1, 2))
   )
-  real_test_key, fake_test_key = jax.random.split(test_key)
-  held_out = jnp.mean(logits(p.sample(real_test_key, HELD_OUT)) > 0)
-  held_out += jnp.mean(logits(q.sample(fake_test_key, HELD_OUT)) < 0)
-  line = jnp.asarray(LINE, real.dtype)
-  plane = jnp.stack(jnp.meshgrid(line, line), axis=-1)
+  right = ((on_real > 0).astype(float) + (on_fake < 0)) / 2
+  value = jax.nn.log_sigmoid(on_real) + jax.nn.log_sigmoid(-on_fake)
+  trained_on = jnp.arange(len(real)) < size
   return {
-    "training": right / 2,
-    "held_out": held_out / 2,
-    "jsd": (value + math.log(4)) / 2,
-    "logits": logits(plane.reshape(-1, 2)).reshape(plane.shape[:2]),
+    "training accuracy": jnp.mean(right, where=trained_on),
+    "held-out accuracy": jnp.mean(right[max(SIZES) :]),
+    "estimated JSD": (jnp.mean(value, where=trained_on) + math.log(4)) / 2,
+    "logits": on_plane.reshape(plane.shape[:2]),
     "real": real[:NUM_DRAWN],
     "fake": fake[:NUM_DRAWN],
   }
 
 
-def compute(runs: Mapping[str, Results]) -> Computed:
+def compute(inputs: Inputs) -> Computed:
   """Trains a discriminator for each size and seed."""
-  del runs
-  sizes = jnp.tile(jnp.asarray(SIZES), (NUM_SEEDS, 1)).ravel()
-  keys = jnp.repeat(
-    jax.vmap(jax.random.key)(jnp.arange(NUM_SEEDS)), len(SIZES), axis=0
-  )
+  seeds = np.arange(inputs.seed, inputs.seed + NUM_SEEDS, dtype=np.uint32)
+  keys = jax.vmap(jax.random.key)(jnp.repeat(seeds, len(SIZES)))
   trained = jax.jit(
-    lambda keys, sizes: jax.lax.map(
-      lambda run: _train_discriminator(*run),
-      (keys, sizes),
-      batch_size=len(SIZES),
+    lambda *runs: jax.lax.map(
+      lambda run: _train_discriminator(*run), runs, batch_size=len(SIZES)
     )
-  )(keys, sizes)
+  )(keys, jnp.tile(jnp.array(SIZES), NUM_SEEDS))
   drawn = {
     name: np.asarray(values).reshape(NUM_SEEDS, len(SIZES), *values.shape[1:])
     for name, values in trained.items()
   }
-  training, held_out, jsd = (
-    drawn[name].mean(axis=0) for name in ("training", "held_out", "jsd")
-  )
-  centre = jnp.asarray(DISTANCE / 2)
-  bayes = 0.5 + 0.5 * divergences.normal_total_variation(
-    -centre, centre, jnp.ones(())
-  )
-  return Computed(
-    measured={
-      "Bayes accuracy": float(bayes),
-      f"training accuracy, n = {SIZES[0]}": training[0],
-      f"estimated JSD, n = {SIZES[0]}": jsd[0],
-      f"held-out accuracy, n = {SIZES[0]}": held_out[0],
-      f"training accuracy, n = {SIZES[-1]}": training[-1],
-      f"estimated JSD, n = {SIZES[-1]}": jsd[-1],
-      f"held-out accuracy, n = {SIZES[-1]}": held_out[-1],
-    },
-    drawn=drawn,
-  )
+  center = DISTANCE / 2
+  variation = divergences.normal_total_variation(-center, center, 1.0)
+  separable = "the lecture: a few samples are separable"
+  closed_form = "closed form: Phi(distance / 2)"
+  jsd = quadrature.jensen_shannon_of_normals(DISTANCE)
+  checks = [
+    close("Bayes accuracy", (1 + variation) / 2, BAYES, 1e-6, closed_form),
+    at_most(
+      "highest held-out accuracy",
+      drawn["held-out accuracy"].max(),
+      BAYES,
+      "no discriminator is better than the Bayes accuracy",
+      margin=0.01,
+    ),
+  ]
+  checks += [
+    covers(
+      f"{name}, n = {size}",
+      drawn[name][:, SIZES.index(size)],
+      expected,
+      margin,
+      origin,
+    )
+    for name, size, expected, margin, origin in (
+      ("training accuracy", SIZES[0], 1.0, 0.01, separable),
+      ("estimated JSD", SIZES[0], math.log(2), 0.01, f"{separable}: log 2"),
+      ("training accuracy", SIZES[-1], BAYES, 0.02, closed_form),
+      ("estimated JSD", SIZES[-1], jsd, 0.03, "scipy.integrate.quad"),
+      ("held-out accuracy", SIZES[-1], BAYES, 0.01, closed_form),
+    )
+  ]
+  return Computed(checks, drawn)
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
@@ -153,157 +157,59 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     "the fewer samples, the better D separates two overlapping distributions",
   )
   for axes, size in zip(panels, DRAWN_SIZES, strict=False):
-    _draw_plane(axes, drawn, SIZES.index(size))
-  _draw_accuracies(panels[-1], drawn)
+    _draw_plane(axes, drawn, size)
   panels[0].legend(fontsize=9, loc="lower left", markerscale=2)
-  panels[-1].legend(fontsize=9, frameon=False)
-  return figure
-
-
-def _draw_plane(axes: Axes, drawn: Mapping[str, Any], index: int) -> None:
-  """Draws the samples of seed 0 and the decision boundary of D."""
-  size = min(SIZES[index], NUM_DRAWN)
-  logits = drawn["logits"][0, index]
-  axes.contourf(
-    LINE,
-    LINE,
-    logits,
-    levels=[-np.inf, 0, np.inf],
-    colors=[curves.GENERATED, curves.DATA],
-    alpha=0.12,
-  )
-  axes.contour(
-    LINE,
-    LINE,
-    logits,
-    levels=[0],
-    colors=[curves.DISCRIMINATOR],
-    linewidths=1.5,
-  )
-  axes.plot([], [], color=curves.DISCRIMINATOR, label="D = 1/2")
-  axes.axvline(
-    0, color=curves.DISCRIMINATOR, label="D* = 1/2", **curves.REFERENCE
-  )
-  for name, color, label in (
-    ("real", curves.DATA, "data"),
-    ("fake", curves.GENERATED, "generated samples"),
-  ):
-    axes.plot(
-      *drawn[name][0, index, :size].T, ".", color=color, ms=4, label=label
-    )
-  accuracy = drawn["training"][0, index]
-  axes.set_title(
-    f"n = {SIZES[index]:,} of each: {100 * accuracy:.1f} % classified right",
-    fontsize=10,
-  )
-  axes.set(
-    xlim=(LINE[0], LINE[-1]),
-    ylim=(LINE[0], LINE[-1]),
-    aspect="equal",
-    xlabel="x",
-    ylabel="y",
-  )
-  axes.grid(False)
-
-
-def _draw_accuracies(axes: Axes, drawn: Mapping[str, Any]) -> None:
-  """Draws both accuracies over n, with a dot for each seed."""
+  axes = panels[-1]
   for name, color, marker, label in (
     ("training", curves.DISCRIMINATOR, "o", "on the training samples"),
-    ("held_out", curves.AVERAGE, "s", "on other samples"),
+    ("held-out", curves.AVERAGE, "s", "on other samples"),
   ):
-    axes.plot(
-      SIZES, drawn[name].mean(axis=0), color=color, marker=marker, label=label
-    )
-    axes.plot(SIZES, drawn[name].T, marker, color=color, ms=3, alpha=0.5)
+    values = drawn[f"{name} accuracy"]
+    axes.plot(SIZES, values.mean(0), color=color, marker=marker, label=label)
+    axes.plot(SIZES, values.T, marker, color=color, ms=3, alpha=0.5)
   axes.axhline(
-    _bayes(),
-    color=curves.DATA,
-    label="best possible (Bayes)",
-    **curves.REFERENCE,
+    BAYES, color=curves.DATA, label="best possible (Bayes)", **curves.REFERENCE
   )
   axes.set_xscale("log")
   axes.set_xticks(SIZES, [f"{size:,}" for size in SIZES])
   axes.minorticks_off()
   axes.set_title(f"accuracy of D, mean and {NUM_SEEDS} seeds", fontsize=10)
   axes.set(xlabel="n, samples of each", ylabel="accuracy", ylim=(0.68, 1.02))
+  axes.legend(fontsize=9, frameon=False)
+  return figure
 
 
-def _bayes() -> float:
-  """Returns the best possible accuracy, Phi(distance / 2)."""
-  return float(stats.norm.cdf(DISTANCE / 2))
+def _draw_plane(axes: Axes, drawn: Mapping[str, Any], size: int) -> None:
+  """Draws the samples of the first seed and the decision boundary of D."""
+  index = SIZES.index(size)
+  plane = LINE, LINE, drawn["logits"][0, index]
+  color = curves.DISCRIMINATOR
+  areas = [curves.GENERATED, curves.DATA]
+  axes.contourf(*plane, levels=[-np.inf, 0, np.inf], colors=areas, alpha=0.12)
+  axes.contour(*plane, levels=[0], colors=[color], linewidths=1.5)
+  axes.plot([], [], color=color, label="D = 1/2")
+  axes.axvline(0, color=color, label="D* = 1/2", **curves.REFERENCE)
+  for name, color, label in (
+    ("real", curves.DATA, "data"),
+    ("fake", curves.GENERATED, "generated samples"),
+  ):
+    points = drawn[name][0, index, :size]
+    axes.plot(*points.T, ".", color=color, ms=4, label=label)
+  accuracy = drawn["training accuracy"][0, index]
+  axes.set_title(
+    f"n = {size:,} of each: {100 * accuracy:.1f} % classified right",
+    fontsize=10,
+  )
+  ends = LINE[0], LINE[-1]
+  axes.set(xlim=ends, ylim=ends, aspect="equal", xlabel="x", ylabel="y")
+  axes.grid(False)
 
-
-def _jsd() -> float:
-  """Integrates the JSD along the line of the two means with SciPy."""
-
-  def integrand(x):
-    p, q = stats.norm.pdf(x), stats.norm.pdf(x, DISTANCE)
-    middle = (p + q) / 2
-    return 0.5 * float(p * np.log(p / middle) + q * np.log(q / middle))
-
-  return integrate.quad(integrand, -12, 14, limit=200)[0]
-
-
-CHECKS = (
-  Check(
-    "Bayes accuracy",
-    _bayes,
-    1e-6,
-    "closed form: Phi(distance / 2), by scipy.stats.norm.cdf",
-    wrong={"TV": lambda: 2 * _bayes() - 1},
-  ),
-  Check(
-    f"training accuracy, n = {SIZES[0]}",
-    1.0,
-    1e-6,
-    "the lecture: a few samples are separable",
-    wrong={"Bayes": _bayes},
-  ),
-  Check(
-    f"estimated JSD, n = {SIZES[0]}",
-    math.log(2),
-    0.01,
-    "closed form: log 2 for separable samples",
-    wrong={"of the distributions": _jsd},
-  ),
-  Check(
-    f"held-out accuracy, n = {SIZES[0]}",
-    _bayes,
-    0.01,
-    "no discriminator is better than the Bayes accuracy",
-    relation="at most",
-    wrong={"as on the training samples": 1.0},
-  ),
-  Check(
-    f"training accuracy, n = {SIZES[-1]}",
-    _bayes,
-    0.02,
-    "closed form: Phi(distance / 2)",
-    wrong={"as of a few samples": 1.0},
-  ),
-  Check(
-    f"estimated JSD, n = {SIZES[-1]}",
-    _jsd,
-    0.03,
-    "scipy.integrate.quad; 0.33683",
-    wrong={"as of a few samples": math.log(2)},
-  ),
-  Check(
-    f"held-out accuracy, n = {SIZES[-1]}",
-    _bayes,
-    0.01,
-    "closed form: Phi(distance / 2)",
-    wrong={"as on a few samples": 1.0},
-  ),
-)
 
 REPRODUCTION = Reproduction(
   id="few_samples_separable",
   source="Lee 2021, lecture 6-2, the problem of the JS divergence",
   summary="a few samples of two overlapping distributions are separable",
   compute=compute,
-  checks=CHECKS,
   draw=draw,
   trains=True,
 )

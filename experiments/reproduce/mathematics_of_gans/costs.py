@@ -12,11 +12,12 @@ References:
 
 import functools
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from numpy.typing import ArrayLike
+from jax.typing import ArrayLike
 from scipy import special
 
 from experiments.reproduce.common.checks import Check, close
@@ -30,16 +31,20 @@ LOSSES = {
 }
 
 
-def _generator_cost(loss: str, logit: jax.Array) -> jax.Array:
+def _generator_cost(loss: str, logit: ArrayLike) -> jax.Array:
   """Computes J_G of one generated sample at a logit."""
   # Only the minimax cost depends on a real sample; its log D is 0 here.
-  return getattr(losses, loss)().generator(jnp.full(1, 1e3), logit[None])
+  return getattr(losses, loss)().generator(
+    jnp.full(1, 1e3), jnp.reshape(logit, 1)
+  )
 
 
-def slopes(loss: str, probabilities: ArrayLike) -> np.ndarray:
+def slopes(
+  loss: str, probabilities: Sequence[float] | np.ndarray
+) -> np.ndarray:
   """Computes dJ_G / dlogit [n] at D = probabilities [n]."""
   slope = jax.vmap(jax.grad(functools.partial(_generator_cost, loss)))
-  return np.asarray(slope(jnp.asarray(special.logit(probabilities))))
+  return np.asarray(jax.jit(slope)(special.logit(np.asarray(probabilities))))
 
 
 def checks() -> list[Check]:
@@ -50,13 +55,13 @@ def checks() -> list[Check]:
   cross_entropy = -np.mean(np.log(probabilities))
   logits = jnp.asarray(real), jnp.asarray(fake)
   minimax = losses.minimax()
-  of_generator = minimax.generator(*logits)
+  of_generator = jax.jit(minimax.generator)(*logits)
   identities = [
     close(name, measured, expected, 1e-9, origin)
     for name, measured, expected, origin in (
       (
         "J_D of two minibatches",
-        losses.non_saturating().discriminator(*logits),
+        jax.jit(losses.non_saturating().discriminator)(*logits),
         2 * cross_entropy,
         "binary cross-entropy over both minibatches in NumPy, times 2, as the "
         "two means are summed",
@@ -69,7 +74,7 @@ def checks() -> list[Check]:
       ),
       (
         "minimax J_G + J_D",
-        of_generator + minimax.discriminator(*logits),
+        of_generator + jax.jit(minimax.discriminator)(*logits),
         0.0,
         "closed form: the game is zero-sum",
       ),
@@ -79,7 +84,7 @@ def checks() -> list[Check]:
     identities.append(
       close(
         f"{loss} J_G / 2 at D = 1/2",
-        _generator_cost(loss, jnp.zeros(())) / 2,
+        jax.jit(functools.partial(_generator_cost, loss))(0.0) / 2,
         undecided,
         1e-6,
         "NIPS 2016 tutorial, figure 16, at D = 1/2 (its halves)",
@@ -88,11 +93,11 @@ def checks() -> list[Check]:
     identities += [
       close(
         f"{loss} slope at D = {d}",
-        slopes(loss, [d])[0],
+        measured,
         slope(d),
         1e-9,
         "closed form: -D, -(1 - D) or -exp(logit), twice the tutorial's",
       )
-      for d in (0.1, 0.9)
+      for d, measured in zip((0.1, 0.9), slopes(loss, (0.1, 0.9)), strict=True)
     ]
   return identities

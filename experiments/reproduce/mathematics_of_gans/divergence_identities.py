@@ -43,6 +43,7 @@ INTEGRANDS = {
 }
 
 
+@jax.jit
 def mixture(x: jax.Array) -> jax.Array:
   """Evaluates the density [n] of the mixture at x [n]."""
   density = densities.normal_mixture(list(MEANS), list(STDDEVS), list(WEIGHTS))
@@ -63,11 +64,17 @@ def checks() -> list[Check]:
   """Checks the identities, in float64."""
   x, weights = quadrature.axis()
   p, q = quadrature.normal(x, *P), quadrature.normal(x, *Q)
-  of_p, of_q = stats.norm(*P).pdf, stats.norm(*Q).pdf
   expected = {
-    name: quadrature.adaptive(lambda x, f=integrand: f(of_p(x), of_q(x)))
+    name: quadrature.adaptive(
+      lambda x, f=integrand: f(stats.norm.pdf(x, *P), stats.norm.pdf(x, *Q))
+    )
     for name, integrand in INTEGRANDS.items()
   }
+  measured = jax.jit(
+    lambda p, q: {
+      name: divergences.f_divergence(name, p, q, weights) for name in INTEGRANDS
+    }
+  )(p, q)
   mean, stddev = most_likely_normal()
   expected_mean = np.dot(WEIGHTS, MEANS)
   variance = np.dot(WEIGHTS, STDDEVS**2 + MEANS**2) - expected_mean**2
@@ -75,7 +82,7 @@ def checks() -> list[Check]:
   return [
     close(
       "KL of normals, closed form",
-      divergences.normal_kl(*P, *Q),
+      jax.jit(divergences.normal_kl)(*P, *Q),
       expected["kl"],
       1e-8,
       definition,
@@ -83,7 +90,7 @@ def checks() -> list[Check]:
     *(
       close(
         f"f-divergence {name}",
-        divergences.f_divergence(name, p, q, weights),
+        measured[name],
         expected[name],
         # Its integrand has kinks, which a polynomial rule integrates badly.
         1e-4 if name == "total_variation" else 1e-8,

@@ -58,21 +58,22 @@ def compute(inputs: Inputs) -> Computed:
     p, q = quadrature.normal(x, 0.0, 1.0), quadrature.normal(x, SHIFT, 1.0)
     axis, weights = quadrature.axis()
     at_0 = quadrature.normal(axis, 0.0, 1.0)
+
+    def jsd(distance):
+      q = quadrature.normal(axis, distance, 1.0)
+      return divergences.jensen_shannon(at_0, q, weights)
+
     fitted = divergence_identities.most_likely_normal()
     drawn = {
       "p": p,
       "q": q,
-      "best": divergences.optimal_discriminator(p, q),
-      "jsd": jax.vmap(
-        lambda distance: divergences.jensen_shannon(
-          at_0, quadrature.normal(axis, distance, 1.0), weights
-        )
-      )(jnp.asarray(DISTANCES)),
+      "best": jax.jit(divergences.optimal_discriminator)(p, q),
+      "jsd": jax.jit(jax.vmap(jsd))(DISTANCES),
       "largest": game.optimal_values(game.DISTANCES),
       "lengths": lengths,
       "length": divergences.expected_code_length(shares, lengths),
-      "bits": divergences.self_information(jnp.asarray(shares)) / math.log(2),
-      "entropy": divergences.entropy(jnp.asarray(shares)) / math.log(2),
+      "bits": jax.jit(divergences.self_information)(shares) / math.log(2),
+      "entropy": jax.jit(divergences.entropy)(shares) / math.log(2),
       "mixture": divergence_identities.mixture(fit_x),
       "fit": quadrature.normal(fit_x, *fitted),
       "slopes": {
