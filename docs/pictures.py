@@ -134,7 +134,7 @@ def saturation(runs: Runs) -> Figure:
 
 def memorised(runs: Runs) -> Figure:
   """Draws samples above the training images that are nearest to them."""
-  figure, panels = _panels(2, 1.7)
+  figure, panels = _panels(2, 1.25)
   for axes, name in zip(panels, ("learned", "memorised"), strict=True):
     run = runs.results(name)
     samples = run.snapshots["samples"][0, -1][:NUM_NEIGHBOURS]
