@@ -17,7 +17,7 @@ known, and D is a multilayer perceptron. In (a) and (b) G is held fixed. In (c)
 D is held fixed and G takes one step of gradient descent, whose length is also
 computed from the two densities by an integral. The step of the standard
 deviation depends on the slope of D in the tails, which D learns last. It is a
-fifth too short for the start chosen here, 0.7 of the data's deviation. For
+quarter too short for the start chosen here, 0.7 of the data's deviation. For
 other starts it fails its check: at 0.6, 1 and 1.3 it is a third to two thirds
 too short.
 

@@ -111,8 +111,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       xlim=(-REACH, REACH),
       ylim=(-REACH, REACH),
       aspect="equal",
-      xlabel=f"j = {j}, steps of G" if k == COUNTS[-1] else "",
-      ylabel=f"k = {k}, steps of D" if j == COUNTS[0] else "",
+      xlabel=f"steps of G: j = {j}" if k == COUNTS[-1] else "",
+      ylabel=f"steps of D: k = {k}" if j == COUNTS[0] else "",
     )
     axes.locator_params(nbins=5)
   return curves.legend(figure, markerscale=3)
