@@ -14,6 +14,7 @@ from absl.testing import absltest, parameterized
 
 from experiments.reproduce.common.figure import Inputs
 from experiments.reproduce.registry import BY_ID
+from gan_jax import losses
 
 
 def swapped(function):
@@ -40,6 +41,28 @@ def changed(index, change):
 
 
 GOODFELLOW = "experiments.reproduce.goodfellow2016"
+
+
+def swapped_players(loss):
+  """Gives each player of a loss the cost of the other."""
+
+  def mutant():
+    generator, discriminator, *rest = loss()
+    return losses.AdversarialLoss(discriminator, generator, *rest)
+
+  return mutant
+
+
+def transposed_plan(optimal_plan):
+  """Moves earth from Q to P."""
+
+  def mutant(*args):
+    plan, cost = optimal_plan(*args)
+    return plan.T, cost
+
+  return mutant
+
+
 MUTANTS = (
   ("theory_identities", "gan_jax.divergences.kl", times(2)),
   ("goodfellow2016_fig14", "gan_jax.divergences.kl", swapped),
@@ -58,6 +81,9 @@ MUTANTS = (
   ),
   ("best_of_three", "gan_jax.divergences.value", times(0.5)),
   ("disjoint_lines", "gan_jax.divergences.total_variation", times(2)),
+  ("moving_plan", "gan_jax.divergences.optimal_plan", transposed_plan),
+  ("moving_plan", "gan_jax.divergences.wasserstein_1_on_line", times(2)),
+  ("moving_plan", "gan_jax.divergences.wasserstein_1", times(0.5)),
 )
 """Figure, the function that gets a mistake, and the mistake."""
 MORE_MUTANTS = (
@@ -92,6 +118,12 @@ MORE_MUTANTS = (
     "gan_jax.metrics.support.jacobian_rank",
     lambda rank: functools.partial(rank, relative_tolerance=0.3),
   ),
+  ("theory_identities", "gan_jax.divergences.normal_kl", swapped),
+  ("theory_identities", "gan_jax.divergences.optimal_value", times(0.5)),
+  ("theory_identities", "gan_jax.divergences.huffman_code_lengths", times(2)),
+  ("theory_identities", "gan_jax.losses.minimax", swapped_players),
+  ("theory_identities", "gan_jax.losses.maximum_likelihood", swapped_players),
+  ("best_of_three", "gan_jax.divergences.value", swapped),
 )
 
 
