@@ -84,9 +84,8 @@ def _expected(data: np.ndarray, k: int) -> tuple[float, float]:
   values, vectors = np.linalg.eigh(np.cov(data.T, bias=True))
   # W W^T + s^2 I keeps the largest k eigenvalues and averages the others.
   values[:-k] = np.mean(values[:-k])
-  density = stats.multivariate_normal(
-    data.mean(axis=0), vectors @ np.diag(values) @ vectors.T
-  )
+  covariance: Any = vectors @ np.diag(values) @ vectors.T
+  density = stats.multivariate_normal(data.mean(axis=0), covariance)
   return float(np.mean(density.logpdf(data))), float(values[0])
 
 
