@@ -116,7 +116,7 @@ def finds_both_modes(
       late(run, "jensen_shannon") / linear_jsd,
       0.4,
       "less than 1; the best linear generator's is by quadrature",
-      margin=0.5,
+      margin=0.4,
     ),
   ]
 
