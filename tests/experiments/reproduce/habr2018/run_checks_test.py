@@ -57,7 +57,7 @@ class RunChecksTest(parameterized.TestCase):
   def test_fooled_discriminator(self, per_seed, passed):
     values = np.repeat(np.array(per_seed)[:, None], 8, axis=1)
     run = make(metrics={"discriminator_real": values})
-    check = run_checks.fooled(run, "discriminator_real")
+    check = run_checks.fooled(run, "discriminator_real", 0.02)
     self.assertEqual(check.passed, passed)
 
   @parameterized.parameters(
