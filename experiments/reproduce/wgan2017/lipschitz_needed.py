@@ -114,14 +114,14 @@ def compute(inputs: Inputs) -> Computed:
       "penalised: objective in W1",
       last["penalised"] / DISTANCE,
       penalised,
-      0.03,
+      0.04,
       "closed form: 1 + W1 / (2 weight) for two points",
     ),
     covers(
       "penalised: slope between the means",
       slopes["penalised"][:, BETWEEN].mean(axis=1),
       penalised,
-      0.03,
+      0.04,
       "closed form: 1 + W1 / (2 weight) for two points",
     ),
   ]
