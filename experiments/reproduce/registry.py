@@ -29,9 +29,8 @@ from experiments.reproduce.goodfellow2016 import (
 from experiments.reproduce.habr2018 import (
   animations,
   distributions,
-  moments,
+  metric_curves,
   ppca,
-  probabilities,
 )
 from experiments.reproduce.heusel2017 import two_timescales
 from experiments.reproduce.lecture2021 import (
@@ -61,8 +60,7 @@ from experiments.reproduce.wgangp2017 import (
 )
 
 _HABR = (
-  *probabilities.REPRODUCTIONS,
-  *moments.REPRODUCTIONS,
+  *metric_curves.REPRODUCTIONS,
   *distributions.REPRODUCTIONS,
   *animations.REPRODUCTIONS,
 )

@@ -29,8 +29,8 @@ from scipy import integrate, optimize
 
 from experiments.plots import curves
 from experiments.reproduce.common import pictures
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder.results import Results
+from experiments.reproduce.common.checks import Check, at_least, at_most, close
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from gan_jax import divergences
 from gan_jax.divergences.f_divergences import F_DIVERGENCES
 
@@ -38,15 +38,9 @@ Function = Callable[[Any], Any]
 
 
 class Form(NamedTuple):
-  """A divergence written out in NumPy.
+  """A divergence written out in NumPy: its title, f, f' and the ends of f*.
 
-  Attributes:
-    title: its name in the picture.
-    f: u -> f(u).
-    slope: u -> f'(u).
-    low: lower end of the domain of f*.
-    high: its upper end.
-    symmetric: whether D_f(p || q) = D_f(q || p).
+  The domain of f* lies between `low` and `high`.
   """
 
   title: str
@@ -54,58 +48,39 @@ class Form(NamedTuple):
   slope: Function
   low: float = -math.inf
   high: float = math.inf
-  symmetric: bool = False
 
 
 FORMS: Mapping[str, Form] = {
-  "kl": Form(
-    "KL",
-    lambda u: u * np.log(u),
-    lambda u: np.log(u) + 1,
-  ),
+  "kl": Form("KL", lambda u: u * np.log(u), lambda u: np.log(u) + 1),
   "reverse_kl": Form(
-    "reverse KL",
-    lambda u: -np.log(u),
-    lambda u: -1 / u,
-    high=0.0,
+    "reverse KL", lambda u: -np.log(u), lambda u: -1 / u, high=0.0
   ),
   "jensen_shannon": Form(
     "Jensen-Shannon",
     lambda u: u * np.log(2 * u / (1 + u)) + np.log(2 / (1 + u)),
     lambda u: np.log(2 * u / (1 + u)),
     high=math.log(2),
-    symmetric=True,
   ),
   "gan": Form(
     "GAN",
     lambda u: u * np.log(u / (1 + u)) - np.log(1 + u),
     lambda u: np.log(u / (1 + u)),
     high=0.0,
-    symmetric=True,
   ),
-  "pearson": Form(
-    "Pearson",
-    lambda u: (u - 1) ** 2,
-    lambda u: 2 * (u - 1),
-  ),
+  "pearson": Form("Pearson", lambda u: (u - 1) ** 2, lambda u: 2 * (u - 1)),
   "neyman": Form(
-    "Neyman",
-    lambda u: u - 2 + 1 / u,
-    lambda u: 1 - 1 / u**2,
-    high=1.0,
+    "Neyman", lambda u: u - 2 + 1 / u, lambda u: 1 - 1 / u**2, high=1.0
   ),
   "squared_hellinger": Form(
     "squared Hellinger",
     lambda u: 1 - 2 * np.sqrt(u) + u,
     lambda u: 1 - 1 / np.sqrt(u),
     high=1.0,
-    symmetric=True,
   ),
   "jeffrey": Form(
     "Jeffrey",
     lambda u: (u - 1) * np.log(u),
     lambda u: np.log(u) + 1 - 1 / u,
-    symmetric=True,
   ),
   "total_variation": Form(
     "total variation",
@@ -113,7 +88,6 @@ FORMS: Mapping[str, Form] = {
     lambda u: np.sign(u - 1) / 2,
     low=-0.5,
     high=0.5,
-    symmetric=True,
   ),
 }
 
@@ -129,16 +103,17 @@ TIGHT, MISJUDGED = 20, 30
 """Indices of the offsets s = 0 and s = log 2."""
 FAR = 1e5
 """An output of the critic that is practically infinite."""
+EXPONENT = 10
+"""An activation without an end has to reach f' at the ratio e^10, or e^-10."""
+PANELS = {
+  "f": ("u", "f(u), tangent at u = 2"),
+  "conjugate": ("t", "conjugate f*(t), tangent at t = f'(2)"),
+  "activation": ("v", "activation g(v)"),
+  "bound": ("s", "E_p T - E_q f*(T), T = f'(e^s p/q)"),
+}
 TANGENT: dict[str, Any] = {"color": curves.GENERATED, **curves.REFERENCE}
 LEVEL: dict[str, Any] = {"color": curves.DATA, **curves.REFERENCE}
-POINT: dict[str, Any] = {
-  "marker": "o",
-  "color": curves.GENERATED,
-  "ms": 5,
-  "ls": "",
-}
-LARGE = math.exp(10)
-"""A density ratio that an unbounded activation has to reach."""
+POINT: dict[str, Any] = {"color": curves.GENERATED, "ms": 5}
 
 
 def _log_pdf(x: Any, normal: tuple[float, float]) -> Any:
@@ -161,10 +136,11 @@ def _evaluate(name: str, u: Any, t: Any, v: Any, p: Any, q: Any, weights: Any):
   )
 
 
-def compute(runs: Mapping[str, Results]) -> Computed:
+def compute(inputs: Inputs) -> Computed:
   """Evaluates f, f*, g and the bound of every divergence."""
+  del inputs
   u, v = np.linspace(0.15, 4, 200), np.linspace(-4, 4, 200)
-  measured, rows = {}, {}
+  checks, rows = [], {}
   with jax.enable_x64(True):
     x, weights = map(np.asarray, divergences.gauss_legendre(*ENDS, 8, 500))
     p, q = np.exp(_log_pdf(x, P)), np.exp(_log_pdf(x, Q))
@@ -182,22 +158,51 @@ def compute(runs: Mapping[str, Results]) -> Computed:
         q,
         weights,
       )
-      values = jax.tree.map(np.asarray, values)
       (
         (f, f_drawn),
         (conjugates, drawn, conjugates_of_critics),
         activation,
         divergence,
-      ) = values
+      ) = jax.tree.map(np.asarray, values)
       bounds = critics @ (weights * p) - conjugates_of_critics @ (weights * q)
-      measured |= {
-        f"{name}: mean of f(u)": np.mean(f),
-        f"{name}: mean of f*(f'(u))": np.mean(conjugates),
-        f"{name}: least activation": activation[0],
-        f"{name}: greatest activation": activation[-1],
-        f"{name}: bound at T = f'(p/q)": bounds[TIGHT],
-        f"{name}: bound at T = f'(2 p/q)": bounds[MISJUDGED],
-      }
+      checks += [
+        close(
+          f"{name}: mean of f(u)",
+          np.mean(f),
+          np.mean(form.f(RATIOS)),
+          1e-9,
+          "closed form, written out",
+        ),
+        close(
+          f"{name}: mean of f*(f'(u))",
+          np.mean(conjugates),
+          np.mean([_supremum(form.f, slope) for slope in slopes]),
+          1e-6,
+          "sup_u [u t - f(u)] by scipy.optimize.minimize_scalar",
+        ),
+        _end(f"{name}: least activation", activation[0], form, form.low),
+        _end(f"{name}: greatest activation", activation[-1], form, form.high),
+        *(
+          close(
+            f"{name}: {what}",
+            value,
+            _integral(form, offset),
+            # T jumps where p = q, which limits the quadrature.
+            1e-3 if name == "total_variation" else 1e-6,
+            f"{origin} by scipy.integrate.quad",
+          )
+          for what, value, offset, origin in (
+            ("D_f(p || q)", divergence, 0.0, "int q f(p / q)"),
+            ("bound at T = f'(p/q)", bounds[TIGHT], 0.0, "D_f(p || q)"),
+            (
+              "bound at T = f'(2 p/q)",
+              bounds[MISJUDGED],
+              OFFSETS[MISJUDGED],
+              "E_p T - E_q[w T - f(w)], w = 2 p/q,",
+            ),
+          )
+        ),
+      ]
       rows[name] = {
         "f": (u, f_drawn),
         "conjugate": (t, drawn),
@@ -207,59 +212,20 @@ def compute(runs: Mapping[str, Results]) -> Computed:
         "slope": slopes[TOUCHED],
         "touched": conjugates[TOUCHED],
       }
-  return Computed(measured, rows)
+  return Computed(checks, rows)
 
 
-def draw(drawn: Mapping[str, Any]) -> Figure:
-  """Draws a row of four panels for each divergence."""
-  figure, panels = curves.grid(4 * len(drawn), 4, (12, 16))
-  pictures.headline(
-    figure,
-    "f-divergences, their conjugates, and the bound that is tight at "
-    "T = f'(p/q)",
+def _end(name: str, activation: float, form: Form, end: float) -> Check:
+  """Checks the end of an activation's range."""
+  if math.isfinite(end):
+    return close(name, activation, end, 1e-6, "end of the domain of f*")
+  exponent = math.copysign(EXPONENT, end)
+  return (at_least if end > 0 else at_most)(
+    name,
+    activation,
+    form.slope(math.exp(exponent)),
+    f"f' at p/q = e^{exponent:g}, as the domain of f* has no end",
   )
-  for index, (name, form) in enumerate(FORMS.items()):
-    axes, row = panels[4 * index : 4 * index + 4], drawn[name]
-    contact, slope, touched = RATIOS[TOUCHED], row["slope"], row["touched"]
-    for panel, key in zip(
-      axes, ("f", "conjugate", "activation", "bound"), strict=True
-    ):
-      color = curves.DATA if key == "f" else curves.DISCRIMINATOR
-      panel.plot(*row[key], color=color)
-    # f(u) = u f'(u) - f*(f'(u)), and f*(t) = t f*'(t) - f(f*'(t)).
-    ends = np.array([0.0, 4.0])
-    axes[0].plot(ends, slope * ends - touched, **TANGENT, label="tangent")
-    axes[0].plot(contact, slope * contact - touched, **POINT)
-    axes[0].plot(
-      0, -touched, **POINT, mfc="white", clip_on=False, label="-f*(f'(2))"
-    )
-    axes[0].set_xlim(0, 4)
-    t = row["conjugate"][0]
-    ends = np.array([t[0], t[-1]])
-    axes[1].plot(ends, touched + contact * (ends - slope), **TANGENT)
-    axes[1].plot(slope, touched, **POINT)
-    low, high = np.min(row["conjugate"][1]), np.max(row["conjugate"][1])
-    pad = 0.1 * (high - low)
-    axes[1].set_ylim(low - pad, high + pad)
-    for end in (form.low, form.high):
-      if math.isfinite(end):
-        axes[2].axhline(end, label="end of the range, and D_f(p || q)", **LEVEL)
-    axes[3].axhline(row["divergence"], **LEVEL)
-    axes[3].plot(0, row["divergence"], **POINT, label="u = 2, and T = f'(p/q)")
-    axes[0].set_ylabel(form.title, fontsize=10)
-    for panel in axes:
-      panel.locator_params(axis="x", nbins=6)
-  titles = (
-    "f(u), tangent at u = 2",
-    "conjugate f*(t), tangent at t = f'(2)",
-    "activation g(v)",
-    "E_p T - E_q f*(T), T = f'(e^s p/q)",
-  )
-  for column, (title, x) in enumerate(zip(titles, "utvs", strict=True)):
-    panels[column].set_title(title, fontsize=10)
-    panels[column - 4].set_xlabel(x)
-  figure.align_ylabels(panels[::4])
-  return curves.legend(figure)
 
 
 def _supremum(f: Function, t: float) -> float:
@@ -273,21 +239,11 @@ def _supremum(f: Function, t: float) -> float:
   return -found.fun
 
 
-@functools.cache
-def _mean_supremum(name: str) -> float:
-  """Averages the conjugate at f'(u), found by a search for each u."""
-  form = FORMS[name]
-  return float(np.mean([_supremum(form.f, form.slope(u)) for u in RATIOS]))
-
-
-@functools.cache
-def _integral(name: str, offset: float, swapped: bool = False) -> float:
+def _integral(form: Form, offset: float) -> float:
   """Integrates p T - q (w T - f(w)) adaptively, T = f'(w), w = e^offset p/q."""
-  form = FORMS[name]
-  p, q = (Q, P) if swapped else (P, Q)
 
   def integrand(x):
-    log_p, log_q = _log_pdf(x, p), _log_pdf(x, q)
+    log_p, log_q = _log_pdf(x, P), _log_pdf(x, Q)
     ratio = np.exp(log_p - log_q + offset)
     t = form.slope(ratio)
     return np.exp(log_p) * t - np.exp(log_q) * (ratio * t - form.f(ratio))
@@ -295,67 +251,49 @@ def _integral(name: str, offset: float, swapped: bool = False) -> float:
   return integrate.quad(integrand, *ENDS, epsabs=1e-9, limit=200)[0]
 
 
-def _checks(name: str, form: Form) -> tuple[Check, ...]:
-  """Returns the checks of one divergence."""
-  # T jumps where p = q, which limits the quadrature.
-  tolerance = 1e-3 if name == "total_variation" else 1e-6
-  swapped = {"p and q swapped": lambda: _integral(name, 0.0, True)}
-  return (
-    Check(
-      f"{name}: mean of f(u)",
-      float(np.mean(form.f(RATIOS))),
-      1e-9,
-      "closed form, written out",
-      wrong={"q and p swapped": float(np.mean(RATIOS * form.f(1 / RATIOS)))}
-      if not form.symmetric
-      else {},
-    ),
-    Check(
-      f"{name}: mean of f*(f'(u))",
-      lambda: _mean_supremum(name),
-      1e-6,
-      "sup_u [u t - f(u)] by scipy.optimize.minimize_scalar",
-      wrong={
-        "f not subtracted": float(np.mean(RATIOS * form.slope(RATIOS))),
-      },
-    ),
-    _end(name, "least", form.low, form.slope(1 / LARGE)),
-    _end(name, "greatest", form.high, form.slope(LARGE)),
-    Check(
-      f"{name}: bound at T = f'(p/q)",
-      lambda: _integral(name, 0.0),
-      tolerance,
-      "D_f(p || q) by scipy.integrate.quad",
-      wrong={} if form.symmetric else swapped,
-    ),
-    Check(
-      f"{name}: bound at T = f'(2 p/q)",
-      lambda: _integral(name, OFFSETS[MISJUDGED]),
-      tolerance,
-      "E_p T - E_q[w T - f(w)], w = 2 p/q, by scipy.integrate.quad",
-      wrong={"as if tight": lambda: _integral(name, 0.0)},
-    ),
+def draw(drawn: Mapping[str, Any]) -> Figure:
+  """Draws a row of four panels for each divergence."""
+  figure, panels = curves.grid(4 * len(drawn), 4, (12, 16))
+  pictures.headline(
+    figure,
+    "f-divergences, their conjugates, and the bound that is tight at "
+    "T = f'(p/q)",
   )
-
-
-def _end(name: str, which: str, end: float, needed: float) -> Check:
-  """Returns the check of an end of an activation's range."""
-  if math.isfinite(end):
-    return Check(
-      f"{name}: {which} activation",
-      end,
-      1e-6,
-      "end of the domain of f*",
-      wrong={"1 less": end - 1, "1 more": end + 1},
+  for column, (name, (x, title)) in enumerate(PANELS.items()):
+    panels[column].set_title(title, fontsize=10)
+    panels[column - 4].set_xlabel(x)
+    color = curves.DATA if name == "f" else curves.DISCRIMINATOR
+    for axes, row in zip(panels[column::4], drawn.values(), strict=True):
+      axes.plot(*row[name], color=color)
+      axes.locator_params(axis="x", nbins=6)
+  for index, (name, form) in enumerate(FORMS.items()):
+    axes, row = panels[4 * index : 4 * index + 4], drawn[name]
+    contact, slope, touched = RATIOS[TOUCHED], row["slope"], row["touched"]
+    # f(u) = u f'(u) - f*(f'(u)), and f*(t) = t f*'(t) - f(f*'(t)).
+    ends = np.array([0.0, 4.0])
+    axes[0].plot(ends, slope * ends - touched, **TANGENT, label="tangent")
+    axes[0].plot(contact, slope * contact - touched, "o", **POINT)
+    axes[0].plot(
+      0, -touched, "o", **POINT, mfc="white", clip_on=False, label="-f*(f'(2))"
     )
-  return Check(
-    f"{name}: {which} activation",
-    float(needed),
-    0.0,
-    f"f' at p/q = e^{10 if end > 0 else -10}, as the domain of f* has no end",
-    relation="at least" if end > 0 else "at most",
-    wrong={"a sigmoid's end": 1.0 if end > 0 else 0.0},
-  )
+    axes[0].set_xlim(0, 4)
+    t = row["conjugate"][0]
+    ends = np.array([t[0], t[-1]])
+    axes[1].plot(ends, touched + contact * (ends - slope), **TANGENT)
+    axes[1].plot(slope, touched, "o", **POINT)
+    low, high = np.min(row["conjugate"][1]), np.max(row["conjugate"][1])
+    pad = 0.1 * (high - low)
+    axes[1].set_ylim(low - pad, high + pad)
+    for end in (form.low, form.high):
+      if math.isfinite(end):
+        axes[2].axhline(end, label="end of the range, and D_f(p || q)", **LEVEL)
+    axes[3].axhline(row["divergence"], **LEVEL)
+    axes[3].plot(
+      0, row["divergence"], "o", **POINT, label="u = 2, and T = f'(p/q)"
+    )
+    axes[0].set_ylabel(form.title, fontsize=10)
+  figure.align_ylabels(panels[::4])
+  return curves.legend(figure)
 
 
 REPRODUCTION = Reproduction(
@@ -363,8 +301,5 @@ REPRODUCTION = Reproduction(
   source="f-GAN 2016, arXiv 1606.00709, section 2 and supplement",
   summary="f, its conjugate and its critic: the bound is tight at T = f'(p/q)",
   compute=compute,
-  checks=tuple(
-    check for name, form in FORMS.items() for check in _checks(name, form)
-  ),
   draw=draw,
 )

@@ -14,95 +14,129 @@ cut. The ridges show seed 0; the numbers are means over all seeds and the last
 quarter.
 """
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy import stats
 
-from experiments.configs.habr import FAR_JSD, NEAR_JSD
-from experiments.configs.toy_1d import (
-  NUM_DRAWN_SAMPLES,
-  OneDimensionalSettings,
-  data_density,
-  drawn_points,
-)
+from experiments.configs import toy_1d
+from experiments.configs.habr import NEAR_JSD
 from experiments.plots import curves
 from experiments.reproduce.common import pictures
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.reproduce.habr2018 import (
-  discriminators,
-  equilibrium,
-  measures,
-  ridges,
+from experiments.reproduce.common.checks import Check, at_most, close, covers
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
+from experiments.reproduce.habr2018 import article, equilibrium, run_checks
+from experiments.reproduce.habr2018.article import (
+  NEAR,
+  NEAR_STDDEV,
+  NORMAL_MEAN,
+  NORMAL_STDDEV,
 )
-from experiments.reproduce.habr2018.discriminators import settings_of
-from experiments.reproduce.habr2018.measures import BETWEEN, Measure
+from experiments.reproduce.habr2018.run_checks import BETWEEN
 from experiments.run_folder.results import Results
 
 NUM_RIDGES = 13
+NUM_BINS = 50
+PEAK = 1.5
+"""Height of the data's peak, in distances between ridges."""
+HIGHEST = 2.5
+"""Height at which a ridge is cut, in multiples of the data's peak."""
+DATA_BETWEEN = float(np.diff(stats.norm.cdf([-BETWEEN, BETWEEN], NEAR[0]))[0])
+"""Share of the near modes' data between them; both modes have the same."""
 
-OfSamples = Callable[[np.ndarray], float]
-"""Maps samples [draws, samples of each draw] to a number."""
+
+def _share_between(stddev: float) -> float:
+  """Returns the share of N(0, stddev^2) between the near modes."""
+  return float(1 - 2 * stats.norm.cdf(-BETWEEN / stddev))
 
 
-def _data(settings: OneDimensionalSettings) -> tuple[np.ndarray, float]:
+def _scales(experiment: str) -> dict[str, Any]:
   """Returns the ends of the x axis and the peak of the data's density."""
 
   # Compiling the many operations together is faster than running each alone.
   @jax.jit
   def ends_and_peak():
-    density = data_density(settings)
-    x = drawn_points(density)
+    density = toy_1d.data_density(article.settings_of(experiment))
+    x = toy_1d.drawn_points(density)
     return x[jnp.array([0, -1])], jnp.exp(density.log_prob(x[:, None]).max())
 
   ends, peak = ends_and_peak()
-  return np.asarray(ends), float(peak)
+  return {"ends": np.asarray(ends), "peak": float(peak)}
 
 
-def _between(samples: np.ndarray) -> float:
-  """Returns the share of samples between the near modes."""
-  return float(np.mean(np.abs(samples) < BETWEEN))
+def _draw_ridges(
+  axes: Axes,
+  steps: np.ndarray,
+  samples: np.ndarray,
+  drawn: Mapping[str, Any],
+  color: str,
+) -> float:
+  """Draws histograms above one another, with the last one lowest and in front.
 
+  Early ridges are paler.
 
-def _drift(samples: np.ndarray) -> float:
-  """Returns the largest Wasserstein-1 distance of a draw from the first."""
-  ordered = np.sort(samples, axis=1)
-  return float(np.abs(ordered - ordered[0]).mean(axis=1).max())
+  Args:
+    axes: the axes to draw on.
+    steps: [ridges], increasing.
+    samples: [ridges, n].
+    drawn: has the `ends` of the x axis and the `peak` of the data.
+    color: colour of the ridges.
+
+  Returns:
+    The drawn height of a density of 1, in steps.
+  """
+  height = PEAK * (steps[-1] - steps[0]) / (len(steps) - 1) / drawn["peak"]
+  axes.grid(False)
+  for index, (step, values) in enumerate(zip(steps, samples, strict=True)):
+    counts, edges = np.histogram(values, bins=NUM_BINS, range=drawn["ends"])
+    density = counts / (len(values) * np.diff(edges))
+    top = step - height * np.minimum(density, HIGHEST * drawn["peak"])
+    for style in (
+      {"baseline": step, "fill": True, "color": "white"},
+      {
+        "baseline": step,
+        "fill": True,
+        "color": color,
+        "alpha": 0.25 + 0.5 * index / (len(steps) - 1),
+        "lw": 0,
+        "label": "samples" if step == steps[-1] else None,
+      },
+      {"baseline": None, "color": color, "lw": 0.8},
+    ):
+      axes.stairs(top, edges, zorder=index + 2, **style)
+  axes.margins(x=0, y=0.03)
+  axes.set_yticks(steps[::3])
+  axes.yaxis.set_major_formatter("{x:,.0f}")
+  return height
 
 
 def _real(
   figure: int,
   experiment: str,
   summary: str,
-  numbers: Sequence[tuple[Check, OfSamples]],
+  check: Callable[[np.ndarray], list[Check]],
 ) -> Reproduction:
-  """Builds a figure of real samples."""
-  settings = settings_of(experiment)
+  """Describes a figure of real samples [ridges, n]."""
+  settings = article.settings_of(experiment)
 
-  def compute(runs: Mapping[str, Results]) -> Computed:
-    del runs
+  def compute(inputs: Inputs) -> Computed:
+    shape = NUM_RIDGES, toy_1d.NUM_DRAWN_SAMPLES
     sample = jax.jit(
-      lambda key: data_density(settings).sample(
-        key, NUM_RIDGES * NUM_DRAWN_SAMPLES
-      )
+      lambda key: toy_1d.data_density(settings).sample(key, shape[0] * shape[1])
     )
-    samples = np.asarray(sample(jax.random.key(figure)))
-    samples = samples.reshape(NUM_RIDGES, NUM_DRAWN_SAMPLES)
-    ends, peak = _data(settings)
-    return Computed(
-      measured={check.name: measure(samples) for check, measure in numbers},
-      drawn={"samples": samples, "ends": ends, "peak": peak},
-    )
+    key = jax.random.key(inputs.seed + figure)
+    samples = np.asarray(sample(key), float).reshape(shape)
+    return Computed(check(samples), {"samples": samples, **_scales(experiment)})
 
   def draw(drawn: Mapping[str, Any]) -> Figure:
     picture, (axes,) = curves.grid(1, 1, (8, 5))
     steps = np.linspace(0, settings.steps, NUM_RIDGES)
-    ridges.draw_ridges(axes, steps, drawn["samples"], drawn, curves.DATA)
+    _draw_ridges(axes, steps, drawn["samples"], drawn, curves.DATA)
     axes.set(xlabel="x", ylabel="step")
     axes.invert_yaxis()
     pictures.headline(
@@ -114,279 +148,180 @@ def _real(
 
   return Reproduction(
     id=f"habr_fig{figure:02d}",
-    source=discriminators.source(figure),
+    source=article.source(figure),
     summary=summary,
     compute=compute,
-    checks=tuple(check for check, _ in numbers),
     draw=draw,
   )
+
+
+def _check_data(samples: np.ndarray, mean: float, stddev: float) -> list[Check]:
+  """Checks the moments of the draws, and that they differ by chance only."""
+  # Four standard errors of a normal's moments.
+  error = 4 * stddev / np.sqrt(samples.size)
+  ordered = np.sort(samples, axis=1)
+  return [
+    close("mean of the samples", samples.mean(), mean, error, "the settings"),
+    close(
+      "standard deviation of the samples",
+      samples.std(),
+      stddev,
+      error / np.sqrt(2),
+      "the settings; with two modes the variance is 1 + 3^2",
+    ),
+    at_most(
+      "largest Wasserstein-1 from the first draw (units of x)",
+      np.abs(ordered - ordered[0]).mean(axis=1).max(),
+      0.15 * stddev,
+      "the article: does not change",
+    ),
+  ]
+
+
+def _check_near_data(samples: np.ndarray) -> list[Check]:
+  """Checks that the draws come from both near modes."""
+  return [
+    *_check_data(samples, 0.0, NEAR_STDDEV),
+    close(
+      "share of the left mode",
+      np.mean(samples < 0),
+      0.5,
+      0.02,
+      "closed form: 1/2",
+    ),
+    close(
+      "share between the modes",
+      np.mean(np.abs(samples) < BETWEEN),
+      DATA_BETWEEN,
+      0.006,
+      "closed form: Phi(4) - Phi(2)",
+    ),
+  ]
 
 
 def _generated(
   figure: int,
   experiment: str,
   summary: str,
-  numbers: Sequence[tuple[Check, Measure]],
+  check: Callable[[Results], list[Check]],
 ) -> Reproduction:
-  """Builds a figure of the samples of four generators."""
-
-  def compute(runs: Mapping[str, Results]) -> Computed:
-    ends, peak = _data(settings_of(experiment))
-    return Computed(
-      measured={
-        f"{check.name}, {name}": measure(run)
-        for check, measure in numbers
-        for name, run in runs.items()
-      },
-      drawn={"runs": runs, "ends": ends, "peak": peak},
-    )
-
-  def draw(drawn: Mapping[str, Any]) -> Figure:
-    picture, panels = curves.grid(4, 4, (12, 5.6), sharex=True, sharey=True)
-    curves.title(
-      picture,
-      drawn["runs"]["plain"],
-      "generated samples of seed 0, for four discriminators",
-    )
-    for axes, (name, run) in zip(panels, drawn["runs"].items(), strict=True):
-      steps = run.snapshots["step"]
-      frames = curves.choose_frames(len(steps), NUM_RIDGES)
-      samples = run.snapshots["samples"][0, frames, :, 0]
-      ridges.draw_ridges(axes, steps[frames], samples, drawn, curves.GENERATED)
-      # The data's density is drawn on the last histogram, in the same units.
-      x, density = run.snapshots["x"], run.snapshots["data_density"]
-      height = ridges.height_of_one(steps[frames], drawn["peak"])
-      axes.plot(
-        x,
-        steps[-1] - height * density,
-        color=curves.DATA,
-        lw=1.2,
-        label="data density",
-        zorder=NUM_RIDGES + 3,
-      )
-      axes.set_title(f"discriminator: {name}", fontsize=10)
-    panels[0].invert_yaxis()
-    curves.label_outer(panels, 4, "x", "step")
-    return curves.legend(picture)
-
-  return Reproduction(
-    id=f"habr_fig{figure:02d}",
-    source=discriminators.source(figure),
-    summary=summary,
-    compute=compute,
-    checks=tuple(
-      check._replace(name=f"{check.name}, {name}")
-      for check, _ in numbers
-      for name in discriminators.DISCRIMINATORS
-    ),
-    draw=draw,
-    trainings=discriminators.trainings(experiment),
+  """Describes a figure of the samples of four generators."""
+  return article.of_runs(
+    figure,
+    experiment,
+    summary,
+    check,
+    _draw_generated,
+    prepare=lambda: _scales(experiment),
   )
 
 
-NORMAL = settings_of("normal")
-(NORMAL_MEAN,), (NORMAL_STDDEV,) = NORMAL.input_mean, NORMAL.input_stddev
-NEAR = settings_of("mixture_near").input_mean
-
-
-def _unchanged(stddev: float) -> tuple[Check, OfSamples]:
-  """Returns the check that draws differ by chance only."""
-  return (
-    Check(
-      "Wasserstein-1 from the first draw (units of x)",
-      0.0,
-      0.15 * stddev,
-      "the article: does not change",
-      relation="at most",
-      wrong={"half a deviation off": 0.5 * stddev},
-    ),
-    _drift,
+def _draw_generated(drawn: Mapping[str, Any]) -> Figure:
+  """Draws the samples of the first seed of each discriminator."""
+  picture, panels = curves.grid(4, 4, (12, 5.6), sharex=True, sharey=True)
+  curves.title(
+    picture,
+    drawn["runs"]["plain"],
+    f"generated samples of seed {drawn['runs']['plain'].seeds[0]}, for four "
+    "discriminators",
   )
+  for axes, (name, run) in zip(panels, drawn["runs"].items(), strict=True):
+    steps = run.snapshots["step"]
+    frames = curves.choose_frames(len(steps), NUM_RIDGES)
+    samples = run.snapshots["samples"][0, frames, :, 0]
+    height = _draw_ridges(axes, steps[frames], samples, drawn, curves.GENERATED)
+    # The data's density is drawn on the last histogram, in the same units.
+    axes.plot(
+      run.snapshots["x"],
+      steps[-1] - height * run.snapshots["data_density"],
+      color=curves.DATA,
+      lw=1.2,
+      label="data density",
+      zorder=NUM_RIDGES + 3,
+    )
+    axes.set_title(f"discriminator: {name}", fontsize=10)
+  panels[0].invert_yaxis()
+  curves.label_outer(panels, 4, "x", "step")
+  return curves.legend(picture)
 
 
-def _share_between(stddev: float) -> float:
-  """Returns the share of N(0, stddev^2) between the near modes."""
-  return float(1 - 2 * stats.norm.cdf(-BETWEEN / stddev))
+def _check_normal(run: Results) -> list[Check]:
+  """Checks that the samples of a normal distribution are those of the data."""
+  return [
+    run_checks.ends_at(
+      run, metric, 0.0, margin, "the article: indistinguishable from the data"
+    )
+    for metric, margin in (
+      ("wasserstein_1", 0.1 * NORMAL_STDDEV),
+      ("jensen_shannon", 0.01),
+    )
+  ]
 
 
-def _data_between() -> float:
-  """Returns the share of the near modes' data between them."""
-  # Both modes have the same share, by symmetry.
-  low, high = stats.norm.cdf(np.array([-BETWEEN, BETWEEN]) - NEAR[0])
-  return float(high - low)
-
-
-# The tolerances are at least four standard errors of 13 draws of 1,000.
-_NEAR_DATA = (
-  (
-    Check(
-      "mean of the samples",
-      0.0,
-      0.12,
-      "closed form: by symmetry",
-      wrong={"one mode alone": -3.0, "weights 0.45 and 0.55": 0.3},
-    ),
-    lambda samples: float(samples.mean()),
-  ),
-  (
-    Check(
-      "standard deviation of the samples",
-      math.sqrt(10),
-      0.05,
-      "closed form: variance 1 + 3^2",
-      wrong={"one mode alone": 1.0, "width forgotten": 3.0},
-    ),
-    lambda samples: float(samples.std()),
-  ),
-  (
-    Check("share of the left mode", 0.5, 0.02, "closed form: 1/2"),
-    lambda samples: float((samples < 0).mean()),
-  ),
-  (
-    Check(
+def _check_linear(run: Results) -> list[Check]:
+  """Checks that a linear generator of two modes fills the gap between them."""
+  rest = equilibrium.non_saturating(NEAR)
+  return [
+    covers(
       "share between the modes",
-      _data_between,
-      0.006,
-      "closed form: Phi(4) - Phi(2)",
-      wrong={"of a normal": lambda: _share_between(math.sqrt(10))},
+      run_checks.valley(run),
+      _share_between(rest.stddev),
+      0.05,
+      "closed form: of the normal at rest",
     ),
-    _between,
-  ),
-  _unchanged(math.sqrt(10)),
-)
+    *run_checks.at_rest(run, "jensen_shannon"),
+  ]
+
+
+def _check_perceptron(run: Results) -> list[Check]:
+  """Checks that a perceptron finds both modes and leaves a gap."""
+  return [
+    at_most(
+      "share between the modes",
+      run_checks.valley(run),
+      (DATA_BETWEEN + _share_between(3.120)) / 2,
+      "closed form: halfway from the data to the best linear generator",
+      margin=0.05,
+    ),
+    *run_checks.finds_both_modes(run, NEAR, NEAR_JSD),
+  ]
+
 
 REPRODUCTIONS = (
   _real(
     5,
     "normal",
     "samples of a normal distribution, which does not change",
-    (
-      (
-        Check("mean of the samples", NORMAL_MEAN, 0.25, "settings: the mean"),
-        lambda samples: float(samples.mean()),
-      ),
-      (
-        Check(
-          "standard deviation of the samples",
-          NORMAL_STDDEV,
-          0.2,
-          "settings: the standard deviation",
-          wrong={"the variance": NORMAL_STDDEV**2},
-        ),
-        lambda samples: float(samples.std()),
-      ),
-      _unchanged(NORMAL_STDDEV),
-    ),
+    lambda samples: _check_data(samples, NORMAL_MEAN, NORMAL_STDDEV),
   ),
   _generated(
     6,
     "normal",
     "samples of a linear generator approach a normal distribution",
-    (
-      (
-        Check(
-          "Wasserstein-1 from the data (units of x)",
-          0.0,
-          0.1 * NORMAL_STDDEV,
-          "the article: indistinguishable from the data",
-          relation="at most",
-          wrong={
-            "not moved": NORMAL_MEAN,
-            # E|z| = sqrt(2 / pi) for the 6 that the deviations differ by.
-            "moved but not widened": 6 * math.sqrt(2 / np.pi),
-          },
-        ),
-        measures.metric("wasserstein_1"),
-      ),
-      (
-        Check(
-          "Jensen-Shannon divergence (nats)",
-          0.0,
-          0.01,
-          "the article: indistinguishable from the data",
-          relation="at most",
-          wrong={"no overlap": math.log(2), "as with two modes": NEAR_JSD},
-        ),
-        measures.metric("jensen_shannon"),
-      ),
-    ),
+    _check_normal,
   ),
   _real(
     12,
     "mixture_near",
     "samples of two near modes, which do not change",
-    _NEAR_DATA,
+    _check_near_data,
   ),
   _generated(
     13,
     "mixture_near",
     "samples of a linear generator fall between two modes",
-    (
-      (
-        Check(
-          "share between the modes",
-          lambda: _share_between(equilibrium.non_saturating(NEAR).stddev),
-          0.05,
-          "closed form: of the normal at rest",
-          wrong={"of the data": _data_between},
-        ),
-        measures.valley,
-      ),
-      (
-        Check(
-          "Jensen-Shannon divergence (nats)",
-          lambda: equilibrium.non_saturating(NEAR).jsd,
-          0.02,
-          "quadrature: where the non-saturating cost is at rest",
-          wrong={"one mode alone": FAR_JSD, "fooled": 0.0},
-        ),
-        measures.metric("jensen_shannon"),
-      ),
-    ),
+    _check_linear,
   ),
   _real(
     18,
     "mixture_near_mlp",
     "samples of two near modes, which do not change",
-    _NEAR_DATA,
+    _check_near_data,
   ),
   _generated(
     19,
     "mixture_near_mlp",
     "samples of a perceptron come from both modes",
-    (
-      (
-        Check(
-          "share of the lighter mode",
-          0.5,
-          0.15,
-          "closed form: both modes weigh 1/2; the article: roughly",
-          wrong={"one mode alone": 0.0},
-        ),
-        measures.lighter_mode(0.0),
-      ),
-      (
-        Check(
-          "share between the modes",
-          lambda: (_data_between() + _share_between(3.120)) / 2,
-          0.0,
-          "closed form: halfway from the data to the best linear generator",
-          relation="at most",
-          wrong={"a linear generator": lambda: _share_between(3.120)},
-        ),
-        measures.valley,
-      ),
-      (
-        Check(
-          "Jensen-Shannon divergence (nats)",
-          NEAR_JSD,
-          0.0,
-          "quadrature: the least that a linear generator reaches",
-          relation="at most",
-          wrong={"one mode alone": FAR_JSD, "no overlap": math.log(2)},
-        ),
-        measures.metric("jensen_shannon"),
-      ),
-    ),
+    _check_perceptron,
   ),
 )

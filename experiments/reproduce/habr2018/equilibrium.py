@@ -36,13 +36,10 @@ class Equilibrium(NamedTuple):
   fake: float
 
 
-def _log_densities(
-  x: np.ndarray, modes: tuple[float, ...], mean: float, stddev: float
-) -> tuple[np.ndarray, np.ndarray]:
-  """Returns log p of equal modes of width 1, and log q of N(mean, stddev^2)."""
+def log_density(x: np.ndarray, modes: tuple[float, ...]) -> np.ndarray:
+  """Returns the log-density [n] of equal modes of width 1 at x [n]."""
   each = stats.norm.logpdf(x[:, None], np.array(modes))
-  log_p = special.logsumexp(each, axis=1) - np.log(len(modes))
-  return log_p, stats.norm.logpdf(x, mean, stddev)
+  return special.logsumexp(each, axis=1) - np.log(len(modes))
 
 
 @functools.cache
@@ -64,9 +61,10 @@ def non_saturating(modes: tuple[float, ...]) -> Equilibrium:
   def derivatives(parameters):
     mean, stddev = parameters
     x = mean + stddev * z
-    log_p, log_q = _log_densities(x, modes, mean, stddev)
-    each = stats.norm.pdf(x[:, None], np.array(modes))
-    shares = each / np.maximum(each.sum(axis=1, keepdims=True), 1e-300)
+    log_p, log_q = log_density(x, modes), stats.norm.logpdf(x, mean, stddev)
+    shares = special.softmax(
+      stats.norm.logpdf(x[:, None], np.array(modes)), axis=1
+    )
     log_ratio_slope = shares @ np.array(modes) - x + (x - mean) / stddev**2
     slope = special.expit(log_q - log_p) * log_ratio_slope
     return [
@@ -77,7 +75,7 @@ def non_saturating(modes: tuple[float, ...]) -> Equilibrium:
   start = [np.mean(modes), np.sqrt(1 + np.var(modes))]
   mean, stddev = optimize.root(derivatives, start, tol=1e-10).x
   x = np.linspace(mean - 12 * stddev, mean + 12 * stddev, 20001)
-  log_p, log_q = _log_densities(x, modes, mean, stddev)
+  log_p, log_q = log_density(x, modes), stats.norm.logpdf(x, mean, stddev)
   p, q, best = np.exp(log_p), np.exp(log_q), special.expit(log_p - log_q)
   middle = np.logaddexp(log_p, log_q) - np.log(2)
   return Equilibrium(

@@ -31,8 +31,8 @@ from scipy import stats
 
 from experiments.plots import curves
 from experiments.reproduce.common import pictures
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder.results import Results
+from experiments.reproduce.common.checks import at_least, at_most, close
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from gan_jax.estimation import ppca
 from gan_jax.types import Array
 
@@ -66,11 +66,7 @@ def _angle(first: np.ndarray, second: np.ndarray) -> float:
 
 @functools.partial(jax.jit, static_argnums=1)
 def _fit(data: Array, k: int) -> tuple[ppca.PPCA, Array, ppca.PPCA, Array]:
-  """Fits k latents in closed form, and by EM from a random start.
-
-  Args:
-    data: [n, d].
-    k: number of latents.
+  """Fits k latents to data [n, d], in closed form and by EM.
 
   Returns:
     The closed form and its log-likelihood, the model after EM, and the
@@ -83,36 +79,81 @@ def _fit(data: Array, k: int) -> tuple[ppca.PPCA, Array, ppca.PPCA, Array]:
   return exact, ppca.log_likelihood(exact, data), fitted, curve
 
 
-def compute(runs: Mapping[str, Results]) -> Computed:
+def _expected(data: np.ndarray, k: int) -> tuple[float, float]:
+  """Computes the greatest log-likelihood of k latents, and s^2, with SciPy."""
+  values, vectors = np.linalg.eigh(np.cov(data.T, bias=True))
+  # W W^T + s^2 I keeps the largest k eigenvalues and averages the others.
+  values[:-k] = np.mean(values[:-k])
+  covariance: Any = vectors @ np.diag(values) @ vectors.T
+  density = stats.multivariate_normal(data.mean(axis=0), covariance)
+  return float(np.mean(density.logpdf(data))), float(values[0])
+
+
+def compute(inputs: Inputs) -> Computed:
   """Fits both models, in closed form and by EM."""
-  del runs
-  measured, drawn = {}, {}
-  for name, (weights, _, _) in MODELS.items():
-    data = _data(name)
+  del inputs
+  checks, drawn = [], {}
+  for name, (weights, _, stddev) in MODELS.items():
+    data, k = _data(name), weights.shape[1]
+    best, noise_variance = _expected(data, k)
     with jax.enable_x64(True):
       exact, likelihood, fitted, curve = jax.tree.map(
-        np.asarray, _fit(jnp.asarray(data), weights.shape[1])
+        np.asarray, _fit(jnp.asarray(data), k)
       )
-    measured |= {
-      f"{name}: log-likelihood of the closed form": likelihood,
-      f"{name}: noise variance of the closed form": exact.noise_variance,
-      f"{name}: log-likelihood after EM": curve[-1],
-      f"{name}: noise variance after EM": fitted.noise_variance,
-      f"{name}: least step of EM's log-likelihood": np.diff(curve).min(),
-      f"{name}: angle of the closed form to the truth (degrees)": _angle(
-        exact.weights, weights
+    checks += [
+      close(
+        f"{name}: log-likelihood of the closed form",
+        likelihood,
+        best,
+        1e-9,
+        "numpy.linalg.eigh and scipy.stats.multivariate_normal.logpdf",
       ),
-      f"{name}: angle of EM to the closed form (degrees)": _angle(
-        fitted.weights, exact.weights
+      close(
+        f"{name}: noise variance of the closed form",
+        exact.noise_variance,
+        noise_variance,
+        1e-9,
+        "mean of the smallest eigenvalues, by numpy.linalg.eigh",
       ),
-    }
+      close(
+        f"{name}: log-likelihood after EM",
+        curve[-1],
+        best,
+        1e-6,
+        "numpy.linalg.eigh and scipy.stats.multivariate_normal.logpdf",
+      ),
+      close(
+        f"{name}: noise variance after EM",
+        fitted.noise_variance,
+        stddev**2,
+        0.1 * stddev**2,
+        "the model that the data come from: s^2",
+      ),
+      at_least(
+        f"{name}: least step of EM's log-likelihood",
+        np.diff(curve).min(),
+        -1e-12,
+        "Tipping and Bishop 1999, appendix B: no step lowers it",
+      ),
+      at_most(
+        f"{name}: angle of the closed form to the truth (degrees)",
+        _angle(exact.weights, weights),
+        3.0,
+        "the model that the data come from: the span of W",
+      ),
+      at_most(
+        f"{name}: angle of EM to the closed form (degrees)",
+        _angle(fitted.weights, exact.weights),
+        0.01,
+        "the likelihood has one maximum, up to a rotation of the latents",
+      ),
+    ]
     drawn[name] = {
       "data": data,
       "fit": exact,
-      "curve": curve,
-      "likelihood": likelihood,
+      "below": np.maximum(likelihood - curve, 1e-15),
     }
-  return Computed(measured, drawn)
+  return Computed(checks, drawn)
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
@@ -154,14 +195,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   for (name, values), color, marker in zip(
     drawn.items(), (curves.GENERATED, curves.AVERAGE), ("o", "s"), strict=True
   ):
-    below = np.maximum(values["likelihood"] - values["curve"], 1e-15)
+    steps = np.arange(1, NUM_STEPS + 1)
     em.semilogy(
-      np.arange(1, NUM_STEPS + 1),
-      below,
-      color=color,
-      marker=marker,
-      ms=3,
-      label=name,
+      steps, values["below"], color=color, marker=marker, ms=3, label=name
     )
   em.set(
     xlabel="step of EM", ylabel="below the closed form's\nlog-likelihood (nats)"
@@ -171,110 +207,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   return figure
 
 
-def _eigenvalues(name: str) -> np.ndarray:
-  """Returns the eigenvalues of the data's covariance, the largest last."""
-  return np.linalg.eigvalsh(np.cov(_data(name).T, bias=True))
-
-
-def _noise_variance(name: str) -> float:
-  """Averages the smallest eigenvalues, which gives s^2."""
-  return float(np.mean(_eigenvalues(name)[: -MODELS[name][0].shape[1]]))
-
-
-def _log_likelihood(name: str) -> float:
-  """Averages SciPy's log-density under the model of NumPy's eigenvectors."""
-  data, k = _data(name), MODELS[name][0].shape[1]
-  values, vectors = np.linalg.eigh(np.cov(data.T, bias=True))
-  # W W^T + s^2 I keeps the largest k eigenvalues and averages the others.
-  values[:-k] = np.mean(values[:-k])
-  return _normal_log_likelihood(data, vectors @ np.diag(values) @ vectors.T)
-
-
-def _round_log_likelihood(name: str) -> float:
-  """Averages the log-density of the round normal of the same variance."""
-  data = _data(name)
-  covariance = np.mean(_eigenvalues(name)) * np.eye(data.shape[1])
-  return _normal_log_likelihood(data, covariance)
-
-
-def _normal_log_likelihood(data: np.ndarray, covariance: Any) -> float:
-  """Averages SciPy's log-density of a normal about the mean of the data."""
-  density = stats.multivariate_normal(data.mean(axis=0), covariance)
-  return float(np.mean(density.logpdf(data)))
-
-
-CHECKS = tuple(
-  check
-  for name, (weights, _, stddev) in MODELS.items()
-  for check in (
-    Check(
-      f"{name}: log-likelihood of the closed form",
-      lambda name=name: _log_likelihood(name),
-      1e-9,
-      "numpy.linalg.eigh and scipy.stats.multivariate_normal.logpdf",
-      wrong={"a round normal": lambda name=name: _round_log_likelihood(name)},
-    ),
-    Check(
-      f"{name}: noise variance of the closed form",
-      lambda name=name: _noise_variance(name),
-      1e-9,
-      "mean of the smallest eigenvalues, by numpy.linalg.eigvalsh",
-      wrong={
-        "of all eigenvalues": lambda name=name: float(
-          np.mean(_eigenvalues(name))
-        )
-      },
-    ),
-    Check(
-      f"{name}: log-likelihood after EM",
-      lambda name=name: _log_likelihood(name),
-      1e-6,
-      "numpy.linalg.eigh and scipy.stats.multivariate_normal.logpdf",
-      wrong={"a round normal": lambda name=name: _round_log_likelihood(name)},
-    ),
-    Check(
-      f"{name}: noise variance after EM",
-      stddev**2,
-      0.1 * stddev**2,
-      "the model that the data come from: s^2",
-      wrong={"s": stddev},
-    ),
-    Check(
-      f"{name}: least step of EM's log-likelihood",
-      0.0,
-      1e-12,
-      "Tipping and Bishop 1999, appendix B: no step lowers it",
-      relation="at least",
-      wrong={"a step down": -1e-6},
-    ),
-    Check(
-      f"{name}: angle of the closed form to the truth (degrees)",
-      0.0,
-      3.0,
-      "the model that the data come from: the span of W",
-      wrong={"a coordinate axis": lambda weights=weights: _axis_angle(weights)},
-    ),
-    Check(
-      f"{name}: angle of EM to the closed form (degrees)",
-      0.0,
-      0.01,
-      "the likelihood has one maximum, up to a rotation of the latents",
-      wrong={"a coordinate axis": lambda weights=weights: _axis_angle(weights)},
-    ),
-  )
-)
-
-
-def _axis_angle(weights: np.ndarray) -> float:
-  """Returns the angle of a span to the span of the first coordinates."""
-  return _angle(weights, np.eye(*weights.shape))
-
-
 REPRODUCTION = Reproduction(
   id="ppca",
   source="Habr 2018, introduction; Tipping and Bishop 1999",
   summary="probabilistic PCA in closed form and by EM, before GANs",
   compute=compute,
-  checks=CHECKS,
   draw=draw,
 )

@@ -63,6 +63,15 @@ def transposed_plan(optimal_plan):
   return mutant
 
 
+def exchanged(first, second):
+  """Returns the mutation that exchanges two entries of a dictionary."""
+  return lambda entries: {
+    **entries,
+    first: entries[second],
+    second: entries[first],
+  }
+
+
 MUTANTS = (
   ("theory_identities", "gan_jax.divergences.kl", times(2)),
   ("goodfellow2016_fig14", "gan_jax.divergences.kl", swapped),
@@ -84,6 +93,10 @@ MUTANTS = (
   ("moving_plan", "gan_jax.divergences.optimal_plan", transposed_plan),
   ("moving_plan", "gan_jax.divergences.wasserstein_1_on_line", times(2)),
   ("moving_plan", "gan_jax.divergences.wasserstein_1", times(0.5)),
+  ("ppca", "gan_jax.estimation.ppca.infer", times(0.9)),
+  ("habr_fig05", "gan_jax.data.densities.normal_mixture", swapped),
+  ("habr_fig12", "jax.random.uniform", times(0.9)),
+  ("fgan_conjugates", "gan_jax.divergences.f_divergence", times(2)),
 )
 """Figure, the function that gets a mistake, and the mistake."""
 MORE_MUTANTS = (
@@ -124,6 +137,19 @@ MORE_MUTANTS = (
   ("theory_identities", "gan_jax.losses.minimax", swapped_players),
   ("theory_identities", "gan_jax.losses.maximum_likelihood", swapped_players),
   ("best_of_three", "gan_jax.divergences.value", swapped),
+  ("disjoint_lines", "gan_jax.divergences.jensen_shannon", times(2)),
+  ("disjoint_lines", "gan_jax.divergences.optimal_plan", times(0.5)),
+  ("ppca", "gan_jax.estimation.ppca.closed_form", times(0.9)),
+  ("ppca", "gan_jax.estimation.ppca.log_likelihood", times(-1)),
+  ("habr_fig05", "jax.random.normal", times(0.9)),
+  ("habr_fig12", "gan_jax.data.densities.normal_mixture", swapped),
+  ("habr_fig18", "gan_jax.data.densities.normal_mixture", swapped),
+  ("habr_fig18", "jax.random.normal", times(1.2)),
+  (
+    "fgan_conjugates",
+    "experiments.reproduce.fgan2016.conjugates.F_DIVERGENCES",
+    exchanged("kl", "reverse_kl"),
+  ),
 )
 
 
