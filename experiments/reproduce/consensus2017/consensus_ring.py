@@ -92,9 +92,9 @@ def compute(inputs: Inputs) -> Computed:
       at_most(
         f"{name}, simultaneous",
         modes["simultaneous"],
-        5.5,
+        5.0,
         "does not converge, figure 4: modes are left out",
-        margin=1.5,
+        margin=2.0,
       ),
     ]
   return Computed(checks, inputs.runs)

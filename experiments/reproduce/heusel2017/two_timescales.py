@@ -41,6 +41,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.typing import ArrayLike
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
@@ -94,53 +95,48 @@ def _jacobian(rates: Array) -> Array:
   )
 
 
-def _radii(matrices: np.ndarray) -> np.ndarray:
+def _by_hand(a: float, b: float) -> np.ndarray:
+  """Returns the matrix M."""
+  return np.array([[1 + a * BEND, -a], [b, 1 - b * CURVATURE]])
+
+
+def _radii(matrices: ArrayLike) -> np.ndarray:
   """Computes the spectral radii [n] of matrices [n, 2, 2]."""
-  return np.abs(np.linalg.eigvals(matrices)).max(axis=1)
+  return np.abs(np.linalg.eigvals(np.asarray(matrices))).max(axis=1)
 
 
 def compute(inputs: Inputs) -> Computed:
   """Differentiates the step over the ratio and plays three pairs of rates."""
   del inputs
-  rates = np.array(
-    [
-      *PLAYED.values(),
-      (RATE / THRESHOLD, RATE),
-      *((RATE / ratio, RATE) for ratio in RATIOS),
-    ]
-  )
-  by_hand = np.array(
-    [[[1 + a * BEND, -a], [b, 1 - b * CURVATURE]] for a, b in rates]
-  )
+  rates = [(RATE / ratio, RATE) for ratio in (THRESHOLD, *RATIOS)]
   with jax.enable_x64(True):
-    radii = _radii(np.asarray(jax.vmap(_jacobian)(jnp.asarray(rates))))
+    at_threshold, *radii = _radii(jax.vmap(_jacobian)(jnp.array(rates)))
     paths = {
       name: trajectories.play(
         steps.simultaneous, _game(), Players(*map(optax.sgd, pair)), NUM_STEPS
       )
       for name, pair in PLAYED.items()
     }
-    params, variables = _game().init(jax.random.key(0))
-    hessians = stability.local_nash(
-      _game(), params, variables, jnp.zeros((1, 1)), jax.random.key(0)
-    ).hessians
-    curvature = float(hessians.generator[0, 0])
-  expected = _radii(by_hand)
-  over_ratio = slice(len(PLAYED) + 1, None)
-  origin = "closed form: the roots of lambda^2 - tr M lambda + det M"
+    key = jax.random.key(0)
+    nash = stability.local_nash(
+      _game(), *_game().init(key), jnp.zeros((1, 1)), key
+    )
+    curvature = float(nash.hessians.generator[0, 0])
+  _, *expected = _radii([_by_hand(*pair) for pair in rates])
   checks = [
     close(
       "spectral radius at the threshold",
-      radii[len(PLAYED)],
+      at_threshold,
       1.0,
       1e-9,
       "closed form: det M = 1",
     ),
     at_most(
       "greatest error of the spectral radius",
-      np.abs(radii - expected)[over_ratio].max(),
+      np.abs(np.subtract(radii, expected)).max(),
       1e-9,
-      f"{origin}, at {len(RATIOS)} ratios",
+      "closed form: the roots of lambda^2 - tr M lambda + det M, at "
+      f"{len(RATIOS)} ratios",
     ),
     close(
       "curvature of the generator's cost",
@@ -150,28 +146,20 @@ def compute(inputs: Inputs) -> Computed:
       "closed form: -m",
     ),
   ]
-  for row, (name, path) in enumerate(paths.items()):
-    power = np.linalg.matrix_power(by_hand[row], NUM_STEPS)
+  for name, path in paths.items():
+    power = np.linalg.matrix_power(_by_hand(*PLAYED[name]), NUM_STEPS)
     distance = np.hypot(*power @ (1, 0))
-    checks += [
-      close(
-        f"spectral radius, {name}", radii[row], expected[row], 1e-9, origin
-      ),
+    checks.append(
       close(
         f"distance after {NUM_STEPS} steps, {name}",
         np.hypot(*path)[-1],
         distance,
         1e-9 * distance,
         "powers of M",
-      ),
-    ]
+      )
+    )
   return Computed(
-    checks,
-    {
-      "paths": paths,
-      "radii": radii[over_ratio],
-      "expected": expected[over_ratio],
-    },
+    checks, {"paths": paths, "radii": radii, "expected": expected}
   )
 
 

@@ -51,7 +51,7 @@ from experiments.run_folder.results import Results
 UNROLLED_STEPS = {f"K = {steps}": steps for steps in (0, 1, 5, 10)}
 ENOUGH = 5
 """With so many unrolled steps the generator finds the ring."""
-NUM_SEEDS = 8
+NUM_SEEDS = 4
 NUM_MODES = 8
 
 

@@ -119,7 +119,7 @@ def compute(inputs: Inputs) -> Computed:
       np.abs(decades[PENALISED]),
       0.05,
       "the publication's figure: level",
-      margin=0.05,
+      margin=0.02,
     ),
   ]
   checks += [

@@ -119,12 +119,14 @@ class Critics(NamedTuple):
     kernels: all weights except biases, [seeds, n].
     objectives: E_p D - E_q D on held-out samples, [seeds].
     slopes: slopes on held-out interpolates, [seeds, n].
+    real: held-out samples of the data, [n, 2].
   """
 
   values: np.ndarray
   kernels: np.ndarray
   objectives: np.ndarray
   slopes: np.ndarray
+  real: np.ndarray
 
 
 @functools.cache
@@ -174,6 +176,7 @@ def trained_critics(data: str, name: str, seed: int) -> Critics:
     found.values.reshape(-1, len(LINE), len(LINE)),
     np.concatenate(kernels, axis=1),
     *map(np.asarray, jax.jit(jax.vmap(measure))(found.params)),
+    np.asarray(real),
   )
 
 

@@ -26,7 +26,6 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import numpy as np
 from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
@@ -67,12 +66,12 @@ def compute(inputs: Inputs) -> Computed:
     for data in toys.DATA:
       critics = toys.trained_critics(data, method, inputs.seed)
       steepest = np.percentile(critics.slopes, 99, axis=1)
-      surfaces[method, data] = critics.values[0], steepest[0]
+      surfaces[method, data] = critics.values[0], steepest[0], critics.real
       shares[method].append(
         critics.objectives / steepest / toys.best(data).wasserstein_1
       )
       if data == RING:
-        rises[method] = [_rise(values) for values in critics.values] / steepest
+        rises[method] = np.array([*map(_rise, critics.values)]) / steepest
   clipped, penalised = (
     [toys.trained_critics(data, method, inputs.seed) for data in toys.DATA]
     for method in (CLIPPED, PENALISED)
@@ -143,7 +142,7 @@ def compute(inputs: Inputs) -> Computed:
       ),
     ]
     best = toys.best(data).critic(toys.PLANE).reshape(critics.values[0].shape)
-    surfaces["best 1-Lipschitz critic", data] = best, 1.0
+    surfaces["best 1-Lipschitz critic", data] = best, 1.0, critics.real
   return Computed(checks, surfaces)
 
 
@@ -159,7 +158,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   colours = LinearSegmentedColormap.from_list(
     "critic", ["#FFFFFF", curves.DISCRIMINATOR]
   )
-  for axes, ((method, data), (values, steepest)) in zip(
+  for axes, ((method, data), (values, steepest, real)) in zip(
     panels, drawn.items(), strict=True
   ):
     step = steepest / 4
@@ -173,8 +172,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       linestyles="solid",
       linewidths=0.7,
     )
-    real = toys.density(data).sample(jax.random.key(0), NUM_DRAWN)
-    axes.plot(*np.asarray(real).T, ".", color=curves.DATA, ms=2)
+    axes.plot(*real[:NUM_DRAWN].T, ".", color=curves.DATA, ms=2)
     axes.set_title(f"{data}: {method}", fontsize=10)
     axes.set(aspect="equal", xticks=range(-3, 4), yticks=range(-3, 4))
   curves.label_outer(panels, 3, "x", "y")

@@ -95,7 +95,13 @@ MORE_MUTANTS = (
     "gan_jax.penalties.weight_clipping",
     with_arguments(lambda limit: (2 * limit,)),
   ),
-  ("two_timescale", f"{CLOSED_FORM}._game", swapped_costs),
+  (
+    "two_timescale",
+    "experiments.reproduce.common.trajectories.jacobian",
+    with_arguments(
+      lambda rule, game, rates: (rule, game, Players(*rates[::-1]))
+    ),
+  ),
   ("two_timescale", "gan_jax.dynamics.stability.step_jacobian", times(2)),
   ("discretization_drift", f"{CLOSED_FORM}._game", swapped_costs),
   (
