@@ -77,7 +77,7 @@ def compute(inputs: Inputs) -> Computed:
           f"modes covered, {name}",
           covered,
           NUM_MODES,
-          1.5,
+          1.0,
           "all modes of the data, figure 2",
         ),
       ]
