@@ -102,7 +102,7 @@ def train_critics(
     state, metrics = jax.lax.scan(advance, state, jnp.arange(num_steps))
     points = jnp.asarray(x, jnp.float32).reshape(len(x), -1)
     values = discriminate(state.params, state.variables, points)
-    return TrainedCritics(metrics, values, state.params.discriminator)
+    return metrics, values, state.params.discriminator
 
-  trained = jax.jit(jax.vmap(train_one))(jnp.asarray(seeds, jnp.uint32))
-  return jax.tree.map(np.asarray, trained)
+  outcome = jax.jit(jax.vmap(train_one))(jnp.asarray(seeds, jnp.uint32))
+  return TrainedCritics(*jax.tree.map(np.asarray, outcome))

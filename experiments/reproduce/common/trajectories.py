@@ -72,6 +72,11 @@ def jacobian(rule: Rule, game: Game, optimizers: steps.Optimizers) -> Array:
   return stability.step_jacobian(rule(game, optimizers), state, batch, key)
 
 
+def distances(points: Players[np.ndarray]) -> np.ndarray:
+  """Computes the distances [n] of points of two numbers, [n] each, from 0."""
+  return np.hypot(points.generator, points.discriminator)
+
+
 def draw_path(
   axes: Axes, points: Players[np.ndarray], color: str, label: str
 ) -> None:
@@ -107,7 +112,7 @@ def draw_distances(
 ) -> None:
   """Draws the distance of each path from the equilibrium over the steps."""
   for name, points in paths.items():
-    axes.semilogy(np.hypot(*points), color=colors[name], lw=1.4)
+    axes.semilogy(distances(points), color=colors[name], lw=1.4)
     axes.set(xlim=(0, len(points.generator) - 1))
   axes.set_title("distance from the equilibrium", fontsize=10)
   axes.set(xlabel="step", ylabel="distance")

@@ -166,11 +166,12 @@ def compute(inputs: Inputs) -> Computed:
     points = [complex(*START)] * 2
     for t in range(1, NUM_STEPS + 1):
       points.append(rule.by_hand(points[-1], points[-2], t))
-    distance = abs(np.mean(points[1:]) if rule.averages else points[-1])
+    last = np.mean(points[1:]) if rule.averages else points[-1]
+    distance = float(abs(last))
     checks.append(
       close(
         f"last distance, {name}",
-        np.hypot(*paths[name])[-1],
+        trajectories.distances(paths[name])[-1],
         distance,
         1e-6 * distance,
         "the recursion in plain Python, its gradient by hand",
@@ -198,7 +199,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       axes.text(
         -1.6,
         -1.4 - 0.28 * row,
-        f"{name}: {np.hypot(*drawn[name])[-1]:.3g}"
+        f"{name}: {trajectories.distances(drawn[name])[-1]:.3g}"
         + (f" ({published:g})" if published else ""),
         color=colors[name],
         fontsize=9,

@@ -122,7 +122,7 @@ def compute(inputs: Inputs) -> Computed:
       _game(), *_game().init(key), jnp.zeros((1, 1)), key
     )
     curvature = float(nash.hessians.generator[0, 0])
-  _, *expected = _radii([_by_hand(*pair) for pair in rates])
+  _, *expected = _radii(np.array([_by_hand(*pair) for pair in rates]))
   checks = [
     close(
       "spectral radius at the threshold",
@@ -152,7 +152,7 @@ def compute(inputs: Inputs) -> Computed:
     checks.append(
       close(
         f"distance after {NUM_STEPS} steps, {name}",
-        np.hypot(*path)[-1],
+        trajectories.distances(path)[-1],
         distance,
         1e-9 * distance,
         "powers of M",

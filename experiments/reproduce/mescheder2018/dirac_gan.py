@@ -222,7 +222,7 @@ def compute(inputs: Inputs) -> Computed:
       checks.append(
         close(
           f"last radius, {name}, {order}",
-          np.hypot(*paths[name][order])[-1],
+          trajectories.distances(paths[name][order])[-1],
           _radius(method.field, method.limit, order),
           1e-6 * number,
           "the recursion in plain Python, its gradients by hand",
@@ -230,7 +230,7 @@ def compute(inputs: Inputs) -> Computed:
         )
       )
       if method.consensus:
-        notebook = functools.partial(method.field, share=0.5)
+        notebook = functools.partial(_consensus, share=0.5)
         checks.append(
           close(
             f"last radius, the notebook's consensus, {order}",
@@ -263,7 +263,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       axes.text(
         0.03,
         height,
-        f"{np.hypot(*path)[-1]:#.3g} ({published})",
+        f"{trajectories.distances(path)[-1]:#.3g} ({published})",
         color=trajectories.COLORS[order],
         fontsize=9,
         transform=axes.transAxes,

@@ -122,7 +122,7 @@ def compute(inputs: Inputs) -> Computed:
     checks.append(
       close(
         f"distance after {NUM_STEPS} steps, {name}",
-        np.hypot(*paths[name])[-1],
+        trajectories.distances(paths[name])[-1],
         np.hypot(*last),
         2e-5 if name == "flow" else 1e-9,
         "powers of the map, written out",
@@ -146,10 +146,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     f"{NUM_STEPS} steps of rate {RATE} from (1, 1)",
   )
   trajectories.draw_distances(over_time, drawn["paths"], trajectories.COLORS)
-  arc = np.exp(1j * np.linspace(-0.35, 0.35, 100))
+  arc = np.linspace(-0.35, 0.35, 100)
   complex_plane.plot(
-    arc.real,
-    arc.imag,
+    np.cos(arc),
+    np.sin(arc),
     color=curves.FRAME,
     label="unit circle",
     **curves.REFERENCE,

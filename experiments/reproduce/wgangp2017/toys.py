@@ -167,6 +167,7 @@ def trained_critics(data: str, name: str, seed: int) -> Critics:
     objective = jnp.mean(critic(real)) - jnp.mean(critic(fake))
     return objective, slopes.slopes(critic, between)
 
+  objectives, steepness = jax.jit(jax.vmap(measure))(found.params)
   kernels = [
     leaf.reshape(len(leaf), -1)
     for leaf in jax.tree.leaves(found.params)
@@ -175,7 +176,8 @@ def trained_critics(data: str, name: str, seed: int) -> Critics:
   return Critics(
     found.values.reshape(-1, len(LINE), len(LINE)),
     np.concatenate(kernels, axis=1),
-    *map(np.asarray, jax.jit(jax.vmap(measure))(found.params)),
+    np.asarray(objectives),
+    np.asarray(steepness),
     np.asarray(real),
   )
 

@@ -91,7 +91,8 @@ class RingsTest(absltest.TestCase):
     np.testing.assert_array_equal(modes.get_xydata(), MODES)
     # Both seeds are equal: 4 exp(-1) modes at all steps.
     spread = over_steps.lines[0]
-    np.testing.assert_allclose(spread.get_ydata(), 4 / math.e, rtol=1e-12)
+    values = np.asarray(spread.get_ydata(), float)
+    np.testing.assert_allclose(values, 4 / math.e, rtol=1e-12)
 
 
 if __name__ == "__main__":
