@@ -11,7 +11,6 @@ covered if it is the nearest mode of a sample within 3 standard deviations.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -20,35 +19,14 @@ from matplotlib.figure import Figure
 from experiments.plots import curves
 from experiments.reproduce.common import pictures
 from experiments.run_folder.results import Results
-from gan_jax.statistics import mean_and_interval
 
 NUM_FRAMES = 5
 END = 0.9
 """The end of a training starts after this share of its steps."""
 
 
-class Row(NamedTuple):
-  """The data of one row of the picture, from one training.
-
-  Attributes:
-    frames: [n], the steps of the snapshots.
-    samples: [n, num_samples, 2], samples of the first seed at those steps.
-    steps: [num_logs], the logged steps.
-    curves: for each label the mean over seeds and half of its 95 % confidence
-      interval, [num_logs] each.
-  """
-
-  frames: np.ndarray
-  samples: np.ndarray
-  steps: np.ndarray
-  curves: Mapping[str, tuple[np.ndarray, np.ndarray]]
-
-
 def spread(results: Results) -> np.ndarray:
   """Computes over how many modes the samples are spread.
-
-  Args:
-    results: a training on a ring of equally probable modes.
 
   Returns:
     [num_seeds, num_logs], from 1 to the number of modes.
@@ -71,106 +49,83 @@ def num_visited(results: Results) -> np.ndarray:
   return np.array([len(np.unique(modes)) for modes in fullest])
 
 
-def mean_at_end(results: Results, values: np.ndarray) -> float:
-  """Averages values [num_seeds, num_logs] over seeds and the last tenth.
-
-  The mean is NaN if a seed failed.
-  """
+def mean_at_end(results: Results, values: np.ndarray) -> np.ndarray:
+  """Averages values [num_seeds, num_logs] over the last tenth of the steps."""
   late = results.steps >= END * results.steps[-1]
-  return float(np.mean(values[:, late]))
-
-
-def make_row(results: Results) -> Row:
-  """Computes the row of one training."""
-  chosen = curves.choose_frames(len(results.snapshots["step"]), NUM_FRAMES)
-  over_steps = {}
-  for label, values in (
-    ("modes that samples are spread over", spread(results)),
-    ("modes covered", results.metrics["modes_covered"]),
-  ):
-    means = [mean_and_interval(column) for column in values.T]
-    # None, the interval of too few seeds, becomes NaN.
-    over_steps[label] = (
-      np.array([each.mean for each in means], float),
-      np.array([each.ci95 for each in means], float),
-    )
-  return Row(
-    results.snapshots["step"][chosen],
-    results.snapshots["samples"][0, chosen],
-    results.steps,
-    over_steps,
-  )
+  return np.mean(values[:, late], axis=1)
 
 
 def draw_rows(
-  title: str, rows: Mapping[str, Row], modes: np.ndarray, height: float
+  title: str, published: str, runs: Mapping[str, Results], height: float
 ) -> Figure:
   """Draws the snapshots and the mode curves of each training in a row.
 
   Args:
     title: the headline.
-    rows: the rows, by their labels.
-    modes: [num_modes, 2], the centres of the data.
+    published: how the publication's trainings differ, for the second line.
+    runs: the trainings, by the labels of their rows.
     height: height in inches; the width is 12.
   """
   columns = NUM_FRAMES + 1
   figure, panels = curves.grid(
-    len(rows) * columns,
+    len(runs) * columns,
     columns,
     (12, height),
     width_ratios=(*(1,) * NUM_FRAMES, 1.35),
   )
-  pictures.headline(figure, title)
-  for index, (name, drawn) in enumerate(rows.items()):
+  first = next(iter(runs.values()))
+  pictures.headline(
+    figure,
+    f"{title}\n{first.settings['steps']:,} steps at a rate of "
+    f"{first.settings['generator_learning_rate']:g}, batches of "
+    f"{first.settings['batch_size']}, {len(first.seeds)} seeds "
+    f"(published: {published})",
+  )
+  for index, (name, results) in enumerate(runs.items()):
     *snapshots, over_steps = panels[index * columns : (index + 1) * columns]
-    for axes, step, samples in zip(
-      snapshots, drawn.frames, drawn.samples, strict=True
+    frames, modes = (results.snapshots[name] for name in ("step", "modes"))
+    limit = 1.5 * np.max(np.abs(modes))
+    for axes, frame in zip(
+      snapshots, curves.choose_frames(len(frames), NUM_FRAMES), strict=True
     ):
-      _draw_samples(axes, samples, modes)
+      axes.plot(
+        *results.snapshots["samples"][0, frame].T,
+        ".",
+        color=curves.GENERATED,
+        ms=2,
+        label=f"generated samples, seed {results.seeds[0]}",
+      )
+      axes.plot(
+        *modes.T,
+        "o",
+        mfc="none",
+        mec=curves.DATA,
+        mew=0.8,
+        ms=6,
+        label="data modes",
+      )
+      axes.set(aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
+      axes.tick_params(labelbottom=False, labelleft=False, length=0)
       if index == 0:
-        axes.set_title(f"step {step:,}", fontsize=10)
+        axes.set_title(f"step {frames[frame]:,}", fontsize=10)
     snapshots[0].set_ylabel(name, fontsize=11)
-    _draw_curves(over_steps, drawn, len(modes))
+    _draw_curves(over_steps, results)
   panels[columns - 1].set_title("mean of seeds, 95 % interval", fontsize=10)
   panels[-1].set_xlabel("step", fontsize=9)
   return curves.legend(figure, markerscale=2)
 
 
-def _draw_samples(axes: Axes, samples: np.ndarray, modes: np.ndarray) -> None:
-  """Draws samples as dots and modes as rings."""
-  axes.plot(
-    *samples.T,
-    ".",
-    color=curves.GENERATED,
-    ms=2,
-    label="generated samples, seed 0",
-  )
-  axes.plot(
-    *modes.T,
-    "o",
-    mfc="none",
-    mec=curves.DATA,
-    mew=0.8,
-    ms=6,
-    label="data modes",
-  )
-  limit = 1.5 * np.max(np.abs(modes))
-  axes.set(aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
-  axes.tick_params(labelbottom=False, labelleft=False, length=0)
-
-
-def _draw_curves(axes: Axes, drawn: Row, num_modes: int) -> None:
+def _draw_curves(axes: Axes, results: Results) -> None:
   """Draws the numbers of modes over the steps."""
-  axes.axhline(num_modes, color=curves.DATA, **curves.REFERENCE)
-  colors = (curves.GENERATED, curves.DISCRIMINATOR)
-  for color, (label, (mean, half)) in zip(
-    colors, drawn.curves.items(), strict=True
+  num_modes = results.settings["num_modes"]
+  metrics = {**results.metrics, "spread": spread(results)}
+  for name, color, label in (
+    ("spread", curves.GENERATED, "modes that samples are spread over"),
+    ("modes_covered", curves.DISCRIMINATOR, "modes covered"),
   ):
-    axes.plot(drawn.steps, mean, color=color, lw=1.4, label=label)
-    axes.fill_between(
-      drawn.steps, mean - half, mean + half, color=color, alpha=0.2, lw=0
-    )
-  axes.set(ylim=(0, 1.08 * num_modes), xlim=(0, drawn.steps[-1]))
+    curves.curve(axes, results._replace(metrics=metrics), name, color, label)
+  axes.axhline(num_modes, color=curves.DATA, **curves.REFERENCE)
+  axes.set(ylim=(0, 1.08 * num_modes), xlim=(0, results.steps[-1]))
   axes.set_yticks(range(0, num_modes + 1, 2))
   axes.set_ylabel("modes", fontsize=9)
   axes.locator_params(axis="x", nbins=3)

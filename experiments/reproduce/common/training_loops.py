@@ -45,9 +45,9 @@ class TrainedCritics(NamedTuple):
   """Critics of several seeds.
 
   Attributes:
-    metrics: the metrics of each step, [seeds, num_steps] each.
-    values: the logits of the trained critics at `x`, [seeds, n].
-    params: the parameters of the trained critics, each leaf [seeds, ...].
+    metrics: those of each step, [seeds, num_steps] each.
+    values: logits of the trained critics at `x`, [seeds, n].
+    params: parameters of the trained critics, each leaf [seeds, ...].
   """
 
   metrics: dict[str, np.ndarray]
@@ -67,7 +67,7 @@ def train_critics(
   x: np.ndarray,
   penalty: Penalty | None = None,
 ) -> TrainedCritics:
-  """Trains critics to tell one density from another.
+  """Trains a critic for each seed to tell one density from another.
 
   Args:
     real: density of the data.
@@ -75,9 +75,9 @@ def train_critics(
     critic: the network.
     loss: the critic minimises its discriminator part.
     optimizer: optimizer of the critic.
-    num_steps: number of optimizer steps.
+    num_steps: number of steps.
     batch_size: size of the real minibatch, and of the fake one.
-    seeds: one critic is trained for each seed.
+    seeds: [seeds].
     x: [n, d] or [n], the points to evaluate the trained critics at.
     penalty: an optional penalty on the critic.
   """

@@ -34,7 +34,6 @@ Two Time-Scale Update Rule Converge to a Local Nash Equilibrium, arXiv
 1706.08500, section 2. The paper has no figure of it.
 """
 
-import cmath
 from collections.abc import Mapping
 from typing import Any
 
@@ -42,12 +41,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.typing import ArrayLike
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
 from experiments.reproduce.common import pictures, trajectories
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder.results import Results
+from experiments.reproduce.common.checks import at_most, close
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from gan_jax import steps
 from gan_jax.dynamics import stability
 from gan_jax.games import Game, closed_form
@@ -66,93 +66,100 @@ PLAYED = {
   "one rate, 0.02": (0.02, 0.02),
   "two rates, 0.01 and 0.2": (0.01, 0.2),
 }
-ONE, SLOW, TWO = PLAYED
-_COLORS = {
-  ONE: trajectories.SIMULTANEOUS,
-  SLOW: trajectories.AMBER,
-  TWO: trajectories.FLOW,
-}
+COLORS = dict(
+  zip(
+    PLAYED,
+    (trajectories.SIMULTANEOUS, trajectories.AMBER, trajectories.FLOW),
+    strict=True,
+  )
+)
 
 
 def _game() -> Game:
   """Returns the game, which starts at (1, 0)."""
   game = closed_form.bilinear(Players(jnp.array(1.0), jnp.array(0.0)))
 
-  def costs(params, variables, batch, key):
-    values, measured = game.costs(params, variables, batch, key)
+  def costs(params, *rest):
+    (generator, discriminator), others = game.costs(params, *rest)
     x, y = params
     bend = 0.5 * (BEND * x**2 + CURVATURE * y**2)
-    return Players(
-      values.generator - bend, values.discriminator + bend
-    ), measured
+    return Players(generator - bend, discriminator + bend), others
 
   return game._replace(costs=costs)
 
 
-def _play(rates: Array) -> tuple[Array, Players[Array]]:
-  """Returns the Jacobian of a step with the rates [2], and the path."""
-  game, key = _game(), jax.random.key(0)
-  optimizers = Players(*map(optax.sgd, rates))
-  step = steps.simultaneous(game, optimizers)
-  state = steps.init_state(game, optimizers, key)
-  return (
-    stability.step_jacobian(step, state, jnp.zeros((1, 1)), key),
-    trajectories.path(step, state, NUM_STEPS),
+def _jacobian(rates: Array) -> Array:
+  """Differentiates a step with the rates [2]."""
+  return trajectories.jacobian(
+    steps.simultaneous, _game(), Players(*map(optax.sgd, rates))
   )
 
 
-def _generator_curvature() -> Array:
-  """Returns the Hessian [1, 1] of J_G in the generator's parameters."""
-  game, key = _game(), jax.random.key(0)
-  params, variables = game.init(key)
-  nash = stability.local_nash(game, params, variables, jnp.zeros((1, 1)), key)
-  return nash.hessians.generator
+def _by_hand(a: float, b: float) -> np.ndarray:
+  """Returns the matrix M."""
+  return np.array([[1 + a * BEND, -a], [b, 1 - b * CURVATURE]])
 
 
-def compute(runs: Mapping[str, Results]) -> Computed:
+def _radii(matrices: ArrayLike) -> np.ndarray:
+  """Computes the spectral radii [n] of matrices [n, 2, 2]."""
+  return np.abs(np.linalg.eigvals(np.asarray(matrices))).max(axis=1)
+
+
+def compute(inputs: Inputs) -> Computed:
   """Differentiates the step over the ratio and plays three pairs of rates."""
-  del runs
-  rates = np.array(
-    [
-      *PLAYED.values(),
-      (RATE / THRESHOLD, RATE),
-      *((RATE / ratio, RATE) for ratio in RATIOS),
-    ]
-  )
+  del inputs
+  rates = [(RATE / ratio, RATE) for ratio in (THRESHOLD, *RATIOS)]
   with jax.enable_x64(True):
-    jacobians, paths = jax.tree.map(
-      np.asarray, jax.jit(jax.vmap(_play))(jnp.asarray(rates))
+    at_threshold, *radii = _radii(jax.vmap(_jacobian)(jnp.array(rates)))
+    paths = {
+      name: trajectories.play(
+        steps.simultaneous, _game(), Players(*map(optax.sgd, pair)), NUM_STEPS
+      )
+      for name, pair in PLAYED.items()
+    }
+    key = jax.random.key(0)
+    nash = stability.local_nash(
+      _game(), *_game().init(key), jnp.zeros((1, 1)), key
     )
-    curvature = jax.jit(_generator_curvature)()
-  radii = np.abs(np.linalg.eigvals(jacobians)).max(axis=1)
-  over_ratio = radii[len(PLAYED) + 1 :]
-  expected = np.array([_radius(RATE / ratio, RATE) for ratio in RATIOS])
-  distances = np.hypot(paths.generator, paths.discriminator)
+    curvature = float(nash.hessians.generator[0, 0])
+  _, *expected = _radii(np.array([_by_hand(*pair) for pair in rates]))
+  checks = [
+    close(
+      "spectral radius at the threshold",
+      at_threshold,
+      1.0,
+      1e-9,
+      "closed form: det M = 1",
+    ),
+    at_most(
+      "greatest error of the spectral radius",
+      np.abs(np.subtract(radii, expected)).max(),
+      1e-9,
+      "closed form: the roots of lambda^2 - tr M lambda + det M, at "
+      f"{len(RATIOS)} ratios",
+    ),
+    close(
+      "curvature of the generator's cost",
+      curvature,
+      -BEND,
+      1e-9,
+      "closed form: -m",
+    ),
+  ]
+  for name, path in paths.items():
+    power = np.linalg.matrix_power(_by_hand(*PLAYED[name]), NUM_STEPS)
+    distance = np.hypot(*power @ (1, 0))
+    checks.append(
+      close(
+        f"distance after {NUM_STEPS} steps, {name}",
+        trajectories.distances(path)[-1],
+        distance,
+        1e-9 * distance,
+        "powers of M",
+      )
+    )
   return Computed(
-    measured={
-      **{
-        f"spectral radius, {name}": radius
-        for name, radius in zip(PLAYED, radii, strict=False)
-      },
-      "spectral radius at the threshold": radii[len(PLAYED)],
-      "greatest error of the spectral radius": np.abs(
-        over_ratio - expected
-      ).max(),
-      **{
-        f"distance after {NUM_STEPS} steps, {name}": row[-1]
-        for name, row in zip(PLAYED, distances, strict=False)
-      },
-      "curvature of the generator's cost": np.asarray(curvature)[0, 0],
-    },
-    drawn={
-      "paths": {
-        name: Players(paths.generator[row], paths.discriminator[row])
-        for row, name in enumerate(PLAYED)
-      },
-      "distances": dict(zip(PLAYED, distances, strict=False)),
-      "radii": over_ratio,
-      "expected": expected,
-    },
+    checks, {"paths": paths, "radii": radii, "expected": expected}
   )
 
 
@@ -164,8 +171,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     "two time scales: no single rate converges here, a discriminator fast "
     "enough does",
   )
-  limit = 4.0
-  ends = np.array([-limit, limit])
+  ends = np.array([-4.0, 4.0])
   plane.plot(
     ends,
     ends / CURVATURE,
@@ -173,20 +179,15 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     label="best discriminator",
     **curves.REFERENCE,
   )
-  for name, path in drawn["paths"].items():
-    trajectories.draw_path(plane, path, _COLORS[name], name)
-    over_time.semilogy(drawn["distances"][name], color=_COLORS[name], lw=1.5)
-  trajectories.draw_equilibrium(plane)
-  plane.set_title(f"{NUM_STEPS} steps from (1, 0)", fontsize=10)
-  plane.set(
-    aspect="equal",
+  trajectories.draw_plane(
+    plane,
+    drawn["paths"],
+    COLORS,
+    f"{NUM_STEPS} steps from (1, 0)",
     xlim=ends,
     ylim=ends,
-    xlabel="x (generator)",
-    ylabel="y (discriminator)",
   )
-  over_time.set_title("distance from the equilibrium", fontsize=10)
-  over_time.set(xlabel="step", ylabel="distance", xlim=(0, NUM_STEPS))
+  trajectories.draw_distances(over_time, drawn["paths"], COLORS)
   over_ratio.axhline(1, color=curves.FRAME, **curves.REFERENCE)
   over_ratio.axvline(THRESHOLD, color=curves.FRAME, **curves.REFERENCE)
   over_ratio.semilogx(
@@ -209,79 +210,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   return curves.legend(figure)
 
 
-def _radius(a: float, b: float) -> float:
-  """Returns the greater modulus of the two eigenvalues of M."""
-  trace = 2 + a * BEND - b * CURVATURE
-  determinant = 1 + a * BEND - b * CURVATURE + a * b * (1 - BEND * CURVATURE)
-  root = cmath.sqrt(trace**2 / 4 - determinant)
-  return max(abs(trace / 2 + root), abs(trace / 2 - root))
-
-
-def _distance(a: float, b: float) -> float:
-  matrix = np.array([[1 + a * BEND, -a], [b, 1 - b * CURVATURE]])
-  power = np.linalg.matrix_power(matrix, NUM_STEPS)
-  return float(np.linalg.norm(power @ [1, 0]))
-
-
-def _exchanged() -> float:
-  """Returns the greatest error if the ratio were inverted."""
-  return max(
-    abs(_radius(RATE * ratio, RATE) - _radius(RATE / ratio, RATE))
-    for ratio in RATIOS
-  )
-
-
-_ORIGIN = "closed form: the roots of lambda^2 - tr M lambda + det M"
-CHECKS = (
-  *(
-    Check(
-      f"spectral radius, {name}",
-      _radius(*rates),
-      1e-9,
-      _ORIGIN,
-      wrong={"half of the rates": _radius(rates[0] / 2, rates[1] / 2)},
-    )
-    for name, rates in PLAYED.items()
-  ),
-  Check(
-    "spectral radius at the threshold",
-    1.0,
-    1e-9,
-    "closed form: det M = 1",
-    wrong={"one rate": _radius(RATE, RATE)},
-  ),
-  Check(
-    "greatest error of the spectral radius",
-    0.0,
-    1e-9,
-    f"{_ORIGIN}, at {len(RATIOS)} ratios",
-    relation="at most",
-    wrong={"ratio the other way around": _exchanged},
-  ),
-  *(
-    Check(
-      f"distance after {NUM_STEPS} steps, {name}",
-      _distance(*rates),
-      1e-9 * float(f"{_distance(*rates):.0e}"),
-      "powers of M",
-      wrong={"half of the rates": _distance(rates[0] / 2, rates[1] / 2)},
-    )
-    for name, rates in PLAYED.items()
-  ),
-  Check(
-    "curvature of the generator's cost",
-    -BEND,
-    1e-9,
-    "closed form: -m",
-    wrong={"in the discriminator's": CURVATURE},
-  ),
-)
-
 REPRODUCTION = Reproduction(
   id="two_timescale",
   source="Heusel et al. 2017, arXiv 1706.08500, section 2",
   summary="two rates converge where no single one does",
   compute=compute,
-  checks=CHECKS,
   draw=draw,
 )

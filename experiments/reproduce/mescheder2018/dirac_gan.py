@@ -44,16 +44,21 @@ from matplotlib.figure import Figure
 
 from experiments.plots import curves
 from experiments.reproduce.common import pictures, trajectories
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder.results import Results
+from experiments.reproduce.common.checks import close
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from gan_jax import losses, penalties, steps
 from gan_jax.games import closed_form
 from gan_jax.losses import AdversarialLoss
 from gan_jax.penalties import Penalty
-from gan_jax.types import Array, Players
+from gan_jax.types import Players
 
 RATE = 0.2
 NUM_STEPS = 500
+ORDERS = {
+  # Which players move, generator and discriminator, in each part of a step.
+  "simultaneous": ((1, 1),),
+  "alternating": ((1, 0), (0, 1)),
+}
 
 Field = Callable[[float, float], tuple[float, float]]
 """Maps (theta, psi) to the components of v, written out by hand."""
@@ -78,31 +83,29 @@ def _wgan(theta: float, psi: float) -> tuple[float, float]:
 
 
 def _wgan_gp(theta: float, psi: float) -> tuple[float, float]:
-  return psi, -theta + 0.7 * (abs(psi) - 1) * math.copysign(1, psi)
+  return psi, -theta + 0.7 * (psi - math.copysign(1, psi))
 
 
-def _with_r1(field: Field, weight: float) -> Field:
+def _with_r1(field: Field, gamma: float) -> Field:
   def regularised(theta: float, psi: float) -> tuple[float, float]:
     generator, discriminator = field(theta, psi)
-    return generator, discriminator + weight * psi
+    return generator, discriminator + gamma * psi
 
   return regularised
 
 
-def _consensus(share: float) -> Field:
+def _consensus(
+  theta: float, psi: float, share: float = 1.0
+) -> tuple[float, float]:
   """Returns the consensus field with a share of its second term."""
-
-  def field(theta: float, psi: float) -> tuple[float, float]:
-    generator, discriminator = _gan(theta, psi)
-    slope = _slope(psi * theta)
-    # f'' = -f' (1 - f').
-    bend = -share * slope**2 * (1 - slope) * (theta**2 + psi**2)
-    return (
-      generator + slope**2 * theta + bend * psi,
-      discriminator + slope**2 * psi + bend * theta,
-    )
-
-  return field
+  generator, discriminator = _gan(theta, psi)
+  slope = _slope(psi * theta)
+  # f'' = -f' (1 - f').
+  bend = -share * slope**2 * (1 - slope) * (theta**2 + psi**2)
+  return (
+    generator + slope**2 * theta + bend * psi,
+    discriminator + slope**2 * psi + bend * theta,
+  )
 
 
 class Method(NamedTuple):
@@ -116,7 +119,6 @@ class Method(NamedTuple):
     penalty: the penalty on the discriminator, if any.
     limit: bound on |psi|.
     consensus: the weight of 1/2 |v|^2 in both costs.
-    mistaken: fields of typical mistakes, by name.
   """
 
   loss: AdversarialLoss
@@ -125,7 +127,6 @@ class Method(NamedTuple):
   penalty: Penalty | None = None
   limit: float = math.inf
   consensus: float = 0.0
-  mistaken: Mapping[str, Field] = {}
 
 
 METHODS = {
@@ -141,122 +142,107 @@ METHODS = {
     _wgan_gp,
     ("1.80", "1.22"),
     # The paper's weight is twice the library's.
-    penalty=penalties.gradient_penalty(0.7 / 2, target=1.0),
+    penalties.gradient_penalty(0.7 / 2, target=1.0),
   ),
   "R1, gamma = 0.3": Method(
     losses.minimax(),
     _with_r1(_gan, 0.3),
     ("2.6e-06", "2.3e-07"),
-    penalty=penalties.r1(0.3),
+    penalties.r1(0.3),
   ),
   "R1, gamma = 1": Method(
     losses.minimax(),
     _with_r1(_gan, 1.0),
     ("9.5e-22", "7.5e-17"),
-    penalty=penalties.r1(1.0),
+    penalties.r1(1.0),
   ),
   "consensus": Method(
-    losses.minimax(),
-    _consensus(1.0),
-    ("2.1e-10", "1.3e-11"),
-    consensus=1.0,
-    mistaken={"half of the second term": _consensus(0.5)},
+    losses.minimax(), _consensus, ("2.1e-10", "1.3e-11"), consensus=1.0
   ),
   "non-saturating, R1, gamma = 0.3": Method(
     losses.non_saturating(),
     _with_r1(_non_saturating, 0.3),
     ("2.2e-06", "1.5e-07"),
-    penalty=penalties.r1(0.3),
+    penalties.r1(0.3),
   ),
 }
 
-ORDERS = {
-  # The players that move in each half of a step.
-  "simultaneous": ("both",),
-  "alternating": ("generator", "discriminator"),
-}
-_COLORS = {
-  "simultaneous": trajectories.SIMULTANEOUS,
-  "alternating": trajectories.ALTERNATING,
-}
 
-
-def _radius(field: Field, limit: float, order: tuple[str, ...]) -> float:
-  """Plays a field in plain Python and returns the last radius."""
+def _radius(field: Field, limit: float, order: str) -> float:
+  """Descends a field in plain Python and returns the last radius."""
   theta = psi = 1.0
   for _ in range(NUM_STEPS):
-    for moving in order:
+    for moves in ORDERS[order]:
       generator, discriminator = field(theta, psi)
-      if moving != "discriminator":
-        theta -= RATE * generator
-      if moving != "generator":
-        psi = min(max(psi - RATE * discriminator, -limit), limit)
+      theta -= RATE * moves[0] * generator
+      psi = min(max(psi - RATE * moves[1] * discriminator, -limit), limit)
   return math.hypot(theta, psi)
 
 
-def _every_other(turn: int | Array) -> optax.GradientTransformation:
+def _every_other(turn: int) -> optax.GradientTransformation:
   """Returns SGD that moves at even steps (turn 0) or at odd ones (turn 1)."""
   return optax.sgd(lambda count: RATE * (jnp.asarray(count) % 2 == turn))
 
 
-def _play(method: Method) -> Mapping[str, Players[np.ndarray]]:
-  """Returns the path of each order, in the paper's sign of psi."""
+def _play(method: Method, order: str) -> Players[np.ndarray]:
+  """Returns a path in the paper's sign of psi."""
   start = Players(jnp.array(1.0), jnp.array(-1.0))
-  game = closed_form.dirac_gan(start, method.loss, method.penalty)
-
-  def play(turn: Array) -> Players[Array]:
-    optimizers = Players(
-      _every_other(0),
-      optax.chain(_every_other(turn), penalties.weight_clipping(method.limit)),
-    )
-    if method.consensus:
-      step = steps.consensus(game, optimizers, method.consensus)
-    else:
-      step = steps.simultaneous(game, optimizers)
-    state = steps.init_state(game, optimizers, jax.random.key(0))
-    points = trajectories.path(step, state, 2 * NUM_STEPS)
-    return jax.tree.map(lambda x: x[::2], points)
-
-  # The discriminator moves with the generator or in the next half step.
-  theta, psi = jax.jit(functools.partial(jax.lax.map, play))(
-    jnp.arange(len(ORDERS))
+  optimizers = Players(
+    _every_other(0),
+    optax.chain(
+      # The discriminator moves with the generator or in the next half step.
+      _every_other(len(ORDERS[order]) - 1),
+      penalties.weight_clipping(method.limit),
+    ),
   )
-  return {
-    order: Players(np.asarray(theta[turn]), -np.asarray(psi[turn]))
-    for turn, order in enumerate(ORDERS)
-  }
+  rule = steps.simultaneous
+  if method.consensus:
+    rule = functools.partial(steps.consensus, weight=method.consensus)
+  theta, psi = trajectories.play(
+    rule,
+    closed_form.dirac_gan(start, method.loss, method.penalty),
+    optimizers,
+    2 * NUM_STEPS,
+  )
+  return Players(theta[::2], -psi[::2])
 
 
-def _name(method: str, order: str) -> str:
-  return f"last radius, {method}, {order}"
-
-
-def _notebook_name(order: str) -> str:
-  return f"last radius, the notebook's consensus, {order}"
-
-
-def compute(runs: Mapping[str, Results]) -> Computed:
-  """Plays every method with simultaneous and with alternating steps."""
-  del runs
+def compute(inputs: Inputs) -> Computed:
+  """Plays the game with every method and order of steps."""
+  del inputs
   with jax.enable_x64(True):
     paths = {
-      (name, order): path
+      name: {order: _play(method, order) for order in ORDERS}
       for name, method in METHODS.items()
-      for order, path in _play(method).items()
     }
-  radii = {
-    cell: math.hypot(theta[-1], psi[-1]) for cell, (theta, psi) in paths.items()
-  }
-  return Computed(
-    measured={
-      **{_name(*cell): radius for cell, radius in radii.items()},
-      **{
-        _notebook_name(order): _radius(_consensus(0.5), math.inf, moves)
-        for order, moves in ORDERS.items()
-      },
-    },
-    drawn={"paths": paths, "radii": radii},
-  )
+  checks = []
+  for name, method in METHODS.items():
+    for order, published in zip(ORDERS, method.published, strict=True):
+      number = float(published)
+      checks.append(
+        close(
+          f"last radius, {name}, {order}",
+          trajectories.distances(paths[name][order])[-1],
+          _radius(method.field, method.limit, order),
+          1e-6 * number,
+          "the recursion in plain Python, its gradients by hand",
+          number,
+        )
+      )
+      if method.consensus:
+        notebook = functools.partial(_consensus, share=0.5)
+        checks.append(
+          close(
+            f"last radius, the notebook's consensus, {order}",
+            _radius(notebook, method.limit, order),
+            number,
+            # It prints two digits.
+            0.05 * 10 ** math.floor(math.log10(number)),
+            "as printed by the notebook, which halves the second term",
+            number,
+          )
+        )
+  return Computed(checks, paths)
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
@@ -270,76 +256,30 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   for index, (axes, (name, method)) in enumerate(
     zip(panels, METHODS.items(), strict=True)
   ):
-    axes.set_title(name, fontsize=10)
     limit, heights = (3.6, (0.94, 0.86)) if index < 4 else (1.7, (0.12, 0.04))
-    for height, order, published in zip(
-      heights, ORDERS, method.published, strict=True
+    for height, (order, path), published in zip(
+      heights, drawn[name].items(), method.published, strict=True
     ):
-      trajectories.draw_path(
-        axes, drawn["paths"][name, order], _COLORS[order], f"{order} steps"
-      )
       axes.text(
         0.03,
         height,
-        f"{drawn['radii'][name, order]:#.3g} ({published})",
-        color=_COLORS[order],
+        f"{trajectories.distances(path)[-1]:#.3g} ({published})",
+        color=trajectories.COLORS[order],
         fontsize=9,
         transform=axes.transAxes,
       )
-    trajectories.draw_equilibrium(axes)
-    axes.set(aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
-    axes.locator_params(nbins=5)
-    axes.set_xlabel("theta (generator)")
-    if index % 4 == 0:
-      axes.set_ylabel("psi (discriminator)")
-  return curves.legend(figure)
-
-
-def _last_radius(method: Method, order: tuple[str, ...]) -> Callable[[], float]:
-  return lambda: _radius(method.field, method.limit, order)
-
-
-def _checks() -> list[Check]:
-  """Returns the checks of every cell of the table."""
-  checks = []
-  for name, method in METHODS.items():
-    for order, published in zip(ORDERS, method.published, strict=True):
-      others = {other: ORDERS[other] for other in ORDERS if other != order}
-      others["discriminator first"] = ("discriminator", "generator")
-      checks.append(
-        Check(
-          _name(name, order),
-          _last_radius(method, ORDERS[order]),
-          1e-6 * float(published),
-          "the recursion in plain Python, its gradients by hand",
-          published=float(published),
-          wrong={
-            **{
-              wrong: _last_radius(method, moves)
-              for wrong, moves in others.items()
-            },
-            **{
-              wrong: _last_radius(method._replace(field=field), ORDERS[order])
-              for wrong, field in method.mistaken.items()
-            },
-          },
-        )
-      )
-  # The notebook prints two digits.
-  consensus = METHODS["consensus"]
-  for order, published in zip(ORDERS, consensus.published, strict=True):
-    number = float(published)
-    checks.append(
-      Check(
-        _notebook_name(order),
-        number,
-        0.05 * 10 ** math.floor(math.log10(number)),
-        "as printed by the notebook, which halves the second term",
-        published=number,
-        wrong={"whole second term": _last_radius(consensus, ORDERS[order])},
-      )
+    trajectories.draw_plane(
+      axes,
+      drawn[name],
+      trajectories.COLORS,
+      name,
+      xlabel="theta (generator)",
+      ylabel="psi (discriminator)" if index % 4 == 0 else "",
+      xlim=(-limit, limit),
+      ylim=(-limit, limit),
     )
-  return checks
+    axes.locator_params(nbins=5)
+  return curves.legend(figure)
 
 
 REPRODUCTION = Reproduction(
@@ -347,6 +287,5 @@ REPRODUCTION = Reproduction(
   source="Mescheder et al. 2018, arXiv 1801.04406, sections 2 to 4",
   summary="which training methods reach the equilibrium of two numbers",
   compute=compute,
-  checks=tuple(_checks()),
   draw=draw,
 )

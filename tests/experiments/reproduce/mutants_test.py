@@ -9,12 +9,14 @@ from unittest import mock
 
 import jax
 import numpy as np
+import optax
 import pytest
 from absl.testing import absltest, parameterized
 
 from experiments.reproduce.common.figure import Inputs
 from experiments.reproduce.registry import BY_ID
-from gan_jax import losses
+from gan_jax import losses, steps
+from gan_jax.types import Players
 
 
 def swapped(function):
@@ -72,6 +74,28 @@ def exchanged(first, second):
   }
 
 
+def swapped_costs(make_game):
+  """Gives each player of a closed-form game the other one's cost."""
+  return lambda start, costs, sample: make_game(
+    start, lambda *players: Players(*costs(*players)[::-1]), sample
+  )
+
+
+def with_arguments(change):
+  """Returns the mutation that replaces arguments, change(*args) -> args."""
+  return lambda function: (
+    lambda *args, **names: function(*change(*args), **names)
+  )
+
+
+def replaced_by(other):
+  """Returns the mutation that uses another function instead."""
+  return lambda function: other
+
+
+CLOSED_FORM = "gan_jax.games.closed_form"
+
+
 MUTANTS = (
   ("theory_identities", "gan_jax.divergences.kl", times(2)),
   ("goodfellow2016_fig14", "gan_jax.divergences.kl", swapped),
@@ -97,6 +121,29 @@ MUTANTS = (
   ("habr_fig05", "gan_jax.data.densities.normal_mixture", swapped),
   ("habr_fig12", "jax.random.uniform", times(0.9)),
   ("fgan_conjugates", "gan_jax.divergences.f_divergence", times(2)),
+  ("bilinear_vi", f"{CLOSED_FORM}._game", swapped_costs),
+  (
+    "omd_mean",
+    "optax.optimistic_gradient_descent",
+    # The past gradient is forgotten.
+    replaced_by(optax.sgd),
+  ),
+  (
+    "two_timescale",
+    "gan_jax.steps.simultaneous",
+    replaced_by(steps.alternating),
+  ),
+  (
+    "discretization_drift",
+    "gan_jax.dynamics.stability.step_jacobian",
+    times(2),
+  ),
+  (
+    "dirac_gan",
+    "experiments.reproduce.mescheder2018.dirac_gan._every_other",
+    # The discriminator moves first.
+    with_arguments(lambda turn: (1 - turn,)),
+  ),
 )
 """Figure, the function that gets a mistake, and the mistake."""
 MORE_MUTANTS = (
@@ -149,6 +196,45 @@ MORE_MUTANTS = (
     "fgan_conjugates",
     "experiments.reproduce.fgan2016.conjugates.F_DIVERGENCES",
     exchanged("kl", "reverse_kl"),
+  ),
+  (
+    "bilinear_vi",
+    f"{CLOSED_FORM}.bilinear",
+    with_arguments(lambda start: (Players(*start[::-1]),)),
+  ),
+  ("bilinear_vi", "gan_jax.steps.uniform_decay", times(0.5)),
+  ("omd_mean", f"{CLOSED_FORM}._game", swapped_costs),
+  (
+    "omd_mean",
+    "gan_jax.penalties.weight_clipping",
+    with_arguments(lambda limit: (2 * limit,)),
+  ),
+  (
+    "two_timescale",
+    "experiments.reproduce.common.trajectories.jacobian",
+    with_arguments(
+      lambda rule, game, rates: (rule, game, Players(*rates[::-1]))
+    ),
+  ),
+  ("two_timescale", "gan_jax.dynamics.stability.step_jacobian", times(2)),
+  ("discretization_drift", f"{CLOSED_FORM}._game", swapped_costs),
+  (
+    "discretization_drift",
+    f"{CLOSED_FORM}.quadratic",
+    with_arguments(lambda start, curvature: (start, curvature / 2)),
+  ),
+  ("dirac_gan", f"{CLOSED_FORM}._game", swapped_costs),
+  (
+    "dirac_gan",
+    f"{CLOSED_FORM}.dirac_gan",
+    with_arguments(lambda start, loss, penalty: (start, loss)),
+  ),
+  (
+    "dirac_gan",
+    "gan_jax.steps.consensus",
+    replaced_by(
+      lambda game, optimizers, weight: steps.simultaneous(game, optimizers)
+    ),
   ),
 )
 

@@ -3,7 +3,7 @@
 import math
 
 import numpy as np
-from absl.testing import absltest, parameterized
+from absl.testing import absltest
 from matplotlib.figure import Figure
 
 from experiments.reproduce.common import rings
@@ -28,7 +28,12 @@ def results(reverse_kl, samples):
   reverse_kl = np.asarray(reverse_kl)
   return Results(
     experiment="ring",
-    settings={"num_modes": len(MODES)},
+    settings={
+      "num_modes": len(MODES),
+      "steps": 10,
+      "generator_learning_rate": 0.1,
+      "batch_size": 3,
+    },
     seeds=np.arange(len(reverse_kl)),
     steps=STEPS,
     metrics={
@@ -43,7 +48,7 @@ def results(reverse_kl, samples):
   )
 
 
-class RingsTest(parameterized.TestCase):
+class RingsTest(absltest.TestCase):
   def setUp(self):
     super().setUp()
     self.results = results(
@@ -64,34 +69,30 @@ class RingsTest(parameterized.TestCase):
   def test_visited(self):
     np.testing.assert_array_equal(rings.num_visited(self.results), [2, 1])
 
-  @parameterized.parameters(
+  def test_at_end(self):
     # The last tenth of 10 steps holds the last logged step only.
-    ([[9.0, 9.0, 3.0], [9.0, 9.0, 5.0]], 4.0),
-    ([[9.0, 9.0, 3.0], [9.0, 9.0, math.nan]], math.nan),
-  )
-  def test_at_end(self, values, expected):
-    measured = rings.mean_at_end(self.results, np.array(values))
-    np.testing.assert_equal(measured, expected)
-
-  def test_row(self):
-    row = rings.make_row(self.results)
-    np.testing.assert_array_equal(row.frames, STEPS)
-    np.testing.assert_array_equal(row.samples[1], near(2, 2, 3))
-    # Both seeds are equal, so the interval has width 0.
-    mean, half = row.curves["modes that samples are spread over"]
-    np.testing.assert_allclose(mean, [4, 2, 1], rtol=1e-12)
-    np.testing.assert_allclose(half, 0, atol=1e-12)
+    values = np.array([[9.0, 9.0, 3.0], [9.0, 9.0, math.nan]])
+    measured = rings.mean_at_end(self.results, values)
+    np.testing.assert_equal(measured, [3.0, math.nan])
 
   def test_draw(self):
-    frames = [[near(0, 1, 2)] * rings.NUM_FRAMES]
-    row = rings.make_row(self.results)._replace(
-      frames=np.arange(rings.NUM_FRAMES), samples=np.array(frames[0])
-    )
-    figure = rings.draw_rows(
-      "title", {"one": row, "other": row}, MODES, height=5
-    )
+    runs = {
+      "one": results([[0.0] * 3] * 2, [[near(0, 1)] * rings.NUM_FRAMES] * 2),
+      "other": results([[1.0] * 3] * 2, [[near(2, 3)] * rings.NUM_FRAMES] * 2),
+    }
+    for run in runs.values():
+      run.snapshots["step"] = np.arange(rings.NUM_FRAMES)
+    figure = rings.draw_rows("title", "longer", runs, height=5)
     self.assertIsInstance(figure, Figure)
     self.assertLen(figure.axes, 2 * (rings.NUM_FRAMES + 1))
+    *snapshots, over_steps = figure.axes[rings.NUM_FRAMES + 1 :]
+    samples, modes = snapshots[0].lines
+    np.testing.assert_array_equal(samples.get_xydata(), near(2, 3))
+    np.testing.assert_array_equal(modes.get_xydata(), MODES)
+    # Both seeds are equal: 4 exp(-1) modes at all steps.
+    spread = over_steps.lines[0]
+    values = np.asarray(spread.get_ydata(), float)
+    np.testing.assert_allclose(values, 4 / math.e, rtol=1e-12)
 
 
 if __name__ == "__main__":

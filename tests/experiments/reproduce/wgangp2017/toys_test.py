@@ -3,7 +3,7 @@
 import numpy as np
 from absl.testing import absltest
 
-from experiments.reproduce.wgangp2017 import optimal_critic
+from experiments.reproduce.wgangp2017 import toys
 from gan_jax import divergences
 
 
@@ -11,7 +11,7 @@ class OptimalTest(absltest.TestCase):
   def test_one_point(self):
     # All mass moves to one point: W1 is the mean distance (5 + 13) / 2, and the
     # critic falls from the point with slope 1.
-    found = optimal_critic.best(np.zeros((1, 2)), np.array([[3.0, 4], [5, 12]]))
+    found = toys.best_critic(np.zeros((1, 2)), np.array([[3.0, 4], [5, 12]]))
     self.assertAlmostEqual(found.wasserstein_1, 9)
     values = found.critic(np.array([[0.0, 0], [0, 7]]))
     self.assertAlmostEqual(values[0] - values[1], 7)
@@ -20,7 +20,7 @@ class OptimalTest(absltest.TestCase):
     rng = np.random.default_rng(0)
     atoms = rng.normal(size=(5, 2))
     sample = 2 + rng.normal(size=(400, 2))
-    found = optimal_critic.best(atoms, sample)
+    found = toys.best_critic(atoms, sample)
     cost = np.linalg.norm(atoms[:, None] - sample, axis=-1)
     _, primal = divergences.optimal_plan(
       np.full(5, 1 / 5), np.full(400, 1 / 400), cost
