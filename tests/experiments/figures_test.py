@@ -1,19 +1,31 @@
 """The command, run as a user runs it, in another process."""
 
+import contextlib
 import functools
+import io
 import json
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from unittest import mock
 
+import jax
 import pytest
 from absl.testing import absltest, parameterized
+from matplotlib.figure import Figure
 
 from experiments import figures
+from experiments.devices import environment
+from experiments.reproduce.common.checks import close
+from experiments.reproduce.common.figure import (
+  Computed,
+  Reproduction,
+  Training,
+)
 from experiments.reproduce.registry import REPRODUCTIONS
-from tests.experiments import commands
+from tests.experiments import commands, trained_runs
 from tests.experiments.drawn_runs import count_colors
 
 run = functools.partial(commands.run, "experiments.figures")
@@ -154,11 +166,16 @@ class FiguresTest(parameterized.TestCase):
 
   def test_the_rest_of_an_interrupted_command(self):
     options = figures.FiguresOptions(
-      figure="dirac_gan,disjoint_lines", out="elsewhere", full=True
+      figure="dirac_gan,disjoint_lines",
+      out="elsewhere",
+      full=True,
+      runs="trained",
+      seed=3,
     )
     self.assertEqual(
       figures._remaining_flags(options, 1),
-      "--figure=disjoint_lines --out=elsewhere --full=true",
+      "--figure=disjoint_lines --out=elsewhere --full=true --runs=trained "
+      "--seed=3",
     )
 
   def test_list(self):
@@ -178,7 +195,9 @@ class FiguresTest(parameterized.TestCase):
     (("--figure=habr_fig15", "--runs=file"), "--runs=file"),
     ((), "--figure is missing"),
     (("--figure=,",), "--figure is missing"),
-    (("--figure=disjoint_lines", "--seed=-1"), "seed"),
+    (("--figure=disjoint_lines", "--seed=-1"), "--seed=-1"),
+    # The seeds that follow it must fit in 32 bits too.
+    (("--figure=disjoint_lines", "--seed=4294966296"), "--seed=4294966296"),
     (("--figure=disjoint_lines", "--out=file"), "--out=file"),
     (("--figure=disjoint_lines", "--out=file/deeper"), "--out=file/deeper"),
     (("--figure=disjoint_lines", "--platform=tpu"), "--platform=tpu"),
@@ -188,6 +207,73 @@ class FiguresTest(parameterized.TestCase):
     (self.folder / "file").write_text("mine")
     self.assert_refused(run(*flags, cwd=self.folder), words)
     self.assertEqual((self.folder / "file").read_text(), "mine")
+
+
+class TrainedFigureTest(absltest.TestCase):
+  """A figure of a short training, drawn by the command in this process."""
+
+  def setUp(self):
+    super().setUp()
+    folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    self.out = folder / "out"
+    self.elsewhere = folder / "elsewhere"
+    settings = {"steps": 2, "evaluation_samples": 64}
+
+    def compute(inputs):
+      first = inputs.runs["run"].seeds[0]
+      return Computed([close("seed", first, inputs.seed, 0, "the flag")], {})
+
+    tiny = Reproduction(
+      id="tiny",
+      source="none",
+      summary="none",
+      compute=compute,
+      draw=lambda drawn: Figure(),
+      trainings={"run": Training("mixture_near", settings, num_seeds=2)},
+    )
+    self.enterContext(mock.patch.dict(figures.BY_ID, {"tiny": tiny}))
+    # The command would set up JAX, which it is by now.
+    self.enterContext(
+      mock.patch.object(
+        environment, "choose_devices", lambda *_: jax.devices()[:1]
+      )
+    )
+    self.enterContext(trained_runs.undrawn())
+    self.enterContext(trained_runs.traced_once())
+
+  def draw(self, *flags):
+    """Draws the figure; returns its record and what was done for its run."""
+    with (
+      contextlib.redirect_stdout(io.StringIO()),
+      contextlib.redirect_stderr(io.StringIO()) as stderr,
+    ):
+      code = figures.run(
+        ["figures", "--figure=tiny", f"--out={self.out}", *flags]
+      )
+    self.assertEqual(code, 0)
+    done = [verb for verb in ("loads", "trains") if verb in stderr.getvalue()]
+    return json.loads((self.out / "tiny.json").read_text()), done
+
+  def test_seeds_and_the_folder_of_runs(self):
+    runs = self.out / "runs"
+    for flags, seed, done, folder in (
+      ([], 0, "trains", runs / "mixture_near-001"),
+      (["--seed=7"], 7, "trains", runs / "mixture_near-002"),
+      (["--seed=7"], 7, "loads", runs / "mixture_near-002"),
+      ([], 0, "loads", runs / "mixture_near-001"),
+      (
+        [f"--runs={self.elsewhere}"],
+        0,
+        "trains",
+        self.elsewhere / "mixture_near-001",
+      ),
+    ):
+      record, verbs = self.draw("--overwrite", *flags)
+      self.assertEqual(verbs, [done])
+      self.assertEqual(record["seed"], seed)
+      self.assertEqual(record["checks"][0]["measured"], seed)
+      self.assertEqual(record["runs"]["run"]["seeds"], [seed, seed + 1])
+      self.assertEqual(record["runs"]["run"]["folder"], str(folder))
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import jax
 from experiments.configs.registry import BY_NAME
 from experiments.reports import run_report
 from experiments.run_folder import results, workdirs
-from experiments.training import trainer
+from experiments.training import checkpoints, trainer
 from experiments.training.run_config import RunSettings
 from gan_jax.training import loop
 
@@ -41,6 +41,41 @@ def train(parent: Path, run: RunSettings) -> tuple[Path, trainer.FinishedRun]:
     assert finished is not None
     run_report.write([workdir], workdir / results.REPORT)
   return workdir, finished[0]
+
+
+def train_until(
+  workdir: Path, run: RunSettings, step: int, devices: int = 1, keep: int = 9
+) -> None:
+  """Trains until a step, as if interrupted there.
+
+  Args:
+    workdir: the run folder to create.
+    run: what to train.
+    step: stops at the first checkpoint from this step on; there is one of every
+      second step.
+    devices: number of devices.
+    keep: number of checkpoints to keep.
+  """
+  chosen = jax.devices()[:devices]
+  problem = trainer.build_problem(run, chosen)
+  taken = []
+  with (
+    workdirs.create(workdir, overwrite=False),
+    mock.patch.object(
+      trainer.console.TrainingProgress,
+      "advance",
+      lambda _, s: taken.append(s),
+    ),
+  ):
+    trained = trainer.train(
+      [run],
+      [workdir],
+      lambda _: problem,
+      chosen,
+      trainer.Options(2, checkpoints.Keeping(keep)),
+      should_stop=lambda: bool(taken) and taken[-1] >= step,
+    )
+  assert trained is None
 
 
 WRITE_FIGURES = results.write_figures

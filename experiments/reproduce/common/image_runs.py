@@ -1,5 +1,7 @@
 """Image runs that several figures use, and their trained networks."""
 
+import functools
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -21,24 +23,18 @@ from gan_jax.types import Array, Players, TrainState
 
 GARMENTS, FACES = "garments", "faces"
 """The names of the runs in the figures."""
-OF_GARMENTS = {GARMENTS: Training("dcgan_fashion_mnist", num_seeds=1)}
-OF_FACES = {FACES: Training("dcgan_faces", num_seeds=1)}
-"""The default experiments, so that one run serves many figures."""
+OF_GARMENTS = {GARMENTS: Training("dcgan_fashion_mnist", {"steps": 3000})}
+OF_FACES = {FACES: Training("dcgan_faces")}
+"""Four seeds of each; one run serves many figures."""
 _CHUNK = 500
-"""Number of images generated at once, which limits memory."""
+"""Number of images that pass a network at once, which limits memory."""
 
 
 class TrainedNetworks(NamedTuple):
   """A trained generator and discriminator, with their data.
 
-  Attributes:
-    networks: the Flax modules.
-    state: parameters and statistics.
-    latent_dim: number of latents of the generator.
-    train: the training split.
-    test: the test split, which the networks have not seen.
-    features: features of the classifier that measures image quality.
-    trained_on: the part of the training split that was used for training.
+  `features` are those of the classifier that measures image quality, and
+  `trained_on` is the part of the training split that was used for training.
   """
 
   networks: Players[nn.Module]
@@ -51,16 +47,12 @@ class TrainedNetworks(NamedTuple):
 
   def generate(self, latents: Array, labels: Array | None = None) -> Array:
     """Maps latents [n, k], and labels [n] if any, to images."""
-    apply = jax.jit(self.networks.generator.apply)
-    parts: list[Any] = [
-      apply(
-        self.generator_collections(),
-        latents[start : start + _CHUNK],
-        labels=None if labels is None else labels[start : start + _CHUNK],
-      )
-      for start in range(0, len(latents), _CHUNK)
-    ]
-    return jnp.concatenate(parts)
+    apply: Any = functools.partial(
+      jax.jit(self.networks.generator.apply), self.generator_collections()
+    )
+    if labels is None:
+      return in_chunks(apply, latents)
+    return in_chunks(lambda z, k: apply(z, labels=k), latents, labels)
 
   def sample_latents(self, seed: int, n: int) -> Array:
     """Draws latents [n, k] from the prior N(0, I)."""
@@ -73,13 +65,6 @@ class TrainedNetworks(NamedTuple):
       **self.state.variables.generator,
     }
 
-  def discriminator_collections(self) -> dict[str, Any]:
-    """Returns the discriminator's Flax collections."""
-    return {
-      "params": self.state.params.discriminator,
-      **self.state.variables.discriminator,
-    }
-
 
 def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   """Loads the networks of a seed of an image run, of the first if None."""
@@ -88,20 +73,44 @@ def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   settings = loaded.settings
   assert isinstance(settings, ImageSettings)
   train, test = (read_split(settings, split) for split in ("train", "test"))
-  conditional = settings.condition != "none"
+  num_classes = len(train.class_names) if settings.condition != "none" else 0
+  measured_by = image_datasets.feature_net(
+    settings.dataset, train, test, console.say
+  )
   return TrainedNetworks(
-    image_experiments.networks(
-      settings, len(train.class_names) if conditional else 0
-    ),
+    image_experiments.networks(settings, num_classes),
     loaded.state,
     settings.latent_dim,
     train,
     test,
-    image_datasets.feature_net(
-      settings.dataset, train, test, console.say
-    ).features,
+    measured_by.features,
     image_datasets.limited(train, settings.training_images),
   )
+
+
+def measure_each(
+  results: Results,
+  measure: Callable[[TrainedNetworks], tuple[Sequence[float], Any]],
+) -> tuple[np.ndarray, Any]:
+  """Measures the networks of each seed of an image run.
+
+  `measure` returns numbers, and data to draw. Returned are each number for each
+  seed, [numbers, seeds], and the data to draw of the first seed.
+  """
+  numbers, drawn = zip(
+    *(measure(load_networks(results, int(seed))) for seed in results.seeds),
+    strict=True,
+  )
+  return np.array(numbers, float).T, drawn[0]
+
+
+def in_chunks(function: Callable[..., Any], *arrays: Any) -> Any:
+  """Applies a function to chunks of arrays [n, ...] and joins the results."""
+  parts = [
+    function(*(array[start : start + _CHUNK] for array in arrays))
+    for start in range(0, len(arrays[0]), _CHUNK)
+  ]
+  return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *parts)
 
 
 def to_units(pixels: np.ndarray) -> Array:

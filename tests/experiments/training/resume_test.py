@@ -91,31 +91,7 @@ class ResumptionTest(parameterized.TestCase):
     cls.enterClassContext(trained_runs.traced_once())
     cls.whole, _ = trained_runs.train(cls.folder, RUN)
     cls.stopped = cls.folder / "stopped"
-    cls.stop_at(cls.stopped, RUN, STOPS)
-
-  @classmethod
-  def stop_at(cls, workdir, run_settings, step, devices=1, keep=9):
-    """Trains until a step, with a checkpoint of every second one."""
-    devices = jax.devices()[:devices]
-    problem = trainer.build_problem(run_settings, devices)
-    taken = []
-    with (
-      workdirs.create(workdir, overwrite=False),
-      mock.patch.object(
-        trainer.console.TrainingProgress,
-        "advance",
-        lambda _, s: taken.append(s),
-      ),
-    ):
-      trained = trainer.train(
-        [run_settings],
-        [workdir],
-        lambda _: problem,
-        devices,
-        trainer.Options(2, checkpoints.Keeping(keep)),
-        should_stop=lambda: bool(taken) and taken[-1] >= step,
-      )
-    assert trained is None
+    trained_runs.train_until(cls.stopped, RUN, STOPS)
 
   def setUp(self):
     super().setUp()
@@ -217,7 +193,7 @@ class ResumptionTest(parameterized.TestCase):
   @parameterized.parameters((2, 1), (1, 2))
   def test_on_other_devices(self, before, after):
     workdir = self.workdir.with_name("others")
-    self.stop_at(workdir, RUN, STOPS, devices=before)
+    trained_runs.train_until(workdir, RUN, STOPS, devices=before)
     devices = jax.devices()[:after]
     with (
       workdirs.claim(workdir),
@@ -373,7 +349,7 @@ class ResumptionTest(parameterized.TestCase):
       settings=RUN.settings.replace(learning_rate_decay="cosine")
     )
     self.workdir = self.workdir.with_name("falls")
-    self.stop_at(self.workdir, run_settings, STOPS)
+    trained_runs.train_until(self.workdir, run_settings, STOPS)
     self.stderr.truncate(0)
     self.assertEqual(self.resume("--steps=24"), 0)
     self.assertIn("decay over 24 steps instead of 12", self.stderr.getvalue())

@@ -39,7 +39,7 @@ class FindRunTest(absltest.TestCase):
     self.assertIsNone(self.find())
     workdir, run = trained_runs.train(self.parent, RUN)
     found = self.find()
-    assert found is not None
+    assert found is not None and found[1] is not None
     self.assertEqual(found[0], workdir)
     np.testing.assert_array_equal(
       found[1].metrics["jensen_shannon"],
@@ -60,33 +60,37 @@ class FindRunTest(absltest.TestCase):
     other = RUN._replace(experiment=BY_NAME["mixture_far"])
     self.assertIsNone(self.find(other))
 
-    # A run that never finished has no summary.
-    (workdir / results.SUMMARY).rename(workdir / "elsewhere")
-    self.assertIsNone(self.find())
-    (workdir / "elsewhere").rename(workdir / results.SUMMARY)
-
-    # What is damaged is passed over, whichever folder it is in.
+  def test_damaged_runs_are_skipped(self):
+    workdir, _ = trained_runs.train(self.parent, RUN)
     other = self.parent / "other"
     other.mkdir()
     for damage in (b"", b"{", b"[]", b"\xff\xfe\x00"):
       (other / results.SUMMARY).write_bytes(damage)
       (other / results.SETTINGS).write_bytes(damage)
       self.assertIsNotNone(self.find())
-    for name in (
-      results.SUMMARY,
-      results.SETTINGS,
-      results.METRICS,
-      results.SNAPSHOTS,
-    ):
+    for name in (results.SETTINGS, results.METRICS, results.SNAPSHOTS):
       path = workdir / name
       whole = path.read_bytes()
       for damage in (b"", b"{}", whole[: len(whole) // 2]):
-        if (name, damage) == (results.SUMMARY, b"{}"):
-          continue
         path.write_bytes(damage)
         self.assertIsNone(self.find(), f"{name}: {damage[:9]}")
       path.write_bytes(whole)
     self.assertIsNotNone(self.find())
+
+  def test_an_unfinished_run_is_found_without_results(self):
+    # The summary marks a run as finished.
+    first, second, last = (
+      trained_runs.train(self.parent, RUN)[0] for _ in range(3)
+    )
+    (last / results.SUMMARY).unlink()
+    found = self.find()
+    assert found is not None
+    # The newest that has finished is preferred.
+    self.assertEqual(found[0], second)
+    self.assertIsNotNone(found[1])
+    for workdir in (first, second):
+      (workdir / results.SUMMARY).unlink()
+    self.assertEqual(self.find(), (last, None))
 
 
 class ScoreTest(parameterized.TestCase):

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from scipy import optimize
 
 from experiments.reproduce.common import image_runs
+from experiments.reproduce.common.figure import Inputs
 from experiments.reproduce.dcgan2016 import (
   augmentation,
   filters,
@@ -32,6 +33,7 @@ from gan_jax import training
 from tests.experiments import tiny_images, trained_runs
 
 NUM_LEARNT_FROM = 120
+SEEDS = (0, 1)
 
 
 @pytest.mark.slow
@@ -49,7 +51,7 @@ class ImageRunsTest(parameterized.TestCase):
 
     def train(name, **changes):
       run = trained_runs.settings_of(
-        name, [0], **tiny_images.SETTINGS, data_dir=str(folder), **changes
+        name, SEEDS, **tiny_images.SETTINGS, data_dir=str(folder), **changes
       )
       return trained_runs.train(folder, run)[1].results
 
@@ -92,9 +94,9 @@ class ImageRunsTest(parameterized.TestCase):
         self.enterContext(mock.patch.object(module, name, value))
     reproduction = module.REPRODUCTION
     with jax.numpy_rank_promotion("allow"):
-      computed = reproduction.compute(self.runs)
-    for check in reproduction.judge(computed):
-      self.assertIsInstance(check["measured"], float, check["name"])
+      computed = reproduction.compute(Inputs(self.runs))
+    for check in computed.checks:
+      self.assertTrue(np.isfinite(check.measured), check)
     self.assertIsInstance(reproduction.draw(computed.drawn), Figure)
 
   def test_networks_are_loaded(self):
@@ -112,6 +114,28 @@ class ImageRunsTest(parameterized.TestCase):
     made = network.generate(network.sample_latents(0, 4))
     self.assertEqual(made.shape, (4, 16, 16, 1))
     self.assertGreater(float(jnp.std(made)), 0)
+
+  def test_networks_of_each_seed_are_measured(self):
+    def measure(network):
+      made = network.generate(jnp.ones((1, network.latent_dim)))
+      return [float(jnp.mean(made)), 7.0], made
+
+    run = self.runs[image_runs.GARMENTS]
+    (means, sevens), drawn = image_runs.measure_each(run, measure)
+    np.testing.assert_array_equal(sevens, [7.0, 7.0])
+    for seed, mean in zip(SEEDS, means, strict=True):
+      network = image_runs.load_networks(run, seed)
+      self.assertEqual(mean, measure(network)[0][0])
+    self.assertNotEqual(*means)
+    self.assertEqual(means[0], float(jnp.mean(drawn)))
+
+  def test_images_are_generated_in_chunks(self):
+    network = image_runs.load_networks(self.runs[augmentation.FEW])
+    latents, labels = network.sample_latents(0, 7), jnp.arange(7)
+    whole = network.generate(latents, labels)
+    self.enterContext(mock.patch.object(image_runs, "_CHUNK", 3))
+    parts = network.generate(latents, labels)
+    np.testing.assert_allclose(parts, whole, atol=1e-6)
 
   def test_conditional_run_with_few_images(self):
     network = image_runs.load_networks(self.runs[augmentation.FEW])

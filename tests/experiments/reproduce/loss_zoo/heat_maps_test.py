@@ -14,6 +14,7 @@ from experiments.configs.toy_2d import RingSettings
 from experiments.reproduce.loss_zoo import heat_maps
 from gan_jax import losses, training
 
+SEEDS = (3, 4, 5)
 SETTINGS = RingSettings(
   generator_width=8,
   generator_depth=1,
@@ -49,7 +50,7 @@ class LossZooTest(absltest.TestCase):
     zoo = {name: LOSSES[name] for name in ("least_squares", "wasserstein")}
     with mock.patch.object(heat_maps, "LOSSES", {"broken": broken, **zoo}):
       trained = heat_maps.train_losses(
-        toy_2d.build_ring, SETTINGS, 3, jax.devices()[:2]
+        toy_2d.build_ring, SETTINGS, SEEDS, jax.devices()[:2]
       )
     np.testing.assert_array_equal(trained.failed, [[1] * 3, [0] * 3, [0] * 3])
     np.testing.assert_array_equal(trained.modes[0], 0)
@@ -60,7 +61,7 @@ class LossZooTest(absltest.TestCase):
       jax.devices()[:1],
       num_drawn=1,
     )
-    keys = jax.vmap(training.member_keys)(jnp.arange(3, dtype=jnp.uint32))
+    keys = jax.vmap(training.member_keys)(jnp.array(SEEDS, jnp.uint32))
     progress = alone.advance(
       alone.init(keys), keys, jnp.int32(0), jnp.int32(SETTINGS.steps)
     )
@@ -76,16 +77,28 @@ class LossZooTest(absltest.TestCase):
       self.assertGreater(np.abs(quality - other).max(), 1e-2)
 
   def test_checks_use_the_right_cells(self):
-    measured = heat_maps.measure({"ring": cells(), "grid": cells()})
-    self.assertEqual(set(measured), {check.name for check in heat_maps.CHECKS})
+    checks = heat_maps.check_cells({"ring": cells(), "grid": cells()})
     # Columns: none, R1, WGAN-GP of simultaneous; so of alternating from 3, of
     # extragradient from 6. Rows: minimax 0, non_saturating 1, f_jensen_shannon
     # 11, f_gan 12. Two cells of column 0 are 0, which is a failure here: row 0
     # of the second seed and row 1 of the first.
     self.assertEqual(
-      list(measured.values()),
-      [1, 200, 600, 100, 100, 100, 1, 11.5, 2 / (9 * 18 * 3)],
+      [check.measured for check in checks],
+      [1, 1, 200, 600, 100, 100, 100, 12, 11, 2 / (9 * 18 * 3)],
     )
+
+  def test_checks_fail_where_penalties_have_no_effect(self):
+    values = np.full((len(heat_maps.COLUMNS), len(LOSSES), 3), 8.0)
+    found = heat_maps.check_cells(
+      {
+        name: heat_maps.Cells(values, np.full_like(values, 0.55), values == 0)
+        for name in heat_maps.DATA
+      }
+    )
+    failed = [check.name for check in found if not check.passed]
+    self.assertLen(failed, 5, failed)
+    for name in failed:
+      self.assertRegex(name, "^modes that .* adds")
 
   def test_draw(self):
     drawn = heat_maps.draw({"cells": {"ring": cells(), "grid": cells(1)}})
