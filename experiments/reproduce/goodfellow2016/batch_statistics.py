@@ -23,10 +23,11 @@ import jax.numpy as jnp
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.plots import curves, images
+from experiments.plots import curves
 from experiments.reproduce.common import image_runs, pictures
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder.results import Results
+from experiments.reproduce.common.checks import at_least, at_most, covers
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
+from experiments.reproduce.common.image_runs import TrainedNetworks
 
 SIZES = (8, 16, 32, 64, 128)
 SMALL, LARGE = SIZES[0], SIZES[-1]
@@ -35,49 +36,71 @@ NUM_SHOWN = 4
 _KEPT = SMALL // 2
 
 
-def compute(runs: Mapping[str, Results]) -> Computed:
+def _couple(network: TrainedNetworks, seed: int) -> tuple[list[float], Any]:
   """Generates the same latents in different minibatches."""
-  network = image_runs.load_networks(runs[image_runs.GARMENTS])
   collections = network.generator_collections()
 
   @jax.jit
-  def together(latents):
+  def generate_together(latents):
     made, _ = network.networks.generator.apply(
       collections, latents, train=True, mutable=["batch_stats"]
     )
     return made
 
-  kept = network.sample_latents(0, _KEPT)
-  shown, coupling = [], {}
+  def minibatch(index, size):
+    others = network.sample_latents(seed + 1 + index, size - _KEPT)
+    return jnp.concatenate([kept, others])
+
+  kept = network.sample_latents(seed, _KEPT)
+  coupling, shown = {}, []
   for size in SIZES:
-    made = []
-    for index in range(NUM_MINIBATCHES):
-      others = network.sample_latents(1 + index, size)[: size - _KEPT]
-      minibatch = together(jnp.concatenate([kept, others]))
-      made.append(np.asarray(minibatch[:_KEPT]))
-      if size == SMALL and index < NUM_SHOWN:
-        shown.append(image_runs.to_pixels(minibatch))
+    together = [
+      generate_together(minibatch(index, size))
+      for index in range(NUM_MINIBATCHES)
+    ]
+    shown += together[:NUM_SHOWN] if size == SMALL else []
     # Halves the range [-1, 1] to the unit range from black to white.
-    coupling[size] = float(np.sqrt(np.mean(np.var(made, axis=0))) / 2)
-  alone = []
-  for index in range(2):
-    others = network.sample_latents(1 + index, _KEPT)
-    alone.append(network.generate(jnp.concatenate([kept, others])))
-  apart = np.abs(np.subtract(*alone)[:_KEPT])
-  return Computed(
-    {
-      f"coupling in minibatches of {SMALL}": coupling[SMALL],
-      f"coupling of {SMALL} over that of {LARGE}": (
-        coupling[SMALL] / coupling[LARGE]
-      ),
-      "largest change with averaged statistics": apart.max() / 2,
-    },
-    {
-      "minibatches": np.stack(shown),
-      "alone": np.stack([image_runs.to_pixels(made) for made in alone]),
-      "coupling": coupling,
-    },
+    variances = np.var([made[:_KEPT] for made in together], axis=0)
+    coupling[size] = np.sqrt(np.mean(variances)) / 2
+  alone = [network.generate(minibatch(index, SMALL)) for index in range(2)]
+  change = float(jnp.abs(alone[0] - alone[1])[:_KEPT].max() / 2)
+  rows = image_runs.to_pixels(jnp.concatenate([*shown, *alone]))
+  return (
+    [coupling[SMALL], coupling[SMALL] / coupling[LARGE], change],
+    {"rows": rows, "coupling": coupling},
   )
+
+
+def compute(inputs: Inputs) -> Computed:
+  """Measures the coupling of the trained generators."""
+  (coupling, over_large, change), drawn = image_runs.measure_each(
+    inputs.runs[image_runs.GARMENTS],
+    lambda network: _couple(network, inputs.seed),
+  )
+  ratio = (LARGE / SMALL) ** 0.5
+  checks = [
+    at_least(
+      f"coupling in minibatches of {SMALL}",
+      coupling,
+      0.02,
+      "the tutorial's figure: visible, like a fiftieth of the range",
+      margin=0.01,
+    ),
+    covers(
+      f"coupling of {SMALL} over that of {LARGE}",
+      over_large,
+      ratio,
+      0.4 * ratio,
+      "closed form: a mean of n deviates as n^(-1/2), to first order",
+    ),
+    at_most(
+      "largest change with averaged statistics",
+      change.max(),
+      1e-5,
+      "closed form: a sample is a function of its latents only",
+    ),
+  ]
+  return Computed(checks, drawn)
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
@@ -88,15 +111,13 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   pictures.headline(
     figure, "batch normalisation couples the samples of a minibatch"
   )
-  rows = np.concatenate([*drawn["minibatches"], *drawn["alone"]])
-  images.show(left, images.mosaic(rows, SMALL))
+  pictures.show_images(left, drawn["rows"], SMALL)
   left.set_title(
     f"rows are minibatches of {SMALL}; columns 1 to {_KEPT} have the same "
     "latents in each\n(the last two rows: by averaged statistics)",
     fontsize=9,
   )
-  sizes = np.array(list(drawn["coupling"]))
-  values = np.array(list(drawn["coupling"].values()))
+  sizes, values = map(np.array, zip(*drawn["coupling"].items(), strict=True))
   right.loglog(
     sizes, values, "o-", color=curves.GENERATED, label="same latents"
   )
@@ -108,7 +129,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     **curves.REFERENCE,
   )
   right.set(xlabel="samples in a minibatch", ylabel="coupling (of the range)")
-  right.set_xticks(sizes, [str(size) for size in sizes])
+  right.set_xticks(sizes, map(str, sizes))
   ticks = [0.02 * 2**i for i in range(3)]
   right.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
   right.minorticks_off()
@@ -116,37 +137,11 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   return figure
 
 
-CHECKS = (
-  Check(
-    f"coupling in minibatches of {SMALL}",
-    0.02,
-    0.0,
-    "the tutorial's figure: visible, like a fiftieth of the range",
-    relation="at least",
-    wrong={"averaged statistics": 0.0, "one part in 256": 1 / 256},
-  ),
-  Check(
-    f"coupling of {SMALL} over that of {LARGE}",
-    (LARGE / SMALL) ** 0.5,
-    0.4 * (LARGE / SMALL) ** 0.5,
-    "closed form: the deviation of a mean of n is as n^(-1/2), to first order",
-    wrong={"the same at any size": 1.0, "as 1/n": LARGE / SMALL},
-  ),
-  Check(
-    "largest change with averaged statistics",
-    0.0,
-    1e-5,
-    "closed form: a sample is a function of its latents only",
-    wrong={"coupled": 0.02},
-  ),
-)
-
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig17",
   source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 17",
   summary="batch normalisation couples the samples of a minibatch",
   compute=compute,
-  checks=CHECKS,
   draw=draw,
   trainings=image_runs.OF_GARMENTS,
   long=True,

@@ -41,7 +41,7 @@ from gan_jax.networks.mlp import MLP
 DATA = (-1.5, 1.7), (0.7, 0.9), (0.4, 0.6)
 """Means, standard deviations and weights of the modes."""
 GENERATOR = (0.0, 1.7)
-NUM_SEEDS = 8
+NUM_SEEDS = 16
 NUM_STEPS = 2_000
 BATCH_SIZE, FEW = 256, 30
 ENDS = (-6.0, 6.0)
@@ -74,13 +74,14 @@ def compute(inputs: Inputs) -> Computed:
     for d, samples in zip(fresh, few, strict=True)
   ]
   logits, error, size, cost = {}, {}, {}, {}
-  for name, sides, batch_size, num_steps in (
+  for name, (real, fake), batch_size, num_steps in (
     ("well fitted", fresh, BATCH_SIZE, NUM_STEPS),
     ("underfitted", fresh, BATCH_SIZE, 30),
     ("overfitted", same, FEW, NUM_STEPS),
   ):
     trained = training_loops.train_critics(
-      *sides,
+      real,
+      fake,
       MLP((32, 32), 1, activation=nn.swish),
       losses.non_saturating(),
       optax.adam(optax.cosine_decay_schedule(1e-2, NUM_STEPS)),

@@ -26,12 +26,13 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.plots import images as image_plots
 from experiments.reproduce.common import image_runs, pictures
-from experiments.reproduce.common.figure import Check, Computed, Reproduction
-from experiments.run_folder.results import Results
+from experiments.reproduce.common.checks import at_least, at_most
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
+from experiments.reproduce.common.image_runs import TrainedNetworks
 from gan_jax.data import faces
 from gan_jax.metrics import neighbours
+from gan_jax.types import Array
 
 NUM_SAMPLES = 4000
 NUM_SUMS, NUM_SHOWN = 200, 6
@@ -41,148 +42,133 @@ TERMS = ("dark with glasses", "dark", "fair")
 """The first minus the second plus the third."""
 RESULT = "fair with glasses"
 _SIGNS = np.array([1, -1, 1], np.float32)
-_NUM_DATA = 10_000
-_CERTAIN = 0.9
-"""Probability from which a sample counts as one of its class."""
 
 
-def compute(runs: Mapping[str, Results]) -> Computed:
-  """Adds latents and pixels and classifies the results."""
-  network = image_runs.load_networks(runs[image_runs.FACES])
-  latents = network.sample_latents(0, NUM_SAMPLES)
-  samples = network.generate(latents)
-  _, logits = network.features.apply(samples)
+def _choose(logits: Array, seed: int) -> np.ndarray:
+  """Chooses samples of each term's class, [terms, NUM_SUMS, NUM_AVERAGED].
+
+  They have a probability above 0.9, or are the most likely ones.
+  """
   probabilities = np.asarray(jax.nn.softmax(logits))
-  rng = np.random.default_rng(0)
+  rng = np.random.default_rng(seed)
   chosen = []
   for term in TERMS:
-    ordered = np.argsort(-probabilities[:, faces.CLASS_NAMES.index(term)])
-    certain = probabilities[ordered, faces.CLASS_NAMES.index(term)] > _CERTAIN
-    # If the generator makes too few, the most likely ones are used.
-    pool = ordered[: max(NUM_AVERAGED, int(certain.sum()))]
+    of_class = probabilities[:, faces.CLASS_NAMES.index(term)]
+    num_certain = np.sum(of_class > 0.9)
+    pool = np.argsort(-of_class)[: max(NUM_AVERAGED, num_certain)]
     chosen.append(
       [rng.permutation(pool)[:NUM_AVERAGED] for _ in range(NUM_SUMS)]
     )
-  # [terms, sums, averaged, ...]
-  indices = np.array(chosen)
+  return np.array(chosen)
+
+
+def _add(network: TrainedNetworks, seed: int) -> tuple[list[float], Any]:
+  """Adds latents and pixels and classifies the results."""
+  latents = network.sample_latents(seed, NUM_SAMPLES)
+  samples = network.generate(latents)
+  _, logits = network.features.apply(samples)
+  indices = _choose(logits, seed)
   means = latents[indices].mean(axis=2)
   latent_sums = network.generate(jnp.tensordot(_SIGNS, means, 1))
-  mean_faces = network.generate(means.reshape(-1, network.latent_dim))
-  mean_faces = mean_faces.reshape(*means.shape[:2], *samples.shape[1:])
+  mean_faces = jnp.stack([network.generate(each) for each in means])
   pixel_sums = jnp.tensordot(_SIGNS, samples[indices].mean(axis=2), 1)
   pixel_sums = jnp.clip(pixel_sums, -1, 1)
   data, _ = network.features.apply(
-    image_runs.to_units(network.train.pixels[:_NUM_DATA])
+    image_runs.to_units(network.train.pixels[:10_000])
   )
 
-  def judged(images):
+  def judge(images):
     """Returns the share of the expected class and the distance from data."""
     features, logits = network.features.apply(images)
     found = jnp.argmax(logits, axis=1) == faces.CLASS_NAMES.index(RESULT)
     distances, _ = neighbours.nearest(features, data, 1)
     return 100 * float(jnp.mean(found)), float(jnp.mean(distances))
 
-  with_glasses, from_data = judged(latent_sums)
-  before, _ = judged(mean_faces[TERMS.index("fair")])
-  _, blend_from_data = judged(pixel_sums)
-  _, sample_from_data = judged(samples[:NUM_SUMS])
-  shown = []
-  for row in range(NUM_SHOWN):
-    parts = []
-    for term in range(len(TERMS)):
-      parts += [samples[indices[term, row]], mean_faces[term, row][None]]
-    parts += [latent_sums[row][None], pixel_sums[row][None]]
-    shown.append(np.concatenate(parts))
-  return Computed(
+  with_glasses, from_data = judge(latent_sums)
+  # A column of the picture is [rows, images of a row, height, width, channels].
+  columns = {
+    f"{sign}  {term}": jnp.concatenate([samples[chosen], mean[:, None]], 1)
+    for sign, term, chosen, mean in zip(
+      " -+", TERMS, indices, mean_faces, strict=True
+    )
+  }
+  columns |= {"=  latents": latent_sums[:, None], "pixels": pixel_sums[:, None]}
+  return (
+    [
+      with_glasses,
+      judge(mean_faces[TERMS.index("fair")])[0],
+      from_data / judge(samples[:NUM_SUMS])[1],
+      judge(pixel_sums)[1] / from_data,
+    ],
     {
-      "sums that are fair with glasses (%)": with_glasses,
-      "means of fair faces that have glasses (%)": before,
-      "distance from the data, sums over samples": from_data / sample_from_data,
-      "distance from the data, sums of pixels over sums": (
-        blend_from_data / from_data
-      ),
+      title: image_runs.to_pixels(column[:NUM_SHOWN])
+      for title, column in columns.items()
     },
-    {"rows": image_runs.to_pixels(jnp.asarray(np.array(shown)))},
   )
+
+
+def compute(inputs: Inputs) -> Computed:
+  """Adds the latents of the trained generators."""
+  (sums, before, distance, excess), drawn = image_runs.measure_each(
+    inputs.runs[image_runs.FACES], lambda network: _add(network, inputs.seed)
+  )
+  checks = [
+    at_least(
+      "sums that are fair with glasses (%)",
+      sums,
+      60.0,
+      "set before the run: most sums have the expected class",
+      margin=10.0,
+    ),
+    at_most(
+      "means of fair faces that have glasses (%)",
+      before,
+      20.0,
+      "the last term alone has none; the other two add them",
+      margin=5.0,
+    ),
+    at_most(
+      "distance from the data, sums over samples",
+      distance,
+      1.5,
+      "set before the run: a sum's face is a face",
+      margin=0.25,
+    ),
+    at_least(
+      "distance from the data, sums of pixels over sums",
+      excess,
+      1.1,
+      "the publication's contrast: faces on top of each other are no faces",
+      margin=0.05,
+    ),
+  ]
+  return Computed(checks, drawn)
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws a sum in each row: its terms with their means, and the results."""
-  rows = drawn["rows"]
-  width = NUM_AVERAGED + 1
-  parts = [slice(width * term, width * (term + 1)) for term in range(3)]
-  parts += [slice(-2, -1), slice(-1, None)]
-  titles = (
-    f"  {TERMS[0]}",
-    f"-  {TERMS[1]}",
-    f"+  {TERMS[2]}",
-    "=  latents",
-    "pixels",
-  )
+  widths = [column.shape[1] for column in drawn.values()]
   figure, panels = curves.grid(
-    len(parts),
-    len(parts),
-    (11, 4.6),
-    gridspec_kw={"width_ratios": [width] * 3 + [1, 1]},
+    len(drawn), len(drawn), (11, 4.6), gridspec_kw={"width_ratios": widths}
   )
   pictures.headline(
     figure,
     f"sums of means of {NUM_AVERAGED} latents (the mean's face is the last of "
-    f"each {width}), and of the same faces' pixels",
+    f"each {widths[0]}), and of the same faces' pixels",
   )
-  for axes, part, title in zip(panels, parts, titles, strict=True):
-    faces_shown = rows[:, part]
-    image_plots.show(
-      axes,
-      image_plots.mosaic(
-        faces_shown.reshape(-1, *faces_shown.shape[2:]), faces_shown.shape[1]
-      ),
-    )
-    axes.set_title(title, fontsize=9)
+  for axes, width, (title, column) in zip(
+    panels, widths, drawn.items(), strict=True
+  ):
+    pixels = column.reshape(-1, *column.shape[2:])
+    pictures.show_images(axes, pixels, width, title)
   return figure
 
-
-CHECKS = (
-  Check(
-    "sums that are fair with glasses (%)",
-    60.0,
-    0.0,
-    "set before the run: most sums have the expected class",
-    relation="at least",
-    wrong={"chance of four classes": 25.0, "without, as the last term": 0.0},
-  ),
-  Check(
-    "means of fair faces that have glasses (%)",
-    20.0,
-    0.0,
-    "the last term alone has none; the other two add them",
-    relation="at most",
-    wrong={"has them anyway": 60.0},
-  ),
-  Check(
-    "distance from the data, sums over samples",
-    1.5,
-    0.0,
-    "set before the run: a sum's face is a face",
-    relation="at most",
-    wrong={"far from the data": 3.0},
-  ),
-  Check(
-    "distance from the data, sums of pixels over sums",
-    1.1,
-    0.0,
-    "the publication's contrast: faces on top of each other are no faces",
-    relation="at least",
-    wrong={"as good": 1.0},
-  ),
-)
 
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig19",
   source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 19",
   summary="latents of faces can be added: glasses move from face to face",
   compute=compute,
-  checks=CHECKS,
   draw=draw,
   trainings=image_runs.OF_FACES,
   long=True,

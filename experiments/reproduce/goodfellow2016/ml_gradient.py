@@ -72,9 +72,8 @@ def _expected_slopes(column: int, points: np.ndarray) -> dict[str, np.ndarray]:
 
   def jsd(point):
     return expected.jensen_shannon(
-      *(
-        lambda x, fit=fit: expected.log_normal(x, *fit) for fit in (DATA, point)
-      ),
+      lambda x: expected.log_normal(x, *DATA),
+      lambda x: expected.log_normal(x, *point),
       -30,
       32,
     )
@@ -101,7 +100,10 @@ def compute(inputs: Inputs) -> Computed:
     for loss, costs in normal_game.LOSSES.items():
 
       def gradient(point, costs=costs):
-        return jnp.stack(normal_game.gradient(costs, DATA, *point, latents))
+        mean, stddev = point
+        return jnp.stack(
+          normal_game.gradient(costs, DATA, mean, stddev, latents)
+        )
 
       along = jax.jit(lambda points, of=gradient: jax.lax.map(of, points))
       for column, (name, points) in enumerate(POINTS.items()):

@@ -20,9 +20,9 @@ LOSSES: Mapping[str, AdversarialLoss] = {
 }
 """The tutorial's three games by name; its costs are half of these."""
 STYLES: Mapping[str, Mapping[str, Any]] = {
-  "minimax": {"color": curves.DISCRIMINATOR, "linestyle": "-."},
-  "non-saturating": {"color": curves.AVERAGE, "linestyle": ":"},
-  "maximum likelihood": {"color": curves.GENERATED, "linewidth": 3},
+  "minimax": {"color": curves.DISCRIMINATOR, "linestyle": "--"},
+  "non-saturating": {"color": curves.AVERAGE, "linestyle": "-."},
+  "maximum likelihood": {"color": curves.GENERATED, "linewidth": 2.5},
 }
 
 
