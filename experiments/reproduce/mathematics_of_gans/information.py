@@ -61,7 +61,6 @@ def checks() -> list[Check]:
   least = jax.jit(jax.vmap(divergences.kl))(first, second).min()
   excesses = [_code_length(p, p) - _bits(p) for p in first[:100]]
   equal = "KL = 0 if and only if the distributions are equal"
-  by_hand = "by hand: words of 1, 3, 3, 3, 4 and 4 bits"
   identities = [
     close(name, measured, expected, 1e-9, origin)
     for name, measured, expected, origin in (
@@ -95,7 +94,7 @@ def checks() -> list[Check]:
         "expected length, textbook letters (bits)",
         _code_length(LETTERS, LETTERS),
         (45 * 1 + (13 + 12 + 16) * 3 + (9 + 5) * 4) / 100,
-        by_hand,
+        "by hand: words of 1, 3, 3, 3, 4 and 4 bits",
       ),
       (
         "expected length, dyadic (bits)",
