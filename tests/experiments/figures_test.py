@@ -51,7 +51,7 @@ class FiguresTest(parameterized.TestCase):
     done = run(*flags, cwd=self.folder)
     self.assertEqual(done.returncode, 0, done.stderr)
     self.assertNotIn("Warning", done.stderr)
-    self.assertIn("9 of 9", done.stdout)
+    self.assertIn("12 of 12", done.stdout)
     out = self.folder / "deep" / "figures"
     self.assertEqual(
       sorted(path.name for path in out.iterdir()),
