@@ -58,40 +58,42 @@ def compute(inputs: Inputs) -> Computed:
   plain, consensus = (inputs.runs[update] for update in UPDATES)
   checks = [
     covers(
+      "spread over modes, consensus",
+      rings.mean_at_end(consensus, rings.spread(consensus)),
+      NUM_MODES,
+      0.5,
+      "all modes of the data alike, figure 4",
+    ),
+    covers(
+      "modes covered, consensus",
+      rings.mean_at_end(consensus, consensus.metrics["modes_covered"]),
+      NUM_MODES,
+      0.5,
+      "all modes of the data, figure 4",
+    ),
+    covers(
       "D on data less D on samples, consensus",
       rings.mean_at_end(consensus, _gap(consensus)),
       0.0,
       0.05,
       "D = 1/2 at the equilibrium",
     ),
+    # Its seeds differ much: some end on one mode, others on seven.
+    at_most(
+      "spread over modes, simultaneous",
+      rings.mean_at_end(plain, rings.spread(plain)),
+      5.0,
+      "does not converge, figure 4: modes are left out",
+      margin=2.0,
+    ),
     at_least(
       "D on data less D on samples, simultaneous",
       rings.mean_at_end(plain, _gap(plain)),
-      0.3,
+      0.35,
       "does not converge, section 6",
-      margin=0.2,
+      margin=0.25,
     ),
   ]
-  for name, count in (
-    ("spread over modes", rings.spread),
-    ("modes covered", lambda results: results.metrics["modes_covered"]),
-  ):
-    checks += [
-      covers(
-        f"{name}, consensus",
-        rings.mean_at_end(consensus, count(consensus)),
-        NUM_MODES,
-        0.5,
-        "all modes of the data, figure 4",
-      ),
-      at_most(
-        f"{name}, simultaneous",
-        rings.mean_at_end(plain, count(plain)),
-        5.5,
-        "does not converge, figure 4: modes are left out",
-        margin=1.5,
-      ),
-    ]
   return Computed(checks, inputs.runs)
 
 
