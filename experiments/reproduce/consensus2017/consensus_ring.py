@@ -9,10 +9,9 @@ costs,
 
 which attracts both players to points where neither would move. The data is a
 ring of 8 Gaussians of radius 1 and standard deviation 0.01. With simultaneous
-gradients the samples jump among the modes and end on 3 to 7 of them. With
-consensus they spread over the ring and then contract to all 8 modes. The
-discriminator of consensus ends near 1/2 on all data, as at the equilibrium; the
-other one can tell samples from data.
+gradients the samples jump among the modes and end on some of them. With
+consensus they contract to all 8 modes, and the discriminator ends near 1/2 on
+all data, as at the equilibrium; the other one can tell samples from data.
 
 All other settings are equal and follow the authors' notebook: latents N(0,
 I_16); 4 layers of 16 rectified units for both players; the non-saturating loss;
@@ -30,6 +29,7 @@ github.com/LMescheder/TheNumericsOfGANs.
 import math
 from collections.abc import Mapping
 
+import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.reproduce.common import rings
@@ -47,56 +47,53 @@ NUM_SEEDS = 8
 NUM_MODES = 8
 
 
+def _gap(results: Results) -> np.ndarray:
+  """Returns D on data less D on samples, [num_seeds, num_logs]."""
+  metrics = results.metrics
+  return metrics["discriminator_real"] - metrics["discriminator_fake"]
+
+
 def compute(inputs: Inputs) -> Computed:
   """Measures the end of training with both update rules."""
-  spread, covered, gap = {}, {}, {}
-  for update in UPDATES:
-    results = inputs.runs[update]
-    real, fake = (
-      results.metrics[f"discriminator_{samples}"]
-      for samples in ("real", "fake")
-    )
-    spread[update] = rings.mean_at_end(results, rings.spread(results))
-    covered[update] = rings.mean_at_end(
-      results, results.metrics["modes_covered"]
-    )
-    gap[update] = rings.mean_at_end(results, real - fake)
+  plain, consensus = (inputs.runs[update] for update in UPDATES)
   checks = [
     covers(
+      "spread over modes, consensus",
+      rings.mean_at_end(consensus, rings.spread(consensus)),
+      NUM_MODES,
+      0.5,
+      "all modes of the data alike, figure 4",
+    ),
+    covers(
+      "modes covered, consensus",
+      rings.mean_at_end(consensus, consensus.metrics["modes_covered"]),
+      NUM_MODES,
+      0.5,
+      "all modes of the data, figure 4",
+    ),
+    covers(
       "D on data less D on samples, consensus",
-      gap["consensus"],
+      rings.mean_at_end(consensus, _gap(consensus)),
       0.0,
       0.05,
       "D = 1/2 at the equilibrium",
     ),
+    # Its seeds differ much: some end on one mode, others on seven.
+    at_most(
+      "spread over modes, simultaneous",
+      rings.mean_at_end(plain, rings.spread(plain)),
+      5.0,
+      "does not converge, figure 4: modes are left out",
+      margin=2.0,
+    ),
     at_least(
       "D on data less D on samples, simultaneous",
-      gap["simultaneous"],
-      0.3,
+      rings.mean_at_end(plain, _gap(plain)),
+      0.35,
       "does not converge, section 6",
-      margin=0.2,
+      margin=0.25,
     ),
   ]
-  for name, modes in (
-    ("spread over modes", spread),
-    ("modes covered", covered),
-  ):
-    checks += [
-      covers(
-        f"{name}, consensus",
-        modes["consensus"],
-        NUM_MODES,
-        0.5,
-        "all modes of the data, figure 4",
-      ),
-      at_most(
-        f"{name}, simultaneous",
-        modes["simultaneous"],
-        5.5,
-        "does not converge, figure 4: modes are left out",
-        margin=1.5,
-      ),
-    ]
   return Computed(checks, inputs.runs)
 
 

@@ -135,7 +135,7 @@ def compute(inputs: Inputs) -> Computed:
       "greatest error of the spectral radius",
       np.abs(np.subtract(radii, expected)).max(),
       1e-9,
-      "closed form: the roots of lambda^2 - tr M lambda + det M, at "
+      "the roots of lambda^2 - tr M lambda + det M, M by hand, at "
       f"{len(RATIOS)} ratios",
     ),
     close(

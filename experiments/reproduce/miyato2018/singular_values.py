@@ -121,9 +121,9 @@ def compute(inputs: Inputs) -> Computed:
     at_least(
       "plain: least of the layers' largest sigmas",
       largest[PLAIN].min(axis=0),
-      1.4,
+      1.45,
       "He's initial weights have at least sqrt(2)",
-      margin=0.2,
+      margin=0.25,
     ),
     at_least(
       "plain: steepest slope",

@@ -45,7 +45,7 @@ from gan_jax.metrics import slopes
 from gan_jax.networks.mlp import MLP
 from gan_jax.penalties import Penalty
 
-NUM_SEEDS = 4
+NUM_SEEDS = 8
 BATCH = 256
 WIDTH = 128
 LIMIT, WEIGHT = 0.01, 10.0
