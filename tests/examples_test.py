@@ -3,6 +3,7 @@
 import ast
 import re
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import matplotlib
@@ -22,7 +23,7 @@ COMPILES_LONG = "mode_collapse_and_a_remedy"
 """The example that only slow tests run."""
 
 
-def run(name, steps=None):
+def run(name: str, steps: int | None = None) -> dict[str, Any]:
   """Runs an example, with `steps` as its STEPS; returns its variables."""
   text = (FOLDER / f"{name}.py").read_text()
   if steps is not None:
@@ -30,10 +31,15 @@ def run(name, steps=None):
       r"^STEPS = \d+$", f"STEPS = {steps}", text, flags=re.MULTILINE
     )
     assert count == 1, name
-  variables = {"__name__": "__main__"}
+  variables: dict[str, Any] = {"__name__": "__main__"}
   with mock.patch.object(plt, "show"):
     exec(compile(text, f"{name}.py", "exec"), variables)
   return variables
+
+
+def points(line) -> np.ndarray:
+  """Returns the coordinates of a line, [2, n]."""
+  return np.asarray(line.get_xydata()).T
 
 
 def panels():
@@ -68,7 +74,7 @@ class ExamplesTest(parameterized.TestCase):
     text = (FOLDER / "first_gan.py").read_text()
     _, *statements = ast.parse(text).body
     lines = sum(
-      statement.end_lineno - statement.lineno + 1
+      (statement.end_lineno or 0) - statement.lineno + 1
       for statement in statements
       if not isinstance(statement, ast.Import | ast.ImportFrom)
     )
@@ -95,7 +101,7 @@ class ExamplesTest(parameterized.TestCase):
     }
     for panel in panels():
       name = panel.get_title()
-      x, y = panel.lines[0].get_data()
+      x, y = points(panel.lines[0])
       self.assertLen(x, num_steps + 1)
       square = x[-1] ** 2 + y[-1] ** 2
       if name == "alternating":
@@ -133,8 +139,7 @@ class ExamplesTest(parameterized.TestCase):
     # Measured: 0.12 to 0.17 and 0.92 to 0.96 in single seeds.
     run("your_network")
     plain, symmetric = (
-      int(re.search(r"(\d+)%", panel.get_title()).group(1))
-      for panel in panels()
+      int(re.findall(r"(\d+)%", panel.get_title())[0]) for panel in panels()
     )
     self.assertLess(plain, 40)
     self.assertGreater(symmetric, 75)
@@ -144,7 +149,7 @@ class ExamplesTest(parameterized.TestCase):
     # A discriminator on 10,000 samples may exceed the divergence by chance.
     run("divergences_three_ways")
     for panel in panels():
-      line, integrals, bounds = (line.get_data() for line in panel.lines)
+      line, integrals, bounds = map(points, panel.lines)
       exact = np.interp(integrals[0], *line)
       np.testing.assert_allclose(integrals[1], exact, rtol=0.01)
       self.assertBetween((bounds[1] / exact).min(), 0.85, 1.05)

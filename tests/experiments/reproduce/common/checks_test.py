@@ -58,6 +58,7 @@ class ChecksTest(parameterized.TestCase):
     check = checks.covers("x", SEEDS, expected, margin, ALGEBRA)
     self.assertIs(check.passed, passed)
     self.assertAlmostEqual(check.measured, 1.0)
+    assert check.ci95 is not None
     self.assertAlmostEqual(check.ci95, 3.182446 * 0.0163299 / 2, places=5)
 
   @parameterized.parameters(
