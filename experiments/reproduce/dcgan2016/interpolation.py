@@ -61,8 +61,8 @@ def great_circle(start: Array, end: Array, num_points: int) -> Array:
 
 def _walk(network: TrainedNetworks, seed: int) -> tuple[list[float], Any]:
   """Generates walks; measures their steps and their distances from the data."""
-  latents = (network.sample_latents(seed + end, NUM_WALKS) for end in (0, 1))
-  points = great_circle(*latents, NUM_STEPS)
+  start, end = (network.sample_latents(seed + i, NUM_WALKS) for i in (0, 1))
+  points = great_circle(start, end, NUM_STEPS)
   walks = network.generate(points.reshape(-1, network.latent_dim))
   features, _ = network.features.apply(walks)
   features = features.reshape(NUM_STEPS, NUM_WALKS, -1)
