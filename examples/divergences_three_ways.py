@@ -6,9 +6,8 @@ How far apart are N(d, 1) and N(0, 1)? A formula, an integral of the densities
 and a network that sees only samples should agree. The network is a
 discriminator, whose training maximises a lower bound of the divergence.
 
-The script takes about 30 seconds on two CPU cores. You should see the integrals
-(crosses) on the formulas (lines), and the networks (dots) on them or slightly
-below.
+The script takes about 30 seconds on two CPU cores. You should see integrals
+(crosses) on the formulas (lines) and networks (dots) on or slightly below them.
 """
 
 import jax.numpy as jnp
@@ -37,7 +36,6 @@ def bounds(name):
     Affine(), MLP((64, 64), 1), losses.f_divergence(name), latents.normal(1)
   )
   optimizers = Players(optax.set_to_zero(), optax.adam(1e-3))
-  schedule = training.Schedule(STEPS, log_every=STEPS)
 
   def problem(d):
     data = densities.normal(d, 1.0).sample
@@ -46,7 +44,8 @@ def bounds(name):
     )
 
   shifts = training.Variation(range(4), problem, SHIFTS)
-  result = training.train(problem(0.0), range(4), schedule, variation=shifts)
+  steps = training.Schedule(STEPS, log_every=STEPS)
+  result = training.train(problem(0.0), range(4), steps, variation=shifts)
   return -result.history["discriminator_cost"][:, -1]
 
 

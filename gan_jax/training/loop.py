@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from jax.typing import ArrayLike
 
 from gan_jax import sharding, statistics
 from gan_jax.training.logs import (
@@ -133,7 +134,7 @@ class Result(NamedTuple):
     return self.checkpoint.step / seconds if seconds else 0.0
 
   def samples(
-    self, num_samples: int, seed: int = 0, labels: Array | None = None
+    self, num_samples: int, seed: int = 0, labels: ArrayLike | None = None
   ) -> Array:
     """Draws samples [num_seeds, num_samples, ...] of every generator.
 
