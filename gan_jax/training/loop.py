@@ -4,7 +4,6 @@ The devices take a chunk of steps in one call. Between chunks the host asks for
 evaluations, keeps logs and calls callbacks, which alone write files.
 """
 
-import functools
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -12,6 +11,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
+from jax.typing import ArrayLike
 
 from gan_jax import sharding, statistics
 from gan_jax.training.logs import (
@@ -133,19 +133,25 @@ class Result(NamedTuple):
     seconds = self.checkpoint.seconds
     return self.checkpoint.step / seconds if seconds else 0.0
 
-  def samples(self, num_samples: int, seed: int = 0) -> Array:
+  def samples(
+    self, num_samples: int, seed: int = 0, labels: ArrayLike | None = None
+  ) -> Array:
     """Draws samples [num_seeds, num_samples, ...] of every generator.
 
     Args:
       num_samples: number of samples of each generator.
       seed: seed of the latents, which all generators share.
+      labels: [num_samples], the classes of the samples in a class-conditional
+        game; None draws them uniformly.
     """
-    if self.problem.sample is None:
+    sample = self.problem.sample
+    if sample is None:
       raise ValueError("the problem has no `sample` function")
-    draw = functools.partial(self.problem.sample, n=num_samples)
-    return jax.jit(jax.vmap(draw, in_axes=(0, None)))(
-      self.states, jax.random.key(seed)
-    )
+    key = jax.random.key(seed)
+    classes = () if labels is None else (labels,)
+    return jax.jit(
+      jax.vmap(lambda state: sample(state, key, num_samples, *classes))
+    )(self.states)
 
 
 def train(

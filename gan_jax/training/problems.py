@@ -101,8 +101,8 @@ def problem(
       **metrics(samples),
     }
 
-  def sample(state, key, n):
-    return game.sample(state.params, state.variables, key, n)
+  def sample(state, key, n, *labels):
+    return game.sample(state.params, state.variables, key, n, *labels)
 
   return Problem(
     init=lambda key: steps.init_state(game, optimizers, key),

@@ -3,10 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import scipy.stats
 from absl.testing import absltest, parameterized
 
-from gan_jax import training
+from gan_jax import games, training
 from gan_jax.types import Players, TrainState
 
 
@@ -267,6 +268,32 @@ class LoopTest(parameterized.TestCase):
     np.testing.assert_array_equal(result.samples(5), np.full((3, 5, 2), 200))
     with self.assertRaisesRegex(ValueError, "no `sample`"):
       training.train(counting_problem(), [0], 1).samples(5)
+
+  def test_samples_of_the_classes_that_are_asked_for(self):
+    # Class y is at (y + 1)^2; without labels only class 0 is drawn.
+    table = Players(jnp.array([1.0, 4.0, 9.0]), jnp.zeros(3))
+
+    def sample(params, variables, key, n, labels=None):
+      del variables, key
+      return params.generator[jnp.zeros(n, int) if labels is None else labels]
+
+    def costs(params, variables, batch, key):
+      del batch, key
+      total = jnp.sum(params.generator * params.discriminator)
+      return Players(total, total), (variables, {})
+
+    still = optax.set_to_zero()
+    problem = training.problem(
+      games.Game(lambda key: (table, Players({}, {})), costs, sample),
+      Players(still, still),
+      lambda key, n: jnp.zeros(n),
+    )
+    result = training.train(problem, range(2), 1)
+    labels = jnp.array([2, 0, 1, 2])
+    np.testing.assert_array_equal(
+      result.samples(4, labels=labels), [[9, 1, 4, 9]] * 2
+    )
+    np.testing.assert_array_equal(result.samples(4), np.ones((2, 4)))
 
   def test_the_interval_of_a_metric_is_students(self):
     problem = counting_problem()
