@@ -19,8 +19,10 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 NUM_EXAMPLES = 10
 MAX_LINES = 60
 FEW_STEPS = 4
-SLOW = ("divergences_three_ways", "mode_collapse_and_a_remedy")
-"""The examples that only slow tests run, in full."""
+FAST = ("first_gan", "wgan_on_parallel_lines", "your_loss")
+"""The examples that fast tests run."""
+FULL = ("divergences_three_ways", "mode_collapse_and_a_remedy")
+"""The examples that slow tests run only in full."""
 
 
 def run(name, steps=None):
@@ -80,8 +82,16 @@ class ExamplesTest(parameterized.TestCase):
     )
     self.assertEqual(lines, 20)
 
-  @parameterized.parameters(*(name for name in NAMES if name not in SLOW))
+  @parameterized.parameters(*FAST)
   def test_makes_a_figure_in_a_few_steps(self, name):
+    self.check_figure(name)
+
+  @parameterized.parameters(*(n for n in NAMES if n not in FAST + FULL))
+  @pytest.mark.slow
+  def test_the_others_make_a_figure(self, name):
+    self.check_figure(name)
+
+  def check_figure(self, name):
     run(name, FEW_STEPS)
     for panel in panels():
       self.assertTrue(panel.has_data())
