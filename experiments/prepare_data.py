@@ -13,12 +13,12 @@ from typing import Any
 from experiments.cli import console, flags
 from experiments.configs.fields import setting
 from experiments.errors import UsageError
-from gan_jax.data import image_decoding, image_files, images
+from gan_jax.data import image_decoding, image_files, image_source, images
 
 USAGE = f"""\
 python -m experiments.prepare_data --dataset=NAME [--source=PATH]
 
-Prepares {", ".join(images.PREPARED)} as TensorFlow Datasets
+Prepares {", ".join(image_source.PREPARED)} as TensorFlow Datasets
 does, without TensorFlow. It downloads the official files and compares their
 checksums. Complete files are kept in DATA_DIR/downloads, so a second try
 continues after the last of them. With --source nothing is downloaded."""
@@ -33,8 +33,8 @@ class PrepareOptions:
 
   dataset: str = setting(
     "",
-    f"dataset to prepare; {images.FACES} needs no preparation",
-    choices=(*images.PREPARED, images.FACES),
+    f"dataset to prepare; {image_source.FACES} needs no preparation",
+    choices=(*image_source.PREPARED, image_source.FACES),
   )
   source: str = setting(
     "",
@@ -53,12 +53,13 @@ def run(argv: list[str]) -> int:
   options = flags.read_command_line(argv, PrepareOptions, (), USAGE).options
   if not options.dataset:
     raise UsageError(
-      f"--dataset is missing; it must be one of {', '.join(images.PREPARED)}"
+      "--dataset is missing; it must be one of "
+      f"{', '.join(image_source.PREPARED)}"
     )
-  if options.dataset == images.FACES:
+  if options.dataset == image_source.FACES:
     raise UsageError(
-      f"dataset {images.FACES} needs no preparation: it is drawn when it is "
-      "first used"
+      f"dataset {image_source.FACES} needs no preparation: it is drawn when it "
+      "is first used"
     )
   # Its import takes longer than all that can be wrong with the flags.
   from experiments.datasets import tfds

@@ -12,7 +12,7 @@ import numpy as np
 
 from experiments.datasets import inception_weights
 from experiments.errors import SettingError
-from gan_jax.data import images
+from gan_jax.data import image_source, images
 from gan_jax.data.images import Images
 from gan_jax.metrics import classifier, inception
 from gan_jax.metrics.classifier import Features
@@ -47,7 +47,7 @@ def read_images(
   A `data_dir` of "" is the default folder. `log` receives progress and skipped
   images. Raises SettingError, which says how to prepare missing images.
   """
-  verb = "drawing" if dataset == images.FACES else "decoding"
+  verb = "drawing" if dataset == image_source.FACES else "decoding"
   try:
     loaded = images.load(
       dataset,

@@ -11,6 +11,20 @@ if TYPE_CHECKING:
   # The names are read by commands that need no arrays.
   import numpy as np
 
+__all__ = [
+  "DATASETS",
+  "FACES",
+  "FOLDER",
+  "NO_LABEL",
+  "PREPARED",
+  "Contents",
+  "Example",
+  "ImagesError",
+  "Source",
+  "damaged",
+  "file_stamp",
+]
+
 PREPARED = (
   "mnist",
   "fashion_mnist",

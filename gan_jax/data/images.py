@@ -22,17 +22,12 @@ from gan_jax.data.image_source import (
   FACES,
   FOLDER,
   NO_LABEL,
-  PREPARED,
   ImagesError,
   Source,
 )
 from gan_jax.types import PRNGKey
 
 __all__ = [
-  "DATASETS",
-  "FACES",
-  "FOLDER",
-  "PREPARED",
   "Images",
   "ImagesError",
   "NotPreparedError",

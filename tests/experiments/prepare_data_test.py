@@ -28,7 +28,7 @@ from tensorflow_datasets.core.download import checksums
 from experiments import prepare_data
 from experiments.datasets.tfds import PREPARATIONS
 from experiments.errors import UsageError
-from gan_jax.data import images
+from gan_jax.data import image_source, images
 from tests.experiments import commands
 
 ROOT = Path(__file__).parents[2]
@@ -207,7 +207,7 @@ class PrepareTestCase(parameterized.TestCase):
 
 class FilesTest(PrepareTestCase):
   def test_every_dataset_to_prepare_has_a_preparation(self):
-    self.assertEqual(tuple(PREPARATIONS), images.PREPARED)
+    self.assertEqual(tuple(PREPARATIONS), image_source.PREPARED)
 
   @parameterized.parameters("mnist", "fashion_mnist")
   def test_idx_files_become_what_the_official_builder_reads(self, dataset):

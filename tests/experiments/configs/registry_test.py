@@ -16,7 +16,7 @@ from experiments.configs.image_settings import ImageSettings
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.run_folder import results
 from gan_jax import training
-from gan_jax.data import faces, images
+from gan_jax.data import faces, image_source
 from tests.experiments import tiny_images
 
 # Small enough for a test, structure unchanged.
@@ -43,7 +43,7 @@ class RegistryTest(parameterized.TestCase):
 
   def small(self, settings):
     if isinstance(settings, ImageSettings):
-      drawn = settings.dataset == images.FACES
+      drawn = settings.dataset == image_source.FACES
       return settings.replace(
         **tiny_images.SETTINGS, data_dir="" if drawn else self.folder
       )
