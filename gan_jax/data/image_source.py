@@ -19,7 +19,6 @@ __all__ = [
   "PREPARED",
   "Contents",
   "Example",
-  "ImagesError",
   "Source",
   "damaged",
   "file_stamp",
