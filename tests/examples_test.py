@@ -19,7 +19,7 @@ NAMES = sorted(path.stem for path in FOLDER.glob("*.py"))
 NUM_EXAMPLES = 10
 MAX_LINES = 60
 FEW_STEPS = 4
-FAST = ("first_gan", "wgan_on_parallel_lines", "your_loss")
+FAST = ("first_gan", "your_loss")
 """The examples that fast tests run."""
 FULL = ("divergences_three_ways", "mode_collapse_and_a_remedy")
 """The examples that slow tests run only in full."""

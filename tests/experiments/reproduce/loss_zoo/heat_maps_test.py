@@ -5,6 +5,7 @@ from unittest import mock
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest
 from matplotlib.figure import Figure
 
@@ -46,6 +47,7 @@ def cells(num_seeds=3):
 
 
 class LossZooTest(absltest.TestCase):
+  @pytest.mark.slow
   def test_cells_match_trainings_alone(self):
     zoo = {name: LOSSES[name] for name in ("least_squares", "wasserstein")}
     with mock.patch.object(heat_maps, "LOSSES", {"broken": broken, **zoo}):

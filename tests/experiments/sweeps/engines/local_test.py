@@ -77,6 +77,7 @@ class KilledTest(absltest.TestCase):
       EngineOptions(), self.folder, [0], ["--platform=cpu"], kill, lambda: False
     )
 
+  @pytest.mark.slow
   def test_it_is_started_again(self):
     self.assertEqual(self.train(1), {})
     self.assertLen(self.killed, 1)
