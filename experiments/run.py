@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 # JAX is imported when it is first used, so that `--help` is quick.
 with epy.lazy_imports():
-  from experiments.devices import mesh, multihost
+  from experiments.devices import environment, mesh, multihost
   from experiments.reports import run_report
   from experiments.run_folder import results, workdirs
   from experiments.training import (
@@ -150,7 +150,7 @@ def run(argv: list[str]) -> int:
       if name not in _OPTIONS_THAT_MAY_DIFFER
     }
     multihost.refuse_others("flags", sorted(common.items()), line.settings)
-    multihost.refuse_others("versions", multihost.versions())
+    multihost.refuse_others("versions", environment.versions())
     exit_code = _train(line, wanted)
     return multihost.from_first(lambda: exit_code)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 from typing import TYPE_CHECKING
 
 from etils import epy
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
   from gan_jax.data.images import Images
 
 with epy.lazy_imports():
+  from experiments.cli import console
   from experiments.datasets import image_datasets
 
 NEIGHBOURS = 5
@@ -148,11 +148,6 @@ class ImageSettings(Settings):
     return self.evaluate_every or max(1, self.steps // 10)
 
 
-def say(line: str) -> None:
-  """Prints a line to the standard error stream."""
-  print(line, file=sys.stderr, flush=True)
-
-
 def read_split(settings: ImageSettings, split: str) -> Images:
   """Reads a split of the images; raises SettingError if that fails."""
   return image_datasets.read_images(
@@ -161,5 +156,5 @@ def read_split(settings: ImageSettings, split: str) -> Images:
     split,
     settings.image_size,
     settings.image_channels,
-    say,
+    console.say,
   )

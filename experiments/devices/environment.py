@@ -83,9 +83,14 @@ def memory(device: Device) -> int:
   return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
+def versions() -> dict[str, str]:
+  """Returns the versions of this library and of the packages that it uses."""
+  packages = {name: importlib.metadata.version(name) for name in PACKAGES}
+  return {"gan_jax": gan_jax.__version__, **packages}
+
+
 def describe(devices: Sequence[Device]) -> dict[str, Any]:
   """Describes the machine: `versions`, `device` and `git_commit`."""
-  versions = {name: importlib.metadata.version(name) for name in PACKAGES}
   kind = devices[0].device_kind
   if devices[0].platform == "cpu":
     kind = f"cpu ({_processor()})"
@@ -93,11 +98,7 @@ def describe(devices: Sequence[Device]) -> dict[str, Any]:
   if num_processes > 1:
     kind += f" of {num_processes} processes"
   return {
-    "versions": {
-      "python": platform.python_version(),
-      "gan_jax": gan_jax.__version__,
-      **versions,
-    },
+    "versions": {"python": platform.python_version(), **versions()},
     "device": f"{len(devices)} x {kind}",
     "git_commit": _git_commit(),
   }

@@ -11,7 +11,6 @@ run of one process they cost nothing.
 import collections
 import contextlib
 import hashlib
-import importlib.metadata
 import os
 import pickle
 import sys
@@ -23,9 +22,8 @@ import numpy as np
 from jax.errors import JaxRuntimeError
 from jax.experimental import multihost_utils
 
-import gan_jax
 from experiments.devices import environment
-from experiments.devices.environment import PACKAGES, PlatformError
+from experiments.devices.environment import PlatformError
 from experiments.errors import (
   LostProcessError,
   RunFolderError,
@@ -311,12 +309,4 @@ def shared(data: Any) -> Any:
   floats = from_first(lambda: floats)
   return structure.unflatten(
     floats.get(k, leaf) for k, leaf in enumerate(leaves)
-  )
-
-
-def versions() -> tuple[str, ...]:
-  """Lists the package versions that must be equal in all processes."""
-  return (
-    f"gan_jax {gan_jax.__version__}",
-    *(f"{name} {importlib.metadata.version(name)}" for name in PACKAGES),
   )

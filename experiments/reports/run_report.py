@@ -4,15 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from experiments.cli import console
 from experiments.plots import comparison
 from experiments.reports import html
 from experiments.run_folder import results, run_logs
 from experiments.run_folder.results import Results
 from experiments.training import run_config as settings_files
-from experiments.training.run_config import RunSettings
 
 ABSENT = "-"
 
@@ -100,10 +97,7 @@ def _page(workdir: Path, name: str) -> Page:
   events = results.read_rows(workdir / results.EVENTS)
   finished = (workdir / results.SUMMARY).exists()
   summary = results.read_json(workdir / results.SUMMARY) if finished else None
-  if finished:
-    measured = results.read_results(workdir)
-  else:
-    measured = _read_unfinished(workdir, run)
+  measured = results.read_results(workdir)
   step = int(measured.steps[-1]) if len(measured.steps) else 0
   if not finished:
     name = f"{name} (step {step:,} of {run.settings.steps:,})"
@@ -152,20 +146,6 @@ def _verdict(summary: dict[str, Any] | None, step: int, num_steps: int) -> str:
     f"It took {summary['steps']:,} steps in {summary['wall_seconds']:,.0f} s, "
     f"at {summary['steps_per_second']:,.0f} steps/s.{failed}"
   )
-
-
-def _read_unfinished(workdir: Path, run: RunSettings) -> Results:
-  """Reads what an unfinished run has measured."""
-  logs = run_logs.read_logs(workdir, run.seeds)
-  names = logs[0].metrics if logs else ()
-  absent = np.full(len(run.seeds), np.nan)
-  steps = np.asarray([log.step for log in logs])
-  metrics = {
-    name: np.stack([log.metrics.get(name, absent) for log in logs], axis=1)
-    for name in names
-  }
-  seeds = np.asarray(run.seeds)
-  return Results(run.experiment.name, {}, seeds, steps, metrics, {})
 
 
 def _metrics(

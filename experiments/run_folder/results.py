@@ -292,18 +292,26 @@ def group_rows(
 
 
 def read_results(workdir: Path) -> Results:
-  """Reads a finished run, or raises RunFolderError."""
+  """Reads what a run has measured, or raises RunFolderError.
+
+  A run that has not finished has no snapshots, and perhaps no rows.
+  """
   settings = read_json(workdir / SETTINGS)
   path = workdir / METRICS
   rows = read_rows(path)
+  finished = is_finished(workdir)
   with reading(workdir):
     seeds = settings["seeds"]
     num_seeds = len(seeds)
+    if not finished:
+      # It may have written some rows of its last step.
+      rows = rows[: len(rows) // num_seeds * num_seeds]
     groups = group_rows(path, rows, seeds)
-    if not groups:
+    if finished and not groups:
       raise RunFolderError(f"{path} is damaged: it has no rows")
     # Only the first rows are sure to have the expensive metrics.
-    names = [name for name in rows[0] if name not in ("step", "seed")]
+    first = rows[0] if rows else {}
+    names = [name for name in first if name not in ("step", "seed")]
     return Results(
       experiment=settings["experiment"],
       settings=settings["settings"],
@@ -315,6 +323,6 @@ def read_results(workdir: Path) -> Results:
         .T
         for name in names
       },
-      snapshots=read_snapshots(workdir),
+      snapshots=read_snapshots(workdir) if finished else {},
       workdir=workdir,
     )

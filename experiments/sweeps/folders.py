@@ -39,28 +39,21 @@ def claimed(
     RunFolderError: if something is there that may not be overwritten, the
       folder cannot be made, or another process has locked it.
   """
-  folder = Path(workdir)
-  if not workdir:
-    with workdirs.create_numbered(
-      workdirs.DEFAULT_PARENT, f"sweep-{experiment}"
-    ) as made:
-      yield made
-  elif workdirs.is_empty(folder) and not resumes:
-    with workdirs.create(folder, overwrite=False):
-      yield folder
-  elif not (folder / plans.PLAN).exists():
+  exists = resumes or bool(workdir and not workdirs.is_empty(Path(workdir)))
+  if exists and not (Path(workdir) / plans.PLAN).exists():
     raise RunFolderError(
-      f"workdir {folder} exists and is no folder of a sweep; choose another"
+      f"workdir {workdir} exists and is no folder of a sweep; choose another"
     )
-  elif not (resumes or overwrite):
+  if exists and not (resumes or overwrite):
     raise RunFolderError(
-      f"workdir {folder} has a sweep; choose another, or pass --overwrite"
+      f"workdir {workdir} has a sweep; choose another, or pass --overwrite"
     )
-  else:
-    with workdirs.claim(folder):
-      if not resumes:
-        _clear(folder)
-      yield folder
+  with workdirs.claim_or_create(
+    workdir, f"sweep-{experiment}", exists, overwrite=False
+  ) as folder:
+    if exists and not resumes:
+      _clear(folder)
+    yield folder
 
 
 def _clear(folder: Path) -> None:

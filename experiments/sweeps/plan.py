@@ -20,7 +20,7 @@ from experiments.configs.settings import Settings, with_values
 from experiments.errors import RunFolderError, SettingError
 from experiments.run_folder import results
 from experiments.sweeps.search_space import Axis, format_grid, format_values
-from experiments.training.run_config import RunSettings
+from experiments.training.run_config import RunSettings, with_tuples
 
 PLAN, TRIALS, PROGRAMS = results.PLAN, results.TRIALS, "programs"
 """Names in the folder of a sweep."""
@@ -260,17 +260,17 @@ def read_plan(folder: Path) -> Plan:
     if name not in BY_NAME:
       raise RunFolderError(f"{folder} is not the sweep of a known experiment")
     experiment = BY_NAME[name]
-    settings = type(experiment.settings)(**_with_tuples(content["settings"]))
+    settings = type(experiment.settings)(**with_tuples(content["settings"]))
     base = RunSettings(experiment, settings, tuple(content["seeds"]))
     trials = []
     for trial in content["trials"]:
-      values = _with_tuples(trial["values"])
+      values = with_tuples(trial["values"])
       run = base._replace(settings=with_values(settings, values))
       trials.append(Trial(trial["name"], values, run))
     return Plan(
       base,
       tuple(
-        Axis(name, tuple(_with_tuples(dict(enumerate(values))).values()))
+        Axis(name, tuple(with_tuples(dict(enumerate(values))).values()))
         for name, values in content["axes"].items()
       ),
       tuple(content["drawn"]),
@@ -279,14 +279,6 @@ def read_plan(folder: Path) -> Plan:
       content["left_out"],
       PlanOptions(**content["told"]),
     )
-
-
-def _with_tuples(values: Mapping[Any, Any]) -> dict[Any, Any]:
-  """Turns lists into tuples, which JSON does not have."""
-  return {
-    name: tuple(value) if isinstance(value, list) else value
-    for name, value in values.items()
-  }
 
 
 def plan_difference(old: Plan, new: Plan) -> str | None:

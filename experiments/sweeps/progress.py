@@ -5,14 +5,15 @@ from pathlib import Path
 
 from experiments.run_folder import results
 from experiments.training.run_config import RunSettings
+from gan_jax import training
 
 PROGRESS = "progress.json"
 _SECONDS = 1.0
 """Seconds between two writes of the file."""
 
 
-class Meter:
-  """Writes how far a program is, about once a second."""
+class ProgressFile(training.Callback):
+  """Writes how far a program is, for the process that shows it."""
 
   def __init__(self, scratch: Path, done: int, size: int, run: RunSettings):
     """Starts a round of `size` trials like `run`, after `done` earlier ones."""
@@ -22,8 +23,7 @@ class Meter:
     self._num_members = size * len(run.seeds)
     self._written = 0.0
 
-  def step(self, step: int) -> None:
-    """Notes that each member of the round has taken `step` steps."""
+  def on_steps(self, step: int) -> None:
     if step < self._steps and time.monotonic() - self._written < _SECONDS:
       return
     self._written = time.monotonic()

@@ -6,21 +6,12 @@ from pathlib import Path
 
 from experiments.reports import run_report
 from experiments.run_folder import results
-from experiments.sweeps import progress, rounds, vectorize
+from experiments.sweeps import rounds, vectorize
 from experiments.sweeps.plan import Plan
+from experiments.sweeps.progress import ProgressFile
 from experiments.training import checkpoints, trainer
 from gan_jax import training
 from gan_jax.types import Device
-
-
-class _ProgressFile(training.Callback):
-  """Writes to a file how far the program is, for the process of the sweep."""
-
-  def __init__(self, meter: progress.Meter):
-    self._meter = meter
-
-  def on_steps(self, step: int) -> None:
-    self._meter.step(step)
 
 
 def train(
@@ -84,7 +75,7 @@ def train(
         should_stop=should_stop,
         folder=round_folder,
         variation=vectorize.pack(runs, build),
-        callbacks=[_ProgressFile(progress.Meter(scratch, done, size, runs[0]))],
+        callbacks=[ProgressFile(scratch, done, size, runs[0])],
       )
       if finished is None:
         return False

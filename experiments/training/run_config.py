@@ -116,13 +116,8 @@ def read_settings(workdir: Path) -> RunSettings:
   ):
     raise RunFolderError(f"{workdir}, whose {results.SETTINGS} is damaged")
   experiment = registry.BY_NAME[name]
-  # JSON has no tuples.
-  read_back: dict[str, Any] = {
-    key: tuple(value) if isinstance(value, list) else value
-    for key, value in values.items()
-  }
   try:
-    settings = type(experiment.settings)(**read_back)
+    settings = type(experiment.settings)(**with_tuples(values))
     settings.check()
   except (TypeError, SettingError) as error:
     raise RunFolderError(
@@ -130,3 +125,11 @@ def read_settings(workdir: Path) -> RunSettings:
       f"of {name}: {error}"
     ) from error
   return RunSettings(experiment, settings, tuple(seeds))
+
+
+def with_tuples(values: Mapping[Any, Any]) -> dict[Any, Any]:
+  """Turns lists into tuples, which JSON does not have."""
+  return {
+    name: tuple(value) if isinstance(value, list) else value
+    for name, value in values.items()
+  }

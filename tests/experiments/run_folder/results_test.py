@@ -66,6 +66,7 @@ class RunFolderTest(parameterized.TestCase):
     np.savez_compressed(
       self.parent / results.SNAPSHOTS, allow_pickle=False, **snapshots
     )
+    results.write_json(self.parent / results.SUMMARY, {})
     read = results.read_results(self.parent)
     self.assertEqual(read.experiment, "ring")
     self.assertEqual(read.settings, {"steps": 10})
@@ -93,9 +94,27 @@ class RunFolderTest(parameterized.TestCase):
       self.parent / results.SETTINGS,
       {"experiment": "ring", "settings": {"steps": 10}, "seeds": [4, 5]},
     )
+    results.write_json(self.parent / results.SUMMARY, {})
     (self.parent / results.METRICS).write_text(text)
     with self.assertRaisesRegex(RunFolderError, message):
       results.read_results(self.parent)
+
+  @parameterized.named_parameters(
+    ("no_rows", (), []),
+    ("a_row_of_one_seed", ROWS[:1], []),
+    ("one_row_of_two", ROWS[:3], [0]),
+  )
+  def test_an_unfinished_run_has_its_whole_rows(self, rows, steps):
+    results.write_json(
+      self.parent / results.SETTINGS,
+      {"experiment": "ring", "settings": {"steps": 10}, "seeds": [4, 5]},
+    )
+    (self.parent / results.METRICS).write_text("".join(rows))
+    read = results.read_results(self.parent)
+    self.assertEqual(read.steps.tolist(), steps)
+    self.assertEqual(read.snapshots, {})
+    for values in read.metrics.values():
+      self.assertEqual(values.shape, (2, len(steps)))
 
   def test_figures_and_animations(self):
     frames = [
