@@ -14,7 +14,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from experiments.cli import console
-from experiments.configs import choices, image_metrics
+from experiments.configs import choices
 from experiments.configs import images as dcgan
 from experiments.configs.image_settings import ImageSettings
 from experiments.configs.settings import with_values
