@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
-from experiments.cli import console
 from experiments.configs.image_settings import (
   NEIGHBOURS,
   ImageSettings,
   read_split,
+  say,
 )
 from experiments.datasets import image_datasets
 from gan_jax.data import images
@@ -48,7 +48,7 @@ def measurement_of(
   network. Raises SettingError if the network's weights cannot be read.
   """
   if len(train.pixels) < classifier.BATCH_SIZE:
-    console.say(
+    say(
       f"{settings.dataset} has {len(train.pixels)} training images, which is "
       f"too few to measure samples: at least {classifier.BATCH_SIZE} are needed"
     )
@@ -58,7 +58,7 @@ def measurement_of(
     image_datasets.inception_net(settings.inception_weights)
     if settings.inception_weights
     else image_datasets.feature_net(
-      settings.dataset, train, read_split(settings, "test"), console.say
+      settings.dataset, train, read_split(settings, "test"), say
     )
   )
   measures_classes = train.labels is not None and not settings.inception_weights

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import sys
 from typing import TYPE_CHECKING
 
 from etils import epy
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
   from gan_jax.data.images import Images
 
 with epy.lazy_imports():
-  from experiments.cli import console
   from experiments.datasets import image_datasets
 
 NEIGHBOURS = 5
@@ -148,6 +148,11 @@ class ImageSettings(Settings):
     return self.evaluate_every or max(1, self.steps // 10)
 
 
+def say(line: str) -> None:
+  """Prints a line to the standard error stream."""
+  print(line, file=sys.stderr, flush=True)
+
+
 def read_split(settings: ImageSettings, split: str) -> Images:
   """Reads a split of the images; raises SettingError if that fails."""
   return image_datasets.read_images(
@@ -156,5 +161,5 @@ def read_split(settings: ImageSettings, split: str) -> Images:
     split,
     settings.image_size,
     settings.image_channels,
-    console.say,
+    say,
   )

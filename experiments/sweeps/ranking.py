@@ -1,6 +1,7 @@
 """Results of the trials of a sweep, ranked by their final scores."""
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -194,10 +195,5 @@ def environments(
   ranked: Sequence[RankedTrial],
 ) -> list[tuple[dict[str, Any], int]]:
   """Lists where trials trained, each with the number of trials, most first."""
-  found = [each.results.environment for each in ranked]
-  distinct: list[dict[str, Any]] = []
-  for environment in found:
-    if environment not in distinct:
-      distinct.append(environment)
-  counted = [(each, found.count(each)) for each in distinct]
-  return sorted(counted, key=lambda pair: -pair[1])
+  found = Counter(json.dumps(each.results.environment) for each in ranked)
+  return [(json.loads(text), count) for text, count in found.most_common()]

@@ -13,8 +13,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
-from experiments.cli import console
-from experiments.configs import choices
+from experiments.configs import choices, image_metrics
 from experiments.configs import images as dcgan
 from experiments.configs.image_settings import ImageSettings
 from experiments.configs.settings import with_values
@@ -160,7 +159,7 @@ class DCGANTest(parameterized.TestCase):
       **tiny_images.SETTINGS, dataset="folder", data_dir=str(folder)
     )
     settings = settings.replace(image_channels=3)
-    said = self.enterContext(mock.patch.object(console, "say"))
+    said = self.enterContext(mock.patch.object(image_metrics, "say"))
     problem = dcgan.build(settings)
     self.assertIn("too few to measure", said.call_args.args[0])
     self.assertEqual(problem.protocol, {})
