@@ -4,8 +4,8 @@ Your network
 
 Any Flax module can be a player. It takes a batch and the flag ``train``; a
 generator returns samples, and a discriminator one number for each of them. So
-your network can contain what you know about the data: a turn by 45 degrees maps
-the clusters of this example onto each other.
+your network can contain what you know about the data. Here you know that a turn
+by 45 degrees maps the clusters onto each other.
 
 The script takes about 30 seconds on two CPU cores. You should see most samples
 of the plain network between clusters, and most of the symmetric one on them.

@@ -1,4 +1,4 @@
-"""Augmentations: random changes to the samples that the discriminator takes.
+"""Instance noise, a random change to the samples that the discriminator takes.
 
 An augmentation is `(key, x [n, ...]) -> [n, ...]`, differentiable in x.
 """

@@ -1,4 +1,4 @@
-"""Stability of a point of a game: is it stationary, stable, an equilibrium?
+"""Jacobians and Hessians of a game at a point, which show if it is stable.
 
 With w = (g, d), both players' params in one vector, the field of the game is
 

@@ -1,4 +1,4 @@
-"""A small image classifier whose features and logits are used by metrics.
+"""A small image classifier for metrics, and the metrics of its logits.
 
 Scores from different features cannot be compared, so every result states the
 name of its `Features`.

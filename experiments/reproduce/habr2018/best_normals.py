@@ -1,4 +1,4 @@
-"""The best normal approximations of two modes, by quadrature.
+"""Checks of the normals with the least Jensen-Shannon divergence to two modes.
 
 The minimax game is at rest at the normal q of least JSD to the data p. For
 modes at -3 and 3 of width 1 it spreads over both. For -3 and 7 it covers one

@@ -1,4 +1,4 @@
-"""The toy data of WGAN-GP, noisy copies of it, and critics between the two.
+"""The toy data of WGAN-GP, and critics that compare it with noisy copies.
 
 The generator is held at data + N(0, I). For a mixture of Gaussians, or the
 Swiss roll with its noise, such samples have a density of the same family, with
