@@ -107,6 +107,17 @@ def draw_rows(
   return curves.legend(figure, markerscale=2)
 
 
+def draw_samples(
+  axes: Axes, data: np.ndarray, generated: np.ndarray, size: float
+) -> None:
+  """Draws data [n, 2] in grey, and generated samples [n, 2] of a size."""
+  for points, color, markersize, label in (
+    (data, "#A8A8A8", 3, "data"),
+    (generated, curves.GENERATED, size, "generated samples"),
+  ):
+    axes.plot(*points.T, ".", color=color, markersize=markersize, label=label)
+
+
 def draw_modes(axes: Axes, modes: np.ndarray, size: float) -> None:
   """Draws rings of a size in points around the modes [n, 2] of the data."""
   axes.plot(
