@@ -7,14 +7,8 @@ import sys
 import textwrap
 from pathlib import Path
 
-from sphinx.util import logging
-
-FOLDER = Path(__file__).parent
-sys.path.insert(0, str(FOLDER))
-
-import reference_pages  # noqa: E402
-
-reference_pages.write_pages(FOLDER)
+# Sphinx imports the extension reference_pages from this folder.
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "gan_jax"
 author = "the authors of gan_jax"
@@ -26,6 +20,7 @@ extensions = [
   "sphinx.ext.viewcode",
   "sphinx_copybutton",
   "sphinx_gallery.gen_gallery",
+  "reference_pages",
 ]
 exclude_patterns = ["generated/*"]
 # Links to headings, such as page.md#what-a-run-costs.
@@ -161,15 +156,7 @@ def _skip(app, what, name, obj, skip, options):
   return True if doc.startswith("Alias for field number") else None
 
 
-def _check_complete(app, env):
-  """Warns about public names of the library that are on no page."""
-  documented = {entry[0] for entry in env.get_domain("py").get_objects()}
-  for name in reference_pages.undocumented_names(documented):
-    logging.getLogger(__name__).warning("%s is on no page", name)
-
-
 def setup(app):
   app.connect("autodoc-process-docstring", _as_rst, priority=400)
   app.connect("autodoc-process-signature", _as_written)
   app.connect("autodoc-skip-member", _skip)
-  app.connect("env-check-consistency", _check_complete)

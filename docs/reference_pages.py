@@ -1,7 +1,7 @@
 """Writes the pages that are made from the code: API, experiments and flags.
 
-Sphinx calls `write_pages` before it reads the pages, and `undocumented_names`
-after it has read them.
+This is an extension of Sphinx, which conf.py names. It writes the pages before
+Sphinx reads any page, and warns about missing names after Sphinx has read all.
 """
 
 import ast
@@ -22,6 +22,23 @@ from experiments.configs.registry import EXPERIMENTS
 
 LONGEST_VALUE = 300
 """Characters of the source of a constant up to which a page shows it."""
+
+
+def setup(app: Any) -> dict[str, bool]:
+  """Registers the extension with Sphinx."""
+  app.connect("builder-inited", lambda app: write_pages(Path(app.srcdir)))
+  app.connect("env-check-consistency", _check_complete)
+  return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
+def _check_complete(app: Any, env: Any) -> None:
+  """Warns about public names of the library that are on no page."""
+  # Only Sphinx calls this, and the tests of this module run without Sphinx.
+  from sphinx.util import logging
+
+  documented = {entry[0] for entry in env.get_domain("py").get_objects()}
+  for name in undocumented_names(documented):
+    logging.getLogger(__name__).warning("%s is on no page", name)
 
 
 def write_pages(folder: Path) -> None:

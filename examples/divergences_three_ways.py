@@ -56,5 +56,5 @@ for panel, name in zip(axes, names, strict=True):
   panel.plot(line, [formula(d, 1.0, 0.0, 1.0) for d in line])
   panel.plot(SHIFTS, [integral(name, d) for d in SHIFTS], "k+", ms=14)
   panel.plot(SHIFTS, bounds(name), "o")
-  panel.set(title=name, xlabel="d")
+  panel.set(title=name, xlabel="d", ylabel="divergence")
 plt.show()

@@ -4,8 +4,7 @@ Update rules on a bilinear game
 
 The smallest game has two numbers: x wants x y to be small, and y wants it to be
 large. The only equilibrium is x = y = 0. Whether training reaches it depends on
-the update rule alone. Training of GANs rotates in the same way, and the same
-rules train them.
+the update rule alone. Training of GANs rotates too, and uses the same rules.
 
 The script takes about 5 seconds on two CPU cores. You should see one rule
 spiral outwards, two go in circles, and three spiral into the centre.
@@ -43,9 +42,10 @@ sgd = Players(optax.sgd(RATE), optax.sgd(RATE))
 def path(rule):
   """Returns x and y before every step, [STEPS] each."""
   step, key = rule(game, sgd), jax.random.key(0)
-  start = steps.init_state(game, sgd, key)
-  advance = lambda state, x: (step(state, x, key)[0], state.params)  # noqa: E731
-  return jax.lax.scan(advance, start, jnp.zeros((STEPS, 1)))[1]
+  start, batches = steps.init_state(game, sgd, key), jnp.zeros((STEPS, 1))
+  return jax.lax.scan(
+    lambda state, x: (step(state, x, key)[0], state.params), start, batches
+  )[1]
 
 
 # %%
@@ -54,7 +54,7 @@ def path(rule):
 
 figure, axes = plt.subplots(2, 3, figsize=(9, 6), sharex=True, sharey=True)
 for panel, (name, rule) in zip(axes.flat, RULES.items(), strict=True):
-  panel.plot(*path(rule))
-  panel.plot(0, 0, "k+")
-  panel.set(title=name, xlim=(-4, 4), ylim=(-4, 4), aspect="equal")
+  panel.plot(*path(rule), 0, 0, "k+")
+  panel.set(title=name, xlabel="x", ylabel="y", aspect="equal")
+plt.setp(axes, xlim=(-4, 4), ylim=(-4, 4))
 plt.show()

@@ -5,6 +5,7 @@ A check of trained networks takes the numbers of all seeds. It compares their
 chaotic: other seeds, and the same seed on another machine, end elsewhere.
 """
 
+import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -106,33 +107,7 @@ def covers(
   published: float | None = None,
 ) -> Check:
   """Checks that the interval over seeds comes near to the expected number."""
-  return _of_seeds(
-    name, per_seed, expected, margin, origin, "within", published
-  )
-
-
-def at_least(
-  name: str,
-  measured: ArrayLike | Sequence[float],
-  bound: float,
-  origin: str,
-  margin: float = 0.0,
-  published: float | None = None,
-) -> Check:
-  """Checks that a number, or the interval over seeds, is large enough."""
-  return _of_seeds(name, measured, bound, margin, origin, "at least", published)
-
-
-def at_most(
-  name: str,
-  measured: ArrayLike | Sequence[float],
-  bound: float,
-  origin: str,
-  margin: float = 0.0,
-  published: float | None = None,
-) -> Check:
-  """Checks that a number, or the interval over seeds, is small enough."""
-  return _of_seeds(name, measured, bound, margin, origin, "at most", published)
+  return _check(name, per_seed, expected, origin, margin, published)
 
 
 def compare(
@@ -150,16 +125,17 @@ def compare(
   )
 
 
-def _of_seeds(
+def _check(
   name: str,
   measured: ArrayLike | Sequence[float],
   expected: float,
-  tolerance: float,
   origin: str,
-  relation: str,
-  published: float | None,
+  margin: float = 0.0,
+  published: float | None = None,
+  *,
+  relation: str = "within",
 ) -> Check:
-  """Returns the check of one number [] or of the numbers of seeds [n]."""
+  """Checks one number [] or the interval over the numbers of seeds [n]."""
   values = np.asarray(measured, float)
   mean, ci95 = float(np.mean(values)), None
   if values.ndim:
@@ -172,12 +148,18 @@ def _of_seeds(
     name,
     mean,
     float(expected),
-    float(tolerance),
+    float(margin),
     origin,
     relation,
     ci95,
     published,
   )
+
+
+at_least = functools.partial(_check, relation="at least")
+"""Checks that a number, or the interval over seeds, is large enough."""
+at_most = functools.partial(_check, relation="at most")
+"""Checks that a number, or the interval over seeds, is small enough."""
 
 
 def _json_number(value: float) -> float | str:

@@ -1,4 +1,4 @@
-"""Normal densities and integrals in SciPy, from which numbers are expected.
+"""Normal densities and integrals in SciPy, which give expected numbers.
 
 They share no code with the library that the figures compute with.
 """
@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
-from scipy import integrate
+from scipy import integrate, special, stats
 
+Density = Callable[[float], Any]
 LogDensity = Callable[[float], Any]
 
 
@@ -33,7 +34,7 @@ def log_mixture(
 
 
 def integral(
-  integrand: Callable[[float], Any], low: float, high: float
+  integrand: Callable[[float], Any], low: float = -20.0, high: float = 20.0
 ) -> float:
   """Integrates by adaptive quadrature."""
   return integrate.quad(integrand, low, high, epsabs=1e-12, limit=500)[0]
@@ -53,3 +54,20 @@ def jensen_shannon(
     return np.logaddexp(log_p(x), log_q(x)) - math.log(2)
 
   return 0.5 * sum(kl(f, log_mean, low, high) for f in (log_p, log_q))
+
+
+def jensen_shannon_of_densities(p: Density, q: Density) -> float:
+  """Integrates JSD(p, q) of densities with negligible mass beyond 20."""
+
+  def integrand(x):
+    middle = (p(x) + q(x)) / 2
+    return special.rel_entr(p(x), middle) + special.rel_entr(q(x), middle)
+
+  return integral(integrand) / 2
+
+
+def jensen_shannon_of_normals(distance: float) -> float:
+  """Integrates the JSD of N(0, 1) and N(distance, 1)."""
+  return jensen_shannon_of_densities(
+    stats.norm.pdf, lambda x: stats.norm.pdf(x, distance)
+  )

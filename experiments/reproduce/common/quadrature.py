@@ -1,23 +1,19 @@
-"""Integrals on the line by two rules, and the normal nearest to a density."""
+"""The library's integrals on the line, and the normal nearest to a density."""
 
 import functools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from scipy import integrate, optimize, special, stats
+from scipy import optimize
 
 from gan_jax import divergences
 from gan_jax.data import densities
 
-LIMIT = 20.0
-"""Integrals run from -LIMIT to LIMIT."""
-
 
 @functools.partial(jax.jit, static_argnums=0)
-def axis(limit: float = LIMIT) -> tuple[jax.Array, jax.Array]:
+def axis(limit: float = 20.0) -> tuple[jax.Array, jax.Array]:
   """Returns points and weights of a quadrature rule on [-limit, limit]."""
   return divergences.gauss_legendre(-limit, limit, 16, 60)
 
@@ -28,28 +24,6 @@ def normal(
 ) -> jax.Array:
   """Evaluates a normal density [n] at x [n]."""
   return jnp.exp(densities.normal(mean, stddev).log_prob(x[:, None]))
-
-
-def adaptive(integrand: Callable[[float], Any]) -> float:
-  """Integrates with SciPy, independently of `axis`."""
-  return integrate.quad(integrand, -LIMIT, LIMIT, limit=200, epsabs=1e-11)[0]
-
-
-def jensen_shannon(
-  p: Callable[[float], Any], q: Callable[[float], Any]
-) -> float:
-  """Integrates the JSD of two densities with SciPy."""
-
-  def integrand(x):
-    middle = (p(x) + q(x)) / 2
-    return special.rel_entr(p(x), middle) + special.rel_entr(q(x), middle)
-
-  return adaptive(integrand) / 2
-
-
-def jensen_shannon_of_normals(distance: float) -> float:
-  """Integrates the JSD of N(0, 1) and N(distance, 1) with SciPy."""
-  return jensen_shannon(stats.norm.pdf, lambda x: stats.norm.pdf(x, distance))
 
 
 def best_normal(

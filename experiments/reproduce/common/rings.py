@@ -95,15 +95,7 @@ def draw_rows(
         ms=2,
         label=f"generated samples, seed {results.seeds[0]}",
       )
-      axes.plot(
-        *modes.T,
-        "o",
-        mfc="none",
-        mec=curves.DATA,
-        mew=0.8,
-        ms=6,
-        label="data modes",
-      )
+      draw_modes(axes, modes, 6)
       axes.set(aspect="equal", xlim=(-limit, limit), ylim=(-limit, limit))
       axes.tick_params(labelbottom=False, labelleft=False, length=0)
       if index == 0:
@@ -113,6 +105,30 @@ def draw_rows(
   panels[columns - 1].set_title("mean of seeds, 95 % interval", fontsize=10)
   panels[-1].set_xlabel("step", fontsize=9)
   return curves.legend(figure, markerscale=2)
+
+
+def draw_samples(
+  axes: Axes, data: np.ndarray, generated: np.ndarray, size: float
+) -> None:
+  """Draws data [n, 2] in grey, and generated samples [n, 2] of a size."""
+  for points, color, markersize, label in (
+    (data, "#A8A8A8", 3, "data"),
+    (generated, curves.GENERATED, size, "generated samples"),
+  ):
+    axes.plot(*points.T, ".", color=color, markersize=markersize, label=label)
+
+
+def draw_modes(axes: Axes, modes: np.ndarray, size: float) -> None:
+  """Draws rings of a size in points around the modes [n, 2] of the data."""
+  axes.plot(
+    *modes.T,
+    "o",
+    mfc="none",
+    mec=curves.DATA,
+    mew=0.8,
+    ms=size,
+    label="data modes",
+  )
 
 
 def _draw_curves(axes: Axes, results: Results) -> None:

@@ -25,10 +25,10 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from matplotlib.figure import Figure
-from scipy import integrate, optimize
+from scipy import optimize
 
 from experiments.plots import curves
-from experiments.reproduce.common import pictures
+from experiments.reproduce.common import expected, pictures
 from experiments.reproduce.common.checks import Check, at_least, at_most, close
 from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from gan_jax import divergences
@@ -116,14 +116,6 @@ LEVEL: dict[str, Any] = {"color": curves.DATA, **curves.REFERENCE}
 POINT: dict[str, Any] = {"color": curves.GENERATED, "ms": 5}
 
 
-def _log_pdf(x: Any, normal: tuple[float, float]) -> Any:
-  """Evaluates the logarithm of a normal density."""
-  mean, stddev = normal
-  return -0.5 * ((x - mean) / stddev) ** 2 - math.log(
-    stddev * math.sqrt(2 * math.pi)
-  )
-
-
 @functools.partial(jax.jit, static_argnames="name")
 def _evaluate(name: str, u: Any, t: Any, v: Any, p: Any, q: Any, weights: Any):
   """Evaluates f, f* and g at all points, and D_f(p || q), in one program."""
@@ -143,9 +135,10 @@ def compute(inputs: Inputs) -> Computed:
   checks, rows = [], {}
   with jax.enable_x64(True):
     x, weights = map(np.asarray, divergences.gauss_legendre(*ENDS, 8, 500))
-    p, q = np.exp(_log_pdf(x, P)), np.exp(_log_pdf(x, Q))
+    log_p, log_q = expected.log_normal(x, *P), expected.log_normal(x, *Q)
+    p, q = np.exp(log_p), np.exp(log_q)
     # The quotient p / q would overflow in the tails.
-    ratio = np.exp(_log_pdf(x, P) - _log_pdf(x, Q) + OFFSETS[:, None])
+    ratio = np.exp(log_p - log_q + OFFSETS[:, None])
     for name, form in FORMS.items():
       slopes, critics = form.slope(RATIOS), form.slope(ratio)
       t = np.linspace(form.slope(0.3), form.slope(4.5), 200)
@@ -243,12 +236,12 @@ def _integral(form: Form, offset: float) -> float:
   """Integrates p T - q (w T - f(w)) adaptively, T = f'(w), w = e^offset p/q."""
 
   def integrand(x):
-    log_p, log_q = _log_pdf(x, P), _log_pdf(x, Q)
+    log_p, log_q = expected.log_normal(x, *P), expected.log_normal(x, *Q)
     ratio = np.exp(log_p - log_q + offset)
     t = form.slope(ratio)
     return np.exp(log_p) * t - np.exp(log_q) * (ratio * t - form.f(ratio))
 
-  return integrate.quad(integrand, *ENDS, epsabs=1e-9, limit=200)[0]
+  return expected.integral(integrand, *ENDS)
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:

@@ -40,6 +40,7 @@ from scipy import special, stats
 
 from experiments.plots import curves
 from experiments.reproduce.common import (
+  expected,
   pictures,
   quadrature,
   training_loops,
@@ -185,10 +186,10 @@ def _checks(measured: Mapping[str, Mapping[str, np.ndarray]]) -> list[Check]:
     slope = z(x) / START_STDDEV - (x - DATA_MEAN) / DATA_STDDEV**2
     return RATE * q(x) * (1 - best(x)) * slope
 
-  value = 2 * quadrature.jensen_shannon(p, q) - math.log(4)
-  new_mean = START_MEAN + quadrature.adaptive(step)
-  new_stddev = START_STDDEV + quadrature.adaptive(lambda x: step(x) * z(x))
-  undecided = quadrature.adaptive(lambda x: abs(p(x) - q(x))) / 4
+  value = 2 * expected.jensen_shannon_of_densities(p, q) - math.log(4)
+  new_mean = START_MEAN + expected.integral(step)
+  new_stddev = START_STDDEV + expected.integral(lambda x: step(x) * z(x))
+  undecided = expected.integral(lambda x: abs(p(x) - q(x))) / 4
   middle = "D in the middle of the data"
   integral = "by scipy.integrate.quad"
   return [
@@ -208,8 +209,8 @@ def _checks(measured: Mapping[str, Mapping[str, np.ndarray]]) -> list[Check]:
       margin=0.01,
     ),
     *(
-      covers(f"({panel}) {name}", measured[panel][name], expected, margin, why)
-      for panel, name, expected, margin, why in (
+      covers(f"({panel}) {name}", measured[panel][name], target, margin, why)
+      for panel, name, target, margin, why in (
         ("b", "V", value, 0.01, f"the value at D*, {integral}"),
         ("b", middle, best(DATA_MEAN), 0.03, "closed form: p / (p + q)"),
         ("c", "mean", new_mean, 0.12, f"E_q[(1 - D*) l'], {integral}"),

@@ -31,7 +31,7 @@ from matplotlib.figure import Figure
 
 from experiments.configs import toy_2d
 from experiments.plots import curves
-from experiments.reproduce.common import pictures
+from experiments.reproduce.common import pictures, rings
 from experiments.reproduce.common.checks import at_least, covers
 from experiments.reproduce.common.figure import (
   Computed,
@@ -138,19 +138,8 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     row, column = divmod(index, columns)
     name = list(LOSSES)[column]
     snapshots = drawn["runs"][name].snapshots
-    axes.plot(
-      *snapshots["data_samples"].T,
-      ".",
-      color="#A8A8A8",
-      markersize=3,
-      label="data",
-    )
-    axes.plot(
-      *snapshots["samples"][row, -1].T,
-      ".",
-      color=curves.GENERATED,
-      markersize=2.5,
-      label="generated samples",
+    rings.draw_samples(
+      axes, snapshots["data_samples"], snapshots["samples"][row, -1], 2.5
     )
     axes.set(xlim=(-1.5, 1.5), ylim=(-1.5, 1.5), aspect="equal")
     score = (

@@ -14,7 +14,7 @@ attempts to reach the other mode. The number below is its mean over the last
 quarter.
 """
 
-from collections.abc import Callable
+import functools
 
 import numpy as np
 from scipy import special, stats
@@ -27,7 +27,6 @@ from experiments.reproduce.common.checks import (
   at_most,
   covers,
 )
-from experiments.reproduce.common.figure import Reproduction
 from experiments.reproduce.habr2018 import (
   article,
   best_normals,
@@ -134,22 +133,13 @@ def _check_perceptron(
   ]
 
 
-def _animation(
-  figure: int,
-  experiment: str,
-  summary: str,
-  check: Callable[[Results], list[Check]],
-) -> Reproduction:
-  """Describes an animated figure, of the plain discriminator."""
-  return article.of_runs(
-    figure,
-    experiment,
-    summary,
-    check,
-    lambda drawn: toy_1d.frames_1d(drawn["runs"]["plain"]),
-    discriminators=("plain",),
-    animate=lambda drawn: toy_1d.animation_1d(drawn["runs"]["plain"]),
-  )
+_animation = functools.partial(
+  article.of_runs,
+  draw=lambda drawn: toy_1d.frames_1d(drawn["runs"]["plain"]),
+  discriminators=("plain",),
+  animate=lambda drawn: toy_1d.animation_1d(drawn["runs"]["plain"]),
+)
+"""Describes an animated figure, of the plain discriminator."""
 
 
 REPRODUCTIONS = (

@@ -29,8 +29,8 @@ from scipy import stats
 
 from experiments.plots import curves
 from experiments.reproduce.common import (
+  expected,
   pictures,
-  quadrature,
   training_loops,
 )
 from experiments.reproduce.common.checks import at_most, close, covers
@@ -119,7 +119,7 @@ def compute(inputs: Inputs) -> Computed:
   variation = divergences.normal_total_variation(-center, center, 1.0)
   separable = "the lecture: a few samples are separable"
   closed_form = "closed form: Phi(distance / 2)"
-  jsd = quadrature.jensen_shannon_of_normals(DISTANCE)
+  jsd = expected.jensen_shannon_of_normals(DISTANCE)
   checks = [
     close("Bayes accuracy", (1 + variation) / 2, BAYES, 1e-6, closed_form),
     at_most(
@@ -134,11 +134,11 @@ def compute(inputs: Inputs) -> Computed:
     covers(
       f"{name}, n = {size}",
       drawn[name][:, SIZES.index(size)],
-      expected,
+      target,
       margin,
       origin,
     )
-    for name, size, expected, margin, origin in (
+    for name, size, target, margin, origin in (
       ("training accuracy", SIZES[0], 1.0, 0.01, separable),
       ("estimated JSD", SIZES[0], math.log(2), 0.01, f"{separable}: log 2"),
       ("training accuracy", SIZES[-1], BAYES, 0.02, closed_form),

@@ -27,7 +27,7 @@ from matplotlib.figure import Figure
 from scipy import special, stats
 
 from experiments.plots import curves
-from experiments.reproduce.common import pictures, quadrature
+from experiments.reproduce.common import expected, pictures, quadrature
 from experiments.reproduce.common.checks import close
 from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from gan_jax import divergences
@@ -58,7 +58,7 @@ def _values(t: jax.Array, means: jax.Array) -> jax.Array:
 def _held_value(mean: float) -> float:
   """Integrates E_p log D + E_q log(1 - D) under the fixed D with SciPy."""
   t = MEANS[HELD]
-  return quadrature.adaptive(
+  return expected.integral(
     lambda x: (
       stats.norm.pdf(x) * special.log_expit(t**2 / 2 - t * x)
       + stats.norm.pdf(x, mean) * special.log_expit(t * x - t**2 / 2)
@@ -97,7 +97,7 @@ def compute(inputs: Inputs) -> Computed:
       close(
         f"largest V of {name}",
         row.max(),
-        -math.log(4) + 2 * quadrature.jensen_shannon_of_normals(mean),
+        -math.log(4) + 2 * expected.jensen_shannon_of_normals(mean),
         1e-7,
         "-log 4 + 2 JSD, by scipy.integrate.quad",
       ),

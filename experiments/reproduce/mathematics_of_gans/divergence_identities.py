@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import stats
 
-from experiments.reproduce.common import quadrature
+from experiments.reproduce.common import expected, quadrature
 from experiments.reproduce.common.checks import Check, close
 from gan_jax import divergences
 from gan_jax.data import densities
@@ -64,8 +64,8 @@ def checks() -> list[Check]:
   """Checks the identities, in float64."""
   x, weights = quadrature.axis()
   p, q = quadrature.normal(x, *P), quadrature.normal(x, *Q)
-  expected = {
-    name: quadrature.adaptive(
+  integrals = {
+    name: expected.integral(
       lambda x, f=integrand: f(stats.norm.pdf(x, *P), stats.norm.pdf(x, *Q))
     )
     for name, integrand in INTEGRANDS.items()
@@ -83,7 +83,7 @@ def checks() -> list[Check]:
     close(
       "KL of normals, closed form",
       jax.jit(divergences.normal_kl)(*P, *Q),
-      expected["kl"],
+      integrals["kl"],
       1e-8,
       definition,
     ),
@@ -91,7 +91,7 @@ def checks() -> list[Check]:
       close(
         f"f-divergence {name}",
         measured[name],
-        expected[name],
+        integrals[name],
         # Its integrand has kinks, which a polynomial rule integrates badly.
         1e-4 if name == "total_variation" else 1e-8,
         definition,

@@ -109,11 +109,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     f"samples of the first seed; numbers are means over {NUM_SEEDS} seeds",
   )
   for axes, (name, (k, j)) in zip(panels, CELLS.items(), strict=True):
-    for points, color, label in (
-      (drawn[name]["data"], "#A8A8A8", "data"),
-      (drawn[name]["generated"], curves.GENERATED, "generated samples"),
-    ):
-      axes.plot(*points.T, ".", color=color, markersize=3, label=label)
+    rings.draw_samples(axes, drawn[name]["data"], drawn[name]["generated"], 3)
     axes.set_title(drawn[name]["title"], fontsize=9)
     axes.set(
       xlim=(-REACH, REACH),

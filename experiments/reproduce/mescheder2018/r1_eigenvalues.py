@@ -46,11 +46,6 @@ GAMMAS = np.linspace(0.0, 2.0, 81)
 UPDATE_RATE = 1.0
 """Rate of the drawn update rules, large enough for visible differences."""
 ORIGIN = "lemma 4.1: -gamma / 2 +- sqrt(gamma^2 / 4 - f'(0)^2), f'(0) = 1/2"
-COLORS = {
-  "flow": trajectories.FLOW,
-  "simultaneous": trajectories.SIMULTANEOUS,
-  "alternating": trajectories.ALTERNATING,
-}
 
 
 def _jacobians(gamma: Array) -> dict[str, Array]:
@@ -62,18 +57,10 @@ def _jacobians(gamma: Array) -> dict[str, Array]:
     penalties.r1(gamma),
   )
   optimizers = Players(optax.sgd(UPDATE_RATE), optax.sgd(UPDATE_RATE))
-  state = steps.init_state(game, optimizers, key)
-  field = stability.field_jacobian(
-    game, state.params, state.variables, batch, key
-  )
-  simultaneous, alternating = (
-    stability.step_jacobian(rule(game, optimizers), state, batch, key)
-    for rule in (steps.simultaneous, steps.alternating)
-  )
   return {
-    "flow": -field,
-    "simultaneous": simultaneous,
-    "alternating": alternating,
+    "flow": -stability.field_jacobian(game, *game.init(key), batch, key),
+    "simultaneous": trajectories.jacobian(steps.simultaneous, game, optimizers),
+    "alternating": trajectories.jacobian(steps.alternating, game, optimizers),
   }
 
 
@@ -133,11 +120,11 @@ def compute(inputs: Inputs) -> Computed:
   checks += [
     at_most(
       f"greatest error, {name}",
-      np.abs(values[name] - closed_forms[name]).max(),
+      np.abs(values[name] - eigenvalues).max(),
       1e-6,
       f"closed forms of the sum and the product, {len(GAMMAS)} gammas",
     )
-    for name in COLORS
+    for name, eigenvalues in closed_forms.items()
   ]
   return Computed(
     checks, {"eigenvalues": values, "closed form": closed_forms["flow"]}
@@ -163,7 +150,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
         GAMMAS,
         part(drawn["eigenvalues"]["flow"][:, which]),
         ".",
-        color=COLORS["flow"],
+        color=trajectories.FLOW,
         label="flow",
       )
       axes.plot(
@@ -189,7 +176,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
       values.imag.ravel(),
       ".",
       ms=size,
-      color=COLORS[name],
+      color=trajectories.COLORS[name],
       label=f"{name} steps",
     )
   plane.set_title(

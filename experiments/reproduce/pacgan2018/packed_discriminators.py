@@ -40,7 +40,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
-from experiments.reproduce.common import pictures
+from experiments.reproduce.common import pictures, rings
 from experiments.reproduce.common.checks import at_least, at_most, compare
 from experiments.reproduce.common.figure import (
   Computed,
@@ -193,15 +193,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     drawn["modes over steps"],
     strict=True,
   ):
-    axes.plot(
-      *drawn["modes"].T,
-      "o",
-      mfc="none",
-      mec=curves.DATA,
-      mew=0.8,
-      ms=9,
-      label="data modes",
-    )
+    rings.draw_modes(axes, drawn["modes"], 9)
     axes.plot(*samples.T, ".", color=color, ms=2.5)
     axes.set_title(f"{name}, samples of one seed", fontsize=10)
     axes.set(xlim=(-1.4, 1.4), ylim=(-1.4, 1.4), aspect="equal", xlabel="x")
