@@ -1,4 +1,4 @@
-"""Measures the cost of checkpoints: `python -m benchmarks.checkpoints`.
+"""The checkpoints suite: measures what checkpoints cost.
 
 A ring and a DCGAN on images of noise train in turns, once with checkpoints and
 once without, in one process; the order alternates. A turn is timed from the
@@ -7,17 +7,19 @@ checkpoint is the difference divided by the number of checkpoints. Divided by 60
 seconds, it is the share of the time that one checkpoint per minute takes.
 """
 
-import argparse
+import os
 import statistics
 import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
 
+from benchmarks import measurement, speed_tables
+from experiments.cli import console
 from experiments.configs.registry import BY_NAME
 from experiments.devices import environment
 from experiments.training import checkpoints
@@ -32,7 +34,7 @@ class Case(NamedTuple):
   """A training to measure.
 
   Attributes:
-    title: its name on the command line and in the output.
+    title: its name in the report.
     experiment: name of the experiment.
     num_seeds: seeds that train together.
     steps: steps of a turn.
@@ -125,8 +127,8 @@ def measure_turn(
 
 def measure_case(
   case: Case, values: dict[str, object], devices: Sequence[Device]
-) -> str:
-  """Measures a case and describes the result in one line."""
+) -> dict[str, Any]:
+  """Measures a case and returns its row of the report."""
   experiment = BY_NAME[case.experiment]
   settings = experiment.settings.replace(
     steps=case.steps, **case.values, **values
@@ -146,32 +148,44 @@ def measure_case(
       costs.append(lost / (case.steps // case.every))
       without.append(turns[0].train_seconds)
       save_seconds.append(turns[case.every].save_seconds)
-  low, cost, high = statistics.quantiles(costs)
-  return (
-    f"{case.title}, {case.num_turns} turns of {case.steps:,} steps in "
-    f"{statistics.median(without):.2f} s: a checkpoint takes "
-    f"{1e3 * statistics.median(save_seconds):.0f} ms to write and costs the "
-    f"training {1e3 * cost:.0f} ms (quartiles {1e3 * low:.0f} and "
-    f"{1e3 * high:.0f}); one per minute costs {100 * cost / 60:.2f} %"
-  )
+  return {
+    "game": case.title,
+    "turns": case.num_turns,
+    "turn_seconds": statistics.median(without),
+    "save_seconds": statistics.median(save_seconds),
+    "cost_seconds": statistics.quantiles(costs),
+  }
 
 
-def main() -> None:
-  """Prints the cost of checkpoints, one line for each case."""
-  parser = argparse.ArgumentParser(description=__doc__)
-  titles = [case.title for case in CASES]
-  parser.add_argument("--cases", nargs="+", choices=titles, default=titles)
-  options = parser.parse_args()
+def measure(quick: bool) -> dict[str, Any]:
+  """Runs the suite.
+
+  Args:
+    quick: whether to take only a few steps, to test the suite.
+
+  Returns:
+    `machine`, `versions`, `rows`. `cost_seconds` of a row are the quartiles of
+    what one checkpoint costs the training.
+  """
+  load_average = os.getloadavg()
   devices = environment.choose_devices("cpu", 8)
+  rows = []
   with tempfile.TemporaryDirectory() as images:
     _write_noise(Path(images))
     for case in CASES:
+      console.say(f"timing {case.title}")
       values: dict[str, object] = {}
       if case.experiment.startswith("dcgan"):
         values = {"dataset": "folder", "data_dir": images}
-      if case.title in options.cases:
-        print(measure_case(case, values, devices), flush=True)
+      if quick:
+        case = case._replace(steps=4, every=2, num_turns=2)
+      rows.append(measure_case(case, values, devices))
+  return {
+    **measurement.describe_machine(devices, load_average),
+    "rows": rows,
+  }
 
 
-if __name__ == "__main__":
-  main()
+def print_report(report: dict[str, Any]) -> None:
+  """Prints the table of a report to the standard output."""
+  print(speed_tables.write_checkpoints(report))

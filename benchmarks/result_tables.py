@@ -1,8 +1,9 @@
 """The tables of README and docs: their runs, and how they are written."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from benchmarks import speed_tables
 from experiments.cli import console
 
 
@@ -129,8 +130,9 @@ PLANE = Table(
 )
 _IMAGES = (
   "{steps}",
+  "{minutes}",
   "{protocol_features_accuracy}",
-  "{early_frechet_distance}",
+  "{early_frechet_distance} at step {early_step}",
   "{frechet_distance}",
   "{precision}",
   "{recall}",
@@ -141,6 +143,7 @@ IMAGES = Table(
   (
     "run",
     "steps",
+    "minutes",
     "accuracy of the classifier",
     "Fréchet distance early",
     "at the end",
@@ -181,29 +184,67 @@ IMAGES = Table(
 )
 TABLES = {table.name: table for table in (LINE, PLANE, IMAGES)}
 FIGURES = "figures"
-SUITES = ("toy", "dcgan")
-"""Suites of `benchmarks.run`, kept as speed_NAME."""
-NAMES = (*TABLES, FIGURES, *(f"speed_{suite}" for suite in SUITES))
+PICTURES = "pictures"
+SUITES = {f"speed_{suite}": suite for suite in speed_tables.WRITERS}
+"""The suite of `benchmarks.run` of each kept report."""
+MEASURED = (*TABLES, FIGURES, *SUITES, PICTURES)
+"""Everything that is measured and kept. Some pictures show kept speeds, so the
+pictures come last."""
+COMPARISON = ("speed_toy", "speed_dcgan", "speed_sweep")
+"""The reports that the table `speed` is made from."""
+SOURCES = {**{name: (name,) for name in MEASURED}, "speed": COMPARISON}
+"""The kept files that each table of a page is written from."""
 
 
-def write_table(name: str, kept: Mapping[str, Any]) -> str:
-  """Writes what is shown of a kept file, as Markdown."""
+def write_table(name: str, *kept: Mapping[str, Any]) -> str:
+  """Writes a table of a page from its kept files, as Markdown."""
   if name in TABLES:
-    return _write_runs(TABLES[name], kept)
+    return _write_runs(TABLES[name], *kept)
   if name == FIGURES:
-    return _write_figures(kept)
-  return _write_speed(kept)
+    return _write_figures(*kept)
+  if name == PICTURES:
+    return _write_pictures(*kept)
+  if name in SUITES:
+    table = speed_tables.WRITERS[SUITES[name]](*kept)
+    return f"{_origin(*kept)}\n\n{table}"
+  suites = ", ".join(
+    f"`{each['suite']}` on {each['date']} at commit {_commit(each)}"
+    for each in kept
+  )
+  return (
+    f"Batch size 64, on {kept[0]['machine']['device']}, {_versions(kept[0])}. "
+    f"Suites: {suites}.\n\n"
+    f"{speed_tables.write_comparison(*kept)}"
+  )
+
+
+def _versions(kept: Mapping[str, Any]) -> str:
+  """Lists the versions that matter."""
+  return ", ".join(
+    f"{title} {kept['versions'][name]}"
+    for name, title in (
+      ("python", "Python"),
+      ("jax", "jax"),
+      ("torch", "PyTorch"),
+    )
+    if name in kept["versions"]
+  )
+
+
+def _commit(kept: Mapping[str, Any]) -> str:
+  """Returns the short name of the commit."""
+  return (kept.get("machine", kept).get("git_commit") or "unknown")[:7]
 
 
 def _origin(kept: Mapping[str, Any]) -> str:
   """Says where and when a measurement was made."""
   machine = kept.get("machine", kept)
-  versions = machine["versions"]
-  commit = (machine.get("git_commit") or "unknown")[:7]
+  load = ""
+  if "load_average" in machine:
+    load = f", with a load average of {machine['load_average'][0]:.2f} before"
   return (
-    f"Measured on {kept['date']} on {machine['device']}, Python "
-    f"{versions['python']}, jax {versions['jax']}, commit {commit}, in "
-    f"{kept['seconds'] / 60:,.0f} minutes."
+    f"Measured on {kept['date']} on {machine['device']}, {_versions(kept)}, "
+    f"commit {_commit(kept)}, in {kept['seconds'] / 60:,.0f} minutes{load}."
   )
 
 
@@ -217,10 +258,12 @@ def _write_runs(table: Table, kept: Mapping[str, Any]) -> str:
     for prefix in ("early", "protocol"):
       values |= {
         f"{prefix}_{name}": f"{value:.3g}"
-        for name, value in measured[prefix].items()
         if isinstance(value, float)
+        else str(value)
+        for name, value in measured[prefix].items()
       }
     values["steps"] = f"{measured['steps']:,}"
+    values["minutes"] = f"{measured['seconds'] / 60:.0f}"
     cells = (row.label, *([row.claim] if row.claim else []), *row.measured)
     lines.append([cell.format(**values) for cell in cells])
   seeds = kept["seeds"]
@@ -229,7 +272,7 @@ def _write_runs(table: Table, kept: Mapping[str, Any]) -> str:
     shown = f"Seeds {seeds[0]} to {seeds[-1]}, mean ± 95 % interval over seeds"
   return (
     f"{shown}, default settings, at the last step. {_origin(kept)}\n\n"
-    f"{_markdown(table.headers, lines)}"
+    f"{speed_tables.markdown(table.headers, lines)}"
   )
 
 
@@ -249,54 +292,10 @@ def _write_figures(kept: Mapping[str, Any]) -> str:
   )
 
 
-def _write_speed(kept: Mapping[str, Any]) -> str:
-  """Writes the tables of a benchmark suite."""
-  tables = [_origin(kept)]
-  for game, batches in kept["ratios"].items():
-    for batch_size, compared in batches.items():
-      lines = []
-      for row in kept["rows"]:
-        if (row["game"], str(row["batch_size"])) != (game, batch_size):
-          continue
-        ratios = compared["contestants"][row["name"]]
-        numbers = (
-          row["steps_per_second"],
-          ratios["to_best_pytorch"],
-          ratios.get(f"to_{kept['reference']}"),
-          row["first_step_seconds"],
-          row["restart_seconds"],
-          row["peak_memory_mib"],
-        )
-        lines.append(
-          [
-            row["name"],
-            row["update"],
-            str(row["num_seeds"]),
-            *("-" if each is None else _digits(each) for each in numbers),
-          ]
-        )
-      headers = (
-        "implementation",
-        "update",
-        "seeds",
-        "steps/s",
-        "to best PyTorch",
-        f"to {kept['reference'].replace('_', ' ')}",
-        "first step, s",
-        "restart, s",
-        "peak MiB",
-      )
-      tables.append(f"`{game}`, batch {batch_size}:")
-      tables.append(_markdown(headers, lines))
-  return "\n\n".join(tables)
-
-
-def _digits(number: float) -> str:
-  """Writes a number with three digits, or all before the point."""
-  return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
-
-
-def _markdown(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-  """Writes a Markdown table."""
-  lines = [headers, ["---"] * len(headers), *rows]
-  return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+def _write_pictures(kept: Mapping[str, Any]) -> str:
+  """Writes how many pictures there are."""
+  size = sum(entry["bytes"] for entry in kept["pictures"].values())
+  return (
+    f"`docs/pictures.py` makes {len(kept['pictures'])} pictures of "
+    f"{size / 1e3:,.0f} kB together. {_origin(kept)}"
+  )

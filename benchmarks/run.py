@@ -21,6 +21,8 @@ SUITES = {
   "toy": "benchmarks.toy",
   "dcgan": "benchmarks.dcgan",
   "sweep": "benchmarks.sweep",
+  "scaling": "benchmarks.scaling",
+  "checkpoints": "benchmarks.checkpoints",
 }
 """For each suite, the module whose `measure` makes the report and whose
 `print_report` prints it. It is imported when it runs, because it imports

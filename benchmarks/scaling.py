@@ -1,18 +1,27 @@
-"""Measures the cost of a step: `python -m benchmarks.scaling`.
+"""The scaling suite: measures the cost of a step.
 
-Prints the table of docs/hosts_and_devices.md: parameters, operations, memory
+The table of docs/hosts_and_devices.md has the parameters, operations, memory
 and communication of one simultaneous step of one seed, for networks from an MLP
 to DCGAN-64, and the time of the step on this machine.
 """
 
+import os
 import statistics
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 
-from benchmarks import dcgan_game, dcgan_gan_jax, toy_game, toy_gan_jax
+from benchmarks import (
+  dcgan_game,
+  dcgan_gan_jax,
+  matmul,
+  measurement,
+  speed_tables,
+  toy_game,
+  toy_gan_jax,
+)
 from benchmarks.dcgan_game import Setting
 from benchmarks.timing import Training
 from experiments.devices import environment
@@ -21,7 +30,7 @@ from gan_jax.types import Array
 BATCH_SIZE = 64
 NUM_TURNS = 5
 TURN_SECONDS = 2.0
-BYTES_PER_FLOAT = 4
+PRODUCT_WIDTH = 2048
 
 
 class Case(NamedTuple):
@@ -83,7 +92,7 @@ CASES = (
 )
 
 
-def measure_step_seconds(training: Training) -> float:
+def measure_step_seconds(training: Training, turn_seconds: float) -> float:
   """Returns the median over several turns of the seconds per step."""
   training.take_steps(1)
   count = 1
@@ -92,32 +101,44 @@ def measure_step_seconds(training: Training) -> float:
     started = time.perf_counter()
     training.take_steps(count)
     elapsed = time.perf_counter() - started
-    if elapsed < TURN_SECONDS / 2:
+    if elapsed < turn_seconds / 2:
       count *= 2
       continue
     step_seconds.append(elapsed / count)
   return statistics.median(step_seconds)
 
 
-def main() -> None:
-  """Prints the table, in Markdown."""
-  environment.choose_devices("cpu", 1)
-  print(
-    "| game | parameters | GFLOP a step | state, MB | all-reduce, MB | ms a "
-    "step | GFLOP/s |\n|---|---|---|---|---|---|---|"
-  )
-  for case in CASES:
-    count = sum(leaf.size for leaf in case.params())
-    seconds = measure_step_seconds(case.start())
-    print(
-      f"| {case.title} | {count:,} | {case.flops / 1e9:.3g} | "
-      # The state has each parameter and its two moments of Adam.
-      f"{3 * BYTES_PER_FLOAT * count / 1e6:.3g} | "
-      f"{BYTES_PER_FLOAT * count / 1e6:.3g} | "
-      f"{seconds * 1e3:.3g} | {case.flops / seconds / 1e9:.3g} |",
-      flush=True,
-    )
+def measure(quick: bool) -> dict[str, Any]:
+  """Runs the suite.
+
+  Args:
+    quick: whether to take only a few steps of the MLP, to test the suite.
+
+  Returns:
+    `machine`, `versions`, `product_gflops`, `rows`.
+  """
+  load_average = os.getloadavg()
+  devices = environment.choose_devices("cpu", 1)
+  turn_seconds = 0.01 if quick else TURN_SECONDS
+  rows = [
+    {
+      "game": case.title,
+      "parameters": sum(leaf.size for leaf in case.params()),
+      "flops": case.flops,
+      "step_seconds": measure_step_seconds(case.start(), turn_seconds),
+    }
+    for case in CASES[: 1 if quick else None]
+  ]
+  width = 256 if quick else PRODUCT_WIDTH
+  threads = [len(os.sched_getaffinity(0))]
+  product = matmul.measure_matmul_rate(width, width, threads, turn_seconds)
+  return {
+    **measurement.describe_machine(devices, load_average),
+    "product_gflops": product / 1e9,
+    "rows": rows,
+  }
 
 
-if __name__ == "__main__":
-  main()
+def print_report(report: dict[str, Any]) -> None:
+  """Prints the table of a report to the standard output."""
+  print(speed_tables.write_scaling(report))

@@ -17,10 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from rich.console import Console
-from rich.table import Table
-
-from benchmarks import cold_start, measurement, toy_torch
+from benchmarks import cold_start, measurement, speed_tables, toy_torch
 from experiments.cli import console
 from experiments.configs.registry import BY_NAME
 from experiments.devices import environment
@@ -211,20 +208,4 @@ def measure(quick: bool) -> dict[str, Any]:
 
 def print_report(report: dict[str, Any]) -> None:
   """Prints the table of a report to the standard output."""
-  terminal = Console()
-  table = Table(
-    title=f"{report['trials']} trials of {report['steps']:,} steps on "
-    f"{report['machine']['device']}"
-  )
-  table.add_column("method")
-  table.add_column("seconds", justify="right")
-  table.add_column("speedup", justify="right")
-  table.add_column("measured")
-  for row in report["rows"]:
-    table.add_row(
-      row["name"],
-      f"{row['seconds']:,.0f}",
-      f"{row['speedup']:.2f}",
-      row["part"] or "all",
-    )
-  terminal.print(table)
+  print(speed_tables.write_sweep(report))

@@ -1,17 +1,24 @@
 """Makes the pictures of these pages: `python docs/pictures.py --runs=DIR`.
 
-It trains the runs that are missing, draws, and reduces every picture to a small
-palette. With names, such as `collapse strip`, it makes only these pictures. The
-runs of images need data: the folders `mnist` and `fashion_mnist` with IDX files
-and the zip `cifar10_jpeg.zip` in `--data`.
+It trains the runs that are missing, draws, reduces every picture to a small
+palette, and records in benchmarks/results/pictures.json how it was made. With
+names, such as `ring strip`, it makes only these pictures. The runs of images
+need data: the folders `mnist` and `fashion_mnist` with IDX files and the zip
+`cifar10_jpeg.zip` in `--data`. The pictures of speeds show the kept
+measurements of `python -m benchmarks.results`. A picture that cannot be made
+stays as it is.
 """
 
 import argparse
-import json
+import datetime
+import functools
+import hashlib
+import io
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +27,18 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
+from benchmarks import speed_tables
 from experiments.configs import image_settings
 from experiments.configs.image_settings import ImageSettings
 from experiments.datasets import image_datasets
+from experiments.devices import environment
+from experiments.errors import UsageError
 from experiments.plots import images as image_plots
 from experiments.run_folder import results
 from experiments.run_folder.results import Results
 
 FOLDER = Path(__file__).parent
+KEPT = FOLDER.parent / "benchmarks" / "results"
 DPI = 100
 BLUE, ORANGE, GREY = "#1F6FA8", "#D9822B", "#A8A8A8"
 NUM_NEIGHBOURS = 8
@@ -67,6 +78,11 @@ IMAGES = {
 }
 RUNS = {**TOYS, **IMAGES}
 STRIP = ("ring", "digits", "garments", "faces", "photographs", "theory")
+LITERATURE = (
+  *("fgan_table", "wgan_fig2", "steps_ratio", "habr_fig15"),
+  "loss_zoo",
+)
+"""Figures of `experiments.figures` that the pages show."""
 
 
 class Runs:
@@ -75,25 +91,44 @@ class Runs:
   Attributes:
     folder: the parent of the run folders.
     data: the parent of the folders of images.
+    commands: the commands that made what was read, also those run earlier.
   """
 
   def __init__(self, folder: Path, data: Path):
     self.folder = folder
     self.data = data
+    self.commands: list[str] = []
 
   def results(self, name: str) -> Results:
     """Returns the results of a run, which is trained if it is missing."""
     workdir = self.folder / name
-    if not results.is_finished(workdir):
-      self.command("run", *RUNS[name].format(data=self.data).split(),
-                   "--resume", f"--workdir={workdir}")  # fmt: skip
+    flags = [*RUNS[name].split(), "--resume", f"--workdir={workdir}"]
+    self.command("run", *flags, finished=results.is_finished(workdir))
     return results.read_results(workdir)
 
-  def command(self, name: str, *flags: str) -> None:
-    """Runs a command of `experiments`."""
-    print(f"python -m experiments.{name}", *flags, flush=True)
-    command = [sys.executable, "-m", f"experiments.{name}", *flags]
-    subprocess.run(command, check=True, cwd=FOLDER.parent)
+  def command(
+    self,
+    name: str,
+    *flags: str,
+    finished: bool = False,
+    exit_codes: Collection[int] = (0,),
+  ) -> None:
+    """Runs a command of `experiments`, unless it has finished earlier."""
+    command = f"python -m experiments.{name} {' '.join(flags)}"
+    command = command.replace(str(self.folder), "runs")
+    self.commands.append(command.format(data="data"))
+    if finished:
+      return
+    print(self.commands[-1], flush=True)
+    done = subprocess.run(
+      [
+        *(sys.executable, "-m", f"experiments.{name}"),
+        *(flag.format(data=self.data) for flag in flags),
+      ],
+      cwd=FOLDER.parent,
+    )
+    if done.returncode not in exit_codes:
+      raise UsageError(f"{self.commands[-1]} failed")
 
   def stop_after(self, step: int, workdir: Path, *flags: str) -> None:
     """Starts a run and interrupts it when it has logged a step."""
@@ -105,6 +140,21 @@ class Runs:
           process.terminate()
           process.wait()
         time.sleep(0.2)
+
+
+def ring(runs: Runs) -> Image.Image:
+  """Returns the final picture of the ring."""
+  runs.results("ring")
+  return Image.open(runs.folder / "ring" / results.FIGURES / "final.png")
+
+
+def literature(runs: Runs, name: str) -> Image.Image:
+  """Returns a figure of the literature."""
+  out = runs.folder / "literature"
+  runs.command("figures", f"--figure={name}", f"--out={out}",
+               f"--runs={runs.folder}", exit_codes=(0, 1),
+               finished=(out / f"{name}.json").exists())  # fmt: skip
+  return Image.open(out / f"{name}.png")
 
 
 def collapse(runs: Runs) -> Figure:
@@ -173,11 +223,11 @@ def resumed(runs: Runs) -> Figure:
 def sweep(runs: Runs) -> Image.Image:
   """Returns the heat map of a sweep over both learning rates."""
   workdir = runs.folder / "sweep"
-  if not (workdir / results.SUMMARY).exists():
-    rates = "5e-4,1e-3,2e-3"
-    runs.command("sweep", "--experiment=ring", "--num_seeds=2", "--steps=2000",
-                 f"--workdir={workdir}", "--grid=generator_learning_rate="
-                 f"{rates};discriminator_learning_rate={rates}")  # fmt: skip
+  rates = "5e-4,1e-3,2e-3"
+  runs.command("sweep", "--experiment=ring", "--num_seeds=2", "--steps=2000",
+               f"--workdir={workdir}", "--grid=generator_learning_rate="
+               f"{rates};discriminator_learning_rate={rates}",
+               finished=results.is_finished(workdir))  # fmt: skip
   (path, *_) = sorted((workdir / "figures").glob("*.png"))
   return Image.open(path)
 
@@ -199,34 +249,48 @@ def final_and_best(runs: Runs) -> Figure:
 
 
 def populations(runs: Runs) -> Figure:
-  """Draws the steps per second of populations, of docs/speed.md."""
+  """Draws the steps per second of populations on a ring."""
+  (toy,) = _kept("speed_toy")
+  game, batch_size = speed_tables.RING, str(speed_tables.BATCH_SIZE)
+  names = {
+    "fastest PyTorch, 1 seed": toy["ratios"][game][batch_size]["best_pytorch"],
+    "1 seed": "gan_jax",
+    "8 seeds": "gan_jax_8_seeds",
+    "32 seeds": "gan_jax_32_seeds",
+  }
+  rates = [speed_tables.rate(toy, game, name) for name in names.values()]
   figure, (axes,) = _panels(1, 1.9)
-  names = {"fastest PyTorch, 1 seed": 1575, "1 seed": 2896, "8 seeds": 5925,
-           "32 seeds": 5811}  # fmt: skip
-  axes.barh(list(names), list(names.values()), color=[GREY, BLUE, BLUE, BLUE])
+  axes.barh(list(names), rates, color=[GREY, BLUE, BLUE, BLUE])
   axes.invert_yaxis()
-  axes.set_xlabel("steps per second of all seeds, on a ring, two CPU cores")
+  axes.set_xlabel("steps per second of all seeds, on a ring")
   return figure
 
 
 def speed(runs: Runs) -> Figure:
-  """Draws the speed relative to PyTorch, of docs/speed.md."""
-  ratios = [
-    line.split("|")[1:5]
-    for line in (FOLDER / "speed.md").read_text().splitlines()
-    if line.startswith("| ") and line.rstrip(" |")[-1].isdigit()
-  ]
+  """Draws the speed relative to PyTorch."""
+  rows = speed_tables.compare(*_kept("speed_toy", "speed_dcgan", "speed_sweep"))
   figure, (axes,) = _panels(1, 3.0)
-  values = [float(ratio) for *_, ratio in ratios]
+  ratios = [row.to_best_pytorch for row in rows]
   axes.barh(
-    [game.strip() for game, *_ in ratios],
-    values,
-    color=[BLUE if value >= 1 else ORANGE for value in values],
+    [row.label for row in rows],
+    ratios,
+    color=[BLUE if ratio >= 1 else ORANGE for ratio in ratios],
   )
   axes.axvline(1, color="black", lw=0.8)
   axes.invert_yaxis()
   axes.set_xlabel("steps per second, relative to the fastest PyTorch")
   return figure
+
+
+def _kept(*names: str) -> list[Any]:
+  """Reads kept measurements; raises UsageError if one is missing."""
+  missing = [name for name in names if not (KEPT / f"{name}.json").exists()]
+  if missing:
+    raise UsageError(
+      "python -m benchmarks.results --only="
+      f"{','.join(missing)} has not been run"
+    )
+  return [results.read_json(KEPT / f"{name}.json") for name in names]
 
 
 def strip(runs: Runs) -> Figure:
@@ -306,6 +370,7 @@ def _curves(
 
 
 PICTURES: dict[str, Callable[[Runs], Any]] = {
+  "ring": ring,
   "sick_collapse": collapse,
   "sick_oscillation": oscillation,
   "sick_saturation": saturation,
@@ -316,29 +381,73 @@ PICTURES: dict[str, Callable[[Runs], Any]] = {
   "populations": populations,
   "speed": speed,
   "strip": strip,
+  **{
+    f"figures/{name}": functools.partial(literature, name=name)
+    for name in LITERATURE
+  },
 }
 
 
-def write_small(path: Path, picture: Figure | Image.Image) -> None:
-  """Writes a PNG of at most 64 colours."""
+def small_png(picture: Figure | Image.Image) -> bytes:
+  """Returns a PNG of at most 64 colours."""
   if isinstance(picture, Figure):
-    picture.savefig(path)
-    picture = Image.open(path)
-  picture.convert("RGB").quantize(64).save(path, optimize=True)
+    drawn = io.BytesIO()
+    picture.savefig(drawn)
+    picture = Image.open(drawn)
+  small = io.BytesIO()
+  picture.convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+  return small.getvalue()
 
 
-def main() -> None:
+def make(names: Collection[str], runs: Runs) -> bool:
+  """Makes pictures and records how; returns whether all were made."""
+  # A GPU's memory is for the runs, which are other processes.
+  os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+  machine = environment.describe(
+    environment.choose_devices("auto", os.cpu_count() or 1)
+  )
+  date = datetime.date.today().isoformat()
+  started = time.perf_counter()
+  made = {}
+  for name in names:
+    runs.commands.clear()
+    try:
+      content = small_png(PICTURES[name](runs))
+    # Hours of other pictures may follow.
+    except Exception as error:
+      print(f"{name}.png stays as it is: {error}", file=sys.stderr, flush=True)
+      continue
+    (FOLDER / f"{name}.png").write_bytes(content)
+    made[name] = {
+      "bytes": len(content),
+      "sha256": hashlib.sha256(content).hexdigest(),
+      "date": date,
+      "git_commit": machine["git_commit"],
+      "commands": list(dict.fromkeys(runs.commands)),
+    }
+  path = KEPT / "pictures.json"
+  old = results.read_json(path)["pictures"] if path.exists() else {}
+  if made:
+    seconds = round(time.perf_counter() - started)
+    results.write_json(
+      path,
+      {"date": date, "seconds": seconds, **machine, "pictures": old | made},
+    )
+  return len(made) == len(names)
+
+
+def main() -> int:
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument("pictures", nargs="*", help=", ".join(PICTURES))
   parser.add_argument("--runs", type=Path, default=Path("runs/docs"))
   parser.add_argument("--data", type=Path, default=Path("data"))
   arguments = parser.parse_args()
+  names = arguments.pictures or list(PICTURES)
+  if unknown := set(names) - set(PICTURES):
+    parser.error(f"unknown pictures: {', '.join(sorted(unknown))}")
   runs = Runs(arguments.runs.resolve(), arguments.data.resolve())
-  for name in arguments.pictures or PICTURES:
-    path = FOLDER / f"{name}.png"
-    write_small(path, PICTURES[name](runs))
-    print(json.dumps({"file": str(path), "bytes": path.stat().st_size}))
+  return 0 if make(names, runs) else 1
 
 
 if __name__ == "__main__":
-  main()
+  sys.exit(main())

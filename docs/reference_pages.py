@@ -14,6 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import benchmarks.results
 import benchmarks.run
 import experiments
 import gan_jax
@@ -80,7 +81,7 @@ def commands() -> dict[str, type]:
     if not module.ispkg
   ]
   found = {}
-  for name in (*names, benchmarks.run.__name__):
+  for name in (*names, benchmarks.run.__name__, benchmarks.results.__name__):
     module = importlib.import_module(name)
     for value in vars(module).values():
       if (

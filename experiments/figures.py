@@ -101,16 +101,18 @@ def run(argv: list[str]) -> int:
         )
         for name, training in reproduction.trainings.items()
       }
-      record = _write_figure(reproduction, runs, options.seed, machine, out)
+      record = _write_figure(
+        reproduction, runs, options.seed, machine, out, started
+      )
       console.print_failed_checks(record)
-      records.append((record, time.perf_counter() - started))
+      records.append(record)
   except KeyboardInterrupt:
     rest = _remaining_flags(options, len(records))
     console.say(f"interrupted; resume with {rest}")
     return flags.INTERRUPTED_EXIT_CODE
   console.print_records(records)
   print(f"written to {out}")
-  failed = any(not record["passed"] for record, _ in records)
+  failed = any(not record["passed"] for record in records)
   return FAILED_CHECK_EXIT_CODE if failed else 0
 
 
@@ -207,6 +209,7 @@ def _write_figure(
   seed: int,
   machine: Mapping[str, Any],
   out: Path,
+  started: float,
 ) -> dict[str, Any]:
   """Computes, checks and draws a figure; writes and returns its record."""
   computed = reproduction.compute(
@@ -231,6 +234,7 @@ def _write_figure(
     reproduction.draw(computed.drawn).savefig(picture)
     if reproduction.animate:
       results.write_gif(animation[0], reproduction.animate(computed.drawn))
+    record["seconds"] = round(time.perf_counter() - started, 1)
     results.write_json(content, record)
   return record
 

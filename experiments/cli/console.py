@@ -56,21 +56,21 @@ def _text(number: float | str) -> str:
   return number if isinstance(number, str) else f"{number:.6g}"
 
 
-def print_records(records: Iterable[tuple[Mapping[str, Any], float]]) -> None:
+def print_records(records: Iterable[Mapping[str, Any]]) -> None:
   """Prints a line for each figure: checks passed and seconds taken."""
   table = Table()
   table.add_column("figure")
   table.add_column("checks passed", justify="right")
   table.add_column("verdict", justify="left")
   table.add_column("seconds", justify="right")
-  for record, seconds in records:
+  for record in records:
     decided = [c for c in record["checks"] if c["passed"] is not None]
     num_passed = sum(check["passed"] for check in decided)
     table.add_row(
       record["id"],
       f"{num_passed} of {len(decided)}",
       "passed" if record["passed"] else "FAILED",
-      f"{seconds:.1f}",
+      f"{record['seconds']:.1f}",
     )
   Console().print(table)
 

@@ -51,7 +51,7 @@ class RunTest(absltest.TestCase):
     self.assertEqual(
       done.stderr,
       "error: unknown suite 'toys'; did you mean 'toy'? allowed: toy, dcgan, "
-      "sweep\n",
+      "sweep, scaling, checkpoints\n",
     )
     self.assertEqual(done.stdout, "")
 
@@ -175,6 +175,23 @@ class RunTest(absltest.TestCase):
       [list(bound["reached"]) for bound in report["bounds"]],
       [["pytorch_simultaneous", "gan_jax"], ["gan_jax_without_batch_norm"]],
     )
+
+  @pytest.mark.slow
+  @unittest.skipUnless(
+    importlib.util.find_spec("torch"),
+    "PyTorch is not installed",
+  )
+  def test_the_suites_of_one_implementation(self):
+    for suite in ("scaling", "checkpoints"):
+      out = self.folder / f"{suite}.json"
+      done = command(
+        f"--suite={suite}", "--quick", f"--out={out}", cwd=self.folder
+      )
+      self.assertEqual(done.returncode, 0, done.stderr)
+      report = json.loads(out.read_text())
+      self.assertIn("cores", report["machine"]["device"])
+      for row in report["rows"]:
+        self.assertIn(f"| {row['game']} |", done.stdout)
 
 
 if __name__ == "__main__":
