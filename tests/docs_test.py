@@ -216,6 +216,7 @@ class PagesTest(parameterized.TestCase):
              if "gallery" not in path.parts]  # fmt: skip
     self.assertLess(sum(sizes), 1_000_000)
 
+  @pytest.mark.slow
   def test_library(self):
     blocks = BLOCKS.findall(PAGES["library"].read_text())
     code = "\n".join(text for language, text in blocks if language == "python")

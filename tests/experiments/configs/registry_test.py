@@ -27,7 +27,7 @@ SMALL = {
   "discriminator_width": 8,
 }
 # One of each kind: on the line, in the plane, of images.
-FAST = ("normal", "mixture_near", "ring", "dcgan_mnist")
+FAST = ("normal", "ring", "dcgan_mnist")
 
 
 class RegistryTest(parameterized.TestCase):

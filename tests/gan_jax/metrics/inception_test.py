@@ -5,6 +5,7 @@ import functools
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 from absl.testing import absltest, parameterized
 
 from gan_jax.metrics import inception
@@ -141,6 +142,7 @@ def resized(image):
 
 
 class NetworkTest(parameterized.TestCase):
+  @pytest.mark.slow
   def test_against_numpy(self):
     images = RNG.uniform(-1, 1, (2, 12, 17, 1)).astype(np.float32)
     params = inception.params_from(random_weights())
