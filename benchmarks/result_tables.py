@@ -26,6 +26,12 @@ class Row(NamedTuple):
   flags: tuple[str, ...]
   data: str = ""
 
+  @property
+  def name(self) -> str:
+    """The name of the run's folder, such as normal-discriminator_l2=5e-4."""
+    flags = (flag.removeprefix("--experiment=") for flag in self.flags)
+    return "-".join(flag.removeprefix("--") for flag in flags)
+
 
 class Table(NamedTuple):
   """A table of runs.

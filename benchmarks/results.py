@@ -139,8 +139,8 @@ def _measure_runs(
 ) -> dict[str, Any]:
   """Trains the runs of a table, and returns what they measured."""
   rows, settings = [], {}
-  for index, row in enumerate(table.rows):
-    workdir = runs / f"{table.name}-{index}"
+  for row in table.rows:
+    workdir = runs / row.name
     arguments = [*row.flags, f"--num_seeds={table.num_seeds}"]
     places = [f"--workdir={workdir}", "--resume"]
     if row.data:

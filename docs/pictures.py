@@ -27,7 +27,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
 
-from benchmarks import speed_tables
+from benchmarks import result_tables, speed_tables
 from experiments.configs import image_settings
 from experiments.configs.image_settings import ImageSettings
 from experiments.datasets import image_datasets
@@ -56,7 +56,6 @@ ROUNDS = (
   "--generator_average=0 --steps=500"
 )
 TOYS = {
-  "ring": "--experiment=ring --num_seeds=8",
   "balanced": ROUNDS.format(5, 5),
   "collapsed": ROUNDS.format(1, 25),
   "saturated": ROUNDS.format(25, 1),
@@ -70,14 +69,28 @@ DIGITS = f"--experiment=dcgan_mnist --data_dir={{data}}/mnist {SHORT}"
 IMAGES = {
   "digits": DIGITS,
   "memorised": f"{DIGITS} --training_images=16",
-  "garments": "--experiment=dcgan_fashion_mnist "
-  f"--data_dir={{data}}/fashion_mnist {SHORT}",
-  "faces": f"--experiment=dcgan_faces {SHORT}",
-  "photographs": "--experiment=dcgan_cifar10 --dataset=folder "
-  f"--data_dir={{data}}/cifar10_jpeg.zip {SHORT}",
 }
-RUNS = {**TOYS, **IMAGES}
-STRIP = ("ring", "digits", "garments", "faces", "photographs", "theory")
+TABLES = {
+  row.name: " ".join(
+    (
+      *row.flags,
+      f"--num_seeds={table.num_seeds}",
+      *([f"--data_dir={{data}}/{row.data}"] if row.data else []),
+    )
+  )
+  for table in result_tables.TABLES.values()
+  for row in table.rows
+}
+"""The runs of the tables, whose samples are shown as well."""
+RUNS = {**TOYS, **IMAGES, **TABLES}
+STRIP = {
+  "ring": "ring",
+  "digits": "dcgan_mnist",
+  "garments": "dcgan_fashion_mnist",
+  "faces": "dcgan_faces",
+  "photographs": "dcgan_cifar10-dataset=folder-steps=4000",
+}
+"""The runs of the strip of pictures, by their titles."""
 LITERATURE = (
   *("fgan_table", "wgan_fig2", "steps_ratio", "habr_fig15"),
   "loss_zoo",
@@ -295,17 +308,15 @@ def _kept(*names: str) -> list[Any]:
 
 def strip(runs: Runs) -> Figure:
   """Draws one panel for each kind of result."""
-  figure, panels = _panels(len(STRIP), 1.75, width=10.5)
-  for axes, name in zip(panels, STRIP, strict=True):
-    axes.set_title(name, fontsize=9)
-    axes.set(xticks=[], yticks=[])
-    if name == "theory":
-      _theory(axes)
-    elif name == "ring":
-      _points(axes, runs.results(name), 0, size=1)
+  figure, panels = _panels(len(STRIP) + 1, 1.75, width=10.5)
+  for axes, (title, name) in zip(panels, STRIP.items(), strict=False):
+    run = runs.results(name)
+    if title == "ring":
+      _points(axes, run, 0, size=1)
     else:
-      samples = runs.results(name).snapshots["samples"][0, -1]
-      _images(axes, samples[:36], 6)
+      _images(axes, run.snapshots["samples"][0, -1][:36], 6)
+    axes.set_title(title, fontsize=9)
+  _theory(panels[-1])
   return figure
 
 
@@ -317,6 +328,7 @@ def _theory(axes: Axes) -> None:
   axes.plot(x, data, color=GREY, lw=1.2)
   axes.plot(x, fake, color=ORANGE, lw=1.2)
   axes.plot(x, data / (data + fake), color=BLUE, lw=1.6)
+  axes.set(xticks=[], yticks=[])
   axes.set_title("p, q, D = p / (p + q)", fontsize=9)
 
 
