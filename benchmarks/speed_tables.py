@@ -51,7 +51,7 @@ def compare(
   fastest = min(
     value for name, value in seconds.items() if name.startswith("pytorch")
   )
-  label = f"a sweep of {sweep['trials']} trials of the ring"
+  label = f"a sweep of {sweep['trials']} runs of the ring"
   steps = sweep["trials"] * sweep["steps"]
   return [*compared, Compared(label, steps / packed, fastest / packed)]
 

@@ -244,7 +244,7 @@ class ResultsTest(parameterized.TestCase):
       self.assertEqual(results.fill(page), page)
     self.assertIn("| DCGAN, 64 x 64 x 3 | 1.5 | 1.25 |", lines)
     # 64 trials of 8,000 steps in 128 s; PyTorch needs 400 s at best.
-    self.assertIn("| a sweep of 64 trials of the ring | 4,000 | 3.12 |", lines)
+    self.assertIn("| a sweep of 64 runs of the ring | 4,000 | 3.12 |", lines)
 
   def keep_speeds(self):
     """Keeps reports in which every speed is 1.5 and every ratio 1.25."""
