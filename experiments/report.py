@@ -41,15 +41,12 @@ def run(argv: list[str]) -> int:
   workdirs = [Path(folder) for folder in line.arguments]
   if len({workdir.resolve() for workdir in workdirs}) < len(workdirs):
     raise UsageError("a run folder is named twice")
-  own_page = len(workdirs) == 1 and not options.out
-  out = (
-    workdirs[0] / results.REPORT
-    if own_page
-    else Path(options.out or COMPARISON)
-  )
-  if out.exists() and not (own_page or options.overwrite):
+  out = Path(options.out or COMPARISON)
+  if len(workdirs) == 1 and not options.out:
+    out = workdirs[0] / results.REPORT
+  elif out.exists() and not options.overwrite:
     raise UsageError(f"{out} exists; pass --overwrite or another --out")
-  if not own_page and not out.parent.is_dir():
+  elif not out.parent.is_dir():
     raise UsageError(f"--out={out}: there is no folder {out.parent}")
   run_report.write(workdirs, out)
   print(f"written to {out}")

@@ -123,8 +123,8 @@ class ImageSettings(Settings):
       raise SettingError("--image_channels must be 1 or 3, not 2")
     if self.image_size % 2**self.depth:
       raise SettingError(
-        f"--depth={self.depth} cannot halve --image_size={self.image_size} "
-        "so often"
+        f"--image_size={self.image_size} must be a multiple of "
+        f"{2**self.depth} to be halved --depth={self.depth} times"
       )
     halvings = self.discriminator_halvings()
     if not halvings or self.image_size % 2**halvings:

@@ -68,7 +68,7 @@ def read_images(
     raise SettingError(str(error)) from error
   if loaded.num_skipped:
     log(
-      f"{loaded.num_skipped:,} images of {dataset}, {split}, were skipped; "
+      f"skipped {loaded.num_skipped:,} of the images of {dataset}, {split}; "
       f"the first: {loaded.reasons[0]}"
     )
   return loaded

@@ -114,9 +114,10 @@ def final_and_best(
 ) -> dict[str, Any]:
   """Summarises metrics at the last logged step and at each seed's best step.
 
-  The best step of a seed is the first logged step with its highest score. The
-  `best` of every metric is its value there: what one would report if one chose
-  the best checkpoint after the fact.
+  The best step of a seed is the first logged step with its highest score, and
+  there is none if the score was never measured. The `best` of every metric is
+  its value there: what one would report if one chose the best checkpoint after
+  the fact.
 
   Args:
     metrics: each [num_seeds, num_logs].
@@ -125,12 +126,14 @@ def final_and_best(
   Returns:
     `score` and `metrics`, whose entries have `final` and `best`.
   """
-  best = np.argmax(np.where(np.isfinite(score), score, -np.inf), axis=1)
+  measured = np.isfinite(score)
+  best = np.argmax(np.where(measured, score, -np.inf), axis=1)
 
   def summarise(values):
+    at_best = values[np.arange(len(values)), best]
     return {
       "final": seed_summary(values[:, -1]),
-      "best": seed_summary(values[np.arange(len(values)), best]),
+      "best": seed_summary(np.where(measured.any(axis=1), at_best, np.nan)),
     }
 
   return {

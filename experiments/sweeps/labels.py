@@ -1,5 +1,6 @@
 """Texts about a sweep that pages, figures and the terminal share."""
 
+from experiments.cli import console
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.ranking import RankedTrial
 
@@ -35,9 +36,5 @@ def verdict(ranked_trial: RankedTrial) -> str:
     return "failed"
   if difference is None:
     return "best"
-  if difference.mean is None:
-    return "-"
-  if difference.ci95 is None:
-    return f"{difference.mean:.3g}"
-  text = f"{difference.mean:.3g} ± {difference.ci95:.2g}"
+  text = console.number(difference._asdict())
   return f"tie ({text})" if difference.tie else text

@@ -44,7 +44,7 @@ class DCGANTest(parameterized.TestCase):
 
   @parameterized.parameters(
     ({"image_channels": "2"}, "must be 1 or 3"),
-    ({"depth": "3"}, "cannot halve --image_size=28"),
+    ({"depth": "3"}, "--image_size=28 must be a multiple of 8"),
     ({"architecture": "resnet", "depth": "1"}, "28 pixels 0 times"),
     (
       {"architecture": "resnet", "image_size": "72", "depth": "3"},

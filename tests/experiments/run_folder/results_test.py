@@ -43,6 +43,9 @@ class SummaryTest(parameterized.TestCase):
     self.assertEqual(summary["score"]["best"]["per_seed"], [0.9, 0.3])
     distance = summary["metrics"]["distance"]
     self.assertEqual(distance["final"]["per_seed"], [7.0, 3.0])
+    score[0] = np.nan
+    best = results.final_and_best(metrics, score)["metrics"]["distance"]["best"]
+    self.assertEqual(best["per_seed"], [None, 1.0])
     self.assertEqual(distance["best"]["per_seed"], [6.0, 1.0])
 
 
