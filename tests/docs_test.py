@@ -66,7 +66,13 @@ def commands_of(page: str) -> Iterator[list[str]]:
 
 
 def module_and_flags(words: list[str]) -> tuple[str, list[str]] | None:
-  """Splits `python -m MODULE FLAGS`; None for another command."""
+  """Splits `python -m MODULE FLAGS`; None for another command.
+
+  `make run` calls such a command.
+  """
+  if words[:2] == ["make", "run"]:
+    flags = " ".join(words[2:]).removeprefix("FLAGS=") or "--experiment=normal"
+    return "experiments.run", flags.split()
   if words[:2] != ["python", "-m"]:
     return None
   return words[2], words[3:]
@@ -90,10 +96,6 @@ class CommandsTest(parameterized.TestCase):
       self.check_flags(*command)
     elif words[0] == "make":
       self.assertIn(f"\n{words[1]}:", (ROOT / "Makefile").read_text())
-      for variable in words[2:]:
-        name, _, value = variable.partition("=")
-        self.assertEqual(name, "FLAGS")
-        self.check_flags("experiments.run", value.split())
     elif words[0].endswith("pip"):
       setup = configparser.ConfigParser()
       setup.read(ROOT / "setup.cfg")
@@ -154,6 +156,19 @@ class CommandsTest(parameterized.TestCase):
       self.assertTrue((run / results.SUMMARY).exists())
 
 
+def with_two_values(argument: str) -> str:
+  """Leaves two values of each axis, if the argument is a grid."""
+  if not argument.startswith("--grid="):
+    return argument
+  axes = []
+  for axis in argument.removeprefix("--grid=").split(";"):
+    name, _, values = axis.partition("=")
+    # A value in parentheses has commas.
+    first = re.split(r",(?![^()]*\))", values)[:2]
+    axes.append(f"{name}={','.join(first)}")
+  return f"--grid={';'.join(axes)}"
+
+
 def shortened(module: str, arguments: list[str]) -> list[str] | None:
   """Makes a command short; None if it cannot be."""
   if "--help" in arguments or "--list" in arguments:
@@ -174,9 +189,9 @@ def shortened(module: str, arguments: list[str]) -> list[str] | None:
   if not named:
     return ["--steps=8" if "--steps" in a else a for a in arguments]
   short = [
-    "--trials=3" if argument.startswith("--trials") else argument
-    for argument in arguments
-    if not argument.startswith("--steps")
+    with_two_values("--trials=3" if each.startswith("--trials") else each)
+    for each in arguments
+    if not each.startswith("--steps")
   ]
   settings = BY_NAME[named[1]].settings
   small = {"steps": 4, **SMALL}

@@ -101,6 +101,8 @@ def contents(folder):
 
 
 @pytest.mark.slow
+# Ray forks to start its processes, and then starts another program in them.
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")
 class ClusterTest(absltest.TestCase):
   def setUp(self):
     self.folder = (
