@@ -6,7 +6,7 @@ In a conditional game every sample has a label. The generator draws the class
 that it is asked for, and the discriminator judges whether a sample looks like
 one of its class. The classes here are six symbols, scaled and turned.
 
-The script takes about 40 seconds on two CPU cores. You should see one symbol in
+The script takes about 25 seconds on two CPU cores. You should see one symbol in
 each row, in several sizes and angles.
 """
 

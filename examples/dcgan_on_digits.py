@@ -6,7 +6,7 @@ The generator of a DCGAN starts with a small image of many channels, and each of
 its layers doubles the sides. The discriminator halves them. The digits are of
 one font, scaled and turned; ``images.load`` reads MNIST or your photos instead.
 
-The script takes about 40 seconds on two CPU cores. You should see noise turn
+The script takes about 25 seconds on two CPU cores. You should see noise turn
 into digits.
 """
 

@@ -6,7 +6,7 @@ How far apart are N(d, 1) and N(0, 1)? A formula, an integral of the densities
 and a network that sees only samples should agree. The network is a
 discriminator, whose training maximises a lower bound of the divergence.
 
-The script takes about 30 seconds on two CPU cores. You should see integrals
+The script takes about 20 seconds on two CPU cores. You should see integrals
 (crosses) on the formulas (lines) and networks (dots) on or slightly below them.
 """
 

@@ -7,7 +7,7 @@ samples. The *discriminator* sees samples of the data and of the generator and
 learns to tell them apart, while the generator learns to make samples that the
 discriminator takes for data.
 
-The script takes about 20 seconds on two CPU cores. You should see generated
+The script takes about 15 seconds on two CPU cores. You should see generated
 points on all eight clusters of the data. Without imports it has 20 lines.
 """
 

@@ -7,7 +7,7 @@ discriminator learns that this cluster is overfull, all samples move to another
 one. This *mode collapse* is the best known failure of GANs. Here the remedy is
 a discriminator that learns faster: it reacts before all samples have moved.
 
-The script takes about 30 seconds on two CPU cores. You should see all samples
+The script takes about 25 seconds on two CPU cores. You should see all samples
 in one place at equal rates, and on all eight clusters at the higher rate.
 """
 

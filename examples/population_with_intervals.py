@@ -6,7 +6,7 @@ Training is chaotic: another seed gives another result. A comparison of settings
 therefore needs several seeds and an interval. One call trains all seeds in one
 compiled program.
 
-The script takes about 40 seconds on two CPU cores. You should see that seeds of
+The script takes about 25 seconds on two CPU cores. You should see that seeds of
 one setting (thin lines) differ more than the means of the two settings.
 """
 

@@ -6,7 +6,7 @@ The smallest game has two numbers: x wants x y to be small, and y wants it to be
 large. The only equilibrium is x = y = 0. Whether training reaches it depends on
 the update rule alone. Training of GANs rotates too, and uses the same rules.
 
-The script takes about 5 seconds on two CPU cores. You should see one rule
+The script takes about 3 seconds on two CPU cores. You should see one rule
 spiral outwards, two go in circles, and three spiral into the centre.
 """
 

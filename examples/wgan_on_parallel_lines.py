@@ -7,7 +7,7 @@ theta. The generator can only move its line. The Jensen-Shannon divergence is
 log 2 unless theta is 0, so a perfect discriminator gives no direction. The
 Wasserstein distance is theta itself, and its slope says where to go.
 
-The script takes about 15 seconds on two CPU cores. You should see that the GAN
+The script takes about 10 seconds on two CPU cores. You should see that the GAN
 stays far from the data and that the WGAN reaches them, with every seed.
 """
 

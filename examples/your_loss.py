@@ -6,7 +6,7 @@ A loss is two functions: what the generator minimises and what the discriminator
 minimises. Both get the discriminator's outputs, the *logits*, for a real and a
 generated batch. Your loss works with every update rule, penalty and network.
 
-The script takes about 15 seconds on two CPU cores. You should see a cost with
+The script takes about 10 seconds on two CPU cores. You should see a cost with
 the same slope everywhere, unlike those of the two usual losses, and samples on
 all eight clusters of the data.
 """

@@ -7,7 +7,7 @@ generator returns samples, and a discriminator one number for each of them. So
 your network can contain what you know about the data. Here you know that a turn
 by 45 degrees maps the clusters onto each other.
 
-The script takes about 30 seconds on two CPU cores. You should see most samples
+The script takes about 25 seconds on two CPU cores. You should see most samples
 of the plain network between clusters, and most of the symmetric one on them.
 """
 
