@@ -1,13 +1,12 @@
 """The pages of docs/: their commands, Python examples, links and tables."""
 
 import configparser
-import importlib
-import importlib.util
 import re
 import shlex
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import jax
 import numpy as np
@@ -22,10 +21,11 @@ from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.reproduce.registry import BY_ID
 from experiments.run_folder import results
 from experiments.sweeps import search_space
+from tests import docs_modules
 from tests.experiments import commands, tiny_images
 
 ROOT = commands.ROOT
-DOCS = ROOT / "docs"
+DOCS = docs_modules.DOCS
 PAGES = {path.stem: path for path in (ROOT / "README.md", *DOCS.glob("*.md"))}
 BLOCKS = re.compile(r"^```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINKS = re.compile(r"\]\(((?!http)[^)#]+)\)")
@@ -40,19 +40,7 @@ ELSEWHERE = re.compile(
 )
 """Commands that need other machines or long times, or that other tests run."""
 SMALL = {"log_every": 2, "evaluation_samples": 64, "batch_size": 64}
-
-
-def reference_pages():
-  """Imports docs/reference_pages.py, which is in no package."""
-  path = DOCS / "reference_pages.py"
-  spec = importlib.util.spec_from_file_location("reference_pages", path)
-  assert spec and spec.loader
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
-REFERENCE = reference_pages()
+REFERENCE: Any = docs_modules.load("reference_pages")
 
 
 def commands_of(page: str) -> Iterator[list[str]]:

@@ -2,11 +2,11 @@
 
 import contextlib
 import hashlib
-import importlib.util
 import io
 import json
 import tempfile
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import numpy as np
@@ -15,21 +15,10 @@ from PIL import Image
 
 from benchmarks import results
 from experiments.devices import environment
+from tests import docs_modules
 
-DOCS = results.ROOT / "docs"
-
-
-def load_pictures():
-  """Imports docs/pictures.py, which is in no package."""
-  path = DOCS / "pictures.py"
-  spec = importlib.util.spec_from_file_location("pictures", path)
-  assert spec and spec.loader
-  module = importlib.util.module_from_spec(spec)
-  spec.loader.exec_module(module)
-  return module
-
-
-PICTURES = load_pictures()
+DOCS = docs_modules.DOCS
+PICTURES: Any = docs_modules.load("pictures")
 MACHINE = {"device": "1 x cpu", "versions": {}, "git_commit": "0123"}
 
 
