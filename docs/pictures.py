@@ -312,12 +312,19 @@ def strip(runs: Runs) -> Figure:
   for axes, (title, name) in zip(panels, STRIP.items(), strict=False):
     run = runs.results(name)
     if title == "ring":
-      _points(axes, run, 0, size=1)
+      _points(axes, run, _typical_member(run), size=1)
     else:
       _images(axes, run.snapshots["samples"][0, -1][:36], 6)
     axes.set_title(title, fontsize=9)
   _theory(panels[-1])
   return figure
+
+
+def _typical_member(run: Results) -> int:
+  """Returns the drawn seed whose reverse KL is nearest to the median."""
+  divergences = run.sampled("reverse_kl")[:, -1]
+  drawn = divergences[: len(run.snapshots["samples"])]
+  return int(np.argmin(np.abs(drawn - np.median(divergences))))
 
 
 def _theory(axes: Axes) -> None:
