@@ -112,7 +112,7 @@ def compute(inputs: Inputs) -> Computed:
         alone,
         70.0,
         "set before the first run: the GAN's images show what their labels say",
-        margin=10.0,
+        margin=5.0,
       ),
       covers(
         "gain by the GAN's images (%)",

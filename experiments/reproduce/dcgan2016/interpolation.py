@@ -8,7 +8,9 @@ of a classifier. A cross-fade of the two end images should be farther, because
 the generator makes other garments and does not blend two. The bound of 1.25 for
 its distance relative to the ends was set before the first run. Four seeds
 measure 0.99 (95 % interval 0.97 to 1.02): by these features a cross-fade is as
-near to the data as the garments. This check fails, and it is kept.
+near to the data as the garments. A run of one seed measured 1.09 relative to
+the middles, and the last check asks for half of this excess; four seeds measure
+1.00. Both checks fail, and they are kept.
 
 Source: Radford, Metz and Chintala, Unsupervised Representation Learning with
 Deep Convolutional Generative Adversarial Networks, arXiv 1511.06434, section
@@ -83,14 +85,14 @@ def _walk(network: TrainedNetworks, seed: int) -> tuple[list[float], Any]:
   largest = float(np.median(steps.max(axis=0) / steps.mean(axis=0)))
   shown = jnp.swapaxes(walks[:, :NUM_SHOWN], 0, 1)
   return (
-    [largest, middles / ends, blended / ends],
+    [largest, middles / ends, blended / ends, blended / middles],
     image_runs.to_pixels(shown.reshape(-1, *shown.shape[2:])),
   )
 
 
 def compute(inputs: Inputs) -> Computed:
   """Measures walks of the trained generators."""
-  (largest, middles, blends), walks = image_runs.measure_each(
+  (largest, middles, blends, excess), walks = image_runs.measure_each(
     inputs.runs[image_runs.GARMENTS],
     lambda network: _walk(network, inputs.seed),
   )
@@ -99,6 +101,13 @@ def compute(inputs: Inputs) -> Computed:
       at_most("largest step, median of walks", largest, 4, _SET_BEFORE, 0.5),
       at_most("distance, middles over ends", middles, 1.25, _SET_BEFORE, 0.05),
       at_least("distance, blends over ends", blends, 1.25, _SET_BEFORE, 0.05),
+      at_least(
+        "distance, blends over middles",
+        excess,
+        1.04,
+        "half of the excess that the first run measured",
+        0.02,
+      ),
     ],
     {"": walks},
   )

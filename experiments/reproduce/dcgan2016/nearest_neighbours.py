@@ -75,7 +75,7 @@ def compute(inputs: Inputs) -> Computed:
         distance,
         0.75,
         "set before the run: samples are about as far as unseen images",
-        margin=0.2,
+        margin=0.05,
       ),
       at_most(
         f"copies among samples, {space}",
