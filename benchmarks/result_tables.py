@@ -248,9 +248,11 @@ def _origin(kept: Mapping[str, Any]) -> str:
   load = ""
   if "load_average" in machine:
     load = f", with a load average of {machine['load_average'][0]:.2f} before"
+  seconds = kept["seconds"]
+  took = f"{seconds / 60:,.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
   return (
     f"Measured on {kept['date']} on {machine['device']}, {_versions(kept)}, "
-    f"commit {_commit(kept)}, in {kept['seconds'] / 60:,.0f} minutes{load}."
+    f"commit {_commit(kept)}, in {took}{load}."
   )
 
 
