@@ -118,10 +118,13 @@ class TrainingSetup:
   ):
     device, memory_format = options.device, options.memory_format()
     for player in players:
-      player.to(device=device, memory_format=memory_format)
+      # PyTorch's types leave this argument out.
+      player.to(device=device, memory_format=memory_format)  # pyright: ignore[reportCallIssue]
     self._threads = options.threads
     betas = dcgan_game.BETA1, dcgan_game.BETA2
-    self.params = Players(*(tuple(player.parameters()) for player in players))
+    self.params: Players[tuple[Tensor, ...]] = Players(
+      *(tuple(player.parameters()) for player in players)
+    )
     self.optimizers = Players(
       *(
         adam(player, dcgan_game.LEARNING_RATE, betas, fused)

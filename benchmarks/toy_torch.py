@@ -4,7 +4,7 @@
 # pyright: reportMissingImports=false
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import torch
@@ -150,7 +150,7 @@ class _State(NamedTuple):
   counts: dict[str, Tensor]
 
 
-def _initial_state(players: dict[str, nn.Module]) -> _State:
+def _initial_state(players: Mapping[str, nn.Module]) -> _State:
   params = {
     name: {key: p.detach().clone() for key, p in player.named_parameters()}
     for name, player in players.items()
@@ -180,7 +180,7 @@ def _apply_adam(state: _State, name: str, gradients: dict[str, Tensor]) -> None:
 
 
 def _compiled(
-  players: dict[str, nn.Module], step: Callable[[_State], None], threads: int
+  players: Mapping[str, nn.Module], step: Callable[[_State], None], threads: int
 ) -> Training:
   """Makes a training whose step is one compiled program.
 
@@ -201,7 +201,7 @@ def _compiled(
   try:
     # Compiling runs a step, so it gets a state that is discarded.
     compiled_step(_initial_state(players))
-  except torch._dynamo.exc.BackendCompilerFailed as error:
+  except torch._dynamo.exc.BackendCompilerFailed as error:  # pyright: ignore[reportAttributeAccessIssue]
     # After the first paragraph PyTorch gives advice on debugging itself.
     reason = " ".join(str(error).split("\n\n")[0].split())
     raise UnavailableError(reason) from error
@@ -236,13 +236,13 @@ def compiled(batch_size: int, threads: int) -> Training:
   def step(state):
     real = sample(batch_size)
     latents = torch.randn(batch_size, toy_game.LATENTS)
-    _, pullback = torch.func.vjp(
+    pullback = torch.func.vjp(
       lambda generator, discriminator: costs(
         generator, discriminator, real, latents
       ),
       state.params["generator"],
       state.params["discriminator"],
-    )
+    )[1]
     generator_gradients = pullback((one, zero), retain_graph=True)[0]
     discriminator_gradients = pullback((zero, one))[1]
     _apply_adam(state, "generator", generator_gradients)

@@ -104,7 +104,9 @@ def discriminator(setting: Setting) -> nn.Sequential:
 
 def players(setting: Setting) -> Players[nn.Module]:
   """Makes the residual networks, with Glorot weights and zero biases."""
-  networks = Players(generator(setting), discriminator(setting))
+  networks: Players[nn.Module] = Players(
+    generator(setting), discriminator(setting)
+  )
   for player in networks:
     for layer in player.modules():
       if isinstance(layer, nn.Linear | nn.Conv2d):
