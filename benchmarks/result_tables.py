@@ -248,11 +248,9 @@ def _origin(kept: Mapping[str, Any]) -> str:
   load = ""
   if "load_average" in machine:
     load = f", with a load average of {machine['load_average'][0]:.2f} before"
-  seconds = kept["seconds"]
-  took = f"{seconds / 60:,.0f} minutes" if seconds >= 90 else f"{seconds:.0f} s"
   return (
     f"Measured on {kept['date']} on {machine['device']}, {_versions(kept)}, "
-    f"commit {_commit(kept)}, in {took}{load}."
+    f"commit {_commit(kept)}, in {kept['seconds'] / 60:,.0f} minutes{load}."
   )
 
 
@@ -301,9 +299,13 @@ def _write_figures(kept: Mapping[str, Any]) -> str:
 
 
 def _write_pictures(kept: Mapping[str, Any]) -> str:
-  """Writes how many pictures there are."""
+  """Writes how many pictures there are.
+
+  How long they took says nothing, as many of their runs were there before.
+  """
   size = sum(entry["bytes"] for entry in kept["pictures"].values())
   return (
     f"`docs/pictures.py` makes {len(kept['pictures'])} pictures of "
-    f"{size / 1e3:,.0f} kB together. {_origin(kept)}"
+    f"{size / 1e3:,.0f} kB together. The last were made on {kept['date']} on "
+    f"{kept['device']}, {_versions(kept)}, commit {_commit(kept)}."
   )
