@@ -126,7 +126,7 @@ def _find(dataset: str, source: Path, split: str) -> image_files.Source:
   for layout in (dataset, image_files.FOLDER):
     if found := image_files.find(layout, source, split):
       return found
-  raise image_files.ImagesError(f"there is no {source}")
+  raise image_files.ImagesError(f"there is no file or folder {source}")
 
 
 @contextlib.contextmanager

@@ -232,9 +232,10 @@ def _loggers(options: RunOptions) -> list[type[callbacks.Logger]]:
 def _print_results(summary: dict[str, Any], num_seeds: int) -> int:
   """Prints the results of a run, and returns the exit code."""
   console.print_summary(summary)
+  seeds = "one seed" if num_seeds == 1 else f"each of {num_seeds} seeds"
   print(
-    f"{summary['steps_per_second']:,.0f} steps/s for each of {num_seeds} "
-    f"{'seed' if num_seeds == 1 else 'seeds'} on {summary['device']}"
+    f"{summary['steps_per_second']:,.0f} steps/s for {seeds} on "
+    f"{summary['device']}"
   )
   if len(summary["failures"]) == num_seeds:
     first = training.Failure(**summary["failures"][0])

@@ -173,7 +173,7 @@ def _find(dataset: str, data_dir: Path | None, split: str, size: int) -> Source:
     dataset, root, split, prepared_only=data_dir is None
   )
   if source is None and dataset == FOLDER:
-    raise ImagesError(f"there is no {root}")
+    raise ImagesError(f"there is no file or folder {root}")
   if source is None:
     raise NotPreparedError(dataset, root)
   return source

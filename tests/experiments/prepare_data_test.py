@@ -349,7 +349,7 @@ class FilesTest(PrepareTestCase):
       cwd=self.folder,
     )
     self.assertEqual(done.returncode, 2)
-    self.assertEqual(done.stderr, "error: there is no nowhere\n")
+    self.assertEqual(done.stderr, "error: there is no file or folder nowhere\n")
     self.assertEqual(done.stdout, "")
     self.assertFalse((self.folder / "out").exists())
     with self.assertRaisesRegex(UsageError, "mnst.*fashion_mnist"):
