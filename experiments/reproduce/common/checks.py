@@ -60,16 +60,13 @@ class Check(NamedTuple):
 
     NaN never passes. An interval passes if a part of it lies within the
     tolerance, and if it is not wider than the tolerance: a wider one would
-    agree with anything. One that lies wholly above the least value, or below
-    the greatest, passes however wide it is.
+    agree with anything.
     """
     if self.expected is None:
       return None
     distance = _DISTANCES[self.relation](self.measured, self.expected)
     if self.ci95 is None:
       return bool(distance <= self.tolerance)
-    if self.relation != "within" and distance + self.ci95 <= 0:
-      return True
     return bool(
       self.ci95 <= self.tolerance and distance - self.ci95 <= self.tolerance
     )

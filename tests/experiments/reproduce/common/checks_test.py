@@ -62,18 +62,13 @@ class ChecksTest(parameterized.TestCase):
     self.assertAlmostEqual(check.ci95, 3.182446 * 0.0163299 / 2, places=5)
 
   @parameterized.parameters(
-    (checks.at_least, 1.04, 0.03, True),
-    (checks.at_least, 1.08, 0.03, False),
-    (checks.at_most, 0.96, 0.03, True),
-    (checks.at_most, 0.92, 0.03, False),
-    # Wider than the margin, and wholly on the right side or only in part.
-    (checks.at_least, 0.96, 0.01, True),
-    (checks.at_least, 0.99, 0.01, False),
-    (checks.at_most, 1.04, 0.01, True),
-    (checks.at_most, 1.01, 0.01, False),
+    (checks.at_least, 1.04, True),
+    (checks.at_least, 1.08, False),
+    (checks.at_most, 0.96, True),
+    (checks.at_most, 0.92, False),
   )
-  def test_bounds_of_seeds(self, bound, value, margin, passed):
-    check = bound("x", SEEDS, value, ALGEBRA, margin=margin)
+  def test_bounds_of_seeds(self, bound, value, passed):
+    check = bound("x", SEEDS, value, ALGEBRA, margin=0.03)
     self.assertIs(check.passed, passed)
 
   def test_seeds_that_disagree_prove_nothing(self):
