@@ -201,6 +201,7 @@ def _compiled(
   try:
     # Compiling runs a step, so it gets a state that is discarded.
     compiled_step(_initial_state(players))
+  # PyTorch loads this module late, so its types do not know it.
   except torch._dynamo.exc.BackendCompilerFailed as error:  # pyright: ignore[reportAttributeAccessIssue]
     # After the first paragraph PyTorch gives advice on debugging itself.
     reason = " ".join(str(error).split("\n\n")[0].split())
