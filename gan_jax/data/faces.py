@@ -12,7 +12,13 @@ import importlib.resources
 import json
 from pathlib import Path
 
-from gan_jax.data.image_source import Contents, Example, ImagesError, Source
+from gan_jax.data.image_source import (
+  Contents,
+  Example,
+  ImagesError,
+  Source,
+  Sources,
+)
 
 CLASS_NAMES = ("fair", "dark", "fair with glasses", "dark with glasses")
 """Class names by label: the skin's colour and whether the face has glasses."""
@@ -42,11 +48,10 @@ _COLOURS = {
 _PROBABILITIES = {"glasses": 50, "beard": 0}
 
 
-def source(split: str, size: int) -> Source:
-  """Returns the source of a split's faces, which are drawn when they are read.
+def sources(size: int) -> Sources:
+  """Returns the sources of faces, which are drawn when they are read.
 
-  `split` is `train` or `test`, which have different seeds, and `size` the
-  images' height and width.
+  The splits have different seeds, and `size` is the images' height and width.
 
   Raises:
     ImagesError: if the drawing packages are not installed.
@@ -57,21 +62,26 @@ def source(split: str, size: int) -> Source:
     raise ImagesError(
       f"dataset faces needs the package {error.name}: pip install -e '.[faces]'"
     ) from error
-  num_images = NUM_IMAGES[split]
 
-  def examples(start, stop):
-    names = [f"{split} {number}" for number in range(start, stop)]
-    faces = [draw(name) for name in names]
-    return [
-      Example(name, functools.partial(render, svg, size), label)
-      for name, (svg, label) in zip(names, faces, strict=True)
-    ]
+  def source(split):
+    num_images = NUM_IMAGES[split]
 
-  return Source(
-    Path(_STYLE),
-    [versions, num_images, _SCALE, _COLOURS, _PROBABILITIES, CLASS_NAMES],
-    lambda: contextlib.nullcontext(Contents(num_images, examples, CLASS_NAMES)),
-  )
+    def examples(start, stop):
+      names = [f"{split} {number}" for number in range(start, stop)]
+      faces = [draw(name) for name in names]
+      return [
+        Example(name, functools.partial(render, svg, size), label)
+        for name, (svg, label) in zip(names, faces, strict=True)
+      ]
+
+    contents = Contents(num_images, examples, CLASS_NAMES)
+    return Source(
+      Path(_STYLE),
+      [versions, num_images, _SCALE, _COLOURS, _PROBABILITIES, CLASS_NAMES],
+      lambda: contextlib.nullcontext(contents),
+    )
+
+  return Sources(source("train"), source("test"))
 
 
 def draw(seed: str) -> tuple[str, int]:

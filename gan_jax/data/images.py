@@ -2,11 +2,12 @@
 
 import concurrent.futures
 import contextlib
+import functools
 import hashlib
 import io
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
@@ -22,12 +23,16 @@ from gan_jax.data.image_source import (
   FACES,
   FOLDER,
   NO_LABEL,
+  AmbiguousLayoutError,
   ImagesError,
   Source,
+  Sources,
 )
 from gan_jax.types import PRNGKey
 
 __all__ = [
+  "AmbiguousLayoutError",
+  "Dataset",
   "Images",
   "ImagesError",
   "NotPreparedError",
@@ -40,7 +45,7 @@ __all__ = [
 ]
 
 # Increase it whenever the same files are decoded to different pixels.
-_FORMAT_VERSION = 1
+_FORMAT_VERSION = 2
 _IMAGES_PER_TASK = 64
 _NUM_REASONS = 5
 
@@ -64,13 +69,43 @@ class Images(NamedTuple):
     class_names: names by label; empty without labels.
     num_skipped: number of images that could not be decoded, not counted in n.
     reasons: why the first few skipped images could not be decoded.
+    digest: a SHA-256 of the images in their order, and of their labels.
+    set_digest: a SHA-256 of the images alone, in any order.
   """
 
   pixels: np.ndarray
   labels: np.ndarray | None
   class_names: tuple[str, ...]
-  num_skipped: int
+  num_skipped: int = 0
   reasons: tuple[str, ...] = ()
+  digest: str = ""
+  set_digest: str = ""
+
+  def class_sizes(self) -> dict[str, int]:
+    """Returns the number of images of each class."""
+    if self.labels is None:
+      return {}
+    counts = np.bincount(self.labels, minlength=len(self.class_names))
+    return dict(zip(self.class_names, counts.tolist(), strict=True))
+
+
+class Dataset(NamedTuple):
+  """The images of a dataset.
+
+  Attributes:
+    train: images to train on.
+    test: images that are held out, of the same classes.
+    held_out: where the images of `test` come from, for the user.
+    skipped: number and first name of the files that were not read, by what they
+      are; images that cannot be decoded are counted in `train` and `test`.
+    empty_classes: names of classes without a training image.
+  """
+
+  train: Images
+  test: Images
+  held_out: str
+  skipped: Mapping[str, tuple[int, str]]
+  empty_classes: tuple[str, ...]
 
 
 class Sampler(NamedTuple):
@@ -96,60 +131,80 @@ def default_data_dir() -> Path:
 def load(
   dataset: str,
   data_dir: Path | None,
-  split: str,
   size: int,
   channels: int,
   cache_dir: Path | None,
-  on_progress: Callable[[int, int], None] | None = None,
-) -> Images:
-  """Loads a split of an image dataset.
+  on_progress: Callable[[str, int, int], None] = lambda *_: None,
+  layout: str = "auto",
+) -> Dataset:
+  """Loads an image dataset.
 
   Each image is scaled so that its shorter side is `size`, and its central
   square is cropped. Images that cannot be decoded are skipped and counted.
+  Classes are those that have training images.
 
   Args:
     dataset: one of DATASETS.
     data_dir: the folder in which TFDS prepared the dataset, TFDS's default if
-      None; or a folder of IDX files, a folder of images or a zip of images.
-      Folders `train` and `test` in it are splits (without a `test` folder a
-      tenth is the test split), and the folders in these are classes. None for
-      FACES.
-    split: `train` or `test`.
+      None; or a folder of IDX files, a folder of images or a zip of either.
+      `image_layout.arrange` says how folders are read. None for FACES.
     size: height and width of the result.
     channels: 1 for grey, 3 for colour.
     cache_dir: the folder in which decoded images are cached; None for no cache.
-    on_progress: called with (done, total) while images are decoded.
+    on_progress: called with (split, done, total) while images are decoded.
+    layout: one of LAYOUTS, what the folders of images mean.
 
   Returns:
     The images, in an order that depends only on their names.
 
   Raises:
     NotPreparedError: if one of PREPARED is not in `data_dir`.
-    ImagesError: if there are no images, none can be decoded, or the packages
-      that draw faces are missing.
+    AmbiguousLayoutError: if folders can be read in two ways.
+    ImagesError: if there are no images, none can be decoded, they are not those
+      of the dataset, or the packages that draw faces are missing.
   """
-  if dataset not in DATASETS or split not in ("train", "test"):
-    raise ValueError(f"there is no {split!r} split of a dataset {dataset!r}")
+  if dataset not in DATASETS:
+    raise ValueError(f"there is no dataset {dataset!r}")
   if size < 1 or channels not in (1, 3):
     raise ValueError(f"images cannot be {size} x {size} x {channels}")
-  source = _find(dataset, data_dir, split, size)
-  if cache_dir is None:
-    buffer = io.BytesIO()
-    about = _decode_into(buffer, source, size, channels, on_progress)
-    buffer.seek(0)
-    return _images(np.load(buffer), about)
+  sources = _find(dataset, data_dir, size, layout)
 
-  identity = [_FORMAT_VERSION, dataset, split, size, channels, source.stamp]
-  key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
-  name = f"{dataset}-{split}-{size}x{size}x{channels}-{key}"
+  def load_split(split, source):
+    progress = functools.partial(on_progress, split)
+    if cache_dir is None:
+      return _decode(source, size, channels, progress)
+    identity = [_FORMAT_VERSION, dataset, split, size, channels, source.stamp]
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
+    base = cache_dir / f"{dataset}-{split}-{size}x{size}x{channels}-{key}"
+    return _load_cached(base, source, size, channels, progress)
+
+  return _with_present_classes(
+    Dataset(
+      load_split("train", sources.train),
+      load_split("test", sources.test),
+      sources.held_out,
+      sources.skipped,
+      sources.empty_classes,
+    )
+  )
+
+
+def _load_cached(
+  base: Path,
+  source: Source,
+  size: int,
+  channels: int,
+  on_progress: Callable[[int, int], None],
+) -> Images:
+  """Loads a split from its two files in the cache, or decodes it into them."""
   pixels_path, about_path = (
-    cache_dir / f"{name}{suffix}" for suffix in (".npy", ".json")
+    base.with_name(base.name + suffix) for suffix in (".npy", ".json")
   )
   try:
     return _read_cache(pixels_path, about_path, size, channels)
   except (OSError, ValueError, LookupError, TypeError, EOFError):
-    # The cache is missing or damaged.
-    cache_dir.mkdir(parents=True, exist_ok=True)
+    pass  # The cache is missing or damaged.
+  base.parent.mkdir(parents=True, exist_ok=True)
   with _replacing(pixels_path) as file:
     about = _decode_into(file, source, size, channels, on_progress)
   with _replacing(about_path) as file:
@@ -157,26 +212,71 @@ def load(
   return _read_cache(pixels_path, about_path, size, channels)
 
 
-def _find(dataset: str, data_dir: Path | None, split: str, size: int) -> Source:
-  """Finds the images of a split; raises the errors of `load`."""
+def _decode(
+  source: Source,
+  size: int,
+  channels: int,
+  on_progress: Callable[[int, int], None],
+) -> Images:
+  """Decodes a split in memory."""
+  buffer = io.BytesIO()
+  about = _decode_into(buffer, source, size, channels, on_progress)
+  buffer.seek(0)
+  return _images(np.load(buffer), about)
+
+
+def _with_present_classes(dataset: Dataset) -> Dataset:
+  """Leaves out classes without a training image, and their test images."""
+  train, test = dataset.train, dataset.test
+  sizes = train.class_sizes()
+  present = [label for label, size in enumerate(sizes.values()) if size]
+  if len(present) < 2:
+    # A single class carries no information.
+    unlabelled = {"labels": None, "class_names": ()}
+    return dataset._replace(
+      train=train._replace(**unlabelled), test=test._replace(**unlabelled)
+    )
+  names = tuple(train.class_names[label] for label in present)
+  # The last number is that of NO_LABEL.
+  numbers = np.full(len(sizes) + 1, NO_LABEL, np.int32)
+  numbers[present] = np.arange(len(present))
+  train = train._replace(labels=numbers[train.labels], class_names=names)
+  skipped = dict(dataset.skipped)
+  if test.labels is not None:
+    labels = numbers[test.labels]
+    known = labels != NO_LABEL
+    test = test._replace(labels=labels, class_names=names)
+    if not known.all():
+      skipped["test images of no training class"] = (int((~known).sum()), "")
+      test = test._replace(pixels=test.pixels[known], labels=labels[known])
+  empty = tuple(name for name, size in sizes.items() if not size)
+  return Dataset(
+    train, test, dataset.held_out, skipped, (*dataset.empty_classes, *empty)
+  )
+
+
+def _find(
+  dataset: str, data_dir: Path | None, size: int, layout: str
+) -> Sources:
+  """Finds the images of a dataset; raises the errors of `load`."""
   if dataset == FACES:
     if data_dir is not None:
       raise ImagesError(
         f"dataset {FACES} is drawn, not read from {data_dir}; leave data_dir "
         "out"
       )
-    return faces.source(split, size)
+    return faces.sources(size)
   if dataset == FOLDER and data_dir is None:
     raise ImagesError(f"dataset {FOLDER} needs a folder or zip of images")
   root = (data_dir or default_data_dir()).resolve()
-  source = image_files.find(
-    dataset, root, split, prepared_only=data_dir is None
+  sources = image_files.find(
+    dataset, root, layout, prepared_only=data_dir is None
   )
-  if source is None and dataset == FOLDER:
+  if sources is None and dataset == FOLDER:
     raise ImagesError(f"there is no file or folder {root}")
-  if source is None:
+  if sources is None:
     raise NotPreparedError(dataset, root)
-  return source
+  return sources
 
 
 def _read_cache(
@@ -200,6 +300,8 @@ def _images(pixels: np.ndarray, about: dict[str, Any]) -> Images:
     tuple(about["class_names"]),
     about["num_skipped"],
     tuple(about["reasons"]),
+    about["digest"],
+    about["set_digest"],
   )
 
 
@@ -222,7 +324,7 @@ def _decode_into(
   source: Source,
   size: int,
   channels: int,
-  on_progress: Callable[[int, int], None] | None,
+  on_progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
   """Writes the pixels of a source as .npy; returns their description."""
 
@@ -238,7 +340,7 @@ def _decode_into(
       },
     )
 
-  labels, reasons, done = [], [], 0
+  labels, reasons, digests, done = [], [], [], 0
   with contextlib.ExitStack() as stack:
     contents = stack.enter_context(source.open())
     total = contents.num_images
@@ -265,17 +367,19 @@ def _decode_into(
         if pixels is None:
           reasons.append(f"{name}: {reason}")
         else:
-          file.write(pixels.tobytes())
+          content = pixels.tobytes()
+          file.write(content)
+          digests.append(hashlib.sha256(content).digest())
           labels.append(label)
       done += len(task)
-      if on_progress is not None:
-        on_progress(done, total)
+      on_progress(done, total)
   if not labels:
     raise ImagesError(
       f"none of the {total:,} images of {source.path} can be decoded"
       + (f"; the first: {reasons[0]}" if reasons else "")
     )
   write_header(len(labels))
+  # The test split may have images of classes that are not in training.
   has_labels = any(label != NO_LABEL for label in labels)
   return {
     "num_images": len(labels),
@@ -283,6 +387,10 @@ def _decode_into(
     "class_names": contents.class_names if has_labels else (),
     "num_skipped": len(reasons),
     "reasons": reasons[:_NUM_REASONS],
+    "digest": hashlib.sha256(
+      b"".join(digests) + np.asarray(labels, np.int32).tobytes()
+    ).hexdigest(),
+    "set_digest": hashlib.sha256(b"".join(sorted(digests))).hexdigest(),
   }
 
 

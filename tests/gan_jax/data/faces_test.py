@@ -24,10 +24,9 @@ def parts(svg):
   return dict(re.findall(r'<use [^>]*href="#(\w+)-(\w+)-', svg))
 
 
-def load(split="train", size=16, channels=3, cache_dir=None, on_progress=None):
-  return images.load(
-    "faces", None, split, size, channels, cache_dir, on_progress
-  )
+def load(split="train", size=16, channels=3, cache_dir=None, **options):
+  loaded = images.load("faces", None, size, channels, cache_dir, **options)
+  return getattr(loaded, split)
 
 
 class DrawTest(parameterized.TestCase):
@@ -113,10 +112,16 @@ class LoadTest(absltest.TestCase):
   def test_splits_are_drawn_once_and_share_no_face(self):
     progress = []
     train, test = (
-      load(split, 16, 3, self.cache, lambda *done: progress.append(done))
+      load(
+        split,
+        cache_dir=self.cache,
+        on_progress=lambda *done: progress.append(done),
+      )
       for split in ("train", "test")
     )
-    self.assertEqual(progress, [(64, 70), (70, 70), (9, 9)])
+    self.assertEqual(
+      progress, [("train", 64, 70), ("train", 70, 70), ("test", 9, 9)]
+    )
     for split, loaded, count in (
       ("train", train, NUM_TRAIN),
       ("test", test, NUM_TEST),
@@ -128,7 +133,11 @@ class LoadTest(absltest.TestCase):
       self.assertEqual(loaded.class_names, faces.CLASS_NAMES)
       self.assertEqual(loaded.num_skipped, 0)
       for again in (
-        load(split, 16, 3, self.cache, lambda *_: self.fail("drawn again")),
+        load(
+          split,
+          cache_dir=self.cache,
+          on_progress=lambda *_: self.fail("drawn again"),
+        ),
         load(split),
       ):
         np.testing.assert_array_equal(again.pixels, loaded.pixels)
@@ -162,7 +171,7 @@ class LoadTest(absltest.TestCase):
     with mock.patch.object(faces, "_SCALE", 1.0):
       smaller = load("test", cache_dir=self.cache)
     self.assertTrue(np.any(smaller.pixels != first.pixels))
-    self.assertLen(list(self.cache.glob("*.npy")), 4)
+    self.assertLen(list(self.cache.glob("faces-test-*.npy")), 4)
 
   def test_missing_packages_are_one_line(self):
     version = importlib.metadata.version
@@ -183,7 +192,7 @@ class LoadTest(absltest.TestCase):
 
   def test_they_lie_in_no_folder(self):
     with self.assertRaisesRegex(images.ImagesError, "^.*drawn, not read.*$"):
-      images.load("faces", Path("somewhere"), "train", 64, 3, None)
+      images.load("faces", Path("somewhere"), 64, 3, None)
 
 
 if __name__ == "__main__":

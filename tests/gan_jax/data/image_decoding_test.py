@@ -1,10 +1,12 @@
 """Tests that images of any kind and size are decoded to square pixels."""
 
+import io
+import zlib
 from unittest import mock
 
 import numpy as np
 from absl.testing import absltest, parameterized
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from gan_jax.data import image_decoding
 from tests.gan_jax.data.image_folders import (
@@ -91,6 +93,49 @@ class DecodeTest(parameterized.TestCase):
     np.testing.assert_array_equal(
       image_decoding.decode(content, 16, 1).ravel(), np.arange(256)
     )
+
+  @parameterized.parameters("TGA", "AVIF", "JPEG2000", "PPM", "DIB", "TIFF")
+  def test_less_common_formats(self, kind):
+    content = encode(Image.new("RGB", (16, 16), (50, 100, 150)), kind)
+    with image_decoding.decoding():
+      result = image_decoding.decode(content, 8, 3)
+    np.testing.assert_allclose(
+      result, np.broadcast_to([50, 100, 150], (8, 8, 3)), atol=3
+    )
+    # A file without a suffix is known by its first bytes, if they say it.
+    known = image_decoding.is_image(io.BytesIO(content))
+    self.assertEqual(known, kind != "TGA")
+
+  @parameterized.parameters(
+    # Bits of a TIFF's pixels, a value, and the byte it becomes.
+    (16, 65535, 255),
+    (16, 32896, 128),
+    (32, 70000, None),
+    (32, 200, None),
+  )
+  def test_whole_numbers_of_a_tiff(self, bits, value, expected):
+    array = np.full((8, 8), value, np.uint16 if bits == 16 else np.int32)
+    content = encode(Image.fromarray(array), "TIFF")
+    pixels, reason = image_decoding.try_decode(lambda: content, 8, 1)
+    if expected is None:
+      self.assertIsNone(pixels)
+      self.assertIn("32 bits", reason)
+    else:
+      np.testing.assert_array_equal(pixels, np.full((8, 8, 1), expected))
+
+  def test_large_texts_and_profiles_do_not_matter(self):
+    chunks = PngImagePlugin.PngInfo()
+    chunks.add_text("parameters", "x" * 2**21, zip=True)
+    image = Image.new("L", (8, 8), 99)
+    profile = zlib.compress(b"")  # Not a profile that Pillow reads.
+    for content in (
+      encode(image, "PNG", pnginfo=chunks),
+      encode(image, "PNG", icc_profile=bytes(2**21) + profile),
+    ):
+      with image_decoding.decoding():
+        pixels, reason = image_decoding.try_decode(lambda c=content: c, 8, 1)
+      self.assertIsNotNone(pixels, reason)
+      np.testing.assert_array_equal(pixels, np.full((8, 8, 1), 99))
 
   def test_a_photo_is_turned_as_the_camera_says(self):
     # Orientation 6: the top of the scene is the right side of the file.

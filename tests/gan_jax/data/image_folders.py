@@ -75,8 +75,15 @@ class FolderTestCase(parameterized.TestCase):
     return path
 
 
+def load(dataset, path, split, size=28, channels=1, **options):
+  """Loads a split of a dataset without a cache."""
+  loaded = images.load(dataset, path, size, channels, None, **options)
+  return getattr(loaded, split)
+
+
 def load_folder(path, split="train", size=8, channels=1, cache_dir=None):
-  return images.load("folder", path, split, size, channels, cache_dir)
+  loaded = images.load("folder", path, size, channels, cache_dir)
+  return getattr(loaded, split)
 
 
 def values(loaded):

@@ -1,5 +1,6 @@
 """Tests that images are decoded once, scaled and drawn in minibatches."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -30,15 +31,11 @@ class CacheTest(FolderTestCase):
     self.progress = []
 
   def load(self):
-    return images.load(
-      "folder",
-      self.data,
-      "train",
-      8,
-      1,
-      self.cache,
-      lambda *progress: self.progress.append(progress),
-    )
+    def note(split, done, total):
+      if split == "train":
+        self.progress.append((done, total))
+
+    return images.load("folder", self.data, 8, 1, self.cache, note).train
 
   def test_images_are_decoded_once(self):
     first = self.load()
@@ -56,11 +53,16 @@ class CacheTest(FolderTestCase):
     for loaded in (first, second):
       self.assertIsInstance(loaded.pixels, np.memmap)
       self.assertFalse(loaded.pixels.flags.writeable)
-    self.assertLen(list(self.cache.iterdir()), 2)
+    self.assertLen(list(self.cache.iterdir()), 4)
 
   def test_other_files_or_sizes_are_decoded_anew(self):
     self.load()
-    (self.data / "train" / "b" / "0.png").write_bytes(flat(201))
+    replaced = self.data / "train" / "b" / "0.png"
+    before = replaced.stat()
+    replaced.write_bytes(flat(201))
+    # Size and time are those of the old file.
+    self.assertEqual(replaced.stat().st_size, before.st_size)
+    os.utime(replaced, ns=(before.st_atime_ns, before.st_mtime_ns))
     self.assertEqual(values(self.load())[-1], 201)
     self.assertLen(self.progress, 6)
     larger = load_folder(self.data, size=16, cache_dir=self.cache)
@@ -78,7 +80,7 @@ class CacheTest(FolderTestCase):
   )
   def test_a_damaged_cache_is_decoded_again(self, suffix, damage):
     expected = np.array(self.load().pixels)
-    (path,) = self.cache.glob(f"*{suffix}")
+    (path,) = self.cache.glob(f"*-train-*{suffix}")
     path.write_bytes(damage(path.read_bytes()))
     np.testing.assert_array_equal(self.load().pixels, expected)
     self.assertLen(self.progress, 6)
@@ -86,11 +88,11 @@ class CacheTest(FolderTestCase):
     self.assertLen(self.progress, 6)
 
   def test_an_interruption_leaves_nothing(self):
-    def stop(done, total):
+    def stop(split, done, total):
       raise KeyboardInterrupt
 
     with self.assertRaises(KeyboardInterrupt):
-      images.load("folder", self.data, "train", 8, 1, self.cache, stop)
+      images.load("folder", self.data, 8, 1, self.cache, stop)
     self.assertEmpty(list(self.cache.iterdir()))
 
 
@@ -133,7 +135,6 @@ class SamplerTest(absltest.TestCase):
       np.load(path, mmap_mode="r"),
       np.arange(40, dtype=np.int32) % 7,
       tuple("abcdefg"),
-      0,
     )
     self.resident = images.sampler(self.images, on_device=True)
     self.streamed = images.sampler(self.images, on_device=False)
