@@ -41,9 +41,18 @@ class PrepareOptions:
     "files to use instead of a download: a folder of IDX files, a folder or "
     "zip of images (train/CLASS/x.jpg, CLASS/x.jpg or x.jpg), or a folder of "
     "the official archives",
+    is_path=True,
+  )
+  layout: str = setting(
+    "auto",
+    "meaning of the outermost folders of images: classes, splits such as train "
+    "and test, or nothing (flat); auto tells by their names",
+    choices=image_source.LAYOUTS,
   )
   data_dir: str = setting(
-    "", "folder to write to; by default the folder that TFDS uses"
+    "",
+    "folder to write to; by default the folder that TFDS uses",
+    is_path=True,
   )
   overwrite: bool = setting(False, "replace an existing dataset")
 
@@ -67,12 +76,16 @@ def run(argv: list[str]) -> int:
   dataset = options.dataset
   data_dir = images.default_data_dir()
   if options.data_dir:
-    data_dir = Path(options.data_dir).expanduser()
+    data_dir = Path(options.data_dir)
   target = data_dir / dataset / str(tfds.official(dataset).VERSION)
   _check_free(target, options.overwrite)
-  source = Path(options.source).expanduser() if options.source else None
+  source = Path(options.source) if options.source else None
   try:
-    splits, skipped = _prepare(dataset, source, data_dir, target)
+    splits, skipped = _prepare(
+      dataset, source, options.layout, data_dir, target
+    )
+  except image_source.AmbiguousLayoutError as error:
+    raise UsageError(f"{error}; say which with --layout") from error
   except image_files.ImagesError as error:
     raise UsageError(str(error)) from error
   except tfds.DownloadError as error:
@@ -121,12 +134,14 @@ def _official_files(official: Any, source: Path) -> Path | None:
   return source if all((source / name).is_file() for name in names) else None
 
 
-def _find(dataset: str, source: Path, split: str) -> image_files.Source:
-  """Finds the files of a split, or raises ImagesError."""
-  for layout in (dataset, image_files.FOLDER):
-    if found := image_files.find(layout, source, split):
-      return found
-  raise image_files.ImagesError(f"there is no file or folder {source}")
+def _find(dataset: str, source: Path, layout: str) -> image_source.Sources:
+  """Finds the files of a dataset, or raises ImagesError."""
+  found = image_files.find(dataset, source, layout)
+  if found is None and source.is_dir():
+    raise image_files.ImagesError(f"{source} has no images")
+  if found is None:
+    raise image_files.ImagesError(f"there is no file or folder {source}")
+  return found
 
 
 @contextlib.contextmanager
@@ -147,7 +162,11 @@ def _locked(data_dir: Path) -> Iterator[None]:
 
 
 def _prepare(
-  dataset: str, source: Path | None, data_dir: Path, target: Path
+  dataset: str,
+  source: Path | None,
+  layout: str,
+  data_dir: Path,
+  target: Path,
 ) -> tuple[Mapping[str, Any], Mapping[str, list[str]]]:
   """Prepares a dataset from the files of `source`, or downloads it if None.
 
@@ -158,9 +177,10 @@ def _prepare(
   archives = source and _official_files(tfds.official(dataset), source)
   with contextlib.ExitStack() as stack:
     if source and not archives:
+      sources = _find(dataset, source, layout)
       contents = {
-        split: stack.enter_context(_find(dataset, source, split).open())
-        for split in ("train", "test")
+        "train": stack.enter_context(sources.train.open()),
+        "test": stack.enter_context(sources.test.open()),
       }
       stack.enter_context(image_decoding.decoding())
       builder, skipped = tfds.reading(dataset, contents, source)

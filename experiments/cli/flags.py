@@ -5,6 +5,8 @@ flags. `--help` shows the defaults of the experiment that is named.
 """
 
 import dataclasses
+import errno
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -171,9 +173,10 @@ def read_command_line(
       f"unexpected argument {arguments[0]!r}; flags start with --"
     )
   given = {name: values[name].value for name in fields if values[name].present}
+  names = {field.name for field in fields_of(options_class)} & set(given)
   for name, value in given.items():
     fields[name].check(value)
-  names = {field.name for field in fields_of(options_class)} & set(given)
+    given[name] = fields[name].expand(value, absolute=name not in names)
   return CommandLine(
     options_class(**{name: given.pop(name) for name in names}),
     given,
@@ -234,6 +237,10 @@ def _exit_code(command: Callable[[list[str]], int], argv: list[str]) -> int:
   """Runs a command and returns its exit code."""
   # absl.app has lowered it to INFO.
   logging.set_verbosity(logging.WARNING)
+  for stream in (sys.stdout, sys.stderr):
+    # Names of files need not be UTF-8.
+    if isinstance(stream, io.TextIOWrapper):
+      stream.reconfigure(errors="backslashreplace")
   try:
     exit_code = command(argv)
     sys.stdout.flush()
@@ -261,7 +268,10 @@ def _message(error: Exception) -> str | None:
   ):
     return str(error)
   if isinstance(error, OSError):
-    return f"{error.filename or 'writing'}: {error.strerror or error}"
+    message = f"{error.filename or 'writing'}: {error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+      message += "; make space, then continue a run with --resume"
+    return message
   # This name imports JAX, which the errors above do not need.
   if (
     isinstance(error, jax.errors.JaxRuntimeError)

@@ -1,13 +1,18 @@
-"""Lets a command save its work when Ctrl-C or SIGTERM asks it to stop."""
+"""Lets a command save its work when a signal asks it to stop.
+
+Signals are sent by Ctrl-C (SIGINT), by schedulers (SIGTERM), and when the
+terminal of the command is closed (SIGHUP).
+"""
 
 import contextlib
 import os
 import signal
+import stat
 import threading
 import time
 from collections.abc import Iterator
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECONDS_OF_ONE = 0.25
 """Signals that follow the first within this time count as the same request:
 `timeout`, for one, sends a signal to the process and to its group."""
@@ -32,6 +37,14 @@ class Interruption:
     return 128 + self.signal
 
 
+def _leave_terminal() -> None:
+  """Discards what is printed from now on, since the terminal is closed."""
+  nowhere = os.open(os.devnull, os.O_WRONLY)
+  for stream in (1, 2):
+    if stat.S_ISCHR(os.fstat(stream).st_mode):
+      os.dup2(nowhere, stream)
+
+
 @contextlib.contextmanager
 def caught(notice: str) -> Iterator[Interruption]:
   """Turns the first signal into a request; a second ends the process at once.
@@ -45,8 +58,11 @@ def caught(notice: str) -> Iterator[Interruption]:
   interruption = Interruption()
   reader, writer = os.pipe()
   os.set_blocking(writer, False)
+  # What nohup ignores stays ignored.
   previous = {
-    number: signal.signal(number, lambda *_: None) for number in SIGNALS
+    number: signal.signal(number, lambda *_: None)
+    for number in SIGNALS
+    if (number, signal.getsignal(number)) != (signal.SIGHUP, signal.SIG_IGN)
   }
   previous_writer = signal.set_wakeup_fd(writer)
 
@@ -59,6 +75,8 @@ def caught(notice: str) -> Iterator[Interruption]:
       if not interruption.requested():
         interruption.signal = number
         first = time.monotonic()
+        if number == signal.SIGHUP:
+          _leave_terminal()
         os.write(2, f"{notice}\n".encode())
       elif time.monotonic() - first >= SECONDS_OF_ONE:
         # sys.exit would wait for the main thread.

@@ -8,8 +8,10 @@ import dataclasses
 import difflib
 import functools
 import operator
+import os
 import typing
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from experiments.errors import SettingError
@@ -47,6 +49,7 @@ def setting(
   strict: bool = False,
   varies: bool = True,
   zero_is_off: bool = False,
+  is_path: bool = False,
 ) -> Any:
   """Declares a field of a settings class.
 
@@ -69,6 +72,7 @@ def setting(
       argument, so that runs which differ in it can train together.
     zero_is_off: whether 0 leaves a term out of the program, which makes it
       another program.
+    is_path: whether it names a file or folder, so that `~` is the home folder.
 
   Returns:
     The dataclass field.
@@ -87,6 +91,7 @@ def setting(
       "strict": strict,
       "varies": varies and isinstance(first, float),
       "zero_is_off": zero_is_off,
+      "is_path": is_path,
     },
   )
 
@@ -187,7 +192,22 @@ class Field(typing.NamedTuple):
     except (ValueError, KeyError):
       raise self._refusal(text) from None
     self.check(value)
-    return value
+    return self.expand(value, absolute=True)
+
+  def expand(self, value: Any, absolute: bool) -> Any:
+    """Replaces `~` in a path, and makes it absolute if `absolute`.
+
+    The paths in settings are absolute: a run may resume in another folder.
+    """
+    if not self.metadata["is_path"] or not value:
+      return value
+    try:
+      path = str(Path(value).expanduser())
+    except RuntimeError:
+      raise SettingError(
+        f"--{self.name}={value}: there is no such user"
+      ) from None
+    return os.path.abspath(path) if absolute else path
 
   def _refusal(self, text: str) -> SettingError:
     return SettingError(

@@ -1,8 +1,13 @@
 """Images that experiments train on, and features that measure samples."""
 
+import contextlib
+import functools
 import hashlib
+import math
 import os
-from collections.abc import Callable
+import shlex
+import zipfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -10,10 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments.datasets import inception_weights
+from experiments.datasets import data_record, inception_weights
+from experiments.datasets.cache import cache_dir
 from experiments.errors import SettingError
 from gan_jax.data import image_source, images
-from gan_jax.data.images import Images
+from gan_jax.data.images import Dataset, Images
 from gan_jax.metrics import classifier, inception
 from gan_jax.metrics.classifier import Features
 
@@ -33,57 +39,89 @@ class FeatureNet(NamedTuple):
   protocol: dict[str, str | int | float]
 
 
-def cache_dir() -> Path:
-  """Returns where decoded images and trained classifiers are kept."""
-  home = os.environ.get("XDG_CACHE_HOME", "~/.cache")
-  return Path(home).expanduser() / "gan_jax"
+def read_dataset(
+  dataset: str,
+  data_dir: str,
+  layout: str,
+  size: int,
+  channels: int,
+  log: Log,
+) -> Dataset:
+  """Reads a dataset, scaled to `size` pixels.
 
+  Args:
+    dataset: one of `image_source.DATASETS`.
+    data_dir: folder or zip of the images; "" for the default folder.
+    layout: what the folders of images mean.
+    size: height and width of the images.
+    channels: 1 for grey, 3 for colour.
+    log: receives progress, and what was read.
 
-def read_images(
-  dataset: str, data_dir: str, split: str, size: int, channels: int, log: Log
-) -> Images:
-  """Reads a split of a dataset, scaled to `size` pixels.
-
-  A `data_dir` of "" is the default folder. `log` receives progress and skipped
-  images. Raises SettingError, which says how to prepare missing images.
+  Raises:
+    SettingError: if there are no such images; it says what to do.
   """
   verb = "drawing" if dataset == image_source.FACES else "decoding"
+  load = functools.partial(
+    images.load,
+    dataset,
+    Path(data_dir).expanduser() if data_dir else None,
+    size,
+    channels,
+    on_progress=_every_tenth(f"{verb} {dataset}", log),
+    layout=layout,
+  )
   try:
-    loaded = images.load(
-      dataset,
-      Path(data_dir).expanduser() if data_dir else None,
-      split,
-      size,
-      channels,
-      cache_dir() / "images",
-      _every_tenth(f"{verb} {dataset}, {split}", log),
-    )
+    loaded = _cached(load, log)
   except images.NotPreparedError as error:
-    at = f" --data_dir={data_dir}" if data_dir else ""
+    at = f" --data_dir={shlex.quote(data_dir)}" if data_dir else ""
     raise SettingError(
       f"{error}; this prepares it: python -m experiments.prepare_data "
       f"--dataset={dataset}{at}"
     ) from error
+  except images.AmbiguousLayoutError as error:
+    choices = [
+      f"--layout={name} {does}" for name, does in error.choices.items()
+    ]
+    raise SettingError(
+      f"{error}; {', '.join(choices)}; or give one of the folders as --data_dir"
+    ) from error
   except images.ImagesError as error:
-    raise SettingError(str(error)) from error
-  if loaded.num_skipped:
-    log(
-      f"skipped {loaded.num_skipped:,} of the images of {dataset}, {split}; "
-      f"the first: {loaded.reasons[0]}"
-    )
+    gone = data_dir and not Path(data_dir).expanduser().exists()
+    advice = "; --data_dir says where the images are" if gone else ""
+    raise SettingError(f"{error}{advice}") from error
+  log(data_record.describe(data_record.make(dataset, data_dir, loaded)))
   return loaded
 
 
-def _every_tenth(task: str, log: Log) -> Callable[[int, int], None]:
-  """Returns a callback (done, total) that logs every tenth of a long task."""
-  logged = 0
+def _cached(load: Callable[[Path | None], Dataset], log: Log) -> Dataset:
+  """Loads images with the cache, or without one if it cannot be used."""
+  folder = cache_dir() / "images"
+  try:
+    return load(folder)
+  except OSError as error:
+    # Its own folders may be missing too, or lie where there can be none.
+    where = Path(error.filename or folder)
+    if folder not in (where, *where.parents) and where not in folder.parents:
+      raise
+    log(f"the images are not cached, since {folder}: {error.strerror or error}")
+    return load(None)
 
-  def count(done: int, total: int) -> None:
-    nonlocal logged
+
+def forget(dataset: str) -> None:
+  """Removes the cached images of a dataset."""
+  for path in (cache_dir() / "images").glob(f"{dataset}-*"):
+    path.unlink(missing_ok=True)
+
+
+def _every_tenth(task: str, log: Log) -> Callable[[str, int, int], None]:
+  """Returns a callback (split, done, total) that logs every tenth."""
+  logged: dict[str, int] = {}
+
+  def count(split: str, done: int, total: int) -> None:
     tenth = 10 * done // total
-    if tenth > logged:
-      logged = tenth
-      log(f"{task}: {done:,} of {total:,}")
+    if tenth > logged.get(split, 0):
+      logged[split] = tenth
+      log(f"{task}, {split}: {done:,} of {total:,}")
 
   return count
 
@@ -129,28 +167,51 @@ def feature_net(
   num_classes = len(train.class_names) or _NUM_TURNS
   structure = jax.eval_shape(lambda: classifier.init(key, shape, num_classes))
   leaves, treedef = jax.tree.flatten(structure)
-  if path.exists():
-    with np.load(path) as arrays:
-      accuracy = float(arrays["accuracy"])
-      params = [jnp.asarray(arrays[str(i)]) for i in range(len(leaves))]
+  kept = _read_classifier(path, leaves)
+  if kept:
+    params, accuracy = kept
   else:
     log(
       f"training a classifier of the {task} of {dataset}, once; its features "
       "measure the samples"
     )
     trained = classifier.train(key, *_labelled(train), num_classes=num_classes)
-    accuracy = float(classifier.accuracy(trained, *_labelled(test)))
+    accuracy = math.nan
+    if (test.labels is None) == (train.labels is None):
+      accuracy = float(classifier.accuracy(trained, *_labelled(test)))
     params = jax.tree.leaves(trained)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
     arrays = {str(i): np.asarray(leaf) for i, leaf in enumerate(params)}
-    np.savez(partial, allow_pickle=False, accuracy=accuracy, **arrays)
-    partial.replace(path)
+    partial = path.with_name(f".partial-{os.getpid()}-{path.name}")
+    try:
+      path.parent.mkdir(parents=True, exist_ok=True)
+      np.savez(partial, allow_pickle=False, accuracy=accuracy, **arrays)
+      partial.replace(path)
+    except OSError as error:
+      log(f"the classifier is not kept, since {path}: {error.strerror}")
+      with contextlib.suppress(OSError):
+        partial.unlink()
     log(f"its accuracy on the test split is {accuracy:.4f}")
   name = f"{task} of {dataset} {digest.hexdigest()[:8]}"
   params = jax.tree.unflatten(treedef, params)
   features = classifier.trained_features(name, params)
-  return FeatureNet(features, {"features": name, "features_accuracy": accuracy})
+  protocol: dict[str, str | int | float] = {"features": name}
+  if math.isfinite(accuracy):
+    protocol["features_accuracy"] = accuracy
+  return FeatureNet(features, protocol)
+
+
+def _read_classifier(
+  path: Path, leaves: Sequence[jax.ShapeDtypeStruct]
+) -> tuple[list[jax.Array], float] | None:
+  """Reads a kept classifier and its accuracy; None if missing or damaged."""
+  try:
+    with path.open("rb") as file, np.load(file) as arrays:
+      params = [jnp.asarray(arrays[str(i)]) for i in range(len(leaves))]
+      accuracy = float(arrays["accuracy"])
+  except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
+    return None
+  whole = [x.shape for x in params] == [leaf.shape for leaf in leaves]
+  return (params, accuracy) if whole else None
 
 
 def inception_net(path: str) -> FeatureNet:

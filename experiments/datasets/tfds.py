@@ -238,8 +238,8 @@ def reading(
 ) -> tuple[Any, dict[str, list[str]]]:
   """Returns a builder that reads a dataset from the user's image files.
 
-  Images of a dataset with one shape are scaled and cropped to it. The files of
-  others stay unchanged, without annotations. `contents` are the images of each
+  Images of a dataset with one shape are stored as PNG. The files of others stay
+  unchanged, without annotations. `contents` are the images of each
   split, and `where` is their folder, for the description.
 
   Returns also, for each split, the reasons why images were skipped; the lists

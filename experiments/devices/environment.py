@@ -5,6 +5,7 @@ import os
 import platform
 import re
 import subprocess
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,27 @@ from typing import Any
 import jax
 
 import gan_jax
+from experiments.cli import console
+from experiments.datasets.cache import cache_dir
 from experiments.errors import UsageError
 from gan_jax.types import Device
 
 PACKAGES = ("jax", "jaxlib", "flax", "optax", "chex", "numpy", "scipy")
+
+
+CACHE_BYTES = 2**31
+"""Bytes of compiled programs that are kept."""
+_PINNED = {
+  "jax_enable_x64": False,
+  "jax_default_prng_impl": "threefry2x32",
+  "jax_threefry_partitionable": True,
+  "jax_default_matmul_precision": None,
+}
+"""Options of JAX that change what a seed means, whatever the environment."""
+_DAMAGED_PROGRAM = re.compile(
+  "Error reading persistent compilation cache entry for '(.*?)'"
+)
+_UNWRITTEN_PROGRAM = re.compile("Error writing persistent compilation cache")
 
 
 class PlatformError(UsageError):
@@ -51,10 +69,54 @@ def choose_devices(platform: str, num_members: int) -> list[Device]:
 
 def configure(num_cpu_devices: int) -> None:
   """Sets the number of CPU devices and the cache, before JAX has started."""
-  home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-  cache = Path(home) / "gan_jax" / "xla"
   jax.config.update("jax_num_cpu_devices", num_cpu_devices)
-  jax.config.update("jax_compilation_cache_dir", str(cache))
+  for name, value in _PINNED.items():
+    jax.config.update(name, value)
+  folder = cache_dir() / "xla"
+  try:
+    folder.mkdir(parents=True, exist_ok=True)
+    _limit_size(folder)
+  except OSError as error:
+    console.say(f"compiled programs are not cached, since {folder}: {error}")
+    return
+  jax.config.update("jax_compilation_cache_dir", str(folder))
+  _replace_damaged_programs(folder)
+
+
+def _limit_size(folder: Path) -> None:
+  """Removes the cached programs that were used longest ago."""
+  files = [(path.stat(), path) for path in folder.iterdir()]
+  excess = sum(status.st_size for status, _ in files) - CACHE_BYTES
+  for status, path in sorted(files, key=lambda each: each[0].st_atime):
+    if excess <= 0:
+      break
+    path.unlink(missing_ok=True)
+    excess -= status.st_size
+
+
+def _replace_damaged_programs(folder: Path) -> None:
+  """Has JAX write a cached program again that it warns of.
+
+  JAX would leave a damaged file, and warn at each start.
+  """
+  show = warnings.showwarning
+  has_failed = False
+
+  def show_others(message, *args, **kwargs):
+    nonlocal has_failed
+    damaged = _DAMAGED_PROGRAM.match(str(message))
+    if damaged:
+      # It is removed before JAX writes what it compiles instead.
+      for path in folder.glob(f"{damaged[1]}-*"):
+        path.unlink(missing_ok=True)
+    elif _UNWRITTEN_PROGRAM.match(str(message)):
+      if not has_failed:
+        console.say(f"compiled programs are not cached: {message}")
+      has_failed = True
+    else:
+      show(message, *args, **kwargs)
+
+  warnings.showwarning = show_others
 
 
 def devices_of(platform: str) -> list[Device]:
@@ -66,9 +128,19 @@ def devices_of(platform: str) -> list[Device]:
   Raises:
     PlatformError: if this machine does not have the platform.
   """
+  if platform == "cpu":
+    # Otherwise JAX would start all that JAX_PLATFORMS names.
+    jax.config.update("jax_platforms", "cpu")
   try:
     return jax.devices(None if platform == "auto" else platform)
-  except RuntimeError:
+  except (RuntimeError, AssertionError) as error:
+    wanted = os.environ.get("JAX_PLATFORMS")
+    if wanted:
+      # JAX asserts, without words, that there is a GPU if only cuda is wanted.
+      reason, *_ = (*str(error).splitlines(), "it is not on this machine")
+      raise PlatformError(
+        f"JAX_PLATFORMS={wanted}: {reason}; unset it, or pass --platform=cpu"
+      ) from None
     here = sorted({device.platform for device in jax.devices()} | {"cpu"})
     raise PlatformError(
       f"--platform={platform} is not on this machine; here: {', '.join(here)}"

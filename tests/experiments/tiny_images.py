@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-NUM_TRAIN, NUM_TEST, SIDE = 160, 20, 12
+NUM_TRAIN, NUM_TEST, SIDE = 160, 20, 28
 
 SETTINGS = {
   "steps": 2,

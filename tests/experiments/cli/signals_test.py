@@ -1,6 +1,7 @@
 """The first signal is a request to stop, and the second ends the process."""
 
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -22,6 +23,10 @@ with signals.caught("noticed") as stop:
 print(stop.signal)
 raise SystemExit(stop.exit_code())
 """
+HAS_TERMINAL = """
+import fcntl, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+"""
 WAITS = "while not stop.requested(): time.sleep(0.01)"
 BLOCKS = "import hashlib; hashlib.pbkdf2_hmac('sha256', b'', b'', 10**9)"
 """One long call into C, like a compiler's: Python calls no signal handler."""
@@ -40,7 +45,15 @@ def start(body):
 
 
 class InterruptionTest(parameterized.TestCase):
-  @parameterized.parameters((signal.SIGINT, 130), (signal.SIGTERM, 143))
+  def setUp(self):
+    super().setUp()
+    # What nohup starts ignores SIGHUP, and children inherit that.
+    previous = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    self.addCleanup(signal.signal, signal.SIGHUP, previous)
+
+  @parameterized.parameters(
+    (signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)
+  )
   def test_the_first_signal_is_a_request(self, number, code):
     process = start(WAITS)
     process.send_signal(number)
@@ -48,6 +61,31 @@ class InterruptionTest(parameterized.TestCase):
     self.assertEqual(process.returncode, code)
     self.assertEqual(output, f"{int(number)}\n")
     self.assertEqual(error, "noticed\n")
+
+  def test_a_closed_terminal_is_a_request_to_stop(self):
+    terminal, side = pty.openpty()
+    # The program reports to a file, as its terminal is gone.
+    with tempfile.NamedTemporaryFile() as report:
+      body = f"{WAITS}\n  print(1)\n  open({report.name!r}, 'w').write('saved')"
+      process = subprocess.Popen(
+        [sys.executable, "-c", HAS_TERMINAL + PROGRAM.format(body=body)],
+        stdin=side,
+        stdout=side,
+        stderr=side,
+        start_new_session=True,
+      )
+      os.close(side)
+      os.read(terminal, 5)
+      os.close(terminal)
+      self.assertEqual(process.wait(timeout=60), 129)
+      self.assertEqual(report.read(), b"saved")
+
+  def test_nohup_is_obeyed(self):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    process = start("time.sleep(1)")
+    process.send_signal(signal.SIGHUP)
+    output, error = process.communicate(timeout=60)
+    self.assertEqual((output, error), ("0\n", ""))
 
   def test_two_at_once_are_one(self):
     # The process sends them itself, so that none is late.
