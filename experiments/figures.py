@@ -4,18 +4,24 @@ import contextlib
 import dataclasses
 import difflib
 import os
+import shlex
 import tempfile
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.cli import console, flags
+from experiments.cli import console, flags, signals
 from experiments.configs.fields import fields_of, setting
 from experiments.devices import environment
 from experiments.errors import UsageError
 from experiments.reproduce.common import trained_runs
-from experiments.reproduce.common.figure import Inputs, Reproduction
+from experiments.reproduce.common.figure import (
+  Computed,
+  Inputs,
+  Reproduction,
+)
+from experiments.reproduce.common.kept_parts import KeptParts
 from experiments.reproduce.common.trained_runs import TrainedRun
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
 from experiments.run_folder import results
@@ -45,7 +51,9 @@ class FiguresOptions:
     "", "ids of the figures to draw, separated by commas, or all"
   )
   list: bool = setting(False, "print the figures and exit")
-  out: str = setting("figures", "folder to write the figures and checks to")
+  out: str = setting(
+    "figures", "folder to write the figures and checks to", is_path=True
+  )
   overwrite: bool = setting(False, "replace existing figures and checks")
   full: bool = setting(
     False, "train as long as the publication, if the figure trains less"
@@ -54,6 +62,7 @@ class FiguresOptions:
     "",
     "folder of the run folders to read; new run folders go there too; by "
     "default the folder runs in --out",
+    is_path=True,
   )
   seed: int = setting(
     0,
@@ -86,30 +95,43 @@ def run(argv: list[str]) -> int:
   out = Path(options.out)
   parent = Path(options.runs or out / "runs")
   _check_writable("out", out)
-  if any(reproduction.trainings for reproduction in reproductions):
+  if any(each.trainings or each.long for each in reproductions):
     _check_writable("runs", parent)
   _check_free(out, reproductions, options.overwrite)
   machine = environment.describe(devices)
   records = []
-  try:
+  with signals.caught(
+    "stopping when all is saved; a second signal stops at once"
+  ) as interruption:
     for number, reproduction in enumerate(reproductions, start=1):
       console.say(f"[{number}/{len(reproductions)}] {reproduction.id}")
       started = time.perf_counter()
-      runs = {
-        name: trained_runs.load_or_train(
-          training, options.seed, parent, devices
+      try:
+        runs = {
+          name: trained_runs.load_or_train(
+            training, options.seed, parent, devices, interruption.requested
+          )
+          for name, training in reproduction.trainings.items()
+        }
+        inputs = Inputs(
+          {name: run.results for name, run in runs.items()},
+          options.seed,
+          KeptParts(parent / reproduction.id, interruption.requested),
         )
-        for name, training in reproduction.trainings.items()
-      }
+        computed = reproduction.compute(inputs)
+      except KeyboardInterrupt:
+        break
       record = _write_figure(
-        reproduction, runs, options.seed, machine, out, started
+        reproduction, runs, computed, options.seed, machine, out, started
       )
       console.print_failed_checks(record)
       records.append(record)
-  except KeyboardInterrupt:
+      if interruption.requested():
+        break
+  if len(records) < len(reproductions):
     rest = _remaining_flags(options, len(records))
-    console.say(f"interrupted; resume with {rest}")
-    return flags.INTERRUPTED_EXIT_CODE
+    console.say(f"stopped; resume with: python -m experiments.figures {rest}")
+    return interruption.exit_code()
   console.print_records(records)
   print(f"written to {out}")
   failed = any(not record["passed"] for record in records)
@@ -197,7 +219,7 @@ def _remaining_flags(options: FiguresOptions, num_done: int) -> str:
     options, figure=",".join(each.id for each in rest)
   )
   return " ".join(
-    f"--{field.name}={field.format(getattr(options, field.name))}"
+    f"--{field.name}={shlex.quote(field.format(getattr(options, field.name)))}"
     for field in fields_of(FiguresOptions)
     if getattr(options, field.name) != field.default
   )
@@ -206,15 +228,13 @@ def _remaining_flags(options: FiguresOptions, num_done: int) -> str:
 def _write_figure(
   reproduction: Reproduction,
   runs: Mapping[str, TrainedRun],
+  computed: Computed,
   seed: int,
   machine: Mapping[str, Any],
   out: Path,
   started: float,
 ) -> dict[str, Any]:
-  """Computes, checks and draws a figure; writes and returns its record."""
-  computed = reproduction.compute(
-    Inputs({name: run.results for name, run in runs.items()}, seed)
-  )
+  """Draws a figure; writes and returns the record of its checks."""
   record = {
     "id": reproduction.id,
     "source": reproduction.source,

@@ -1,8 +1,9 @@
 """The record of a reproduced figure: trainings, checks and a picture."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
+import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -24,16 +25,31 @@ class Training(NamedTuple):
   num_seeds: int = 4
 
 
+class Keep(Protocol):
+  """Returns a part of a long computation: the kept one, or computes it."""
+
+  def __call__(
+    self,
+    name: str,
+    settings: Mapping[str, Any],
+    compute: Callable[[], Mapping[str, np.ndarray]],
+    /,
+  ) -> Mapping[str, np.ndarray]: ...
+
+
 class Inputs(NamedTuple):
   """What a figure is computed from.
 
   Attributes:
     runs: the finished trainings, by the names of `Reproduction.trainings`.
     seed: the first seed of what the figure trains itself.
+    keep: keeps the parts of a figure that itself trains for many minutes, so
+      that it goes on where it was interrupted.
   """
 
   runs: Mapping[str, Results] = {}
   seed: int = 0
+  keep: Keep = lambda name, settings, compute: compute()
 
 
 class Computed(NamedTuple):

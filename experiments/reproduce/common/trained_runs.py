@@ -1,7 +1,7 @@
 """Loads the trained runs that a figure needs, and trains what is missing."""
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -34,7 +34,11 @@ class TrainedRun(NamedTuple):
 
 
 def load_or_train(
-  training: Training, seed: int, parent: Path, devices: Sequence[Device]
+  training: Training,
+  seed: int,
+  parent: Path,
+  devices: Sequence[Device],
+  should_stop: Callable[[], bool] = lambda: False,
 ) -> TrainedRun:
   """Loads a finished run, resumes an unfinished one, or trains a new one.
 
@@ -43,6 +47,10 @@ def load_or_train(
     seed: the first of its seeds.
     parent: the folder of the run folders.
     devices: the devices to train on.
+    should_stop: whether the process was interrupted.
+
+  Raises:
+    KeyboardInterrupt: if the process was interrupted; the training is saved.
   """
   experiment = BY_NAME[training.experiment]
   run = RunSettings(
@@ -66,8 +74,14 @@ def load_or_train(
       )
     console.say(f"  {'resumes' if resumes else 'trains'} {workdir}")
     trained = trainer.train(
-      [run], [workdir], lambda _: problem, devices, resumes=resumes
+      [run],
+      [workdir],
+      lambda _: problem,
+      devices,
+      resumes=resumes,
+      should_stop=should_stop,
     )
-    assert trained is not None  # Nothing interrupts it.
+    if trained is None:
+      raise KeyboardInterrupt
     run_report.write([workdir], workdir / results.REPORT)
     return TrainedRun(trained[0].results, workdir)

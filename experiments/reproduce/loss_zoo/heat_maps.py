@@ -46,6 +46,8 @@ References:
     Networks, arXiv 1802.10551, for extragradient.
 """
 
+import dataclasses
+import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -191,6 +193,20 @@ def train_losses(
   )
 
 
+def _train_column(
+  data: Data, settings: MixtureSettings, seeds: Sequence[int]
+) -> Mapping[str, np.ndarray]:
+  """Trains a column of a map, and says how long it took."""
+  started = time.perf_counter()
+  cells = train_losses(data.build, settings, seeds, jax.devices())
+  console.say(
+    f"  {data.num_modes} modes, {settings.update}, penalty "
+    f"{', '.join(settings.penalty) or 'none'}, "
+    f"{time.perf_counter() - started:.0f} s"
+  )
+  return cells._asdict()
+
+
 def compute(inputs: Inputs) -> Computed:
   """Trains one program for each data set, update rule and penalty."""
   seeds = range(inputs.seed, inputs.seed + NUM_SEEDS)
@@ -198,15 +214,15 @@ def compute(inputs: Inputs) -> Computed:
   for name, data in DATA.items():
     columns = []
     for update, penalty in COLUMNS:
-      started = time.perf_counter()
       settings = data.settings.replace(
         update=update, penalty=PENALTIES[penalty]
       )
-      columns.append(train_losses(data.build, settings, seeds, jax.devices()))
-      console.say(
-        f"  {name}, {len(columns)} of {len(COLUMNS)}: {update}, penalty "
-        f"{penalty}, {time.perf_counter() - started:.0f} s"
+      kept = inputs.keep(
+        f"{name}-{update}-{penalty}",
+        {**dataclasses.asdict(settings), "seeds": list(seeds)},
+        functools.partial(_train_column, data, settings, seeds),
       )
+      columns.append(Cells(**kept))
     cells[name] = Cells(*map(np.stack, zip(*columns, strict=True)))
   return Computed(check_cells(cells), {"cells": cells})
 

@@ -107,8 +107,9 @@ class ImageRunsTest(parameterized.TestCase):
     member = load_run.load_run(run.workdir, 0, jax.devices()[0])
     # The loaded networks generate the samples that the run saved.
     key = training.member_keys(0).evaluation
+    problem = member.experiment.build(member.settings)
     np.testing.assert_array_equal(
-      member.problem.snapshot(network.state, key)["samples"],
+      problem.snapshot(network.state, key)["samples"],
       run.snapshots["samples"][0, -1],
     )
     made = network.generate(network.sample_latents(0, 4))

@@ -70,9 +70,9 @@ class LoadOrTrainTest(parameterized.TestCase):
     self.assertEqual(provenance["versions"]["jax"], jax.__version__)
 
   @parameterized.parameters(
-    (True, ["began", "stopped", "resumed", "ended"]),
+    (True, ["began", "saved", "stopped", "resumed", "ended"]),
     # A process may be killed before its first checkpoint.
-    (False, ["began", "stopped", "began", "ended"]),
+    (False, ["began", "stopped", "began", "saved", "ended"]),
   )
   def test_an_unfinished_run_resumes(self, has_checkpoint, kinds):
     shutil.copytree(self.stopped, self.parent)
@@ -80,11 +80,14 @@ class LoadOrTrainTest(parameterized.TestCase):
     self.assertFalse(results.is_finished(workdir))
     if not has_checkpoint:
       shutil.rmtree(workdir / results.CHECKPOINTS)
+      events = workdir / results.EVENTS
+      rows = events.read_text().splitlines(keepends=True)
+      events.write_text("".join(row for row in rows if "saved" not in row))
     resumed = self.load()
     self.assertEqual(resumed.workdir, workdir)
     self.assertEqual(list(self.parent.iterdir()), [workdir])
     self.assert_same(resumed)
-    events = results.read_rows(workdir / results.EVENTS)
+    events = results.read_rows(workdir / results.EVENTS).rows
     self.assertEqual([row["kind"] for row in events], kinds)
     self.assertTrue((workdir / results.REPORT).exists())
 
