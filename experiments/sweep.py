@@ -68,7 +68,9 @@ class SweepOptions:
     maximum=65536,
   )
   workdir: str = setting(
-    "", "sweep folder to write to; by default the next free runs/sweep-NAME-NNN"
+    "",
+    "sweep folder to write to; by default the next free runs/sweep-NAME-NNN",
+    is_path=True,
   )
   overwrite: bool = setting(False, "replace an existing sweep")
   dry_run: bool = setting(
@@ -170,9 +172,7 @@ def run(argv: list[str]) -> int:
         interruption.requested,
       )
     if interruption.requested():
-      console.say(
-        f"stopped; resume with: python -m experiments.sweep --workdir={folder}"
-      )
+      console.say(f"stopped; resume with: {plans.resume_command(folder)}")
       return interruption.exit_code()
   for program, reason in lost.items():
     console.say(f"error: program {program} could not train: {reason}")
@@ -182,7 +182,7 @@ def run(argv: list[str]) -> int:
     )
     console.say(
       f"{num_left:,} of {len(plan.trials):,} trials are missing; resume with: "
-      f"python -m experiments.sweep --workdir={folder}"
+      f"{plans.resume_command(folder)}"
     )
     return FAILED_EXIT_CODE
   return conclude.conclude(plan, folder)
@@ -298,13 +298,21 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
     raise UsageError(f"--{name} is both given and varied; choose one")
   if axes and drawn and not {axis.name for axis in axes}.isdisjoint(drawn[0]):
     raise UsageError("a setting is both in --grid and in --random; choose one")
-  return plans.make_plan(
+  points = search_space.crossed(axes, drawn)
+  plan = plans.make_plan(
     run,
     axes,
-    search_space.crossed(axes, drawn),
+    points,
     PlanOptions(options.random, options.trials, options.max_members),
     options.skip_invalid,
   )
+  repeated = len(points) - plan.left_out - len(plan.trials)
+  if repeated:
+    console.say(
+      f"{repeated:,} of {len(points):,} points were drawn before, so there are "
+      f"{len(plan.trials):,} trials"
+    )
+  return plan
 
 
 if __name__ == "__main__":

@@ -265,8 +265,18 @@ def read_plan(folder: Path) -> Plan:
     trials = []
     for trial in content["trials"]:
       values = with_tuples(trial["values"])
+      # The name is a folder, so it must not lead out of the sweep's.
+      if trial["name"] != _trial_name(settings, values):
+        raise RunFolderError(
+          f"{folder / PLAN} is damaged: a trial is named {trial['name']!r}"
+        )
       run = base._replace(settings=with_values(settings, values))
       trials.append(Trial(trial["name"], values, run))
+    indices = sorted(i for program in content["programs"] for i in program)
+    if indices != list(range(len(trials))):
+      raise RunFolderError(
+        f"{folder / PLAN} is damaged: its programs do not have each trial once"
+      )
     return Plan(
       base,
       tuple(
@@ -279,6 +289,11 @@ def read_plan(folder: Path) -> Plan:
       content["left_out"],
       PlanOptions(**content["told"]),
     )
+
+
+def resume_command(folder: Path) -> str:
+  """Returns the command that resumes a sweep."""
+  return f"python -m experiments.sweep --workdir={shlex.quote(str(folder))}"
 
 
 def plan_difference(old: Plan, new: Plan) -> str | None:

@@ -68,7 +68,7 @@ def write_report(
     environment=_environment(ranked),
   )
   with results.replacing(folder / results.REPORT) as partial:
-    partial.write_text(page)
+    partial.write_text(page, "utf-8", errors="backslashreplace")
 
 
 def _varied(plan: Plan) -> list[tuple[str, str, str]]:

@@ -18,6 +18,7 @@ from experiments.sweeps import plan as plans
 from experiments.sweeps import worker
 
 STOPPED_EXIT_CODE = 128 + signal.SIGTERM
+_SIGNAL_EXIT_CODES = {128 + number: number for number in signals.SIGNALS}
 _LOCK_SECONDS = 60.0
 """How long to wait while an earlier process of the program saves and ends."""
 
@@ -67,10 +68,16 @@ def start(
     )
 
 
+def ended_by(code: int) -> signal.Signals | None:
+  """Returns the signal that ended a process with an exit code, if one did."""
+  number = -code if code < 0 else _SIGNAL_EXIT_CODES.get(code)
+  return None if number is None else signal.Signals(number)
+
+
 def failure(folder: Path, index: int, code: int) -> str:
   """Says in one line why the process of a program ended with an exit code."""
-  if code < 0:
-    return f"its process was ended by {signal.Signals(-code).name}"
+  if number := ended_by(code):
+    return f"its process was ended by {number.name}"
   log = _log(folder, index)
   text = log.read_text(errors="replace") if log.exists() else ""
   lines = text.strip().splitlines() or [f"its process ended with code {code}"]

@@ -2,6 +2,8 @@
 
 import collections
 import importlib.util
+import os
+import secrets
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -49,6 +51,11 @@ def check(options: EngineOptions) -> None:
   if options.engine == "ray":
     if importlib.util.find_spec("ray") is None:
       raise UsageError("--engine=ray needs Ray; install it: pip install ray")
+    if not options.address:
+      # The ports of a new cluster are open to other machines, which do not have
+      # this token. Ray reads it when it is imported.
+      os.environ["RAY_AUTH_MODE"] = "token"
+      os.environ["RAY_AUTH_TOKEN"] = secrets.token_hex(32)
     # Ray is optional, and takes a second to import.
     from experiments.sweeps.engines import ray
 
@@ -116,7 +123,8 @@ def train_programs(
         if stopping or code == 0:
           continue
         reason = worker_process.failure(folder, program, code)
-        if code < 0 and num_starts[program] < MAX_STARTS:
+        killed = worker_process.ended_by(code) is not None
+        if killed and num_starts[program] < MAX_STARTS:
           console.say(f"program {program}: {reason}; it is started again")
           waiting.insert(0, program)
         else:

@@ -1,5 +1,7 @@
 """The command of a sweep plans the same sweep."""
 
+import contextlib
+import io
 import shlex
 from unittest import mock
 
@@ -50,6 +52,17 @@ class CommandTest(parameterized.TestCase):
     found = planned([module, *again])
     self.assertEqual(plans.plan_json(found), plans.plan_json(plan))
     self.assertEqual(found.command(), text)
+
+  def test_points_that_are_drawn_twice_are_said(self):
+    with contextlib.redirect_stderr(io.StringIO()) as stderr:
+      plan = planned(["sweep", "--random=batch_size=uniform:2:5", "--trials=9"])
+    num_trials = len(plan.trials)
+    self.assertLess(num_trials, 5)
+    self.assertIn(
+      f"{9 - num_trials} of 9 points were drawn before, so there are "
+      f"{num_trials} trials",
+      stderr.getvalue(),
+    )
 
   def test_many_trials_are_meant(self):
     for module in (sweep, plans):

@@ -154,6 +154,17 @@ class KeptTest(absltest.TestCase):
       lambda each: each.update(experiment="x"),
       lambda each: each["settings"].update(speed=1),
       lambda each: each["trials"][0]["values"].update(radius=-1),
+      lambda each: each["trials"][0].update(name="../../x"),
+      lambda each: each["trials"][0].update(name=".."),
+      lambda each: each["trials"][0].update(name=3),
+      lambda each: each["trials"].append(each["trials"][0]),
+      lambda each: each.update(trials=3),
+      lambda each: each.update(programs=[[0, 7]]),
+      lambda each: each.update(programs=[[0]]),
+      lambda each: each.update(programs=[["0", "1"]]),
+      lambda each: each.update(axes=["radius"]),
+      lambda each: each.update(seeds=7),
+      lambda each: each.update(settings=None),
     ):
       damaged = json.loads(json.dumps(content))
       damage(damaged)

@@ -32,6 +32,20 @@ FLAGS = (
   "--engine=ray",
 )
 SECONDS = 240
+SERVES = """
+import os, sys
+from pathlib import Path
+from experiments.sweeps import engines
+
+engines.check(engines.EngineOptions(engine="ray"))
+from experiments.sweeps.engines import ray
+
+with ray.places("", Path(sys.argv[1]), 1, "cpu", 1, []):
+  address = ray.ray.get_runtime_context().gcs_address
+  print(address, os.environ["RAY_AUTH_TOKEN"], file=sys.__stdout__, flush=True)
+  sys.stdin.read()
+"""
+"""Starts a cluster as a sweep does, until its input is closed."""
 
 
 def start(folder):
@@ -149,7 +163,7 @@ class ClusterTest(absltest.TestCase):
       # Two programs share two cores.
       self.assertStartsWith(results.read_json(path)["device"], "1 x cpu")
     for kinds in events(self.folder, "hinge"):
-      kinds = [kind for kind in kinds if kind != "stopped"]
+      kinds = [kind for kind in kinds if kind not in ("stopped", "saved")]
       self.assertEqual(kinds, ["began", "resumed", "resumed", "ended"])
 
     # The third trains what is missing, and nothing else.
@@ -164,6 +178,30 @@ class ClusterTest(absltest.TestCase):
     self.assertEqual(third.returncode, 0, error)
     self.assert_complete()
     self.assertEqual([contents(path) for path in others], earlier)
+
+  def test_others_cannot_use_its_ports(self):
+    serving = subprocess.Popen(
+      [sys.executable, "-c", SERVES, str(self.folder)],
+      env=commands.ENVIRONMENT,
+      stdin=subprocess.PIPE,
+      stdout=subprocess.PIPE,
+      text=True,
+    )
+    assert serving.stdout
+    address, token = serving.stdout.readline().split()
+    for variables, connects in (
+      ({}, False),
+      ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": 64 * "0"}, False),
+      ({"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": token}, True),
+    ):
+      done = subprocess.run(
+        [sys.executable, "-c", ray._PROBE, address],
+        env={**commands.ENVIRONMENT, "HOME": str(self.folder), **variables},
+        capture_output=True,
+        timeout=SECONDS,
+      )
+      self.assertEqual(done.returncode == 0, connects, done.stderr)
+    serving.communicate()
 
   def test_a_folder_that_the_workers_do_not_see(self):
     # As on a machine without the storage: the folder has no plan.
