@@ -34,7 +34,9 @@ class BenchmarkOptions:
   """The flags of this command."""
 
   suite: str = setting("toy", "benchmark suite to time")
-  out: str = setting("", "JSON file to write the report to as well")
+  out: str = setting(
+    "", "JSON file to write the report to as well", is_path=True
+  )
   overwrite: bool = setting(False, "replace an existing file")
   quick: bool = setting(
     False, "take only a few steps to test the suite; do not trust its timing"

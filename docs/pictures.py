@@ -148,7 +148,7 @@ class Runs:
     command = [sys.executable, "-m", "experiments.run", *flags]
     with subprocess.Popen(command, cwd=FOLDER.parent) as process:
       while process.poll() is None:
-        rows = results.read_rows(workdir / results.METRICS)
+        rows = results.read_rows(workdir / results.METRICS).rows
         if rows and rows[-1]["step"] >= step:
           process.terminate()
           process.wait()
@@ -199,7 +199,7 @@ def memorised(runs: Runs) -> Figure:
     run = runs.results(name)
     samples = run.snapshots["samples"][0, -1][:NUM_NEIGHBOURS]
     settings = ImageSettings(**run.settings)
-    train = image_settings.read_split(settings, "train")
+    train = image_settings.read_dataset(settings).train
     data = image_datasets.limited(train, settings.training_images).pixels
     distances = [
       np.square(data.astype(np.float32) - sample).sum((1, 2, 3))

@@ -26,6 +26,7 @@ class ReportOptions:
     "",
     "file to write; by default a page in the run folder, which is replaced, or "
     f"{COMPARISON} for several runs",
+    is_path=True,
   )
   overwrite: bool = setting(False, "replace an existing page")
 
@@ -44,6 +45,8 @@ def run(argv: list[str]) -> int:
   out = Path(options.out or COMPARISON)
   if len(workdirs) == 1 and not options.out:
     out = workdirs[0] / results.REPORT
+  elif out.suffix.lower() not in (".html", ".htm"):
+    raise UsageError(f"--out={out} must end in .html: the report is a page")
   elif out.exists() and not options.overwrite:
     raise UsageError(f"{out} exists; pass --overwrite or another --out")
   elif not out.parent.is_dir():

@@ -12,6 +12,7 @@ from etils import epy
 from experiments.cli import console, flags, signals
 from experiments.cli.flags import CommandLine
 from experiments.configs.fields import setting
+from experiments.configs.image_settings import ImageSettings
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.errors import UsageError
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 # JAX is imported when it is first used, so that `--help` is quick.
 with epy.lazy_imports():
+  from experiments.datasets import image_datasets
   from experiments.devices import environment, mesh, multihost
   from experiments.reports import run_report
   from experiments.run_folder import results, workdirs
@@ -65,13 +67,21 @@ class RunOptions:
     maximum=65536,
   )
   workdir: str = setting(
-    "", "run folder to write to; by default the next free runs/NAME-NNN"
+    "",
+    "run folder to write to; by default the next free runs/NAME-NNN",
+    is_path=True,
   )
   overwrite: bool = setting(False, "replace an existing run folder")
   resume: bool = setting(
     False,
     "continue the run in --workdir from its newest intact checkpoint, or start "
     "it if there is none",
+  )
+  allow_changed_data: bool = setting(
+    False, "let --resume go on with other images than the run has seen"
+  )
+  refresh_data: bool = setting(
+    False, "decode the images again that are cached for the dataset"
   )
   checkpoint_every: int = setting(
     0, "steps between checkpoints; 0 saves about one a minute", minimum=0
@@ -174,6 +184,8 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
   layout = multihost.in_all(
     lambda: mesh.choose_layout(options.platform, wanted, settings, len(seeds))
   )
+  if options.refresh_data and isinstance(settings, ImageSettings):
+    image_datasets.forget(settings.dataset)
   problem = trainer.build_problem(run, layout.devices, layout.axis)
   with contextlib.ExitStack() as stack:
     workdir = multihost.from_first(
@@ -198,6 +210,7 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
         checkpoints.Keeping(
           options.keep_checkpoints, options.keep_checkpoint_every
         ),
+        allow_changed_data=options.allow_changed_data,
         stop_on_failure=options.on_failure == "stop",
         loggers=_loggers(options),
       ),

@@ -35,14 +35,16 @@ _AT_ONCE = 256
 class SampleOptions:
   """The flags of this command."""
 
-  workdir: str = setting("", "run folder to sample from")
+  workdir: str = setting("", "run folder to sample from", is_path=True)
   num_samples: int = setting(
     64, "number of samples to draw", minimum=1, maximum=1_000_000
   )
   label: str = setting(
     "", "number or name of the class to draw; by default all classes in turn"
   )
-  out: str = setting("", "file to write: .png for images, or .npz")
+  out: str = setting(
+    "", "file to write: .png for images, or .npz", is_path=True
+  )
   overwrite: bool = setting(False, "replace an existing file")
   seed: int = setting(
     -1, "seed of the run to sample from; -1 is the first", minimum=-1
@@ -81,6 +83,7 @@ def run(argv: list[str]) -> int:
       arrays = {"samples": samples}
       if labels is not None:
         arrays["labels"] = np.asarray(labels)
+        arrays["class_names"] = np.asarray(member.generator.class_names)
       np.savez_compressed(partial, allow_pickle=False, **arrays)
     elif samples.ndim != 4:
       raise UsageError(
@@ -89,7 +92,7 @@ def run(argv: list[str]) -> int:
       )
     else:
       # With 0 columns the mosaic is square.
-      columns = 0 if options.label else len(member.problem.class_names)
+      columns = 0 if options.label else len(member.generator.class_names)
       page = image_plots.mosaic(samples, columns)
       Image.fromarray(image_plots.coloured(page)).save(partial)
   print(
@@ -106,8 +109,7 @@ def draw(
 
   `labels` are int32 [n], or None if the game has no classes.
   """
-  assert member.problem.sample is not None
-  sample = jax.jit(member.problem.sample, static_argnums=2)
+  sample = jax.jit(member.generator.sample, static_argnums=2)
   key = jax.random.key(latents_seed)
   parts = []
   for index, start in enumerate(range(0, num_samples, _AT_ONCE)):
@@ -123,7 +125,7 @@ def draw(
 
 def _labels(member: LoadedRun, options: SampleOptions) -> Array | None:
   """Returns the label of every sample, None where there are no classes."""
-  names = member.problem.class_names
+  names = member.generator.class_names
   if not names:
     if not options.label:
       return None

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import jax
@@ -10,6 +11,7 @@ import optax
 from flax import linen as nn
 
 from experiments.configs import choices
+from experiments.configs.experiment import Generator
 from experiments.configs.fields import is_on
 from experiments.configs.settings import (
   MLPDiscriminatorSettings,
@@ -208,16 +210,48 @@ class Source(NamedTuple):
   """A source of real samples: `sample(data, key, n)` returns a batch of n.
 
   `data` are arrays on the device that `sample` draws from and that samples are
-  compared with. A density needs none.
+  compared with. A density needs none. `record` describes the data.
   """
 
   sample: Callable[[Any, PRNGKey, int], Batch]
   data: Any = ()
+  record: Mapping[str, Any] = MappingProxyType({})
 
 
 def from_density(density: Density) -> Source:
   """Makes a source that samples from a density."""
   return Source(lambda data, key, n: density.sample(key, n))
+
+
+def _keeps_average(settings: Settings) -> bool:
+  """Tells whether a run averages the generator's parameters."""
+  return settings.averaging == "uniform" or is_on(settings.generator_average)
+
+
+def _averaged(state: TrainState) -> TrainState:
+  """Returns the state with the average as the generator."""
+  return state.replace(params=state.params._replace(generator=state.averages))
+
+
+def generator(
+  settings: Settings,
+  make_game: Callable[[Settings, Array], games.Game],
+  class_names: tuple[str, ...] = (),
+) -> Generator:
+  """Makes what draws samples of a trained state; arguments as in `problem`."""
+  game = make_game(settings, jnp.int32(0))
+  player_optimizers = optimizers(settings)
+  average = _keeps_average(settings)
+
+  def sample(state, key, n, *labels):
+    state = _averaged(state) if average else state
+    return game.sample(state.params, state.variables, key, n, *labels)
+
+  return Generator(
+    lambda key: steps.init_state(game, player_optimizers, key, average),
+    sample,
+    class_names,
+  )
 
 
 def problem(
@@ -230,6 +264,7 @@ def problem(
   measures_rarely: bool = False,
   protocol: Mapping[str, str | int | float] | None = None,
   class_names: tuple[str, ...] = (),
+  statistics: Mapping[str, Array] | None = None,
 ) -> Problem:
   """Makes the problem of a game against real samples.
 
@@ -253,6 +288,7 @@ def problem(
       metrics. The costs are then evaluated on one minibatch.
     protocol: description of the measurement.
     class_names: names of the classes by label, if the game has classes.
+    statistics: arrays that `measure` compares samples with.
   """
   player_optimizers = optimizers(settings)
   step = steps.scheduled(
@@ -260,9 +296,9 @@ def problem(
       make_game(settings, num_steps), player_optimizers, settings
     )
   )
-  uniform = settings.averaging == "uniform"
-  average = uniform or is_on(settings.generator_average)
+  average = _keeps_average(settings)
   if average:
+    uniform = settings.averaging == "uniform"
     step = steps.averaged(
       step, steps.uniform_decay if uniform else settings.generator_average
     )
@@ -308,19 +344,12 @@ def problem(
     spread = health.spread(samples, fake)
     return health.norms(state) | {"generated_spread": spread}
 
-  def averaged(state):
-    return state.replace(params=state.params._replace(generator=state.averages))
-
   def measure_samples(state, key, data):
     metrics = measure(state, key, data)
     if average:
-      averages = measure(averaged(state), key, data)
+      averages = measure(_averaged(state), key, data)
       metrics |= {f"average_{name}": x for name, x in averages.items()}
     return metrics
-
-  def sample(state, key, n, *labels):
-    state = averaged(state) if average else state
-    return first_game.sample(state.params, state.variables, key, n, *labels)
 
   def evaluate(state, key, data):
     *cost_keys, samples_key = jax.random.split(key, 3)
@@ -330,10 +359,9 @@ def problem(
       return metrics
     return metrics | measure_samples(state, samples_key, data)
 
+  trained = generator(settings, make_game, class_names)
   return Problem(
-    init=lambda key: steps.init_state(
-      first_game, player_optimizers, key, average
-    ),
+    init=trained.init,
     sample_batch=sample_batch,
     step=step,
     evaluate=evaluate,
@@ -342,6 +370,8 @@ def problem(
     data=source.data,
     measure=measure_samples if measures_rarely else None,
     protocol=protocol or {},
-    sample=sample,
+    sample=trained.sample,
     class_names=class_names,
+    data_record=source.record,
+    statistics=statistics or {},
   )

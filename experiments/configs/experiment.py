@@ -14,6 +14,21 @@ if TYPE_CHECKING:
 
   from experiments.run_folder.results import Results
   from gan_jax.training import Problem
+  from gan_jax.types import Array, TrainState
+
+
+class Generator(NamedTuple):
+  """What draws the samples of a trained run, without the data it trained on.
+
+  Attributes:
+    init: key -> a state, which shows the structure of trained ones.
+    sample: as of `Problem`.
+    class_names: as of `Problem`.
+  """
+
+  init: Callable[..., TrainState]
+  sample: Callable[..., Array]
+  class_names: tuple[str, ...]
 
 
 class Experiment(NamedTuple):
@@ -31,6 +46,8 @@ class Experiment(NamedTuple):
       frames (.gif).
     builder: settings -> `build` for settings that differ from them only in
       fields that vary; it reads the data once. None if `build` reads no data.
+    generator: (settings, description of the data in the run folder) -> the
+      generator. None if `build` reads no data.
   """
 
   name: str
@@ -41,3 +58,4 @@ class Experiment(NamedTuple):
   score: Callable[[Results], np.ndarray]
   figures: Mapping[str, Callable[[Results], Figure | Iterator[Image.Image]]]
   builder: Callable[[Any], Callable[[Any], Problem]] | None = None
+  generator: Callable[[Any, Mapping[str, Any]], Generator] | None = None

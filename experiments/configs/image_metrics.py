@@ -9,12 +9,11 @@ import jax.numpy as jnp
 from experiments.configs.image_settings import (
   NEIGHBOURS,
   ImageSettings,
-  read_split,
   say,
 )
 from experiments.datasets import image_datasets
 from gan_jax.data import images
-from gan_jax.data.images import Images
+from gan_jax.data.images import Dataset
 from gan_jax.metrics import classifier, frechet, kernel, neighbours
 from gan_jax.types import Array, Metrics
 
@@ -31,35 +30,36 @@ class Measurement(NamedTuple):
   """A measurement of samples: (samples, labels or None, data) -> metrics.
 
   `data` are the arrays, by name, that `measure` needs on the device. `protocol`
-  describes the measurement in `summary.json`.
+  describes the measurement in `summary.json`, and `statistics` are arrays by
+  which samples can be measured without the data.
   """
 
   data: dict[str, Any]
   measure: Callable[[Array, Array | None, dict[str, Any]], Metrics]
   protocol: dict[str, str | int | float]
+  statistics: dict[str, Array]
 
 
 def measurement_of(
-  settings: ImageSettings, train: Images, real: Array
+  settings: ImageSettings, dataset: Dataset, real: Array
 ) -> Measurement:
   """Prepares the comparison of samples with `real`, uint8 [n, h, w, c].
 
   All metrics are NaN if there are too few training images for a feature
   network. Raises SettingError if the network's weights cannot be read.
   """
+  train = dataset.train
   if len(train.pixels) < classifier.BATCH_SIZE:
     say(
       f"{settings.dataset} has {len(train.pixels)} training images, which is "
       f"too few to measure samples: at least {classifier.BATCH_SIZE} are needed"
     )
     missing = {name: jnp.array(jnp.nan) for name in _SHOWN}
-    return Measurement({}, lambda samples, labels, data: missing, {})
+    return Measurement({}, lambda samples, labels, data: missing, {}, {})
   net = (
     image_datasets.inception_net(settings.inception_weights)
     if settings.inception_weights
-    else image_datasets.feature_net(
-      settings.dataset, train, read_split(settings, "test"), say
-    )
+    else image_datasets.feature_net(settings.dataset, train, dataset.test, say)
   )
   measures_classes = train.labels is not None and not settings.inception_weights
   real_features, _ = jax.jit(lambda apply, x: apply(x))(
@@ -98,4 +98,7 @@ def measurement_of(
     "generated_images": settings.evaluation_samples,
     "neighbours": NEIGHBOURS,
   }
-  return Measurement(data, measure, protocol)
+  statistics = {"features": real_features}
+  for index, leaf in enumerate(jax.tree.leaves(net.features.apply)):
+    statistics[f"network_{index}"] = leaf
+  return Measurement(data, measure, protocol, statistics)

@@ -12,10 +12,10 @@ from experiments.configs import choices
 from experiments.configs.fields import setting
 from experiments.configs.settings import Settings
 from experiments.errors import SettingError
-from gan_jax.data.image_source import DATASETS, FOLDER
+from gan_jax.data.image_source import DATASETS, FOLDER, LAYOUTS
 
 if TYPE_CHECKING:
-  from gan_jax.data.images import Images
+  from gan_jax.data.images import Dataset
 
 with epy.lazy_imports():
   from experiments.datasets import image_datasets
@@ -35,8 +35,15 @@ class ImageSettings(Settings):
   )
   data_dir: str = setting(
     "",
-    "folder of the prepared dataset; or a folder of IDX files, a folder of "
-    "images or a zip of images to read instead",
+    "folder of the prepared dataset; or a folder or zip of IDX files or of "
+    "images to read instead",
+    is_path=True,
+  )
+  layout: str = setting(
+    "auto",
+    "meaning of the outermost folders of images: classes, splits such as train "
+    "and test, or nothing (flat); auto tells by their names",
+    choices=LAYOUTS,
   )
   training_images: int = setting(
     0,
@@ -105,6 +112,7 @@ class ImageSettings(Settings):
     "an .npz of the same arrays) to measure samples with, instead of a "
     "classifier trained on the dataset; classes are then not measured, and a "
     "measurement takes minutes without an accelerator",
+    is_path=True,
   )
 
   def check_contradictions(self) -> None:
@@ -153,12 +161,12 @@ def say(line: str) -> None:
   print(line, file=sys.stderr, flush=True)
 
 
-def read_split(settings: ImageSettings, split: str) -> Images:
-  """Reads a split of the images; raises SettingError if that fails."""
-  return image_datasets.read_images(
+def read_dataset(settings: ImageSettings) -> Dataset:
+  """Reads the images; raises SettingError if that fails."""
+  return image_datasets.read_dataset(
     settings.dataset,
     settings.data_dir,
-    split,
+    settings.layout,
     settings.image_size,
     settings.image_channels,
     say,

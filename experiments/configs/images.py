@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from etils import epy
 
 from experiments.configs import choices
-from experiments.configs.experiment import Experiment
-from experiments.configs.image_settings import ImageSettings, read_split
+from experiments.configs.experiment import Experiment, Generator
+from experiments.configs.image_settings import ImageSettings, read_dataset
 from experiments.errors import SettingError
 
 if TYPE_CHECKING:
@@ -22,10 +22,10 @@ with epy.lazy_imports():
   from flax import linen as nn
 
   from experiments.configs import builders, image_metrics
-  from experiments.datasets import image_datasets
+  from experiments.datasets import data_record, image_datasets
   from experiments.plots import curves
   from experiments.plots import images as image_plots
-  from gan_jax import types
+  from gan_jax import games, types
   from gan_jax.data import images
 
 NUM_DRAWN = 64
@@ -80,16 +80,28 @@ def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
   Returns `build` for settings that differ from these only in fields that vary,
   which may be traced. Raises SettingError if the images cannot be read.
   """
-  train = read_split(settings, "train")
+  dataset = read_dataset(settings)
+  train = dataset.train
   conditional = settings.condition != "none"
   if conditional and train.labels is None:
     raise SettingError(
       f"--condition={settings.condition} needs classes, and "
-      f"{settings.dataset} has none; put the images of each class in a folder"
+      f"{settings.data_dir or settings.dataset} has none; put the images of "
+      "each class in a folder"
+    )
+  if conditional and dataset.empty_classes:
+    raise SettingError(
+      f"--condition={settings.condition} needs images of every class, and "
+      f"there are none of {', '.join(dataset.empty_classes)}"
     )
   class_names = train.class_names if conditional else ()
   num_classes = len(class_names)
   used = image_datasets.limited(train, settings.training_images)
+  if conditional and not all(sizes := used.class_sizes().values()):
+    raise SettingError(
+      f"--training_images={settings.training_images} leaves "
+      f"{list(sizes).count(0)} of {num_classes} classes without an image"
+    )
   sampler = images.sampler(used, used.pixels.nbytes <= MEMORY_ON_DEVICE)
 
   def sample(data, key, n):
@@ -99,7 +111,7 @@ def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
   chosen = np.random.default_rng(0).permutation(len(train.pixels))
   chosen = np.sort(chosen[: settings.evaluation_samples])
   real = jnp.asarray(train.pixels[chosen])
-  measurement = image_metrics.measurement_of(settings, train, real)
+  measurement = image_metrics.measurement_of(settings, dataset, real)
   data = {"train": sampler.data, **measurement.data}
   columns = COLUMNS
   drawn = real[:NUM_DRAWN]
@@ -107,19 +119,10 @@ def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
     columns = num_classes
     drawn = jnp.asarray(train.pixels[_of_each_class(train.labels, num_classes)])
 
+  record = data_record.make(settings.dataset, settings.data_dir, dataset)
+
   def build_with_images(settings: ImageSettings) -> Problem:
-    players = networks(settings, num_classes)
-
-    def make_game(settings, step):
-      return builders.game(
-        settings,
-        players.generator,
-        players.discriminator,
-        settings.latent_dim,
-        step,
-        num_classes=num_classes,
-      )
-
+    make_game = _game_maker(settings, num_classes)
     game = make_game(settings, jnp.int32(0))
 
     def sample_classes(state, key, n):
@@ -140,16 +143,45 @@ def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
     return builders.problem(
       settings,
       make_game,
-      builders.Source(sample, data),
+      builders.Source(sample, data, record),
       measure,
       snapshot,
       reference={"data_samples": drawn, "columns": jnp.int32(columns)},
       measures_rarely=True,
       protocol=measurement.protocol,
       class_names=class_names,
+      statistics=measurement.statistics,
     )
 
   return build_with_images
+
+
+def _game_maker(
+  settings: ImageSettings, num_classes: int
+) -> Callable[[Any, types.Array], games.Game]:
+  """Returns the function (settings, step) -> game."""
+  players = networks(settings, num_classes)
+
+  def make_game(settings, step):
+    return builders.game(
+      settings,
+      players.generator,
+      players.discriminator,
+      settings.latent_dim,
+      step,
+      num_classes=num_classes,
+    )
+
+  return make_game
+
+
+def generator(settings: ImageSettings, record: Mapping[str, Any]) -> Generator:
+  """Makes the generator of a trained run, without its images."""
+  conditional = settings.condition != "none"
+  class_names = tuple(record["class_names"]) if conditional else ()
+  return builders.generator(
+    settings, _game_maker(settings, len(class_names)), class_names
+  )
 
 
 def _of_each_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -201,7 +233,15 @@ def _experiment(
 ) -> Experiment:
   changed = _DEFAULTS.replace(**settings)
   return Experiment(
-    name, source, summary, changed, build, score, FIGURES, builder
+    name,
+    source,
+    summary,
+    changed,
+    build,
+    score,
+    FIGURES,
+    builder,
+    generator,
   )
 
 

@@ -23,6 +23,8 @@ def curves(runs: Mapping[str, Results]) -> Figure:
   for axes, name in zip(panels, names, strict=True):
     axes.set_title(name, loc="left", fontsize=10)
     for index, (label, run) in enumerate(runs.items()):
+      # Otherwise Matplotlib reads what is between dollars as mathematics.
+      label = label.replace("$", r"\$")
       if name in run.metrics:
         plots.curve(axes, run, name, COLORS[index % len(COLORS)], label)
     axes.tick_params(labelsize=8)

@@ -5,11 +5,15 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from experiments.cli import console
+from experiments.configs.image_settings import ImageSettings
+from experiments.datasets import data_record
 from experiments.plots import comparison
 from experiments.reports import html
 from experiments.run_folder import results, run_logs
 from experiments.run_folder.results import Results
-from experiments.training import run_config as settings_files
+from experiments.training import run_config
+from experiments.training.run_config import RunSettings
+from gan_jax.data import image_source
 
 ABSENT = "-"
 
@@ -19,10 +23,11 @@ class Page(NamedTuple):
 
   The `summary` says what was trained, and the `verdict` how far it came.
   `command` trains it again, and `resume` is None if it has finished. `warnings`
-  are the `events` of `run_logs.WARNINGS`. `metrics` are rows of name, final
-  value and best value; `settings` are rows of name, value, whether it was
-  changed, and help. `final` and `values` have the same text by name, to compare
-  runs.
+  are the `events` of `run_logs.WARNINGS`, and `faults` say what is wrong with
+  the files of the run. `data` says what images were read. `metrics` are rows of
+  name, final value and best value; `settings` are rows of name, value, whether
+  it was changed, and help. `final` and `values` have the same text by name, to
+  compare runs.
   """
 
   name: str
@@ -31,8 +36,10 @@ class Page(NamedTuple):
   command: str
   resume: str | None
   warnings: list[dict[str, Any]]
+  faults: Sequence[str]
   metrics: list[tuple[str, str, str]]
   has_best: bool
+  data: str
   protocol: list[tuple[str, Any]]
   pictures: list[tuple[str, str]]
   events: list[dict[str, Any]]
@@ -68,7 +75,7 @@ def write(workdirs: Sequence[Path], out: Path) -> None:
     curves=curves,
   )
   with results.replacing(out) as partial:
-    partial.write_text(text)
+    partial.write_text(text, "utf-8", errors="backslashreplace")
 
 
 def _names(workdirs: Sequence[Path]) -> list[str]:
@@ -92,9 +99,9 @@ def _side_by_side(
 
 def _page(workdir: Path, name: str) -> Page:
   """Gathers what the page says about a run."""
-  run = settings_files.read_settings(workdir)
+  run = run_config.read_settings(workdir)
   described = results.read_json(workdir / results.SETTINGS)
-  events = results.read_rows(workdir / results.EVENTS)
+  events, faults = results.read_rows(workdir / results.EVENTS)
   finished = (workdir / results.SUMMARY).exists()
   summary = results.read_json(workdir / results.SUMMARY) if finished else None
   measured = results.read_results(workdir)
@@ -104,19 +111,22 @@ def _page(workdir: Path, name: str) -> Page:
   num_seeds = len(run.seeds)
   metrics = _metrics(measured, summary)
   settings = html.settings_rows(run)
+  data = described.get("data")
   return Page(
     name=name,
     summary=(
       f"{run.experiment.name} ({run.experiment.source}): "
-      f"{run.experiment.summary}; {num_seeds} "
+      f"{_subject(run)}; {num_seeds} "
       f"{'seed' if num_seeds == 1 else 'seeds'} from {run.seeds[0]}."
     ),
     verdict=_verdict(summary, step, run.settings.steps),
     command=run.command(),
-    resume=None if finished else settings_files.resume_command(workdir),
+    resume=None if finished else run_config.resume_command(workdir),
     warnings=[event for event in events if event["kind"] in run_logs.WARNINGS],
+    faults=[*measured.faults, *faults],
     metrics=metrics,
     has_best=finished,
+    data=data_record.describe(data) if data else "",
     protocol=list((summary or {}).get("protocol", {}).items()),
     pictures=pictures(workdir),
     events=events,
@@ -134,6 +144,21 @@ def _page(workdir: Path, name: str) -> Page:
     },
     results=measured,
   )
+
+
+def _subject(run: RunSettings) -> str:
+  """Says what a run trains on; its images may not be the experiment's."""
+  settings, usual = run.settings, run.experiment.settings
+  if not (
+    isinstance(settings, ImageSettings) and isinstance(usual, ImageSettings)
+  ):
+    return run.experiment.summary
+  if settings.dataset == usual.dataset:
+    return run.experiment.summary
+  where = settings.dataset
+  if where == image_source.FOLDER:
+    where = Path(settings.data_dir).name
+  return f"convolutional networks on the images of {where}"
 
 
 def _verdict(summary: dict[str, Any] | None, step: int, num_steps: int) -> str:

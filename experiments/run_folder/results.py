@@ -6,12 +6,15 @@ events.jsonl    what happened: start, interruptions, warnings, end
 checkpoints/    progress of every seed: parameters, optimizer states
 frames.bin      arrays to draw, step by step, until the run has finished
 snapshots.npz   arrays that the pictures are drawn from
+statistics.npz  features of real images, and the network they are from
 figures/*.png, training.gif
 report.html     all of this on one page
 summary.json    score and metrics, final and best, with intervals; written last
 """
 
+import collections
 import contextlib
+import hashlib
 import json
 import math
 import os
@@ -33,6 +36,7 @@ from gan_jax import statistics
   EVENTS,
   FRAMES,
   SNAPSHOTS,
+  STATISTICS,
   ANIMATION,
   REPORT,
   SUMMARY,
@@ -42,6 +46,7 @@ from gan_jax import statistics
   "events.jsonl",
   "frames.bin",
   "snapshots.npz",
+  "statistics.npz",
   "training.gif",
   "report.html",
   "summary.json",
@@ -84,6 +89,7 @@ class Results(NamedTuple):
       `discriminator` is the probability D(x) if `discriminator_real` is among
       the metrics, and the critic's value if `critic_real` is.
     workdir: the run folder, if there is one.
+    faults: what is wrong with the rows of metrics in the run folder.
   """
 
   experiment: str
@@ -93,6 +99,7 @@ class Results(NamedTuple):
   metrics: dict[str, np.ndarray]
   snapshots: dict[str, np.ndarray]
   workdir: Path | None = None
+  faults: tuple[str, ...] = ()
 
   def sampled(self, name: str) -> np.ndarray:
     """Returns a metric of the generator's average if there is one."""
@@ -156,9 +163,20 @@ def replacing(path: Path) -> Iterator[Path]:
   partial = path.with_name(f"{PARTIAL}{os.getpid()}-{path.name}")
   try:
     yield partial
+    sync(partial)
     partial.replace(path)
+    sync(path.parent)
   finally:
     partial.unlink(missing_ok=True)
+
+
+def sync(path: Path) -> None:
+  """Waits until a file, or the names in a folder, are on the disk."""
+  handle = os.open(path, os.O_RDONLY)
+  try:
+    os.fsync(handle)
+  finally:
+    os.close(handle)
 
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
@@ -232,6 +250,7 @@ def reading(workdir: Path) -> Iterator[None]:
     ValueError,
     LookupError,
     TypeError,
+    AttributeError,
     EOFError,
     zipfile.BadZipFile,
   ) as error:
@@ -240,58 +259,145 @@ def reading(workdir: Path) -> Iterator[None]:
     ) from error
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-  """Reads the rows of metrics or events; a torn last line is left out.
+class Rows(NamedTuple):
+  """Rows of metrics or events, and what is wrong with their file.
 
-  Raises:
-    RunFolderError: if a line before the last is no JSON object.
+  Attributes:
+    rows: JSON objects, in the order of the file.
+    faults: a line for each fault.
   """
+
+  rows: list[dict[str, Any]]
+  faults: list[str]
+
+
+def read_rows(path: Path) -> Rows:
+  """Reads the rows of metrics or events; a torn last line is left out."""
+  rows, faults = [], []
   if not path.exists():
-    return []
-  rows = []
+    return Rows(rows, faults)
+  with reading(path.parent):
+    text = path.read_text(errors="replace")
   # What follows the last end of a line is nothing, or a torn row.
-  lines = path.read_text(errors="replace").split("\n")[:-1]
-  for number, line in enumerate(lines, start=1):
+  for number, line in enumerate(text.split("\n")[:-1], start=1):
     try:
-      rows.append(dict(json.loads(line)))
-    except (ValueError, TypeError) as error:
-      raise RunFolderError(
-        f"line {number} of {path} is damaged; restore the file from a copy, or "
-        "start the run anew with --overwrite"
-      ) from error
-  return rows
+      row = json.loads(line)
+    except ValueError:
+      row = None
+    # A step of 2.0 or True would be another key of the same row.
+    if isinstance(row, dict) and type(row.get("step")) is int:
+      rows.append(row)
+    else:
+      faults.append(f"line {number} of {path} is damaged")
+  return Rows(rows, faults)
 
 
-def group_rows(
+class MetricRows(NamedTuple):
+  """The rows of metrics of a run.
+
+  Attributes:
+    by_step: the row of each seed, for each logged step in order.
+    faults: a line for each row that is missing or damaged.
+  """
+
+  by_step: dict[int, dict[int, dict[str, Any]]]
+  faults: list[str]
+
+  def values(self, step: int, seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """Returns the metrics of a step, [num_seeds], NaN where missing."""
+    rows = [self.by_step[step].get(seed, {}) for seed in seeds]
+    names = dict.fromkeys(name for row in rows for name in row)
+    return {
+      name: np.asarray([row.get(name) for row in rows], float)
+      for name in names
+      if name not in ("step", "seed")
+    }
+
+  def text(self, seeds: Sequence[int]) -> str:
+    """Returns the rows as a run writes them, step by step."""
+    return "".join(
+      f"{json.dumps(rows[seed])}\n"
+      for rows in self.by_step.values()
+      for seed in seeds
+      if seed in rows
+    )
+
+
+def checksum(text: str) -> str:
+  """Returns the SHA-256 of a text."""
+  return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_metrics(
   path: Path,
-  rows: Sequence[dict[str, Any]],
   seeds: Sequence[int],
+  until: int | None = None,
   required: Collection[str] = (),
-) -> list[Sequence[dict[str, Any]]]:
-  """Groups the rows of metrics by logged step, one row for each seed.
+) -> MetricRows:
+  """Reads the rows of metrics of a run by the step and seed that they name.
 
   Args:
-    path: the file of the rows.
-    rows: of the steps from the first.
+    path: of the rows.
     seeds: [num_seeds].
+    until: the last step to read; None for all but a last step that is
+      incomplete, as a run leaves it that is killed.
     required: names of metrics that every row must have.
-
-  Raises:
-    RunFolderError: if rows are missing or belong to other seeds.
   """
-  groups = []
-  for start in range(0, len(rows), len(seeds)):
-    group = rows[start : start + len(seeds)]
-    first, names = group[0], {"step", "seed", *required}
-    if [(row.get("step"), row.get("seed")) for row in group] != [
-      (first.get("step"), seed) for seed in seeds
-    ] or not all(names <= set(first) == set(row) for row in group):
-      raise RunFolderError(
-        f"{path} is damaged: it has not one whole row for each seed from line "
-        f"{start + 1}"
+  rows, faults = read_rows(path)
+  if until is None:
+    counts = collections.Counter(row["step"] for row in rows)
+    last = max(counts, default=-1)
+    until = last - (counts[last] < len(seeds))
+  by_step: dict[int, dict[int, dict[str, Any]]] = {}
+  for row in rows:
+    step, seed = row["step"], row.get("seed")
+    if step > until:
+      continue
+    where = f"the row of step {step:,}, seed {seed}, in {path}"
+    others = by_step.setdefault(step, {})
+    if (
+      type(seed) is not int
+      or seed not in seeds
+      or not all(
+        value is None or type(value) in (int, float) for value in row.values()
       )
-    groups.append(group)
-  return groups
+    ):
+      faults.append(f"{where} is damaged")
+    elif not set(required) <= set(row):
+      faults.append(f"{where} lacks {', '.join(sorted({*required} - {*row}))}")
+    elif others.setdefault(seed, row) != row:
+      faults.append(f"{where} is there twice, with other values")
+      others[seed] = {}
+  steps = sorted(by_step)
+  faults += [
+    f"there is no row of step {step:,}, seed {seed}, in {path}"
+    for step in steps
+    for seed in seeds
+    if seed not in by_step[step]
+  ]
+  return MetricRows({step: by_step[step] for step in steps}, faults)
+
+
+def _differences(
+  workdir: Path,
+  settings: Mapping[str, Any],
+  summary: Mapping[str, Any],
+  rows: MetricRows,
+) -> list[str]:
+  """Says where the files of a finished run contradict each other."""
+  seeds, faults = settings["seeds"], []
+  for name in ("experiment", "settings", "seeds"):
+    if summary[name] != settings[name]:
+      faults.append(f"{workdir}: {SETTINGS} and {SUMMARY} differ in {name}")
+  rows_checksum = checksum(rows.text(seeds))
+  if summary.get("metrics_sha256", rows_checksum) != rows_checksum:
+    faults.append(f"{workdir / METRICS} has changed since the run ended")
+  last = rows.by_step[max(rows.by_step)] if rows.by_step else {}
+  for name, entry in summary["metrics"].items():
+    final = entry["final"]["per_seed"]
+    if final != [last.get(seed, {}).get(name) for seed in seeds]:
+      faults.append(f"{workdir}: {SUMMARY} and {METRICS} differ in {name}")
+  return faults
 
 
 def read_results(workdir: Path) -> Results:
@@ -301,31 +407,31 @@ def read_results(workdir: Path) -> Results:
   """
   settings = read_json(workdir / SETTINGS)
   path = workdir / METRICS
-  rows = read_rows(path)
   finished = is_finished(workdir)
   with reading(workdir):
     seeds = settings["seeds"]
-    num_seeds = len(seeds)
-    if not finished:
-      # It may have written some rows of its last step.
-      rows = rows[: len(rows) // num_seeds * num_seeds]
-    groups = group_rows(path, rows, seeds)
-    if finished and not groups:
-      raise RunFolderError(f"{path} is damaged: it has no rows")
-    # Only the first rows are sure to have the expensive metrics.
-    first = rows[0] if rows else {}
-    names = [name for name in first if name not in ("step", "seed")]
+    rows = read_metrics(path, seeds)
+    steps, faults = list(rows.by_step), list(rows.faults)
+    if finished:
+      summary = read_json(workdir / SUMMARY)
+      logged = summary.get("num_logs", len(steps))
+      if not steps or logged != len(steps):
+        faults.append(f"{path} has {len(steps)} of {logged} logged steps")
+      faults += _differences(workdir, settings, summary, rows)
+    measured = [rows.values(step, seeds) for step in steps]
+    # Expensive metrics are not in all rows.
+    names = dict.fromkeys(name for values in measured for name in values)
+    missing = np.full(len(seeds), np.nan)
     return Results(
       experiment=settings["experiment"],
       settings=settings["settings"],
       seeds=np.asarray(seeds),
-      steps=np.asarray([group[0]["step"] for group in groups]),
+      steps=np.asarray(steps, int),
       metrics={
-        name: np.asarray([row.get(name) for row in rows], float)
-        .reshape(-1, num_seeds)
-        .T
+        name: np.stack([values.get(name, missing) for values in measured], 1)
         for name in names
       },
       snapshots=read_snapshots(workdir) if finished else {},
       workdir=workdir,
+      faults=tuple(faults),
     )

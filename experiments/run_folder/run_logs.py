@@ -10,10 +10,11 @@ import json
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from experiments.errors import RunFolderError
 from experiments.run_folder import results
 from gan_jax.training import Log
 from gan_jax.types import Players
@@ -22,11 +23,16 @@ COSTS = {f"{player}_cost" for player in Players._fields}
 """Metrics that every row has."""
 WARNINGS = ("failed", "exploding", "collapsed", "saturated")
 """Kinds of events that say that the training of a seed goes wrong."""
+SAVED = "saved"
+"""Kind of the event that says that a run has its first checkpoint."""
 _LENGTH = struct.Struct("<Q")
 
 
-def append_log(workdir: Path, seeds: Sequence[int], log: Log) -> None:
-  """Appends a row of metrics for each seed, and the frame if there is one."""
+def append_log(workdir: Path, seeds: Sequence[int], log: Log) -> str:
+  """Appends a row of metrics for each seed, and the frame if there is one.
+
+  Returns the text of the rows.
+  """
   if log.frame is not None:
     with (workdir / results.FRAMES).open("ab") as file:
       file.write(_frame_bytes(log.step, log.frame))
@@ -41,8 +47,17 @@ def append_log(workdir: Path, seeds: Sequence[int], log: Log) -> None:
     }
     for index, seed in enumerate(seeds)
   ]
+  text = _lines(rows)
   with (workdir / results.METRICS).open("a") as file:
-    file.write(_lines(rows))
+    file.write(text)
+  return text
+
+
+def sync(workdir: Path) -> None:
+  """Waits until what a run has logged is on the disk."""
+  for name in (results.METRICS, results.FRAMES, results.EVENTS):
+    if (workdir / name).exists():
+      results.sync(workdir / name)
 
 
 def append_event(
@@ -59,13 +74,29 @@ def _lines(rows: Iterable[dict[str, Any]]) -> str:
   return "".join(json.dumps(row) + "\n" for row in rows)
 
 
+class LoggedRun(NamedTuple):
+  """What a run has logged, and what is wrong with it.
+
+  Attributes:
+    logs: without failures.
+    faults: a line for each fault.
+    checksum: of the rows of metrics.
+  """
+
+  logs: tuple[Log, ...]
+  faults: tuple[str, ...]
+  checksum: str
+
+
 def read_logs(
   workdir: Path,
   seeds: Sequence[int],
   until: int | None = None,
   reference: Collection[str] = (),
-) -> tuple[Log, ...]:
+) -> LoggedRun:
   """Reads what a run has logged.
+
+  Metrics are NaN where a row is missing or damaged.
 
   Args:
     workdir: the run folder.
@@ -73,31 +104,20 @@ def read_logs(
     until: the last step to read; None for all.
     reference: names of the arrays in the snapshots of a finished run that
       belong to no frame.
-
-  Returns:
-    The logs, without failures.
-
-  Raises:
-    RunFolderError: if rows are missing or belong to other seeds.
   """
-  path = workdir / results.METRICS
-  rows = results.read_rows(path)
-  if until is None:
-    # A run that was killed may have written some rows of its last step.
-    rows = rows[: len(rows) // len(seeds) * len(seeds)]
-  else:
-    rows = [row for row in rows if row.get("step", -1) <= until]
-  frames = _read_frames(workdir, reference)
+  rows = results.read_metrics(workdir / results.METRICS, seeds, until, COSTS)
+  frames, damaged_frames = _read_frames(workdir, reference)
   logs = []
-  for group in results.group_rows(path, rows, seeds, COSTS):
-    step = int(group[0]["step"])
-    metrics = {
-      name: np.asarray([row[name] for row in group], float)
-      for name in group[0]
-      if name not in ("step", "seed")
-    }
+  for step in rows.by_step:
+    metrics = rows.values(step, seeds)
+    for name in COSTS:
+      metrics.setdefault(name, np.full(len(seeds), np.nan))
     logs.append(Log(step, metrics, (), frames.get(step)))
-  return tuple(logs)
+  return LoggedRun(
+    tuple(logs),
+    (*rows.faults, *damaged_frames),
+    results.checksum(rows.text(seeds)),
+  )
 
 
 def cut_logs(workdir: Path, step: int, logs: Iterable[Log] = ()) -> None:
@@ -121,8 +141,8 @@ def cut_logs(workdir: Path, step: int, logs: Iterable[Log] = ()) -> None:
       continue
     kept = [
       row
-      for row in results.read_rows(path)
-      if row.get("step", -1) <= step or not is_repeated(row)
+      for row in results.read_rows(path).rows
+      if row["step"] <= step or not is_repeated(row)
     ]
     text = _lines(kept)
     with results.replacing(path) as partial:
@@ -144,10 +164,13 @@ def _frame_bytes(step: int, frame: Mapping[str, np.ndarray]) -> bytes:
 
 def _read_frames(
   workdir: Path, reference: Collection[str]
-) -> dict[int, dict[str, np.ndarray]]:
-  """Reads the frames by step; those of a finished run are in its snapshots."""
+) -> tuple[dict[int, dict[str, np.ndarray]], list[str]]:
+  """Reads the frames by step, and what is wrong with them.
+
+  Those of a finished run are in its snapshots.
+  """
   path = workdir / results.FRAMES
-  frames = {}
+  frames, faults = {}, []
   if path.exists():
     content = path.read_bytes()
     start = _LENGTH.size
@@ -155,12 +178,15 @@ def _read_frames(
       (length,) = _LENGTH.unpack_from(content, start - _LENGTH.size)
       if start + length > len(content):
         break  # Torn: the run was killed while it wrote this frame.
-      with (
-        results.reading(path),
-        np.load(io.BytesIO(content[start : start + length])) as arrays,
-      ):
-        frame = dict(arrays)
-      frames[int(frame.pop("step"))] = frame
+      try:
+        with (
+          results.reading(path),
+          np.load(io.BytesIO(content[start : start + length])) as arrays,
+        ):
+          frame = dict(arrays)
+          frames[int(frame.pop("step"))] = frame
+      except RunFolderError:
+        faults.append(f"{path} has a damaged frame")
       start += length + _LENGTH.size
   elif (workdir / results.SNAPSHOTS).exists():
     snapshots = results.read_snapshots(workdir)
@@ -170,4 +196,4 @@ def _read_frames(
         for name, values in snapshots.items()
         if name not in reference
       }
-  return frames
+  return frames, faults

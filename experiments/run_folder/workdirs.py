@@ -54,6 +54,13 @@ def refuse(workdir: Path, overwrite: bool) -> None:
     workdir: the folder, which need not exist.
     overwrite: whether an existing run may be replaced.
   """
+  try:
+    os.path.abspath(workdir).encode()
+  except UnicodeEncodeError:
+    # Orbax cannot write checkpoints there.
+    raise RunFolderError(
+      f"workdir {workdir} has a name that is not UTF-8; choose another"
+    ) from None
   if is_empty(workdir):
     return
   if not overwrite and not _is_run_folder(workdir):

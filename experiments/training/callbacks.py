@@ -1,11 +1,12 @@
 """Callbacks of the training loop: logs, checkpoints, progress and stopping."""
 
+import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from experiments.cli import console
-from experiments.run_folder import run_logs
+from experiments.run_folder import results, run_logs
 from experiments.training import checkpoints
 from experiments.training.monitor import HealthWarning, Monitor
 from experiments.training.run_config import RunSettings
@@ -56,6 +57,7 @@ class RunLogger(training.Callback):
   """Writes the rows, frames, events and warnings of one run to its folder.
 
   Attributes:
+    index: of the run among those that train together.
     workdir: the run folder.
     run: its settings and seeds.
     members: the run's part of the members that train together.
@@ -65,12 +67,14 @@ class RunLogger(training.Callback):
 
   def __init__(
     self,
+    index: int,
     workdir: Path,
     run: RunSettings,
     members: RunMembers,
     earlier_logs: Sequence[Log],
   ):
     """Continues the logs of a run, of which some may be on disk already."""
+    self.index = index
     self.workdir = workdir
     self.run = run
     self.members = members
@@ -78,6 +82,13 @@ class RunLogger(training.Callback):
     self.warnings: tuple[HealthWarning, ...] = ()
     for log in earlier_logs:
       self.monitor.observe(log)
+    earlier = results.read_metrics(workdir / results.METRICS, run.seeds)
+    self._rows = hashlib.sha256(earlier.text(run.seeds).encode())
+
+  def checksum(self) -> str:
+    """Returns the checksum of the rows of metrics, which are on the disk."""
+    run_logs.sync(self.workdir)
+    return self._rows.hexdigest()
 
   def event(self, kind: str, step: int, message: str) -> None:
     """Writes an event of the whole run."""
@@ -85,7 +96,8 @@ class RunLogger(training.Callback):
 
   def on_log(self, log: Log) -> None:
     log = self.members.log(log)
-    run_logs.append_log(self.workdir, self.members.seeds, log)
+    text = run_logs.append_log(self.workdir, self.members.seeds, log)
+    self._rows.update(text.encode())
     self.warnings = self.monitor.observe(log)
     for step, seed, kind, message in self.warnings:
       run_logs.append_event(self.workdir, kind, step, message, seed)
@@ -121,18 +133,21 @@ class CheckpointSaver(training.Callback):
   def __init__(
     self,
     writer: checkpoints.Writer,
-    monitors: Sequence[Monitor],
+    loggers: Sequence[RunLogger],
     wall_seconds: Callable[[], float],
   ):
     self._writer = writer
-    self._monitors = monitors
+    self._loggers = loggers
     self._wall_seconds = wall_seconds
 
   def on_checkpoint(self, checkpoint: Checkpoint) -> None:
-    num_warned = sum(int(each.warned.sum()) for each in self._monitors)
+    num_warned = sum(int(each.monitor.warned.sum()) for each in self._loggers)
     # Some members may have failed since the last log.
     self._writer.save(
-      checkpoint, max(checkpoint.num_failed, num_warned), self._wall_seconds()
+      checkpoint,
+      max(checkpoint.num_failed, num_warned),
+      self._wall_seconds(),
+      {str(each.index): each.checksum() for each in self._loggers},
     )
 
 

@@ -14,8 +14,9 @@ import logging
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import jax
@@ -61,12 +62,24 @@ class Writer:
   """
 
   def __init__(
-    self, workdir: Path, keeping: Keeping, description: Mapping[str, Any]
+    self,
+    workdir: Path,
+    keeping: Keeping,
+    description: Mapping[str, Any],
+    on_first: Callable[[int], None] = lambda step: None,
   ):
-    """Prepares to write; `description` (JSON) is saved in every checkpoint."""
+    """Prepares to write checkpoints.
+
+    Args:
+      workdir: the folder of the run.
+      keeping: which checkpoints are kept.
+      description: JSON that is saved in every checkpoint.
+      on_first: called with the step when the first checkpoint is whole.
+    """
     self._folder = workdir / results.CHECKPOINTS
     self._keeping = keeping
     self._description = description
+    self._on_first = on_first
     self._thread = concurrent.futures.ThreadPoolExecutor(1)
     self._pending: concurrent.futures.Future | None = None
     self._num_warned: dict[int, float] | None = None
@@ -81,16 +94,23 @@ class Writer:
       self._thread.shutdown()
 
   def save(
-    self, checkpoint: Checkpoint, num_warned: int, wall_seconds: float
+    self,
+    checkpoint: Checkpoint,
+    num_warned: int,
+    wall_seconds: float,
+    checksums: Mapping[str, str] = MappingProxyType({}),
   ) -> None:
     """Starts to write a checkpoint once the one before is written.
 
-    `num_warned` counts seeds that have failed or caused a warning, and
-    `wall_seconds` is how long the run has taken so far.
+    Args:
+      checkpoint: to write.
+      num_warned: seeds that have failed or caused a warning.
+      wall_seconds: how long the run has taken so far.
+      checksums: of the rows of metrics, by the index of their run.
     """
     self.wait()
     self._pending = self._thread.submit(
-      self._write, checkpoint, num_warned, wall_seconds
+      self._write, checkpoint, num_warned, wall_seconds, dict(checksums)
     )
 
   def wait(self) -> None:
@@ -109,7 +129,11 @@ class Writer:
       ) from error
 
   def _write(
-    self, checkpoint: Checkpoint, num_warned: int, wall_seconds: float
+    self,
+    checkpoint: Checkpoint,
+    num_warned: int,
+    wall_seconds: float,
+    checksums: dict[str, str],
   ) -> None:
     import orbax.checkpoint as ocp
 
@@ -128,11 +152,19 @@ class Writer:
       args=ocp.args.PyTreeSave(progress),
       custom_metadata={
         "checkpoint": facts,
-        "description": {**self._description, "wall_seconds": wall_seconds},
+        "description": {
+          **self._description,
+          "wall_seconds": wall_seconds,
+          "metrics_sha256": checksums,
+        },
         "num_warned": num_warned,
       },
     )
+    for file in path.rglob("*"):
+      results.sync(file)
     results.write_json(path / MANIFEST, _hash_files(path))
+    if not self._num_warned:
+      self._on_first(checkpoint.step)
     self._num_warned[checkpoint.step] = num_warned
     kept = _steps_to_keep(self._keeping, self._num_warned)
     for step in set(self._num_warned) - kept:
@@ -213,7 +245,7 @@ def _reason(error: Exception) -> str:
 
 
 class Loaded(NamedTuple):
-  """A checkpoint, and the description and `wall_seconds` saved with it."""
+  """A checkpoint, and the description and checksums saved with it."""
 
   checkpoint: Checkpoint
   description: dict[str, Any]
@@ -225,22 +257,28 @@ def load_newest(workdir: Path, structure: Progress) -> Loaded:
   Raises RunFolderError if none is intact, or if the progress in it does not
   have the structure, a pytree of `jax.ShapeDtypeStruct`.
   """
-  found = steps(workdir)
-  if not found:
+  if not steps(workdir):
     raise RunFolderError(f"{workdir} has no checkpoint")
+  for loaded in load_intact(workdir, structure):
+    return loaded
+  raise RunFolderError(
+    f"no checkpoint of {workdir} can be read: all are damaged; train the run "
+    "anew with --overwrite"
+  )
+
+
+def load_intact(workdir: Path, structure: Progress) -> Iterator[Loaded]:
+  """Loads the intact checkpoints, newest first; as in `load_newest`."""
+  found = steps(workdir)
   for step, before in zip(found, [*found[1:], None], strict=True):
     path = workdir / results.CHECKPOINTS / str(step)
     if _is_intact(path):
-      return _load(path, structure)
-    if before is not None:
+      yield _load(path, structure)
+    elif before is not None:
       console.say(
         f"the checkpoint of step {step:,} is damaged; going back to the one of "
         f"step {before:,}"
       )
-  raise RunFolderError(
-    f"no checkpoint of {workdir} can be read: all are damaged; --overwrite "
-    "starts the run anew"
-  )
 
 
 def _load(path: Path, structure: Progress) -> Loaded:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 
 from experiments.cli import console
-from experiments.configs.experiment import Experiment
+from experiments.configs.experiment import Experiment, Generator
 from experiments.configs.settings import Settings
 from experiments.errors import RunFolderError
 from experiments.run_folder import results
@@ -16,7 +16,6 @@ from experiments.run_folder.results import Results
 from experiments.training import checkpoints, run_config
 from experiments.training.run_config import RunSettings
 from gan_jax import training
-from gan_jax.training import Problem
 from gan_jax.types import Device, TrainState
 
 
@@ -25,7 +24,7 @@ class LoadedRun(NamedTuple):
 
   experiment: Experiment
   settings: Settings
-  problem: Problem
+  generator: Generator
   seed: int
   state: TrainState
 
@@ -40,7 +39,7 @@ def load_run(workdir: Path, seed: int | None, device: Device) -> LoadedRun:
 
   Raises:
     RunFolderError: if the folder has no such seed that this version can read.
-    SettingError: if the problem cannot be built because its data is missing.
+    SettingError: if the folder does not describe its data and that is missing.
   """
   experiment, settings, seeds = run_config.read_settings(workdir)
   seed = int(seeds[0] if seed is None else seed)
@@ -48,15 +47,29 @@ def load_run(workdir: Path, seed: int | None, device: Device) -> LoadedRun:
     raise RunFolderError(
       f"{workdir} has no seed {seed}; it has {', '.join(map(str, seeds))}"
     )
-  problem = experiment.build(settings)
-  structure = training.structure(problem, len(seeds))
+  generator = _generator(workdir, experiment, settings)
+  structure = training.structure(generator.init, len(seeds))
   loaded = checkpoints.load_newest(workdir, structure)
   index = seeds.index(seed)
   state = jax.tree.map(
     lambda leaf: jax.device_put(leaf[index], device),
     loaded.checkpoint.progress.state,
   )
-  return LoadedRun(experiment, settings, problem, seed, state)
+  return LoadedRun(experiment, settings, generator, seed, state)
+
+
+def _generator(
+  workdir: Path, experiment: Experiment, settings: Settings
+) -> Generator:
+  """Makes the generator of a run from the description of its data."""
+  record = results.read_json(workdir / results.SETTINGS).get("data")
+  if experiment.generator and record:
+    with results.reading(workdir):
+      return experiment.generator(settings, record)
+  problem = experiment.build(settings)
+  if problem.sample is None:
+    raise RunFolderError(f"{workdir} has nothing to sample from")
+  return Generator(problem.init, problem.sample, problem.class_names)
 
 
 def find_run(
@@ -85,11 +98,14 @@ def find_run(
   for settings in sorted(parent.glob(f"*/{results.SETTINGS}"), reverse=True):
     workdir = settings.parent
     try:
-      found = results.read_json(settings)
-      if any(found.get(name) != value for name, value in wanted.items()):
+      content = results.read_json(settings)
+      if any(content.get(name) != value for name, value in wanted.items()):
         continue
       if results.is_finished(workdir):
-        return workdir, results.read_results(workdir)
+        found = results.read_results(workdir)
+        if found.faults:
+          raise RunFolderError(found.faults[0])
+        return workdir, found
       unfinished = unfinished or (workdir, None)
     except RunFolderError as error:
       console.say(f"skipping {error}")

@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,10 +10,12 @@ import numpy as np
 
 from experiments.cli import console
 from experiments.configs.settings import Settings
+from experiments.datasets import data_record
 from experiments.errors import RunFolderError, SettingError
 from experiments.run_folder import results, run_logs
 from experiments.training import checkpoints
 from experiments.training.callbacks import RunMembers
+from experiments.training.checkpoints import Loaded
 from experiments.training.request import MAY_CHANGE
 from experiments.training.run_config import RunSettings
 from gan_jax import training
@@ -42,11 +44,16 @@ class StartingPoint(NamedTuple):
     checkpoint: to continue from; None to begin.
     logs: of each run, up to the checkpoint.
     wall_seconds: that the runs have taken.
+    changed_data: how the data differs from that of the steps before; "" if it
+      is the same.
+    faults: what the logs until the checkpoint lack.
   """
 
   checkpoint: Checkpoint | None
   logs: tuple[tuple[Log, ...], ...]
   wall_seconds: float
+  changed_data: str = ""
+  faults: Sequence[str] = ()
 
   @property
   def step(self) -> int:
@@ -65,6 +72,7 @@ def find_start(
   workdirs: Sequence[Path],
   members: Sequence[RunMembers],
   problem: Problem,
+  allow_changed_data: bool = False,
 ) -> StartingPoint:
   """Finds the newest intact checkpoint, and removes what was logged after it.
 
@@ -74,36 +82,44 @@ def find_start(
     workdirs: their run folders. Those that have finished stay as they are.
     members: of each run.
     problem: of the first run.
+    allow_changed_data: whether the run may go on with other data.
 
   Raises:
-    RunFolderError: if the checkpoints, or the logs before them, are unusable.
+    RunFolderError: if the data is other, or the checkpoints are gone or
+      unusable.
     SettingError: if the runs have taken more steps than they should.
   """
   unfinished = [each for each in workdirs if not results.is_finished(each)]
   if len(workdirs) == 1:
     unfinished = list(workdirs)  # A finished run may train for longer.
+  changed_data = ""
+  for workdir in workdirs:
+    # A trial of a sweep may not have begun.
+    if not changed_data and (workdir / results.SETTINGS).exists():
+      changed_data = _changed_data(workdir, problem, allow_changed_data)
   if not checkpoints.steps(folder):
+    # A sweep keeps the checkpoints of trials elsewhere while they train.
+    if folder in workdirs:
+      _check_not_lost(folder)
     checkpoints.discard_after(folder, -1)
     for workdir in unfinished:
       run_logs.cut_logs(workdir, -1)
-    return StartingPoint(None, ((),) * len(runs), 0.0)
+    return StartingPoint(None, ((),) * len(runs), 0.0, changed_data)
   num_members = sum(len(run.seeds) for run in runs)
-  checkpoint, found = checkpoints.load_newest(
-    folder, training.structure(problem, num_members)
-  )
-  wall_seconds = found.pop("wall_seconds")
-  _check_same_runs(folder, found, describe_runs(runs, problem))
+  structure = training.structure(problem.init, num_members)
+  newest = checkpoints.load_newest(folder, structure)
+  _check_same_runs(folder, newest.description, describe_runs(runs, problem))
   settings = runs[0].settings
-  if checkpoint.step > settings.steps:
+  if newest.checkpoint.step > settings.steps:
     raise SettingError(
-      f"--steps={settings.steps} is less than the {checkpoint.step:,} "
-      f"steps that {folder} has taken"
+      f"--steps={settings.steps} is less than the "
+      f"{newest.checkpoint.step:,} steps that {folder} has taken"
     )
   # Read everything that is needed before anything is removed.
-  logs = [
-    _logs_until(workdir, run.seeds, checkpoint, problem)
-    for run, workdir in zip(runs, workdirs, strict=True)
-  ]
+  (checkpoint, found), logs, faults = _with_logs(
+    checkpoints.load_intact(folder, structure), runs, workdirs, problem
+  )
+  wall_seconds = found["wall_seconds"]
   checkpoints.discard_after(folder, checkpoint.step)
   for workdir, logs_of_run in zip(workdirs, logs, strict=True):
     if workdir in unfinished:
@@ -118,28 +134,83 @@ def find_start(
       for logs_of_run, each in zip(logs, members, strict=True)
     ),
     wall_seconds,
+    changed_data,
+    faults,
   )
 
 
-def _logs_until(
-  workdir: Path,
-  seeds: Sequence[int],
-  checkpoint: Checkpoint,
+def _changed_data(workdir: Path, problem: Problem, allowed: bool) -> str:
+  """Says how the data differs from that of a run; raises unless allowed."""
+  old = results.read_json(workdir / results.SETTINGS).get("data")
+  if not old or not problem.data_record:
+    return ""
+  with results.reading(workdir):
+    changed = data_record.difference(old, problem.data_record)
+  if changed and not allowed:
+    raise RunFolderError(
+      f"{workdir} was trained on other data: {changed}; --allow_changed_data "
+      "goes on with this data"
+    )
+  return changed
+
+
+def _check_not_lost(workdir: Path) -> None:
+  """Raises RunFolderError if a run without checkpoints had some."""
+  saved = any(
+    event.get("kind") == run_logs.SAVED
+    for event in results.read_rows(workdir / results.EVENTS).rows
+  )
+  if saved or results.is_finished(workdir):
+    raise RunFolderError(
+      f"the checkpoints of {workdir} are gone, so it cannot resume; "
+      "--overwrite begins the run anew"
+    )
+
+
+def _with_logs(
+  found: Iterable[Loaded],
+  runs: Sequence[RunSettings],
+  workdirs: Sequence[Path],
   problem: Problem,
-) -> tuple[Log, ...]:
-  """Reads all that a run logged up to a checkpoint, or raises."""
-  logs = run_logs.read_logs(workdir, seeds, checkpoint.step, problem.reference)
-  num_frames = sum(log.frame is not None for log in logs)
-  for what, number, wanted in (
-    ("rows of metrics", len(logs), checkpoint.num_logs),
-    ("frames", num_frames, checkpoint.num_frames),
-  ):
-    if number != wanted:
-      raise RunFolderError(
-        f"{workdir} has {number} of the {wanted} {what} that were logged until "
-        f"step {checkpoint.step:,}; --overwrite begins the run anew"
+) -> tuple[Loaded, list[tuple[Log, ...]], list[str]]:
+  """Chooses the newest checkpoint before which no run has lost a log.
+
+  If all have, it is the newest, and the metrics have gaps.
+
+  Returns:
+    The checkpoint, the logs of each run until then, and what they lack.
+  """
+  choices = []
+  for loaded in found:
+    checkpoint, logs, faults = loaded.checkpoint, [], []
+    checksums = loaded.description.get("metrics_sha256", {})
+    for index, (run, workdir) in enumerate(zip(runs, workdirs, strict=True)):
+      read = run_logs.read_logs(
+        workdir, run.seeds, checkpoint.step, problem.reference
       )
-  return logs
+      logs.append(read.logs)
+      faults += read.faults
+      if checksums.get(str(index), read.checksum) != read.checksum:
+        faults.append(f"{workdir / results.METRICS} has changed")
+      num_frames = sum(log.frame is not None for log in read.logs)
+      for what, number, wanted in (
+        ("logged steps", len(read.logs), checkpoint.num_logs),
+        ("frames", num_frames, checkpoint.num_frames),
+      ):
+        if number != wanted:
+          faults.append(f"{workdir} has {number} of {wanted} {what}")
+    choices.append((loaded, logs, faults))
+    if not faults:
+      break
+  chosen = min(choices, key=lambda choice: bool(choice[2]))
+  newest, _, faults = choices[0]
+  if faults:
+    step = chosen[0].checkpoint.step
+    what = f"going back to the checkpoint of step {step:,}"
+    if step == newest.checkpoint.step:
+      what = "the metrics will have a gap"
+    console.say(f"{faults[0]}; {what}")
+  return chosen
 
 
 def _with_failures(

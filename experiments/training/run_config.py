@@ -80,15 +80,23 @@ def resume_command(workdir: Path, options: Any = None) -> str:
 
 
 def write_settings(
-  workdir: Path, run: RunSettings, machine: Mapping[str, Any]
+  workdir: Path,
+  run: RunSettings,
+  machine: Mapping[str, Any],
+  data_record: Mapping[str, Any],
 ) -> None:
-  """Writes settings.json; `machine` is what `environment.describe` returns."""
+  """Writes settings.json.
+
+  `machine` is what `environment.describe` returns, and `data_record` as of
+  `Problem`.
+  """
   results.write_json(
     workdir / results.SETTINGS,
     {
       "experiment": run.experiment.name,
       "settings": dataclasses.asdict(run.settings),
       "seeds": list(run.seeds),
+      **({"data": dict(data_record)} if data_record else {}),
       **machine,
     },
   )

@@ -48,6 +48,7 @@ class Options(NamedTuple):
   Attributes:
     checkpoint_every: steps between checkpoints; 0 for one a minute.
     keeping: which checkpoints are kept.
+    allow_changed_data: whether a run may resume with other data.
     stop_on_failure: whether to stop once every seed has failed or has a
       warning; otherwise the run stops once every seed has failed.
     loggers: (run folder, seeds, steps taken) -> a logger of the first run, such
@@ -59,6 +60,7 @@ class Options(NamedTuple):
 
   checkpoint_every: int = 0
   keeping: checkpoints.Keeping = checkpoints.Keeping()
+  allow_changed_data: bool = False
   stop_on_failure: bool = False
   loggers: Sequence[Callable[[Path, Sequence[int], int], Logger]] = ()
   max_frames: int = training.MAX_FRAMES
@@ -156,7 +158,9 @@ def train(
   start = StartingPoint(None, ((),) * len(runs), 0.0)
   if resumes:
     start = multihost.from_first(
-      lambda: find_start(folder, runs, workdirs, members, problem)
+      lambda: find_start(
+        folder, runs, workdirs, members, problem, options.allow_changed_data
+      )
     )
   settings = runs[0].settings
   train_members = functools.partial(
@@ -175,6 +179,7 @@ def train(
     last_log=start.last_log,
     variation=variation,
     axis=axis,
+    keep_logs=False,
   )
   if not multihost.is_first():
     train_members(callbacks=[StopWhen(should_stop)])
@@ -182,26 +187,38 @@ def train(
     return None
 
   run_loggers = []
-  for run, workdir, part, logs in zip(
-    runs, workdirs, members, start.logs, strict=True
+  for index, (run, workdir, part, logs) in enumerate(
+    zip(runs, workdirs, members, start.logs, strict=True)
   ):
     if len(runs) > 1 and results.is_finished(workdir):
       continue
     (workdir / results.SUMMARY).unlink(missing_ok=True)
-    run_config.write_settings(workdir, run, machine)
-    run_loggers.append(RunLogger(workdir, run, part, logs))
+    run_config.write_settings(workdir, run, machine, problem.data_record)
+    if problem.statistics:
+      with results.replacing(workdir / results.STATISTICS) as partial:
+        np.savez_compressed(partial, allow_pickle=False, **problem.statistics)
+    run_loggers.append(RunLogger(index, workdir, run, part, logs))
     run_loggers[-1].event(
       "began" if start.checkpoint is None else "resumed",
       start.step,
       f"on {machine['device']}, jax {machine['versions']['jax']}"
       + (f", as one of {len(runs)} trials" if len(runs) > 1 else ""),
     )
+    if start.changed_data:
+      run_loggers[-1].event("changed_data", start.step, start.changed_data)
+    for fault in start.faults:
+      if str(workdir) in fault:
+        run_loggers[-1].event("gap", start.step, fault)
   began = time.perf_counter() - start.wall_seconds
   with contextlib.ExitStack() as stack:
     writer = stack.enter_context(
-      checkpoints.Writer(folder, options.keeping, describe_runs(runs, problem))
+      checkpoints.Writer(
+        folder,
+        options.keeping,
+        describe_runs(runs, problem),
+        lambda step: _note_checkpoint(run_loggers, step),
+      )
     )
-    monitors = [logger.monitor for logger in run_loggers]
     loggers = []
     for make in options.loggers:
       loggers.append(make(workdirs[0], runs[0].seeds, start.step))
@@ -209,13 +226,13 @@ def train(
     callbacks = [
       *run_loggers,
       *loggers,
-      CheckpointSaver(writer, monitors, lambda: time.perf_counter() - began),
+      CheckpointSaver(writer, run_loggers, lambda: time.perf_counter() - began),
       StopWhen(should_stop),
       *callbacks,
     ]
     if options.stop_on_failure:
       callbacks.append(
-        StopWhen(lambda: all(each.warned.all() for each in monitors))
+        StopWhen(lambda: all(each.monitor.warned.all() for each in run_loggers))
       )
     if options.show_progress:
       bar = console.progress(
@@ -251,6 +268,12 @@ def train(
         )
       return None
   return finished
+
+
+def _note_checkpoint(loggers: Sequence[RunLogger], step: int) -> None:
+  """Notes that runs can resume: one without checkpoints has lost them."""
+  for logger in loggers:
+    logger.event(run_logs.SAVED, step, "the first checkpoint is saved")
 
 
 def _members(runs: Sequence[RunSettings]) -> list[RunMembers]:
@@ -292,6 +315,7 @@ def _save_members(
       checkpoint,
       max(len(failures), int(logger.monitor.warned.sum())),
       time.perf_counter() - began,
+      {"0": logger.checksum()},
     )
 
 
@@ -314,7 +338,7 @@ def _write_results(
   """
   experiment, settings, seeds = logger.run
   workdir, step = logger.workdir, result.checkpoint.step
-  logs = run_logs.read_logs(workdir, seeds, reference=problem.reference)
+  logs = run_logs.read_logs(workdir, seeds, reference=problem.reference).logs
   steps, metrics, snapshots = training.stack_logs(
     logs, seeds, problem.reference
   )
@@ -346,10 +370,13 @@ def _write_results(
     "settings": dataclasses.asdict(settings),
     "seeds": list(seeds),
     "steps": step,
+    "num_logs": len(logs),
+    "metrics_sha256": logger.checksum(),
     "steps_per_second": result.steps_per_second,
     "wall_seconds": wall_seconds,
     "device": machine["device"],
     "versions": machine["versions"],
+    **({"data": dict(problem.data_record)} if problem.data_record else {}),
     **({"protocol": dict(problem.protocol)} if problem.protocol else {}),
     **results.final_and_best(metrics, score),
     "failures": [failure._asdict() for failure in failures],

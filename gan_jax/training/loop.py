@@ -164,6 +164,7 @@ def train(
   last_log: int = -1,
   variation: Variation | None = None,
   axis: str = sharding.MEMBERS,
+  keep_logs: bool = True,
 ) -> Result:
   """Trains one member per seed.
 
@@ -183,9 +184,12 @@ def train(
     variation: what members differ in apart from their seeds. Frames then hold
       all members, otherwise the first `MAX_DRAWN_MEMBERS`.
     axis: what the devices divide, as in `population`.
+    keep_logs: whether the result has the logs. A long training need not keep
+      in memory what a callback writes to a file.
 
   Returns:
-    The result. `steps`, `history` and `snapshots` cover this call only.
+    The result. `steps`, `history` and `snapshots` cover this call only, and are
+    empty unless `keep_logs`.
   """
   seeds = tuple(seeds)
   if isinstance(steps, Schedule):
@@ -215,7 +219,8 @@ def train(
       progress, log = _evaluate(members, progress, keys, seeds, schedule, step)
       last_log, failures = step, log.failures
       num_logs, num_frames = num_logs + 1, num_frames + (log.frame is not None)
-      logs.append(log)
+      if keep_logs:
+        logs.append(log)
       for callback in callbacks:
         callback.on_log(log)
     stops, all_failed, saves, chunk_steps = _agree(

@@ -59,17 +59,30 @@ def member_keys(seed: int | Array) -> Keys:
 
 def init(problem: Problem, keys: Keys) -> Progress:
   """Initialises a member."""
+  return _first_progress(problem.init, keys)
+
+
+def _first_progress(
+  init_state: Callable[[PRNGKey], TrainState], keys: Keys
+) -> Progress:
   never = jnp.full((), NEVER, jnp.int32)
-  return Progress(problem.init(keys.init), Players(never, never))
+  return Progress(init_state(keys.init), Players(never, never))
 
 
-def structure(problem: Problem, num_members: int) -> Progress:
-  """Returns the progress as `jax.ShapeDtypeStruct` [num_members, ...]."""
+def structure(
+  init_state: Callable[[PRNGKey], TrainState], num_members: int
+) -> Progress:
+  """Returns the progress as `jax.ShapeDtypeStruct` [num_members, ...].
+
+  `init_state` is the `init` of the problem.
+  """
   keys = jax.eval_shape(
     jax.vmap(member_keys),
     jax.ShapeDtypeStruct((num_members,), jnp.uint32),
   )
-  return jax.eval_shape(jax.vmap(functools.partial(init, problem)), keys)
+  return jax.eval_shape(
+    jax.vmap(functools.partial(_first_progress, init_state)), keys
+  )
 
 
 def advance(

@@ -42,6 +42,10 @@ class Problem(NamedTuple):
       average if the state has one. A class-conditional game also takes labels
       [n]. None for a game without samples.
     class_names: names of the labels of a class-conditional game.
+    data_record: a description of the data, as JSON has it, that tells it from
+      other data; empty for a density.
+    statistics: arrays by name that generated samples are compared with; empty
+      if they can be computed without the data.
   """
 
   init: Callable[[PRNGKey], TrainState]
@@ -55,6 +59,8 @@ class Problem(NamedTuple):
   protocol: Mapping[str, str | int | float] = MappingProxyType({})
   sample: Callable[..., Array] | None = None
   class_names: tuple[str, ...] = ()
+  data_record: Mapping[str, Any] = MappingProxyType({})
+  statistics: Mapping[str, Array] = MappingProxyType({})
 
 
 def problem(

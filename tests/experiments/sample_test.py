@@ -80,8 +80,9 @@ class SampleTest(parameterized.TestCase):
     member = load_run.load_run(self.runs["ring"], 6, jax.devices()[0])
     self.assertEqual(int(member.state.step), 2)
     read = results.read_results(self.runs["ring"])
-    evaluation = member.problem.evaluate(
-      member.state, training.member_keys(6).evaluation, member.problem.data
+    problem = member.experiment.build(member.settings)
+    evaluation = problem.evaluate(
+      member.state, training.member_keys(6).evaluation, problem.data
     )
     np.testing.assert_allclose(
       evaluation["generator_cost"],

@@ -17,7 +17,7 @@ from experiments.configs import choices, image_metrics
 from experiments.configs import images as dcgan
 from experiments.configs.image_settings import ImageSettings
 from experiments.configs.settings import with_values
-from experiments.datasets import image_datasets
+from experiments.datasets import cache, image_datasets
 from experiments.errors import SettingError
 from gan_jax.data import images
 from gan_jax.metrics import classifier, inception
@@ -197,13 +197,13 @@ class DCGANTest(parameterized.TestCase):
     drawn = jax.eval_shape(problem.snapshot, state, keys[2])["samples"]
     self.assertEqual(drawn.shape[1:], (16, 16, 1))
 
+  def read(self):
+    data_dir = str(self.folder / "data")
+    read = image_datasets.read_dataset("mnist", data_dir, "auto", 16, 1, print)
+    return read.train, read.test
+
   def test_the_classifier_is_trained_once_and_says_how_well(self):
-    train, test = (
-      image_datasets.read_images(
-        "mnist", str(self.folder / "data"), split, 16, 1, print
-      )
-      for split in ("train", "test")
-    )
+    train, test = self.read()
     first = image_datasets.feature_net("mnist", train, test, print)
     with mock.patch.object(
       image_datasets.classifier, "train", side_effect=AssertionError
@@ -218,12 +218,21 @@ class DCGANTest(parameterized.TestCase):
       again.features.apply(batch),
     )
 
+  def test_a_damaged_classifier_is_trained_again(self):
+    read = self.read()
+    first = image_datasets.feature_net("mnist", *read, print)
+    (path,) = (cache.cache_dir() / "classifiers").glob("mnist-*.npz")
+    whole = path.read_bytes()
+    for content in (b"", b"damaged", whole[: len(whole) // 2]):
+      path.write_bytes(content)
+      again = image_datasets.feature_net("mnist", *read, print)
+      self.assertEqual(first.protocol, again.protocol)
+      with np.load(path) as arrays:
+        self.assertIn("accuracy", arrays)
+
   def test_images_without_classes_are_told_apart_by_their_turns(self):
     train, test = (
-      image_datasets.read_images(
-        "mnist", str(self.folder / "data"), split, 16, 1, print
-      )._replace(labels=None, class_names=())
-      for split in ("train", "test")
+      split._replace(labels=None, class_names=()) for split in self.read()
     )
     net = image_datasets.feature_net("mnist", train, test, print)
     self.assertIn("rotations", net.features.name)

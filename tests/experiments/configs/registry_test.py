@@ -43,10 +43,10 @@ class RegistryTest(parameterized.TestCase):
 
   def small(self, settings):
     if isinstance(settings, ImageSettings):
-      drawn = settings.dataset == image_source.FACES
-      return settings.replace(
-        **tiny_images.SETTINGS, data_dir="" if drawn else self.folder
-      )
+      settings = settings.replace(**tiny_images.SETTINGS)
+      if settings.dataset == image_source.FACES:
+        return settings
+      return settings.replace(dataset=image_source.FOLDER, data_dir=self.folder)
     return settings.replace(**SMALL)
 
   @parameterized.named_parameters((name, BY_NAME[name]) for name in FAST)

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments.errors import RunFolderError
 from experiments.run_folder import results, run_logs
 from gan_jax.training import Log
 
@@ -45,6 +44,12 @@ class RunLogsTest(parameterized.TestCase):
     kept = [log for log in self.logs if log.step <= step]
     run_logs.cut_logs(self.workdir, step, kept)
 
+  def read(self, **options):
+    """Reads the logs, with which nothing is wrong."""
+    logs, faults, _ = run_logs.read_logs(self.workdir, SEEDS, **options)
+    self.assertEmpty(faults)
+    return logs
+
   def check(self, found, expected):
     self.assertEqual(
       [log.step for log in found], [log.step for log in expected]
@@ -62,15 +67,15 @@ class RunLogsTest(parameterized.TestCase):
         np.testing.assert_array_equal(log.frame[name], other.frame[name])
 
   def test_what_was_logged_is_read_back(self):
-    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs)
+    self.check(self.read(), self.logs)
 
   @parameterized.parameters((-1, 0), (0, 1), (4, 1), (5, 2), (10, 3), (99, 3))
   def test_what_comes_after_a_step_is_cut_off(self, step, num_left):
     self.cut(step)
-    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs[:num_left])
+    self.check(self.read(), self.logs[:num_left])
     for log in self.logs[num_left:]:
       run_logs.append_log(self.workdir, SEEDS, log)
-    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs)
+    self.check(self.read(), self.logs)
 
   @parameterized.parameters(b'{"step": 15, "seed": 7, "co', b"{", b"\xc3")
   def test_a_torn_row_is_cut_off(self, torn):
@@ -87,39 +92,80 @@ class RunLogsTest(parameterized.TestCase):
     self.cut(10)
     self.assertEqual(path.read_bytes(), whole)
 
-  @parameterized.parameters(
-    ("no row\n", "line 1 of .*metrics.jsonl is damaged"),
-    ('{"step": 0, "seed": 7}\n', "one whole row for each seed from line 1"),
+  @parameterized.named_parameters(
+    # What happens to the rows of steps 0, 5 and 10 of seeds 7 and 8, what is
+    # said of it, and which step loses the row of seed 8.
+    ("lost", lambda rows: rows[:3] + rows[4:], "no row of step 5, seed 8", 5),
+    ("torn", lambda rows: [*rows[:3], rows[3][:30], *rows[4:]], "line 4", 5),
+    ("text", lambda rows: [*rows[:3], "no row", *rows[4:]], "line 4", 5),
+    ("list", lambda rows: [*rows[:3], "[1]", *rows[4:]], "line 4", 5),
+    ("no_step", lambda rows: [*rows, '{"seed": 7}'], "line 7", None),
+    ("float_step", lambda rows: [*rows, '{"step": 5.0}'], "line 7", None),
+    ("swapped", lambda rows: [rows[1], rows[0], *rows[2:]], None, None),
+    ("reversed", lambda rows: rows[::-1], None, None),
+    ("twice", lambda rows: [*rows, rows[3]], None, None),
     (
-      '{"step": 0, "seed": 8}\n{"step": 0, "seed": 7}\n',
-      "one whole row for each seed from line 1",
+      "twice_with_other_values",
+      lambda rows: [*rows, rows[1].replace("2.0", "3.0")],
+      "step 0, seed 8.* twice",
+      0,
+    ),
+    (
+      "another_seed",
+      lambda rows: [*rows, rows[0].replace("7", "9")],
+      "seed 9",
+      None,
+    ),
+    (
+      "words",
+      lambda rows: [*rows[:1], rows[1].replace("2.0", '"2"'), *rows[2:]],
+      "step 0, seed 8.*damaged",
+      0,
+    ),
+    (
+      "no_cost",
+      lambda rows: [
+        *rows[:1],
+        rows[1].replace("discriminator", "d"),
+        *rows[2:],
+      ],
+      "lacks discriminator_cost",
+      0,
     ),
   )
-  def test_what_is_damaged_is_refused(self, text, message):
-    (self.workdir / results.METRICS).write_text(text)
-    with self.assertRaisesRegex(RunFolderError, message):
-      run_logs.read_logs(self.workdir, SEEDS, until=99)
-
-  def test_a_row_without_its_costs_is_refused(self):
+  def test_rows_are_read_by_step_and_seed(self, change, message, lost):
     path = self.workdir / results.METRICS
-    path.write_text(path.read_text().replace("discriminator_cost", "other", 1))
-    with self.assertRaisesRegex(RunFolderError, "one whole row"):
-      run_logs.read_logs(self.workdir, SEEDS)
+    rows = change(path.read_text().splitlines())
+    path.write_text("".join(f"{row}\n" for row in rows))
+    found, faults, _ = run_logs.read_logs(self.workdir, SEEDS, until=10)
+    if message is None:
+      self.assertEmpty(faults)
+    else:
+      self.assertRegex(" ".join(faults), message)
+    for log, expected in zip(found, self.logs, strict=True):
+      for name in run_logs.COSTS:
+        wanted = np.where(
+          np.isfinite(expected.metrics[name]), expected.metrics[name], np.nan
+        )
+        if log.step == lost:
+          wanted[1] = np.nan
+        np.testing.assert_array_equal(log.metrics[name], wanted)
 
   def test_rows_until_a_step_are_read(self):
     path = self.workdir / results.METRICS
     path.write_text(path.read_text() + '{"step": 15, "seed": 7}\n')
-    self.check(run_logs.read_logs(self.workdir, SEEDS, until=5), self.logs[:2])
+    self.check(self.read(until=5), self.logs[:2])
     # Some rows of a last step are those of a run that was killed.
-    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs)
+    self.check(self.read(), self.logs)
 
-  def test_a_damaged_frame_is_refused(self):
+  def test_a_damaged_frame_is_left_out(self):
     path = self.workdir / results.FRAMES
     content = bytearray(path.read_bytes())
     content[8:40] = bytes(32)
     path.write_bytes(content)
-    with self.assertRaisesRegex(RunFolderError, "frames.bin is a damaged"):
-      run_logs.read_logs(self.workdir, SEEDS)
+    logs, faults, _ = run_logs.read_logs(self.workdir, SEEDS)
+    self.assertRegex(" ".join(faults), "frames.bin has a damaged frame")
+    self.assertEqual([log.frame is None for log in logs], [True, True, False])
 
   @parameterized.parameters(1, 8, 9, 100)
   def test_a_torn_frame_is_left_out(self, num_bytes):
@@ -127,7 +173,7 @@ class RunLogsTest(parameterized.TestCase):
     whole = path.read_bytes()
     with path.open("ab") as file:
       file.write(whole[:num_bytes])
-    self.check(run_logs.read_logs(self.workdir, SEEDS), self.logs)
+    self.check(self.read(), self.logs)
 
   def test_warnings_are_cut_with_their_steps_and_other_events_stay(self):
     for kind, step in (
@@ -160,7 +206,7 @@ class RunLogsTest(parameterized.TestCase):
       **snapshots,
     )
     (self.workdir / results.FRAMES).unlink()
-    found = run_logs.read_logs(self.workdir, SEEDS, reference={"x"})
+    found = self.read(reference={"x"})
     self.check(found, self.logs)
 
 

@@ -86,7 +86,10 @@ class CheckpointsTest(parameterized.TestCase):
     ):
       self.assertEqual(loaded.tobytes(), before.tobytes())
     self.assertEqual((checkpoint.step, *checkpoint[2:]), (20, 20, 2, 1, 20 / 7))
-    self.assertEqual(description, {"seeds": [1, 2], "wall_seconds": 20 / 3})
+    self.assertEqual(
+      description,
+      {"seeds": [1, 2], "wall_seconds": 20 / 3, "metrics_sha256": {}},
+    )
 
   @parameterized.parameters(
     (Keeping(2), [], [50, 40]),

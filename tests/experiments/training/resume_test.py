@@ -73,7 +73,7 @@ def content_of(workdir):
 
 def structure_of(run_settings):
   problem = run_settings.experiment.build(run_settings.settings)
-  return training.structure(problem, len(run_settings.seeds))
+  return training.structure(problem.init, len(run_settings.seeds))
 
 
 class ResumptionTest(parameterized.TestCase):
@@ -113,9 +113,10 @@ class ResumptionTest(parameterized.TestCase):
   def test_it_ends_as_if_it_had_not_been_stopped(self):
     self.assertEqual(self.resume(), 0)
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
-    rows = results.read_rows(self.workdir / results.EVENTS)
+    rows = results.read_rows(self.workdir / results.EVENTS).rows
     self.assertEqual(
-      [row["kind"] for row in rows], ["began", "stopped", "resumed", "ended"]
+      [row["kind"] for row in rows],
+      ["began", "saved", "stopped", "resumed", "ended"],
     )
     self.assertFalse((self.workdir / results.FRAMES).exists())
     before = files_of(self.workdir)
@@ -167,10 +168,21 @@ class ResumptionTest(parameterized.TestCase):
       folder = "" if figure == results.ANIMATION else results.FIGURES
       self.assertTrue((self.workdir / folder / figure).exists(), figure)
 
-  def test_without_a_checkpoint_it_begins_again(self):
+  def test_a_run_killed_before_its_first_checkpoint_begins_again(self):
     shutil.rmtree(self.workdir / results.CHECKPOINTS)
+    events = self.workdir / results.EVENTS
+    rows = events.read_text().splitlines(keepends=True)
+    events.write_text("".join(row for row in rows if "saved" not in row))
     self.assertEqual(self.resume(), 0)
     self.assertEqual(content_of(self.workdir), content_of(self.whole))
+
+  def test_a_run_whose_checkpoints_are_gone_is_not_trained_again(self):
+    whole = self.workdir.with_name("whole")
+    shutil.copytree(self.whole, whole)
+    for workdir, flags in ((self.workdir, ()), (whole, ("--steps=15",))):
+      shutil.rmtree(workdir / results.CHECKPOINTS)
+      self.workdir = workdir
+      self.refused(RunFolderError, "checkpoints of .* are gone", *flags)
 
   def test_a_run_is_trained_for_longer(self):
     self.assertEqual(self.resume(), 0)
@@ -289,22 +301,46 @@ class ResumptionTest(parameterized.TestCase):
       self.damage(step)
     self.refused(RunFolderError, "no checkpoint of .* can be read")
 
-  def test_lost_rows_are_refused(self):
+  @parameterized.parameters(
+    # The line of the rows that is lost, and what is said.
+    (-1, "going back to the checkpoint of step"),
+    (0, "the metrics will have a gap"),
+  )
+  def test_a_lost_row_does_not_cost_the_run(self, line, message):
     path = self.workdir / results.METRICS
     rows = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(rows[:-2]))
-    newest = checkpoints.steps(self.workdir)[0]
-    self.refused(
-      RunFolderError, f"2 of the 3 rows of metrics .* until step {newest}"
+    lost = json.loads(rows.pop(line))
+    path.write_text("".join(rows))
+    self.assertEqual(self.resume(), 0)
+    self.assertIn(message, self.stderr.getvalue())
+    read, whole = (
+      results.read_results(each) for each in (self.workdir, self.whole)
     )
+    if line:
+      self.assertEqual(content_of(self.workdir), content_of(self.whole))
+      return
+    self.assertEqual(
+      content_of(self.workdir)["progress"], content_of(self.whole)["progress"]
+    )
+    for name, values in read.metrics.items():
+      expected = whole.metrics[name].copy()
+      expected[list(RUN.seeds).index(lost["seed"]), 0] = np.nan
+      np.testing.assert_array_equal(values, expected)
+    self.assertRegex(" ".join(read.faults), "no row of step 0, seed 4")
+    events = results.read_rows(self.workdir / results.EVENTS).rows
+    self.assertIn("gap", [event["kind"] for event in events])
 
   def test_a_run_in_progress_is_refused(self):
     with workdirs.claim(self.workdir):
       self.refused(RunFolderError, "is being written to by process")
 
-  def test_lost_frames_are_refused(self):
+  def test_lost_frames_do_not_cost_the_run(self):
     (self.workdir / results.FRAMES).unlink()
-    self.refused(RunFolderError, "has 0 of the 3 frames .*--overwrite")
+    self.assertEqual(self.resume(), 0)
+    self.assertIn("has 0 of 3 frames", self.stderr.getvalue())
+    lost, whole = content_of(self.workdir), content_of(self.whole)
+    for name in ("metrics", "score", "progress"):
+      self.assertEqual(lost[name], whole[name])
 
   def test_a_damaged_old_checkpoint_does_no_harm(self):
     *_, oldest = checkpoints.steps(self.workdir)
@@ -378,7 +414,7 @@ class GuardedTest(parameterized.TestCase):
     )
 
   def events(self):
-    rows = results.read_rows(self.folder / "run" / results.EVENTS)
+    rows = results.read_rows(self.folder / "run" / results.EVENTS).rows
     return [(row["kind"], row["seed"]) for row in rows]
 
   # A generator that hardly moves, and one that starts at a point.
@@ -507,7 +543,10 @@ class FilesystemTest(absltest.TestCase):
     done = self.train("--keep_checkpoints=1")
     self.assertEqual(done.returncode, 2, done.stderr)
     self.assertNotIn("Traceback", done.stderr)
-    self.assertIn("No space left on device", done.stderr.splitlines()[-1])
+    self.assertRegex(
+      done.stderr.splitlines()[-1],
+      "^error: .*run/checkpoints .No space left on device.; --resume continues",
+    )
     workdir = self.folder / "run"
     (newest, *_) = checkpoints.steps(workdir)
     # There is room again elsewhere.
