@@ -73,10 +73,11 @@ def caught(notice: str) -> Iterator[Interruption]:
       if number not in SIGNALS:
         continue
       if not interruption.requested():
+        if number == signal.SIGHUP:
+          # Before the request is seen: what follows it prints.
+          _leave_terminal()
         interruption.signal = number
         first = time.monotonic()
-        if number == signal.SIGHUP:
-          _leave_terminal()
         os.write(2, f"{notice}\n".encode())
       elif time.monotonic() - first >= SECONDS_OF_ONE:
         # sys.exit would wait for the main thread.
