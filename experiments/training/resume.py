@@ -149,7 +149,7 @@ def _changed_data(workdir: Path, problem: Problem, allowed: bool) -> str:
   if changed and not allowed:
     raise RunFolderError(
       f"{workdir} was trained on other data: {changed}; --allow_changed_data "
-      "goes on with this data"
+      "trains on the new data"
     )
   return changed
 

@@ -8,14 +8,12 @@ import shutil
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from unittest import mock
 
 import jax
 import pytest
 from absl.testing import absltest, parameterized
 
 from experiments import report, run, sample
-from experiments.devices import environment
 from experiments.errors import RunFolderError, SettingError, UsageError
 from experiments.run_folder import results
 from experiments.training import checkpoints
@@ -137,11 +135,7 @@ class DamagesTest(parameterized.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-    cls.enterClassContext(
-      mock.patch.object(
-        environment, "choose_devices", lambda *_: jax.devices()[:1]
-      )
-    )
+    cls.enterClassContext(trained_runs.on_one_device())
     cls.enterClassContext(trained_runs.undrawn())
     cls.enterClassContext(trained_runs.traced_once())
     cls.whole, _ = trained_runs.train(cls.folder, RUN)

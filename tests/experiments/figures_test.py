@@ -11,13 +11,11 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-import jax
 import pytest
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
 from experiments import figures
-from experiments.devices import environment
 from experiments.reproduce.common.checks import close
 from experiments.reproduce.common.figure import (
   Computed,
@@ -232,12 +230,7 @@ class TrainedFigureTest(absltest.TestCase):
       trainings={"run": Training("mixture_near", settings, num_seeds=2)},
     )
     self.enterContext(mock.patch.dict(figures.BY_ID, {"tiny": tiny}))
-    # The command would set up JAX, which it is by now.
-    self.enterContext(
-      mock.patch.object(
-        environment, "choose_devices", lambda *_: jax.devices()[:1]
-      )
-    )
+    self.enterContext(trained_runs.on_one_device())
     self.enterContext(trained_runs.undrawn())
     self.enterContext(trained_runs.traced_once())
 

@@ -12,7 +12,6 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 
 from experiments import sample
-from experiments.devices import environment
 from experiments.errors import RunFolderError, UsageError
 from experiments.run_folder import results
 from experiments.training import load_run
@@ -34,12 +33,7 @@ class SampleTest(parameterized.TestCase):
     cls.enterClassContext(
       mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(cls.folder / "cache")})
     )
-    # The command would set up JAX, which it is by now.
-    cls.enterClassContext(
-      mock.patch.object(
-        environment, "choose_devices", lambda *_: jax.devices()[:1]
-      )
-    )
+    cls.enterClassContext(trained_runs.on_one_device())
     cls.enterClassContext(trained_runs.undrawn())
     data = {**tiny_images.SETTINGS, "data_dir": str(cls.folder)}
     cls.runs = {

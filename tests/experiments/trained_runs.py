@@ -9,6 +9,7 @@ from unittest import mock
 import jax
 
 from experiments.configs.registry import BY_NAME
+from experiments.devices import environment
 from experiments.reports import run_report
 from experiments.run_folder import results, workdirs
 from experiments.training import checkpoints, trainer
@@ -80,6 +81,13 @@ def train_until(
 
 WRITE_FIGURES = results.write_figures
 """For a test that wants them where others do not."""
+
+
+def on_one_device() -> contextlib.AbstractContextManager:
+  """Has commands train on a device of this process, which has set up JAX."""
+  return mock.patch.object(
+    environment, "choose_devices", lambda *_: jax.devices()[:1]
+  )
 
 
 def undrawn() -> contextlib.AbstractContextManager:

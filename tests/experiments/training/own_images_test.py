@@ -9,14 +9,12 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-import jax
 import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
 
 from experiments import report, run, sample
 from experiments.configs.registry import BY_NAME
-from experiments.devices import environment
 from experiments.errors import RunFolderError, SettingError
 from experiments.run_folder import results
 from experiments.training import checkpoints
@@ -43,11 +41,7 @@ class OwnImagesTest(parameterized.TestCase):
     cls.enterClassContext(
       mock.patch.dict(os.environ, {"XDG_CACHE_HOME": str(cls.folder / "cache")})
     )
-    cls.enterClassContext(
-      mock.patch.object(
-        environment, "choose_devices", lambda *_: jax.devices()[:1]
-      )
-    )
+    cls.enterClassContext(trained_runs.on_one_device())
     cls.enterClassContext(trained_runs.undrawn())
     write_photos(cls.folder / "photos")
     cls.whole, cls.line = cls.train("whole")

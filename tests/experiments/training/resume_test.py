@@ -20,7 +20,6 @@ import pytest
 from absl.testing import absltest, parameterized
 
 from experiments import run
-from experiments.devices import environment
 from experiments.errors import RunFolderError, SettingError, UsageError
 from experiments.run_folder import results, workdirs
 from experiments.training import checkpoints, trainer
@@ -81,12 +80,7 @@ class ResumptionTest(parameterized.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-    # The command would set up JAX, which it is by now.
-    cls.enterClassContext(
-      mock.patch.object(
-        environment, "choose_devices", lambda *_: jax.devices()[:1]
-      )
-    )
+    cls.enterClassContext(trained_runs.on_one_device())
     cls.enterClassContext(trained_runs.undrawn())
     cls.enterClassContext(trained_runs.traced_once())
     cls.whole, _ = trained_runs.train(cls.folder, RUN)
