@@ -75,8 +75,9 @@ class InterruptionTest(parameterized.TestCase):
         start_new_session=True,
       )
       os.close(side)
-      os.read(terminal, 5)
-      os.close(terminal)
+      # The whole line: a terminal closed within it fails the write.
+      with open(terminal, "rb") as output:
+        self.assertEqual(output.readline(), b"ready\r\n")
       self.assertEqual(process.wait(timeout=60), 129)
       self.assertEqual(report.read(), b"saved")
 
