@@ -11,8 +11,9 @@ D(r))). A value below 1 is one-sided label smoothing (Salimans et al., Improved
 Techniques for Training GANs, arXiv 1606.03498, section 3.4).
 
 Values, gradients and second derivatives are finite in float32 for logits up to
-+-1e4. Exponentials of a logit are exact up to `f_divergences.EXPONENT_LIMIT`
-and linear beyond.
++-1e4. They keep their relative precision where a cost saturates, until they
+underflow. Exponentials of a logit are exact up to
+`f_divergences.EXPONENT_LIMIT` and linear beyond.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,7 +24,8 @@ import jax
 import jax.numpy as jnp
 
 from gan_jax.divergences import f_divergences
-from gan_jax.divergences.f_divergences import limit_exponent
+from gan_jax.divergences.f_divergences import limited_exp
+from gan_jax.numerics import sigmoid, softplus
 from gan_jax.types import Array
 
 Cost = Callable[[Array, Array], Array]
@@ -77,9 +79,9 @@ def _cross_entropy(
   # logarithm is taken of a D that has rounded to 0 or 1. For real samples,
   # -l log D - (1 - l) log(1 - D) = softplus(-logit) + (1 - l) logit.
   real_cost = jnp.mean(
-    jax.nn.softplus(-real_logits) + (1.0 - real_label) * real_logits
+    softplus(-real_logits) + (1.0 - real_label) * real_logits
   )
-  return real_cost + jnp.mean(jax.nn.softplus(fake_logits))
+  return real_cost + jnp.mean(softplus(fake_logits))
 
 
 def minimax(real_label: float | Array = 1.0) -> AdversarialLoss:
@@ -111,7 +113,7 @@ def non_saturating(real_label: float | Array = 1.0) -> AdversarialLoss:
     Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.2.3.
   """
   return _loss(
-    lambda _, f: jnp.mean(jax.nn.softplus(-f)),
+    lambda _, f: jnp.mean(softplus(-f)),
     lambda r, f: _cross_entropy(r, f, real_label),
     probability=True,
   )
@@ -131,7 +133,7 @@ def maximum_likelihood(real_label: float | Array = 1.0) -> AdversarialLoss:
       arXiv 1412.6515.
   """
   return _loss(
-    lambda _, f: -jnp.mean(jnp.exp(limit_exponent(f))),
+    lambda _, f: -jnp.mean(limited_exp(f)),
     lambda r, f: _cross_entropy(r, f, real_label),
     probability=True,
   )
@@ -206,7 +208,7 @@ def bounded_linear() -> AdversarialLoss:
   At the optimal discriminator J_G is the total variation 1/2 int |p - q|.
   """
   return _zero_sum(
-    lambda r, f: jnp.mean(jax.nn.sigmoid(f)) - jnp.mean(jax.nn.sigmoid(r)),
+    lambda r, f: jnp.mean(sigmoid(f)) - jnp.mean(sigmoid(r)),
     probability=True,
   )
 
@@ -268,8 +270,8 @@ def relativistic_pairing() -> AdversarialLoss:
       arXiv 2501.05441 (RpGAN).
   """
   return _loss(
-    lambda r, f: jnp.mean(jax.nn.softplus(r - f)),
-    lambda r, f: jnp.mean(jax.nn.softplus(f - r)),
+    lambda r, f: jnp.mean(softplus(r - f)),
+    lambda r, f: jnp.mean(softplus(f - r)),
   )
 
 

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 from jax.scipy import special
 
+from gan_jax.numerics import expm1, sigmoid, softplus, tanh
 from gan_jax.types import Array
 
 EXPONENT_LIMIT = 20.0
@@ -35,11 +36,33 @@ def limit_exponent(x: Array) -> Array:
 
   so that exp(limit(x)) = e^L (1 + x - L) above L, with a continuous slope.
   """
+  inside, beyond = _split_at_limit(x)
+  return inside + jnp.log1p(beyond)
+
+
+def limited_exp(x: Array, offset: float | Array = 0.0) -> Array:
+  """Computes exp(limit_exponent(x) + offset), with accurate derivatives.
+
+  Above L the second derivative in x is 0. That of the composition would be the
+  rounding error of e^L - e^L.
+  """
+  inside, beyond = _split_at_limit(x)
+  return jnp.exp(inside + offset) * (1.0 + beyond)
+
+
+def _limited_expm1(x: Array) -> Array:
+  """Computes exp(limit_exponent(x)) - 1, accurate for small x too."""
+  inside, beyond = _split_at_limit(x)
+  return expm1(inside) * (1.0 + beyond) + beyond
+
+
+def _split_at_limit(x: Array) -> tuple[Array, Array]:
+  """Returns min(x, L) and max(x - L, 0)."""
   # Clamped arguments instead of jnp.where, because the derivative of the branch
   # that is not taken would be 0 * inf. At x = L both slopes are 1, and JAX
   # takes their average.
-  inside = jnp.minimum(x, EXPONENT_LIMIT)
-  return inside + jnp.log1p(jnp.maximum(x - EXPONENT_LIMIT, 0.0))
+  beyond = jnp.maximum(x - EXPONENT_LIMIT, 0.0)
+  return jnp.minimum(x, EXPONENT_LIMIT), beyond
 
 
 @jax.custom_jvp
@@ -66,7 +89,7 @@ def log_wright_omega(y: Array) -> Array:
 def _log_wright_omega_jvp(primals, tangents):
   # From (1 + e^s) s' = 1. Unlike the iteration's derivative, this is exact.
   s = log_wright_omega(*primals)
-  return s, jax.nn.sigmoid(-s) * tangents[0]
+  return s, sigmoid(-s) * tangents[0]
 
 
 class FDivergence(NamedTuple):
@@ -98,8 +121,9 @@ class FDivergence(NamedTuple):
   probability: bool
 
 
-def _limit_both(v: Array) -> Array:
-  return limit_exponent(-limit_exponent(-v))
+def _expm1_of_limit_both(v: Array) -> Array:
+  """Computes exp(limit(v)) - 1, with v limited above L and below -L."""
+  return _limited_expm1(-limit_exponent(-v))
 
 
 def _sqrt(x: Array) -> Array:
@@ -114,6 +138,17 @@ def _jeffrey_conjugate(t: Array) -> Array:
   # cancel for t -> -inf. Inserting w = 1 - t - log w gives 1/w - log w - 1.
   s = log_wright_omega(1.0 - t)
   return jnp.exp(-s) - s - 1.0
+
+
+def _jeffrey_conjugate_of_activation(v: Array) -> Array:
+  t = limit_exponent(v)
+  s = log_wright_omega(1.0 - t)
+  # In the second derivative of e^-s beyond the limit, e^L - e^L would cancel.
+  # With w = e^s = 1 - t - s, e^-s = e^(t + w - 1), and e^t is linear there. The
+  # minimum is s there, and keeps the branch that is not taken finite.
+  w = jnp.exp(jnp.minimum(s, 0.0))
+  beyond = limited_exp(v, w - 1.0) + t + w - 2.0
+  return jnp.where(v > EXPONENT_LIMIT, beyond, jnp.exp(-s) - s - 1.0)
 
 
 # Where the objective has an exponential of v, `limit_exponent` is applied to v
@@ -138,7 +173,7 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     perspective=lambda p, q, r: p * r,
     activation=limit_exponent,
     conjugate=lambda t: jnp.exp(t - 1.0),
-    conjugate_of_activation=lambda v: jnp.exp(limit_exponent(v) - 1.0),
+    conjugate_of_activation=lambda v: limited_exp(v, -1.0),
     probability=False,
   ),
   # E_q[log q / p].
@@ -147,7 +182,7 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     at_zero=math.inf,
     slope_at_infinity=0.0,
     perspective=lambda p, q, r: -q * r,
-    activation=lambda v: -jnp.exp(limit_exponent(-v)),
+    activation=lambda v: -limited_exp(-v),
     conjugate=lambda t: -1.0 - jnp.log(-t),
     conjugate_of_activation=lambda v: -1.0 - limit_exponent(-v),
     probability=True,
@@ -158,12 +193,11 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     at_zero=math.log(2.0),
     slope_at_infinity=math.log(2.0),
     perspective=lambda p, q, r: (
-      p * (math.log(2.0) - jax.nn.softplus(-r))
-      + q * (math.log(2.0) - jax.nn.softplus(r))
+      p * (math.log(2.0) - softplus(-r)) + q * (math.log(2.0) - softplus(r))
     ),
-    activation=lambda v: math.log(2.0) - jax.nn.softplus(-v),
+    activation=lambda v: math.log(2.0) - softplus(-v),
     conjugate=lambda t: -jnp.log(2.0 - jnp.exp(t)),
-    conjugate_of_activation=lambda v: jax.nn.softplus(v) - math.log(2.0),
+    conjugate_of_activation=lambda v: softplus(v) - math.log(2.0),
     probability=True,
   ),
   # The value of the minimax game: "jensen_shannon" - log 4, so f(1) is not 0.
@@ -171,12 +205,10 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     f=lambda u: special.xlogy(u, u) - (u + 1.0) * jnp.log1p(u),
     at_zero=0.0,
     slope_at_infinity=0.0,
-    perspective=lambda p, q, r: (
-      -p * jax.nn.softplus(-r) - q * jax.nn.softplus(r)
-    ),
-    activation=lambda v: -jax.nn.softplus(-v),
+    perspective=lambda p, q, r: -p * softplus(-r) - q * softplus(r),
+    activation=lambda v: -softplus(-v),
     conjugate=lambda t: -jnp.log(-jnp.expm1(t)),
-    conjugate_of_activation=jax.nn.softplus,
+    conjugate_of_activation=softplus,
     probability=True,
   ),
   # int (p - q)^2 / q. The conjugate is that of f on all reals. With u >= 0 only
@@ -197,11 +229,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     at_zero=math.inf,
     slope_at_infinity=1.0,
     perspective=lambda p, q, r: (q - p) * (jnp.exp(-r) - 1.0),
-    activation=lambda v: -jnp.expm1(limit_exponent(-v)),
+    activation=lambda v: -_limited_expm1(-v),
     conjugate=lambda t: 2.0 - 2.0 * jnp.sqrt(1.0 - t),
-    conjugate_of_activation=lambda v: (
-      -2.0 * jnp.expm1(limit_exponent(-v) / 2.0)
-    ),
+    conjugate_of_activation=lambda v: -2.0 * expm1(limit_exponent(-v) / 2.0),
     probability=False,
   ),
   # int (sqrt p - sqrt q)^2.
@@ -210,9 +240,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     at_zero=1.0,
     slope_at_infinity=1.0,
     perspective=lambda p, q, r: jnp.square(_sqrt(p) - _sqrt(q)),
-    activation=lambda v: -jnp.expm1(-_limit_both(v)),
+    activation=lambda v: -_expm1_of_limit_both(-v),
     conjugate=lambda t: t / (1.0 - t),
-    conjugate_of_activation=lambda v: jnp.expm1(_limit_both(v)),
+    conjugate_of_activation=_expm1_of_limit_both,
     probability=False,
   ),
   # KL(p || q) + KL(q || p).
@@ -223,7 +253,7 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     perspective=lambda p, q, r: (p - q) * r,
     activation=limit_exponent,
     conjugate=_jeffrey_conjugate,
-    conjugate_of_activation=lambda v: _jeffrey_conjugate(limit_exponent(v)),
+    conjugate_of_activation=_jeffrey_conjugate_of_activation,
     probability=False,
   ),
   # 1/2 int |p - q|.
@@ -232,9 +262,9 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     at_zero=0.5,
     slope_at_infinity=0.5,
     perspective=lambda p, q, r: 0.5 * jnp.abs(p - q),
-    activation=lambda v: 0.5 * jnp.tanh(v),
+    activation=lambda v: 0.5 * tanh(v),
     conjugate=lambda t: t,
-    conjugate_of_activation=lambda v: 0.5 * jnp.tanh(v),
+    conjugate_of_activation=lambda v: 0.5 * tanh(v),
     probability=False,
   ),
 }

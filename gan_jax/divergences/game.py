@@ -6,11 +6,11 @@ and D hold densities, or probabilities, and D in [0, 1] at the same points;
 """
 
 import chex
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.divergences import _logarithms, information
+from gan_jax.numerics import sigmoid
 
 
 def optimal_discriminator(p: Array, q: Array) -> Array:
@@ -23,7 +23,7 @@ def optimal_discriminator(p: Array, q: Array) -> Array:
   """
   chex.assert_equal_shape([p, q])
   has_p, has_q = _logarithms.is_positive(p), _logarithms.is_positive(q)
-  both = jax.nn.sigmoid(_logarithms.log(p) - _logarithms.log(q))
+  both = sigmoid(_logarithms.log(p) - _logarithms.log(q))
   return jnp.where(has_p == has_q, both, has_p.astype(both.dtype))
 
 

@@ -13,6 +13,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.divergences import f_divergences
+from gan_jax.numerics import softplus
 
 # Coordinate differences in memory at the same time: 32 MiB in float32.
 _CHUNK = 2**23
@@ -125,7 +126,7 @@ def jensen_shannon_from_log_ratios(at_p: Array, at_q: Array) -> Array:
     Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, eq. 4-6.
   """
   chex.assert_rank([at_p, at_q], 1)
-  cost = jnp.mean(jax.nn.softplus(-at_p)) + jnp.mean(jax.nn.softplus(at_q))
+  cost = jnp.mean(softplus(-at_p)) + jnp.mean(softplus(at_q))
   return math.log(2) - 0.5 * cost
 
 

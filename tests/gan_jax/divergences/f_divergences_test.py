@@ -288,7 +288,7 @@ class LogWrightOmegaTest(parameterized.TestCase):
       )
       second = elementwise_grad(jax.grad(f_divergences.log_wright_omega))
       np.testing.assert_allclose(
-        second(measured), -omega / (1 + omega) ** 3, 200 * rtol, rtol
+        second(measured), -omega / (1 + omega) ** 3, rtol=200 * rtol
       )
 
   def test_underflow_of_omega(self):

@@ -32,6 +32,11 @@ class GameTest(parameterized.TestCase):
       jnp.float32(1), jnp.float32(3)
     )
     np.testing.assert_allclose(slopes, [3 / 16, -1 / 16], rtol=1e-5)
+    # Also where D* rounds to 1.
+    slope = jax.grad(divergences.optimal_discriminator)(
+      jnp.float32(1), jnp.float32(1e-20)
+    )
+    np.testing.assert_allclose(slope, 1e-20, rtol=2e-5)
 
   def test_value(self):
     p, q = array(0.5, 0.5), array(0.25, 0.75)

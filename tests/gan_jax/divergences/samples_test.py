@@ -274,6 +274,11 @@ class LogRatiosTest(StrictTestCase):
     )(at_p, at_q)
     np.testing.assert_allclose(slopes[0], [1 / 12, 1 / 6], rtol=1e-5)
     np.testing.assert_allclose(slopes[1], [-1 / 4], rtol=1e-5)
+    # The second derivative in at_p is -1/2 s(r) s(-r).
+    bend = jax.hessian(divergences.jensen_shannon_from_log_ratios)(
+      jnp.full(1, -30.0), at_q
+    )
+    np.testing.assert_allclose(bend, [[-0.5 * np.exp(-30)]], rtol=1e-5)
     np.testing.assert_allclose(
       jax.grad(divergences.f_divergence_from_log_ratios, argnums=1)("kl", at_p),
       [1 + LOG_2, (1 - LOG_2) / 4],
