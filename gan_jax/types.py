@@ -16,7 +16,7 @@ Variables = Mapping[str, Any]
 """Flax collections that training updates without a gradient, such as batch
 statistics; empty if a network has none."""
 Batch = Any
-"""A pytree of arrays whose leading axis is the batch."""
+"""A pytree of arrays whose leading axis is the batch; None without data."""
 
 
 class Labelled(NamedTuple):

@@ -24,8 +24,9 @@ def alternating(
 
   Returns:
     A step whose batch is the k minibatches, concatenated along the leading
-    axis. Its metrics are those of the last discriminator step, except the
-    generator's cost, which is that of the last generator step.
+    axis, or None in a game without data. Its metrics are those of the last
+    discriminator step, except the generator's cost, which is that of the last
+    generator step.
 
   Raises:
     ValueError: if a count is below 1, or k does not divide the batch.
@@ -72,12 +73,12 @@ def alternating(
     return state, metrics["generator_cost"]
 
   def step(state: TrainState, batch: Batch, key: PRNGKey):
-    size = len(jax.tree.leaves(batch)[0])
-    if size % discriminator_steps:
-      raise ValueError(
-        f"{discriminator_steps} discriminator steps do not divide a batch of "
-        f"{size}"
-      )
+    for size in map(len, jax.tree.leaves(batch)):
+      if size % discriminator_steps:
+        raise ValueError(
+          f"{discriminator_steps} discriminator steps do not divide a batch of "
+          f"{size}"
+        )
     minibatches = jax.tree.map(
       lambda x: x.reshape(discriminator_steps, -1, *x.shape[1:]), batch
     )
