@@ -41,7 +41,7 @@ def _two_taps(images, h, w, largest: float = math.inf) -> winograd.Winograd:
   """Chooses tiles of two or four outputs for two taps, by the outputs' size.
 
   Tiles of four have larger transforms, which are too slow for a single tile and
-  for outputs with a side above `largest`, and too inaccurate in 16 bits.
+  for outputs with a side above `largest`, and whose fractions need floats.
   """
 
   def num_products(form):
@@ -51,11 +51,8 @@ def _two_taps(images, h, w, largest: float = math.inf) -> winograd.Winograd:
   small, large = winograd.TWO_TAPS, winograd.TWO_TAPS_OF_FOUR
   # If the outputs fill the last tiles only in part, fewer products are saved.
   saves = num_products(large) <= 0.75 * num_products(small)
-  is_fine = (
-    jnp.issubdtype(images.dtype, jnp.inexact)
-    and jnp.finfo(images.dtype).bits > 16
-  )
-  return large if saves and is_fine and 4 < max(h, w) <= largest else small
+  is_float = jnp.issubdtype(images.dtype, jnp.inexact)
+  return large if saves and is_float and 4 < max(h, w) <= largest else small
 
 
 def _num_parts(images, side, most) -> int:

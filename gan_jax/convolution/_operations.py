@@ -189,11 +189,17 @@ def _define(name, outputs, xla_form, cpu_form, lhs_adjoint, rhs_adjoint, sums):
   ad.defbilinear(primitive, lhs_adjoint, rhs_adjoint)
   batching.primitive_batchers[primitive] = batched
 
-  # XLA cannot partition the loops and reshapes of the CPU forms, and would run
-  # the whole batch on every device.
   def sharded_cpu_form(lhs, rhs, **params):
+    # The transforms and partial sums of the CPU forms would round 16-bit
+    # numbers many times; in float32 only the result is rounded.
+    dtype = lhs.dtype
+    if jnp.issubdtype(dtype, jnp.floating) and jnp.finfo(dtype).bits < 32:
+      lhs, rhs = lhs.astype(jnp.float32), rhs.astype(jnp.float32)
+    # XLA cannot partition the loops and reshapes of the CPU forms, and would
+    # run the whole batch on every device.
     form = functools.partial(cpu_form, **params)
-    return sharding.by_parts(form, (True, sums), sums)(lhs, rhs)
+    out = sharding.by_parts(form, (True, sums), sums)(lhs, rhs)
+    return out.astype(dtype)
 
   for form, platform in ((xla_form, None), (sharded_cpu_form, "cpu")):
     mlir.register_lowering(
