@@ -480,6 +480,21 @@ class ResNetTest(parameterized.TestCase):
       np.testing.assert_allclose(out, exact, rtol=0, atol=0.05 * scale)
       self.assertGreater(np.abs(out - exact).max(), 1e-5 * scale)
 
+  def test_bfloat16_sums_the_gradients_of_biases_in_float32(self):
+    inputs = normal(0, (16, 16, 16, 4))
+    cotangent = jnp.ones(inputs.shape, jnp.bfloat16)
+    for layer in (
+      resnet.Convolution(4, dtype=jnp.bfloat16),
+      resnet.Dense(4, jnp.bfloat16),
+    ):
+      variables = layer.init(KEY, inputs)
+      _, pull = jax.vjp(
+        lambda variables, layer=layer: layer.apply(variables, inputs), variables
+      )
+      (gradient,) = pull(cotangent)
+      # A sum of 16^3 ones.
+      np.testing.assert_array_equal(gradient["params"]["bias"], 4 * [4096.0])
+
   def test_sides_that_cannot_be_halved(self):
     with self.assertRaisesRegex(ValueError, "cannot be halved 3 times"):
       shapes(resnet.Generator(28, 1, 3), jnp.zeros((1, 4)))
