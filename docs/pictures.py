@@ -248,15 +248,14 @@ def sweep(runs: Runs) -> Image.Image:
 def final_and_best(runs: Runs) -> Figure:
   """Draws the score of each seed, with its last and its best step."""
   run = runs.results("balanced")
-  score = run.metrics["modes_covered"] / len(run.snapshots["modes"])
-  score = score * run.metrics["high_quality_fraction"]
+  score = run.metrics["mode_overlap"]
   figure, (axes,) = _panels(1, 2.6)
   for seed, values in enumerate(score):
     (line,) = axes.plot(run.steps, values, lw=1, label=f"seed {seed}")
     best = np.argmax(values)
     axes.plot(run.steps[best], values[best], "^", color=line.get_color())
     axes.plot(run.steps[-1], values[-1], "o", color=line.get_color())
-  axes.set(xlabel="step", ylabel="modes x quality", ylim=(0, 1.02))
+  axes.set(xlabel="step", ylabel="overlap of the modes", ylim=(0, 1.02))
   axes.set_title("best (triangles) and final (dots)")
   return figure
 

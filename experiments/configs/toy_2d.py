@@ -155,15 +155,19 @@ def build_swiss_roll(settings: MixtureSettings) -> Problem:
 
 
 def score(results: Results, num_modes: Callable[[dict], int]) -> np.ndarray:
-  """Scores coverage times quality.
+  """Scores the share of samples that are where the data has them.
 
-  score = modes covered / modes * high-quality fraction / that of a perfect
-  sampler, clipped to [0, 1]. `num_modes` maps the settings to the number of
-  modes of the data. Returns [num_seeds, num_logs].
+  score = mode overlap / that of a perfect sampler, clipped to [0, 1].
+
+  A perfect sampler draws `evaluation_samples` too, since with few samples no
+  mode gets exactly its share. `num_modes` maps the settings to the number of
+  modes of the data, which have equal weights. Returns [num_seeds, num_logs].
   """
-  covered = results.sampled("modes_covered") / num_modes(results.settings)
-  fraction = results.sampled("high_quality_fraction")
-  return np.clip(covered * (fraction / modes.PERFECT_HIGH_QUALITY), 0, 1)
+  count = num_modes(results.settings)
+  perfect = modes.expected_overlap(
+    np.full(count, 1 / count), results.settings["evaluation_samples"]
+  )
+  return np.clip(results.sampled("mode_overlap") / perfect, 0, 1)
 
 
 FIGURES = {

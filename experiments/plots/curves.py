@@ -117,21 +117,29 @@ def distances(results: Results) -> Figure:
 
 
 def modes(results: Results) -> Figure:
-  """Draws how well the generated samples cover the modes of a mixture."""
+  """Draws how well the generated samples cover the modes of a mixture.
+
+  A run of an earlier version may lack a metric, and has no panel for it.
+  """
   labels = {
     "modes_covered": "modes covered\n(count)",
+    "modes_balanced": "modes with 1/4\nof their share",
     "high_quality_fraction": "high quality\n(fraction of samples)",
     "reverse_kl": "reverse KL\n(nats)",
   }
-  figure, panels = _curves(results, "modes of the data", [*labels.values()])
-  for axes, name in zip(panels, labels, strict=True):
+  names = [name for name in labels if name in results.metrics]
+  figure, panels = _curves(
+    results, "modes of the data", [labels[name] for name in names]
+  )
+  for axes, name in zip(panels, names, strict=True):
     _generated(axes, results, name)
     axes.set_ylim(bottom=0)
-  if "modes" in results.snapshots:
-    num_modes = len(results.snapshots["modes"])
-    panels[0].axhline(num_modes, color=DATA, label="all modes", **REFERENCE)
-    panels[0].set_ylim(0, 1.08 * num_modes)
-  panels[1].set_ylim(0, 1.04)
+    if name.startswith("modes_") and "modes" in results.snapshots:
+      num_modes = len(results.snapshots["modes"])
+      axes.axhline(num_modes, color=DATA, label="all modes", **REFERENCE)
+      axes.set_ylim(0, 1.08 * num_modes)
+    elif name == "high_quality_fraction":
+      axes.set_ylim(0, 1.04)
   return legend(figure)
 
 

@@ -102,8 +102,14 @@ class Results(NamedTuple):
   faults: tuple[str, ...] = ()
 
   def sampled(self, name: str) -> np.ndarray:
-    """Returns a metric of the generator's average if there is one."""
-    return self.metrics.get(f"average_{name}", self.metrics[name])
+    """Returns a metric of the generator's average if there is one.
+
+    It is NaN if the run did not measure it, as a run of an earlier version.
+    """
+    for key in (f"average_{name}", name):
+      if key in self.metrics:
+        return self.metrics[key]
+    return np.full((len(self.seeds), len(self.steps)), np.nan)
 
 
 def seed_summary(values: np.ndarray) -> dict[str, Any]:

@@ -86,11 +86,12 @@ def stack_logs(
   """Stacks logs along time.
 
   Returns:
-    The logged steps, metrics and snapshots, as in `Result`.
+    The logged steps, metrics and snapshots, as in `Result`. A metric is NaN in
+    the logs that lack it, such as those of an earlier version.
   """
   absent = np.full(len(seeds), np.nan)
   drawn = [(log.step, log.frame) for log in logs if log.frame is not None]
-  metric_names = logs[0].metrics if logs else ()
+  metric_names = dict.fromkeys(name for log in logs for name in log.metrics)
   frame_names = drawn[0][1] if drawn else ()
   return (
     np.asarray([log.step for log in logs]),

@@ -107,6 +107,17 @@ class ReportTest(parameterized.TestCase):
       self.report(*self.runs, f"--out={out}")
     self.report(*self.runs, f"--out={out}", "--overwrite")
 
+  def test_a_run_of_an_earlier_version_keeps_its_score(self):
+    workdir = self.folder / "earlier"
+    shutil.copytree(self.runs[0], workdir)
+    trained_runs.forget_metrics(workdir, "mode_overlap", "average_mode_overlap")
+    summary = results.read_json(workdir / results.SUMMARY)
+    summary["score"]["final"]["mean"] = 0.4321
+    results.write_json(workdir / results.SUMMARY, summary)
+    _, text = self.read(self.report(workdir))
+    self.assertIn("score 0.4321", text)
+    self.assertNotIn("mode_overlap", text)
+
   def test_a_run_that_has_not_finished(self):
     workdir = self.folder / "unfinished"
     shutil.copytree(self.runs[0], workdir)

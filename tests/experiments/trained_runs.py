@@ -1,6 +1,7 @@
 """Trains run folders for tests, on one device of this process."""
 
 import contextlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,6 +78,23 @@ def train_until(
       should_stop=lambda: bool(taken) and taken[-1] >= step,
     )
   assert trained is None
+
+
+def forget_metrics(workdir: Path, *names: str) -> None:
+  """Removes metrics from a run folder, as a run without them writes it."""
+  path = workdir / results.METRICS
+  rows = [
+    {name: value for name, value in row.items() if name not in names}
+    for row in results.read_rows(path).rows
+  ]
+  text = "".join(f"{json.dumps(row)}\n" for row in rows)
+  path.write_text(text)
+  if results.is_finished(workdir):
+    summary = results.read_json(workdir / results.SUMMARY)
+    summary["metrics_sha256"] = results.checksum(text)
+    for name in names:
+      del summary["metrics"][name]
+    results.write_json(workdir / results.SUMMARY, summary)
 
 
 WRITE_FIGURES = results.write_figures

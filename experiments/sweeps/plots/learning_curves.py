@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.figure import Figure
 
+from experiments.errors import RunFolderError
 from experiments.plots import curves
 from experiments.run_folder import results
 from experiments.run_folder.results import Results
@@ -36,8 +37,12 @@ def learning_curves(plan: Plan, ranked: Sequence[RankedTrial]) -> Figure:
     "mean and 95 % interval" if len(plan.base.seeds) > 1 else "",
   )
   for label, ranked_trial, color in chosen:
-    text = style.wrapped(figure, f"{label}: {ranked_trial.trial.name}")
-    curves.curve(axes, _read_scores(ranked_trial), SCORE, color, text)
+    text = f"{label}: {ranked_trial.trial.name}"
+    scores = _read_scores(ranked_trial)
+    if np.isnan(scores.metrics[SCORE]).all():
+      text += " (metrics of the score not measured)"
+    text = style.wrapped(figure, text)
+    curves.curve(axes, scores, SCORE, color, text)
   curves.step_axis(axes)
   style.score_axis(axes, "score (0 to 1)")
   style.legend(figure, axes.get_legend_handles_labels()[0], columns=1)
@@ -51,6 +56,8 @@ def _read_scores(ranked_trial: RankedTrial) -> Results:
   """
   workdir = ranked_trial.results.workdir
   run = results.read_results(workdir)
+  if not len(run.steps):
+    raise RunFolderError(f"{workdir} is a damaged run: it has no metrics")
   with results.reading(workdir):
     score = np.array(ranked_trial.trial.run.experiment.score(run), float)
     failures = ranked_trial.results.failures

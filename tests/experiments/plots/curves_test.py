@@ -259,7 +259,12 @@ class CurvesTest(parameterized.TestCase):
   def test_average_is_a_second_line_where_it_is_measured(self):
     run = make_2d(num_seeds=8)
     panels = curves.modes(run).axes
-    names = ("modes_covered", "high_quality_fraction", "reverse_kl")
+    names = (
+      "modes_covered",
+      "modes_balanced",
+      "high_quality_fraction",
+      "reverse_kl",
+    )
     for axes, name in zip(panels, names, strict=True):
       for label, prefix in (
         ("generator", ""),
@@ -271,7 +276,8 @@ class CurvesTest(parameterized.TestCase):
           rtol=1e-6,
           atol=1e-9,
         )
-    self.assertEqual(set(ydata(panels[0], "all modes")), {8})
+    for axes in panels[:2]:
+      self.assertEqual(set(ydata(axes, "all modes")), {8})
     run = make_1d()
     for axes in (*curves.moments(run).axes, curves.distances(run).axes[0]):
       self.assertNotIn(
@@ -284,6 +290,17 @@ class CurvesTest(parameterized.TestCase):
       run.metrics["wasserstein_1"][0] / 2,
       rtol=1e-6,
     )
+
+  def test_modes_of_a_run_without_balanced_modes(self):
+    run = make_2d()
+    for name in ("modes_balanced", "average_modes_balanced"):
+      del run.metrics[name]
+    panels = curves.modes(run).axes
+    self.assertLen(panels, 3)
+    np.testing.assert_allclose(
+      ydata(panels[1], "generator"), run.metrics["high_quality_fraction"][0]
+    )
+    self.assertEqual(panels[1].get_ylim(), (0, 1.04))
 
 
 class FramesTest(parameterized.TestCase):

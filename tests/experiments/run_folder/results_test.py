@@ -155,6 +155,7 @@ class ResultsTest(absltest.TestCase):
     )
     self.assertEqual(run.sampled("modes_covered"), 8.0)
     self.assertEqual(run.sampled("reverse_kl"), 0.5)
+    np.testing.assert_array_equal(run.sampled("not_measured"), [[np.nan]])
 
 
 if __name__ == "__main__":

@@ -185,6 +185,28 @@ class ResumptionTest(parameterized.TestCase):
     workdir, _ = trained_runs.train(self.folder, longer)
     self.assertEqual(content_of(self.workdir), content_of(workdir))
 
+  def test_a_run_of_an_earlier_version_is_trained_for_longer(self):
+    shutil.rmtree(self.workdir)
+    shutil.copytree(self.whole, self.workdir)
+    names = [
+      f"{prefix}{name}"
+      for prefix in ("", "average_")
+      for name in ("mode_overlap", "modes_balanced")
+    ]
+    trained_runs.forget_metrics(self.workdir, *names)
+    steps = len(results.read_results(self.workdir).steps)
+    write_figures = trained_runs.WRITE_FIGURES
+    with mock.patch.object(results, "write_figures", write_figures):
+      self.assertEqual(self.resume("--steps=18"), 0)
+    read = results.read_results(self.workdir)
+    for name in names:
+      unknown = np.isnan(read.metrics[name])
+      self.assertTrue(unknown[:, :steps].all())
+      self.assertFalse(unknown[:, steps:].any())
+    summary = results.read_json(self.workdir / results.SUMMARY)
+    self.assertIsNotNone(summary["score"]["final"]["mean"])
+    self.assertIsNotNone(summary["score"]["best"]["mean"])
+
   def test_intervals_may_change(self):
     self.assertEqual(self.resume("--log_every=1", "--checkpoint_every=1"), 0)
     read = results.read_results(self.workdir)

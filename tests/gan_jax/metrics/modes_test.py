@@ -42,6 +42,63 @@ class ModesTest(parameterized.TestCase):
     )
     self.assert_measures(samples, density, 2, 0.6, kl, rtol=1e-5)
 
+  def test_shares_by_hand(self):
+    # Of 20 samples the first mode has 8 good ones of its 10, which counts 8,
+    # the second 9 of its 4, which counts 4, and the third 1 of its 6, which is
+    # less than a quarter. Two more are assigned to the third, but are bad.
+    density = densities.mixture(
+      np.array([[0.0], [10.0], [20.0]]),
+      np.ones(3),
+      np.array([0.5, 0.2, 0.3]),
+    )
+    samples = np.repeat([0.0, 10.0, 20.0, 25.0], [8, 9, 1, 2])
+    measured = modes.measure(jnp.asarray(samples)[:, None], density)
+    np.testing.assert_allclose(
+      measured["mode_overlap"], (8 + 4 + 1) / 20, rtol=1e-6
+    )
+    self.assertEqual(measured["modes_covered"], 3)
+    self.assertEqual(measured["modes_balanced"], 2)
+
+  @parameterized.parameters((8, 64), (25, 2500), (100, 2000), (7, 1400))
+  def test_a_quarter_of_a_share_is_enough(self, num_modes, n):
+    # w n / 4 is a whole number, although w may not be one of float32.
+    density = densities.ring(num_modes, radius=100)
+    quarter = n // num_modes // 4
+    counts = np.full(num_modes, quarter)
+    counts[0] -= 1
+    counts[1] += n - counts.sum()
+    samples = density.modes[np.repeat(np.arange(num_modes), counts)]
+    measured = jax.jit(lambda x: modes.measure(x, density))(samples)
+    self.assertEqual(measured["modes_balanced"], num_modes - 1)
+
+  @parameterized.parameters(1, 3, 64, 2500)
+  def test_expected_overlap(self, n):
+    # The sum over all outcomes of each mode, and draws of exact samples.
+    weights = np.array([0.5, 0.3, 0.16, 0.04])
+    quality = stats.chi2(2).cdf(9)
+    counts = np.arange(n + 1)
+    expected = sum(
+      stats.binom.pmf(counts, n, w * quality) @ np.minimum(w, counts / n)
+      for w in weights
+    )
+    overlap = modes.expected_overlap(weights, n)
+    np.testing.assert_allclose(overlap, expected, rtol=1e-10)
+    shares = [*(weights * quality), 1 - quality]
+    drawn = np.random.default_rng(0).multinomial(n, shares, 20_000)[:, :4] / n
+    overlaps = np.minimum(drawn, weights).sum(axis=1)
+    error = overlaps.std() / np.sqrt(len(overlaps))
+    np.testing.assert_allclose(overlap, overlaps.mean(), atol=4 * error)
+
+  def test_expected_overlap_of_many_samples(self):
+    np.testing.assert_allclose(
+      modes.expected_overlap(np.full(8, 1 / 8), 10**9),
+      modes.PERFECT_HIGH_QUALITY,
+      rtol=1e-4,
+    )
+    self.assertEqual(
+      modes.expected_overlap(np.ones(1), 100), modes.PERFECT_HIGH_QUALITY
+    )
+
   def test_modes_have_different_stddevs(self):
     density = densities.mixture(np.array([[0.0], [10.0]]), np.array([1, 0.1]))
     samples = jnp.array([[2.5], [12.5]])
@@ -69,6 +126,12 @@ class ModesTest(parameterized.TestCase):
       )
     )(keys)
     np.testing.assert_array_equal(measured["modes_covered"], num_modes)
+    np.testing.assert_array_equal(measured["modes_balanced"], num_modes)
+    overlap = modes.expected_overlap(np.full(num_modes, 1 / num_modes), 2500)
+    # The overlaps of draws have a standard deviation of 0.0064.
+    np.testing.assert_allclose(
+      np.mean(measured["mode_overlap"]), overlap, atol=4 * 0.0064 / np.sqrt(200)
+    )
     standard_error = np.sqrt(2 * (num_modes - 1)) / 5000 / np.sqrt(200)
     np.testing.assert_allclose(
       np.mean(measured["reverse_kl"]), floor, atol=4 * standard_error

@@ -234,6 +234,17 @@ class PlotsTest(parameterized.TestCase):
     with self.assertRaisesRegex(RunFolderError, "batch_size=2"):
       learning_curves.learning_curves(plan, ranked)
 
+  def test_learning_curves_of_trials_without_the_metric_of_the_score(self):
+    plan, ranked = self.finished(grid="batch_size=1,2")
+    path = ranked[0].results.workdir / results.METRICS
+    path.write_text(path.read_text().replace("jensen_shannon", "earlier_name"))
+    figure = learning_curves.learning_curves(plan, ranked)
+    best, median = figure.axes[0].lines
+    self.assertEmpty(points(best))
+    self.assertIn("not measured", best.get_label())
+    self.assertLen(points(median), len(finished_sweeps.STEPS))
+    FigureCanvasAgg(figure).draw()
+
   @parameterized.parameters(
     {"grid": RATES},
     {"grid": f"{RATES};{BETAS}"},
