@@ -1,5 +1,6 @@
 """Precision, recall, density and coverage, from nearest neighbours."""
 
+import math
 from typing import NamedTuple
 
 import chex
@@ -74,15 +75,18 @@ def manifold(
   """Compares two samples by balls around their points.
 
   The radius r of a ball is the distance to the k-th nearest neighbour within
-  the same sample.
+  the same sample, and points at exactly this distance are outside.
 
-    precision: fraction of fake y with |y - x| <= r(x) for any real x
-    recall:    fraction of real x with |x - y| <= r(y) for any fake y
-    density:   1/(k m) sum_y #{x: |y - x| <= r(x)}
-    coverage:  fraction of real x with |y - x| <= r(x) for any fake y
+    precision: fraction of fake y with |y - x| < r(x) for any real x
+    recall:    fraction of real x with |x - y| < r(y) for any fake y
+    density:   1/(k m) sum_y #{x: |y - x| < r(x)}
+    coverage:  fraction of real x with |y - x| < r(x) for any fake y
 
   If both samples have the same distribution, density is 1 on average and
-  coverage 1 - prod_{j=1..k} (n - j) / (n + m - j), about 1 - 2^-k for n = m.
+  coverage `expected_coverage`. Recall and coverage grow with m, whatever the
+  fake samples are: `equal_manifold` compares equal numbers.
+
+  All scores are NaN if a feature is not finite.
 
   Args:
     real: [n, d], n > k.
@@ -92,9 +96,11 @@ def manifold(
 
   References:
     Kynkaanniemi et al., Improved Precision and Recall Metric for Assessing
-      Generative Models, arXiv 1904.06991, equations 1 and 2.
+      Generative Models, arXiv 1904.06991, equations 1 and 2, whose balls are
+      closed.
     Naeem et al., Reliable Fidelity and Diversity Metrics for Generative Models,
-      arXiv 2002.09797, equations 3 and 4.
+      arXiv 2002.09797, equations 3 and 4, and their package prdc, whose balls
+      are open.
   """
   n, d = real.shape
   chex.assert_shape(fake, (None, d))
@@ -103,35 +109,93 @@ def manifold(
   def squared_radii(points):
     # The nearest neighbour is the point itself or a duplicate.
     distances, _ = nearest(points, points, k + 1, block_size)
-    return jnp.square(distances[:, k])
+    # The distance of the k-th neighbour may be rounded differently here and
+    # below, by up to two units in the last place. It must not get inside.
+    rounding = 8 * jnp.finfo(distances.dtype).eps
+    return jnp.square(distances[:, k]) * (1 - rounding)
 
   radii_real, radii_fake = squared_radii(real), squared_radii(fake)
-  # Centred for the same reason as in `nearest`.
-  centre = jnp.mean(real, axis=0)
-  real, fake = real - centre[None], fake - centre[None]
 
   def squared_distances(point, others):
-    norms = jnp.sum(jnp.square(others), axis=-1) + jnp.sum(jnp.square(point))
-    # Balls are closed. Subtracting the rounding error keeps points at exactly
-    # the radius inside.
-    rounding = 4 * jnp.finfo(norms.dtype).eps
-    return norms * (1 - rounding) - 2 * others @ point
+    # No expanded square, which would move points across a radius where some
+    # are much nearer to each other than to the centre.
+    return jnp.sum(jnp.square(others - point[None]), axis=-1)
 
   def count_balls(point):
-    return jnp.sum(squared_distances(point, real) <= radii_real)
+    return jnp.sum(squared_distances(point, real) < radii_real)
 
   def compare_with_fake(row):
     point, radius = row
     squares = squared_distances(point, fake)
-    return jnp.any(squares <= radii_fake), jnp.any(squares <= radius)
+    return jnp.any(squares < radii_fake), jnp.any(squares < radius)
 
   num_balls = jax.lax.map(count_balls, fake, batch_size=block_size)
   recalled, covered = jax.lax.map(
     compare_with_fake, (real, radii_real), batch_size=block_size
   )
-  return NeighbourScores(
+  scores = NeighbourScores(
     precision=jnp.mean(num_balls > 0, dtype=real.dtype),
     recall=jnp.mean(recalled, dtype=real.dtype),
     density=jnp.mean(num_balls, dtype=real.dtype) / k,
     coverage=jnp.mean(covered, dtype=real.dtype),
   )
+  # Comparisons with NaN are false, which would look like a bad score.
+  finite = jnp.all(jnp.isfinite(real)) & jnp.all(jnp.isfinite(fake))
+  return jax.tree.map(lambda score: jnp.where(finite, score, jnp.nan), scores)
+
+
+def equal_manifold(
+  real: Array, fake: Array, k: int = 5, block_size: int = 256
+) -> NeighbourScores:
+  """Averages `manifold` over comparisons of equally many real and fake samples.
+
+  The larger sample is divided into disjoint subsets of the size of the smaller
+  one, in their order, and each is compared with the smaller sample. Samples
+  that do not fill a subset are left out.
+
+  Args:
+    real: [n, d], n > k.
+    fake: [m, d], m > k.
+    k: number of neighbours.
+    block_size: points that are compared with all others at the same time.
+
+  Returns:
+    Means over max(n, m) // min(n, m) comparisons.
+  """
+  d = real.shape[1]
+  chex.assert_shape(fake, (None, d))
+  size = min(len(real), len(fake))
+
+  def subsets(points):
+    return points[: len(points) // size * size].reshape(-1, size, d)
+
+  reals, fakes = subsets(real), subsets(fake)
+  num_pairs = max(len(reals), len(fakes))
+  pairs = (
+    jnp.broadcast_to(reals, (num_pairs, size, d)),
+    jnp.broadcast_to(fakes, (num_pairs, size, d)),
+  )
+  scores = jax.lax.map(lambda pair: manifold(*pair, k, block_size), pairs)
+  return jax.tree.map(lambda values: jnp.mean(values, axis=0), scores)
+
+
+def expected_coverage(n: int, m: int, k: int = 5) -> float:
+  """Computes the mean coverage if real and fake have the same distribution.
+
+    1 - prod_{j=1..k} (n - j) / (n + m - j),  about 1 - 2^-k for n = m.
+
+  A real sample is not covered if its k nearest among the n + m - 1 others are
+  all real.
+
+  Args:
+    n: number of real samples, n > k.
+    m: number of fake samples.
+    k: number of neighbours.
+
+  References:
+    Naeem et al., Reliable Fidelity and Diversity Metrics for Generative Models,
+      arXiv 2002.09797, equation 8.
+  """
+  chex.assert_scalar_in(k, 1, n - 1)
+  chex.assert_scalar_positive(m)
+  return 1 - math.prod((n - j) / (n + m - j) for j in range(1, k + 1))

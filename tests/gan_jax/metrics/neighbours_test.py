@@ -15,6 +15,7 @@ from gan_jax.metrics import neighbours
 RNG = np.random.default_rng(0)
 
 manifold = jax.jit(neighbours.manifold, static_argnums=(2, 3))
+equal_manifold = jax.jit(neighbours.equal_manifold, static_argnums=(2, 3))
 nearest = jax.jit(neighbours.nearest, static_argnums=(2, 3))
 
 
@@ -31,6 +32,30 @@ def published(real, fake, k):
   with contextlib.redirect_stdout(io.StringIO()):
     scores = prdc.compute_prdc(np.float64(real), np.float64(fake), k)
   return [scores[name] for name in neighbours.NeighbourScores._fields]
+
+
+def by_differences(real, fake, k):
+  """Computes the same in NumPy, with equal distances exactly equal.
+
+  The authors' code expands squares, so its ties are broken by rounding.
+  """
+  real, fake = np.float64(real), np.float64(fake)
+
+  def distances(a, b):
+    return np.sqrt(np.sum((a[:, None] - b[None]) ** 2, axis=-1))
+
+  def radii(points):
+    return np.sort(distances(points, points), axis=1)[:, k]
+
+  between = distances(real, fake)
+  in_real = between < radii(real)[:, None]
+  in_fake = between < radii(fake)[None]
+  return [
+    in_real.any(axis=0).mean(),
+    in_fake.any(axis=1).mean(),
+    in_real.sum() / (k * len(fake)),
+    in_real.any(axis=1).mean(),
+  ]
 
 
 class NearestTest(parameterized.TestCase):
@@ -98,16 +123,16 @@ class ManifoldTest(parameterized.TestCase):
     np.testing.assert_allclose(scores.recall, 2 / 3, rtol=1e-6)
 
   def test_collapse(self):
-    # All fakes are one real sample, of 50 on a line. Their balls are points.
-    # With k = 2 the radius of a real sample is 1 (2 at the ends), so all fakes
-    # are in the balls of 24, 25 and 26, those at the radius included.
+    # All fakes are one real sample, of 50 on a line. Their balls are empty.
+    # With k = 3 the radius of a real sample is 2 (3 at the ends), so all fakes
+    # are in the balls of 24, 25 and 26, and those at the radius are not.
     real = on_line(*range(50))
     fake = on_line(*[25] * 10)
-    scores = manifold(real, fake, 2, 16)
+    scores = manifold(real, fake, 3, 16)
     np.testing.assert_allclose(scores.precision, 1)
-    np.testing.assert_allclose(scores.recall, 1 / 50, rtol=1e-6)
+    np.testing.assert_array_equal(scores.recall, 0)
     np.testing.assert_allclose(scores.coverage, 3 / 50, rtol=1e-6)
-    np.testing.assert_allclose(scores.density, 3 / 2, rtol=1e-6)
+    np.testing.assert_allclose(scores.density, 1, rtol=1e-6)
 
   def test_dropped_mode(self):
     # Half of the data is never generated.
@@ -123,12 +148,34 @@ class ManifoldTest(parameterized.TestCase):
     real = as_array(RNG.normal(size=(50, 4)))
     np.testing.assert_array_equal(manifold(real, real + 100, 5, 64), [0] * 4)
 
-  def test_of_the_same_samples(self):
-    # A ball is closed, and holds k + 1 points of its sample if none tie.
-    real = as_array(RNG.normal(size=(64, 16)))
-    np.testing.assert_allclose(
-      manifold(real, real, 5, 16), [1, 1, 6 / 5, 1], rtol=1e-6
-    )
+  @parameterized.parameters(
+    (64, 16, 0), (300, 1, 0), (200, 128, 1e3), (100, 2048, 10)
+  )
+  def test_of_the_same_samples(self, n, d, offset):
+    # An open ball holds k points of its sample, itself included.
+    real = as_array(RNG.normal(size=(n, d)) + offset)
+    scores = manifold(real, real, 5, 16)
+    np.testing.assert_allclose(scores, [1, 1, 1, 1], rtol=1e-6)
+    np.testing.assert_allclose(scores, by_differences(real, real, 5), rtol=1e-6)
+
+  def test_copies_of_some_samples(self):
+    # Many of the copies are the k-th neighbour of a sample, at its radius.
+    real = as_array(RNG.normal(size=(120, 64)))
+    for fake in (real[:20], real[::2], jnp.concatenate([real[:30]] * 2)):
+      scores = manifold(real, fake, 5, 16)
+      np.testing.assert_allclose(
+        scores, by_differences(real, fake, 5), rtol=1e-6
+      )
+
+  def test_pairs_that_are_nearly_equal(self):
+    # The points of a pair are 6e-5 apart, and 12 away from the centre.
+    real = np.repeat(RNG.normal(size=(60, 16)) * 3, 2, axis=0)
+    real = as_array(real + 1e-5 * RNG.normal(size=real.shape))
+    for fake in (real, real[::2]):
+      scores = manifold(real, fake, 1, 16)
+      np.testing.assert_allclose(
+        scores, by_differences(real, fake, 1), rtol=1e-6
+      )
 
   def test_expectations_for_equal_distributions(self):
     # Density 1, coverage 1 - prod (n - j) / (n + m - j); three standard errors
@@ -145,12 +192,77 @@ class ManifoldTest(parameterized.TestCase):
     coverage = 1 - np.prod((n - j) / (n + m - j))
     np.testing.assert_allclose(np.mean(scores.density), 1, atol=0.05)
     np.testing.assert_allclose(np.mean(scores.coverage), coverage, atol=0.03)
+    np.testing.assert_allclose(
+      neighbours.expected_coverage(n, m, k), coverage, rtol=1e-12
+    )
+
+  @parameterized.parameters(
+    # The one other real sample is nearer than the fake one in half of the
+    # orders; and than both in a third.
+    (2, 1, 1, 1 / 2),
+    (2, 2, 1, 2 / 3),
+    (3, 3, 2, 1 - 2 / 5 * 1 / 4),
+    (10**6, 10**6, 5, 1 - 2**-5),
+  )
+  def test_expected_coverage(self, n, m, k, expected):
+    np.testing.assert_allclose(
+      neighbours.expected_coverage(n, m, k), expected, rtol=1e-5
+    )
 
   def test_wrong_arguments_raise(self):
+    with self.assertRaises(AssertionError):
+      neighbours.expected_coverage(5, 10, 5)
+    with self.assertRaises(AssertionError):
+      neighbours.equal_manifold(jnp.ones((9, 3)), jnp.ones((9, 4)))
     with self.assertRaises(AssertionError):
       neighbours.manifold(jnp.ones((9, 3)), jnp.ones((9, 4)))
     with self.assertRaises(AssertionError):
       neighbours.manifold(jnp.ones((9, 3)), jnp.ones((5, 3)), k=5)
+
+
+class EqualManifoldTest(parameterized.TestCase):
+  @parameterized.parameters((60, 60), (50, 170), (170, 50))
+  def test_is_the_mean_over_subsets(self, n, m):
+    real = as_array(RNG.normal(size=(n, 8)))
+    fake = as_array(RNG.normal(size=(m, 8)) + 0.3)
+    size = min(n, m)
+    expected = [
+      published(real[i : i + size], fake[j : j + size], 4)
+      for i in range(0, n - size + 1, size)
+      for j in range(0, m - size + 1, size)
+    ]
+    scores = equal_manifold(real, fake, 4, 32)
+    np.testing.assert_allclose(scores, np.mean(expected, axis=0), rtol=1e-5)
+
+  def test_garbage_does_not_cover_few_images(self):
+    # A tenth of 2,000 fakes are from the data, the others are far away.
+    real = as_array(RNG.normal(size=(150, 16)))
+    good = RNG.normal(size=(200, 16))
+    garbage = RNG.normal(size=(1800, 16)) + 100
+    fake = as_array(RNG.permutation(np.concatenate([good, garbage])))
+    # With all of them coverage would be that of 200 good fakes.
+    self.assertGreater(manifold(real, fake, 5, 256).coverage, 0.97)
+    scores = equal_manifold(real, fake, 5, 256)
+    # As of 15 good fakes: the others are in no ball.
+    np.testing.assert_allclose(
+      scores.coverage, neighbours.expected_coverage(150, 15, 5), atol=0.05
+    )
+    np.testing.assert_allclose(scores.density, 0.1, atol=0.03)
+
+  def test_a_perfect_sampler_reaches_the_expectation(self):
+    real = jax.random.normal(jax.random.key(0), (30, 40, 3))
+    fake = jax.random.normal(jax.random.key(1), (30, 200, 3))
+    scores = jax.jit(
+      lambda pairs: jax.lax.map(
+        lambda pair: neighbours.equal_manifold(pair[0], pair[1], 3), pairs
+      )
+    )((real, fake))
+    coverages = np.asarray(scores.coverage)
+    np.testing.assert_allclose(
+      coverages.mean(),
+      neighbours.expected_coverage(40, 40, 3),
+      atol=4 * coverages.std() / np.sqrt(30),
+    )
 
 
 if __name__ == "__main__":
