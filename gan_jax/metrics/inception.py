@@ -25,6 +25,7 @@ from flax import linen as nn
 from flax import traverse_util
 from jax import Array
 
+from gan_jax.data.images import to_pixels, to_unit
 from gan_jax.metrics.classifier import Features
 from gan_jax.types import Params
 
@@ -284,6 +285,16 @@ def params_from(weights: Mapping[str, np.ndarray]) -> Params:
   )
 
 
+def rounded(images: Array) -> Array:
+  """Rounds images in [-1, 1] to the 256 values of a byte, and clips them.
+
+  The literature measures images that are stored in bytes. Values that are not
+  finite stay, so that metrics show them.
+  """
+  values = to_unit(to_pixels(images))
+  return jnp.where(jnp.isfinite(images), values, images)
+
+
 def resized(image: Array) -> Array:
   """Resizes an image [height, width, 1 or 3] to [299, 299, 3].
 
@@ -302,8 +313,8 @@ def features_and_logits(
 ) -> tuple[Array, Array]:
   """Computes the features and logits of images, batch by batch.
 
-  Images are `resized`. Matrix products have full precision, so that
-  accelerators give the same score.
+  Images are `rounded` and `resized`. Matrix products have full precision, so
+  that accelerators give the same score.
 
   Args:
     params: the parameters of `Inception`.
@@ -317,7 +328,8 @@ def features_and_logits(
   chex.assert_shape(images, (None, None, None, {1, 3}))
 
   def apply(image):
-    outputs: Any = Inception().apply({"params": params}, resized(image)[None])
+    prepared = resized(rounded(image))[None]
+    outputs: Any = Inception().apply({"params": params}, prepared)
     features, logits = outputs
     return features[0], logits[0]
 

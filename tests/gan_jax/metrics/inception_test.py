@@ -1,6 +1,7 @@
 """Tests Inception against NumPy, its resizing and its weights."""
 
 import functools
+from unittest import mock
 
 import jax
 import jax.numpy as jnp
@@ -126,6 +127,12 @@ def features_and_logits(x):
   return features, random_weights()["fc.weight"] @ features
 
 
+def as_bytes(images):
+  """Stores images [-1, 1] in bytes, and reads them."""
+  stored = np.clip(np.round((np.float64(images) + 1) / 2 * 255), 0, 255)
+  return np.float32(stored.astype(np.uint8) / 255 * 2 - 1)
+
+
 def resized(image):
   """Interpolates between pixels, whose centres are at halves."""
 
@@ -151,7 +158,7 @@ class NetworkTest(parameterized.TestCase):
     measured = jax.jit(lambda apply, images: apply(images))(
       named.apply, jnp.asarray(images)
     )
-    expected = [features_and_logits(resized(image)) for image in images]
+    expected = [features_and_logits(resized(as_bytes(x))) for x in images]
     for values, *rows in zip(measured, *expected, strict=True):
       self.assertEqual(values.dtype, jnp.float32)
       rows = np.stack(rows)
@@ -159,6 +166,32 @@ class NetworkTest(parameterized.TestCase):
       apart = np.linalg.norm(rows[0] - rows[1])
       self.assertGreater(apart, 0.01 * np.linalg.norm(rows))
       self.assertLess(np.linalg.norm(values - rows), 1e-3 * apart)
+
+  def test_images_are_measured_in_bytes(self):
+    # Beyond the range they are clipped. The first image is in bytes already.
+    rng = np.random.default_rng(1)
+    images = rng.uniform(-1.2, 1.2, (3, 299, 299, 3)).astype(np.float32)
+    images[0] = np.float32(
+      np.arange(299 * 299 * 3) % 256 / 255 * 2 - 1
+    ).reshape(images.shape[1:])
+    images[2, 5, 7] = [np.nan, np.inf, -np.inf]
+    seen = []
+
+    def first_pixels(variables, images):
+      seen.append(images.shape)
+      return images.reshape(1, -1)[:, :5000], images.reshape(1, -1)[:, -7:]
+
+    with mock.patch.object(inception, "Inception") as network:
+      network().apply.side_effect = first_pixels
+      features, logits = inception.features_and_logits({}, jnp.asarray(images))
+    self.assertEqual(seen[0], (1, 299, 299, 3))
+    expected = as_bytes(np.where(np.isfinite(images), images, 0))
+    np.testing.assert_allclose(expected[0], images[0], atol=1e-6)
+    self.assertGreater(np.abs(expected[1] - images[1]).max(), 0.1)
+    expected[2, 5, 7] = images[2, 5, 7]
+    rows = expected.reshape(3, -1)
+    np.testing.assert_allclose(features, rows[:, :5000], atol=1e-6)
+    np.testing.assert_allclose(logits, rows[:, -7:], atol=1e-6)
 
   @parameterized.parameters((20, 31, 1), (299, 299, 3), (640, 400, 3))
   def test_resizing(self, *shape):
