@@ -217,14 +217,32 @@ def trained_features(name: str, params: Params) -> Features:
 
 @jax.jit
 def accuracy(params: Params, pixels: Array, labels: Array) -> Array:
-  """Computes the fraction of images whose largest logit is that of the label.
+  """Computes the `label_accuracy` of a classifier on images.
 
   `pixels` are uint8 [n, height, width, channels], and `labels` integers [n].
   """
   chex.assert_type(pixels, jnp.uint8)
-  chex.assert_shape(labels, (len(pixels),))
   _, logits = features_and_logits(params, to_unit(pixels))
-  return jnp.mean(jnp.argmax(logits, axis=-1) == labels, dtype=jnp.float32)
+  return label_accuracy(logits, labels)
+
+
+def _has_probabilities(logits: Array) -> Array:
+  """Tells whether every row of logits [n, k] has a softmax, []."""
+  # The maximum is NaN if a logit is, and -inf if no class is possible.
+  return jnp.all(jnp.isfinite(jnp.max(logits, axis=-1)))
+
+
+def label_accuracy(logits: Array, labels: Array) -> Array:
+  """Computes the fraction of images whose largest logit is that of the label.
+
+  The logits are [n, k], and the labels integers [n]. It is NaN if the logits of
+  an image have no softmax.
+  """
+  chex.assert_rank(logits, 2)
+  chex.assert_shape(labels, (len(logits),))
+  correct = jnp.argmax(logits, axis=-1) == labels
+  fraction = jnp.mean(correct, dtype=jnp.float32)
+  return jnp.where(_has_probabilities(logits), fraction, jnp.nan)
 
 
 def classifier_score(logits: Array) -> Array:
@@ -238,7 +256,8 @@ def classifier_score(logits: Array) -> Array:
   measure variety within a class, nor whether images look real.
 
   Args:
-    logits: [n, k] logits or log-probabilities; entries may be -inf.
+    logits: [n, k] logits or log-probabilities; entries may be -inf. The score
+      is NaN if those of an image have no softmax.
 
   References:
     Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498,
@@ -250,20 +269,27 @@ def classifier_score(logits: Array) -> Array:
   terms = jax.scipy.special.rel_entr(
     probabilities, jnp.broadcast_to(marginal, probabilities.shape)
   )
-  return jnp.exp(jnp.mean(jnp.sum(terms, axis=-1)))
+  score = jnp.exp(jnp.mean(jnp.sum(terms, axis=-1)))
+  # The relative entropy of NaN is infinite.
+  return jnp.where(_has_probabilities(logits), score, jnp.nan)
 
 
 def class_histogram(logits: Array) -> Array:
-  """Returns the fraction of images in each predicted class, [n, k] -> [k]."""
+  """Returns the fraction of images in each predicted class, [n, k] -> [k].
+
+  The fractions are NaN if the logits of an image have no softmax.
+  """
   chex.assert_rank(logits, 2)
   predicted = jax.nn.one_hot(jnp.argmax(logits, axis=-1), logits.shape[1])
-  return jnp.mean(predicted, axis=0)
+  shares = jnp.mean(predicted, axis=0)
+  return jnp.where(_has_probabilities(logits), shares, jnp.nan)
 
 
 def classes_covered(logits: Array) -> Array:
   """Counts the classes predicted for at least 0.1 n / k of n images, as float.
 
-  The logits are [n, k].
+  The logits are [n, k]. The count is NaN if those of an image have no softmax.
   """
   shares = class_histogram(logits)
-  return jnp.sum(shares >= 0.1 / len(shares), dtype=jnp.float32)
+  count = jnp.sum(shares >= 0.1 / len(shares), dtype=jnp.float32)
+  return jnp.where(_has_probabilities(logits), count, jnp.nan)
