@@ -11,9 +11,12 @@ from scipy import optimize
 from gan_jax import divergences
 from gan_jax.data import densities
 
+LIMIT = 20.0
+"""Default end of the axis."""
+
 
 @functools.partial(jax.jit, static_argnums=0)
-def axis(limit: float = 20.0) -> tuple[jax.Array, jax.Array]:
+def axis(limit: float = LIMIT) -> tuple[jax.Array, jax.Array]:
   """Returns points and weights of a quadrature rule on [-limit, limit]."""
   return divergences.gauss_legendre(-limit, limit, 16, 60)
 
@@ -27,18 +30,21 @@ def normal(
 
 
 def best_normal(
-  divergence: Callable[[jax.Array], jax.Array], start: Sequence[float]
+  divergence: Callable[[jax.Array], jax.Array],
+  start: Sequence[float],
+  limit: float = LIMIT,
 ) -> tuple[float, float, float]:
   """Finds the normal of least divergence by a derivative-free search.
 
   Args:
-    divergence: the normal's density at the points of `axis()` -> scalar.
+    divergence: the normal's density at the points of `axis(limit)` -> scalar.
     start: mean and logarithm of the standard deviation to start from.
+    limit: end of the axis.
 
   Returns:
     Mean, standard deviation and divergence of the best normal.
   """
-  x, _ = axis()
+  x, _ = axis(limit)
 
   @jax.jit
   def objective(parameters):
