@@ -96,6 +96,34 @@ def welch_difference(values: np.ndarray, others: np.ndarray) -> Difference:
   return Difference(mean, ci95, abs(mean) <= ci95)
 
 
+def fraction_interval(fraction: float, n: int) -> tuple[float, float]:
+  """Computes the 95 % confidence interval of a probability.
+
+  The ends are the probabilities of which at least, and at most, as many of n
+  draws succeed with probability 0.025; the lower end is 0 for no success, and
+  the upper end 1 for no failure.
+
+  Args:
+    fraction: successes / n; the number of successes need not be whole.
+    n: number of independent draws; the interval is [0, 1] if it is 0.
+
+  References:
+    C. J. Clopper and E. S. Pearson, The use of confidence or fiducial limits
+    illustrated in the case of the binomial, Biometrika 26 (1934) 404-413.
+  """
+  from scipy.special import betaincinv
+
+  if not n:
+    return 0.0, 1.0
+  successes, failures = n * fraction, n * (1 - fraction)
+  lower, upper = 0.0, 1.0
+  if successes > 0:
+    lower = float(betaincinv(successes, failures + 1, 0.025))
+  if failures > 0:
+    upper = float(betaincinv(successes + 1, failures, 0.975))
+  return lower, upper
+
+
 def _student_t(degrees: float) -> float:
   """Returns the 0.975 quantile of Student's t."""
   # Imported late: SciPy takes longer than the rest of a command's start.

@@ -17,10 +17,9 @@ from gan_jax.data.images import Dataset
 from gan_jax.metrics import classifier, frechet, kernel, neighbours
 from gan_jax.types import Array, Metrics
 
-PERFECT_COVERAGE = 1 - 2.0**-NEIGHBOURS
-"""Expected coverage of a perfect sampler that draws as many samples as there
-are real images, in the limit of many: Naeem et al., "Reliable Fidelity and
-Diversity Metrics for Generative Models", arXiv 2002.09797, equation 8."""
+COMPARED = "compared_images"
+"""Key of the protocol: the number of real images, and of generated ones, in
+each comparison by neighbours."""
 
 _SHOWN = ("frechet_distance", "precision", "recall", "coverage")
 """Metrics that the figures and the score read."""
@@ -45,6 +44,9 @@ def measurement_of(
 ) -> Measurement:
   """Prepares the comparison of samples with `real`, uint8 [n, h, w, c].
 
+  Neighbours compare as many samples as there are real images, in disjoint
+  subsets of the samples.
+
   All metrics are NaN if there are too few training images for a feature
   network. Raises SettingError if the network's weights cannot be read.
   """
@@ -61,6 +63,9 @@ def measurement_of(
     if settings.inception_weights
     else image_datasets.feature_net(settings.dataset, train, dataset.test, say)
   )
+  doubt = net.protocol.get(image_datasets.NOT_SCORED)
+  if doubt:
+    say(f"samples of {settings.dataset} are measured but not scored: {doubt}")
   measures_classes = train.labels is not None and not settings.inception_weights
   real_features, _ = jax.jit(lambda apply, x: apply(x))(
     net.features.apply, images.to_unit(real)
@@ -69,13 +74,14 @@ def measurement_of(
   def measure(samples, labels, data):
     features, logits = data["apply"](samples)
     kid = kernel.kernel_distance(data["features"], features)
-    scores = neighbours.manifold(data["features"], features, NEIGHBOURS)
+    scores = neighbours.equal_manifold(data["features"], features, NEIGHBOURS)
     class_metrics = {}
     if measures_classes:
       class_metrics["classes_covered"] = classifier.classes_covered(logits)
       if labels is not None:
-        correct = jnp.argmax(logits, axis=1) == labels
-        class_metrics["label_accuracy"] = jnp.mean(correct)
+        class_metrics["label_accuracy"] = classifier.label_accuracy(
+          logits, labels
+        )
     moments = frechet.moments(features)
     return {
       "frechet_distance": frechet.frechet_distance(data["moments"], moments),
@@ -91,12 +97,15 @@ def measurement_of(
     "features": real_features,
     "moments": frechet.moments(real_features),
   }
+  compared = min(len(real), settings.evaluation_samples)
   protocol = {
     **net.protocol,
     "dataset": settings.dataset,
     "real_images": f"{len(real)} of the training split",
     "generated_images": settings.evaluation_samples,
     "neighbours": NEIGHBOURS,
+    COMPARED: compared,
+    "comparisons": settings.evaluation_samples // compared,
   }
   statistics = {"features": real_features}
   for index, leaf in enumerate(jax.tree.leaves(net.features.apply)):

@@ -9,7 +9,11 @@ from etils import epy
 
 from experiments.configs import choices
 from experiments.configs.experiment import Experiment, Generator
-from experiments.configs.image_settings import ImageSettings, read_dataset
+from experiments.configs.image_settings import (
+  NEIGHBOURS,
+  ImageSettings,
+  read_dataset,
+)
 from experiments.errors import SettingError
 
 if TYPE_CHECKING:
@@ -27,6 +31,7 @@ with epy.lazy_imports():
   from experiments.plots import images as image_plots
   from gan_jax import games, types
   from gan_jax.data import images
+  from gan_jax.metrics import neighbours
 
 NUM_DRAWN = 64
 COLUMNS = 8
@@ -195,12 +200,20 @@ def _of_each_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
 
 
 def score(results: Results) -> np.ndarray:
-  """Scores coverage / PERFECT_COVERAGE, clipped to [0, 1].
+  """Scores coverage / that of a perfect sampler, clipped to [0, 1].
 
-  Returns [num_seeds, num_logs]; NaN where samples were not measured.
+  Returns [num_seeds, num_logs]; NaN where samples were not measured, and
+  everywhere if the protocol says that the features may know nothing.
   """
-  coverage = results.sampled("coverage")
-  return np.clip(coverage / image_metrics.PERFECT_COVERAGE, 0, 1)
+  coverage, protocol = results.sampled("coverage"), results.protocol
+  if image_datasets.NOT_SCORED in protocol:
+    return np.full_like(coverage, np.nan)
+  # A run of an earlier version compared all of its samples at once.
+  n = protocol.get(
+    image_metrics.COMPARED, results.settings["evaluation_samples"]
+  )
+  perfect = neighbours.expected_coverage(n, n, NEIGHBOURS)
+  return np.clip(coverage / perfect, 0, 1)
 
 
 FIGURES = {

@@ -21,6 +21,7 @@ import os
 import zipfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -90,6 +91,8 @@ class Results(NamedTuple):
       the metrics, and the critic's value if `critic_real` is.
     workdir: the run folder, if there is one.
     faults: what is wrong with the rows of metrics in the run folder.
+    protocol: how the metrics were measured, as in `summary.json`; empty until
+      the run has finished.
   """
 
   experiment: str
@@ -100,6 +103,7 @@ class Results(NamedTuple):
   snapshots: dict[str, np.ndarray]
   workdir: Path | None = None
   faults: tuple[str, ...] = ()
+  protocol: Mapping[str, Any] = MappingProxyType({})
 
   def sampled(self, name: str) -> np.ndarray:
     """Returns a metric of the generator's average if there is one.
@@ -418,12 +422,14 @@ def read_results(workdir: Path) -> Results:
     seeds = settings["seeds"]
     rows = read_metrics(path, seeds)
     steps, faults = list(rows.by_step), list(rows.faults)
+    protocol = {}
     if finished:
       summary = read_json(workdir / SUMMARY)
       logged = summary.get("num_logs", len(steps))
       if not steps or logged != len(steps):
         faults.append(f"{path} has {len(steps)} of {logged} logged steps")
       faults += _differences(workdir, settings, summary, rows)
+      protocol = dict(summary.get("protocol", {}))
     measured = [rows.values(step, seeds) for step in steps]
     # Expensive metrics are not in all rows.
     names = dict.fromkeys(name for values in measured for name in values)
@@ -440,4 +446,5 @@ def read_results(workdir: Path) -> Results:
       snapshots=read_snapshots(workdir) if finished else {},
       workdir=workdir,
       faults=tuple(faults),
+      protocol=protocol,
     )

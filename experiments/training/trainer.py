@@ -350,6 +350,7 @@ def _write_results(
     metrics,
     snapshots,
     workdir,
+    protocol=problem.protocol,
   )
   with results.replacing(workdir / results.SNAPSHOTS) as partial:
     np.savez_compressed(partial, allow_pickle=False, **snapshots)

@@ -8,9 +8,6 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-# By default accelerators round matrix products to fewer bits.
-_full_precision = jax.default_matmul_precision("highest")
-
 
 class NeighbourScores(NamedTuple):
   """Fidelity (precision, density) and variety (recall, coverage), [] each.
@@ -29,7 +26,8 @@ class NeighbourScores(NamedTuple):
   coverage: Array
 
 
-@_full_precision
+# By default accelerators round matrix products to fewer bits.
+@jax.default_matmul_precision("highest")
 def nearest(
   queries: Array, references: Array, k: int, block_size: int = 256
 ) -> tuple[Array, Array]:
@@ -68,7 +66,6 @@ def nearest(
   return jax.lax.map(one, queries, batch_size=block_size)
 
 
-@_full_precision
 def manifold(
   real: Array, fake: Array, k: int = 5, block_size: int = 256
 ) -> NeighbourScores:
@@ -175,7 +172,9 @@ def equal_manifold(
     jnp.broadcast_to(reals, (num_pairs, size, d)),
     jnp.broadcast_to(fakes, (num_pairs, size, d)),
   )
-  scores = jax.lax.map(lambda pair: manifold(*pair, k, block_size), pairs)
+  scores = jax.lax.map(
+    lambda pair: manifold(pair[0], pair[1], k, block_size), pairs
+  )
   return jax.tree.map(lambda values: jnp.mean(values, axis=0), scores)
 
 

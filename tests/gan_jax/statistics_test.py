@@ -36,6 +36,17 @@ class MeanTest(parameterized.TestCase):
       self.assertEqual(statistics.mean_and_interval(np.array(values)), expected)
 
 
+class FractionTest(parameterized.TestCase):
+  @parameterized.parameters((0, 7), (3, 7), (7, 7), (1, 1), (450, 5000))
+  def test_the_interval_is_clopper_and_pearsons(self, successes, n):
+    found = statistics.fraction_interval(successes / n, n)
+    expected = stats.binomtest(successes, n).proportion_ci(0.95, "exact")
+    np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+  def test_nothing_is_known_without_draws(self):
+    self.assertEqual(statistics.fraction_interval(np.nan, 0), (0.0, 1.0))
+
+
 class WelchTest(parameterized.TestCase):
   @parameterized.parameters((2, 2, 1.0), (3, 3, 0.1), (5, 8, 30.0))
   def test_the_interval_is_scipys(self, num_values, num_others, spread):

@@ -1,5 +1,6 @@
 """Games on images: what is refused, what is measured, what is drawn."""
 
+import dataclasses
 import hashlib
 import os
 import tempfile
@@ -19,6 +20,7 @@ from experiments.configs.image_settings import ImageSettings
 from experiments.configs.settings import with_values
 from experiments.datasets import cache, image_datasets
 from experiments.errors import SettingError
+from experiments.run_folder.results import Results
 from gan_jax.data import images
 from gan_jax.metrics import classifier, inception
 from tests.experiments import tiny_images
@@ -238,6 +240,134 @@ class DCGANTest(parameterized.TestCase):
     self.assertIn("rotations", net.features.name)
     _, logits = net.features.apply(images.to_unit(jnp.asarray(test.pixels)))
     self.assertEqual(logits.shape, (tiny_images.NUM_TEST, 4))
+
+  @parameterized.parameters(
+    # What the classes are, accuracy, number of held-out images, the reason. Of
+    # 20 images with a probability of 1/4, 9 succeed with probability 0.041 and
+    # 10 with 0.014, and the interval has 0.025 on each side.
+    ("turns", 9 / 20, 20, "rotations with accuracy 0.450 .* chance .* 0.250"),
+    ("turns", 10 / 20, 20, ""),
+    ("turns", 1.0, 2, "chance"),
+    ("shapes", 0.55, 200, "most frequent class reaches 0.500"),
+    ("shapes", 0.59, 200, ""),
+    ("shapes", 1.0, 200, ""),
+    ("shapes", 1.0, 4, "on 4 held-out images"),
+    ("shapes", np.nan, 200, "no held-out images"),
+    ("colours", 1.0, 200, "the mean colour alone reaches 1.000"),
+    ("one", 1.0, 200, "most frequent class reaches 1.000"),
+  )
+  def test_a_classifier_may_know_nothing(self, kind, accuracy, n, reason):
+    def split(n):
+      labels = np.arange(n, dtype=np.int32) % 2
+      # Stripes along rows or columns, which have the same mean colour.
+      lines = np.tile(np.array([0, 255], np.uint8), 8)
+      pixels = np.where(
+        labels[:, None, None] > 0, lines[None, :, None], lines[None, None]
+      )[..., None]
+      names = ("a", "b")
+      if kind == "colours":
+        pixels = np.full((n, 16, 16, 3), 100, np.uint8)
+        pixels[..., 1] += 5 * labels.astype(np.uint8)[:, None, None]
+      if kind == "one":
+        labels, names = np.zeros(n, np.int32), ("a",)
+      if kind == "turns":
+        return images.Images(pixels, None, (), 0)
+      return images.Images(pixels, labels, names, 0)
+
+    train, test = split(128), split(n)
+    with (
+      mock.patch.object(image_datasets.classifier, "train") as trained,
+      mock.patch.object(
+        image_datasets.classifier, "accuracy", return_value=accuracy
+      ),
+    ):
+      trained.return_value = classifier.init(
+        jax.random.key(0), train.pixels.shape[1:], len(train.class_names) or 4
+      )
+      net = image_datasets.feature_net("mnist", train, test, print)
+    found = str(net.protocol.get(image_datasets.NOT_SCORED, ""))
+    if not reason:
+      self.assertEqual(found, "")
+    else:
+      self.assertRegex(found, rf"^.*{reason}.*$")
+
+  def measurement_of_points(self, num_real, num_fake):
+    """Prepares measurements of images by their first eight pixels."""
+    pixels = np.random.default_rng(0).integers(
+      0, 256, (num_real, 16, 16, 1), np.uint8
+    )
+    train = images.Images(pixels, None, (), 0)
+    net = image_datasets.FeatureNet(
+      classifier.Features(
+        "pixels",
+        jax.tree_util.Partial(lambda x: (x[:, 0, :8, 0], x[:, 0, :3, 0])),
+      ),
+      {"features": "pixels"},
+    )
+    settings = settings_of("dcgan_mnist").replace(evaluation_samples=num_fake)
+    with mock.patch.object(image_datasets, "feature_net", return_value=net):
+      return settings, image_metrics.measurement_of(
+        settings, images.Dataset(train, train, "", {}, ()), jnp.asarray(pixels)
+      )
+
+  def score_of(self, settings, measurement, pixels):
+    """Measures and scores samples, uint8."""
+    metrics = jax.jit(measurement.measure, static_argnums=1)(
+      images.to_unit(jnp.asarray(pixels)), None, measurement.data
+    )
+    run = Results(
+      "dcgan_mnist",
+      dataclasses.asdict(settings),
+      np.arange(1),
+      np.arange(1),
+      {name: np.reshape(value, (1, 1)) for name, value in metrics.items()},
+      {},
+      protocol=measurement.protocol,
+    )
+    return float(dcgan.score(run)[0, 0])
+
+  def test_garbage_does_not_score_with_few_images(self):
+    settings, measurement = self.measurement_of_points(150, 2000)
+    self.assertEqual(measurement.protocol["compared_images"], 150)
+    self.assertEqual(measurement.protocol["comparisons"], 13)
+    self.assertEqual(measurement.protocol["generated_images"], 2000)
+    self.assertIn("150", str(measurement.protocol["real_images"]))
+    rng = np.random.default_rng(1)
+    good = rng.integers(0, 256, (2000, 16, 16, 1), np.uint8)
+    self.assertGreater(self.score_of(settings, measurement, good), 0.98)
+    # Nine of ten samples are one image.
+    garbage = np.where(rng.random((2000, 1, 1, 1)) < 0.1, good, 0)
+    score = self.score_of(settings, measurement, garbage.astype(np.uint8))
+    # The share of 150 real images that 15 good ones cover, by
+    # 1 - prod_j (150 - j) / (165 - j), over 0.9703 for 150.
+    self.assertBetween(score, 0.3, 0.5)
+
+  def test_a_score_is_relative_to_as_many_images(self):
+    def run(coverage, **protocol):
+      settings = dataclasses.asdict(settings_of("dcgan_mnist"))
+      values = {"coverage": np.array([coverage])}
+      return Results(
+        "dcgan_mnist",
+        settings,
+        np.arange(1),
+        np.arange(len(coverage)),
+        values,
+        {},
+        protocol=protocol,
+      )
+
+    for protocol, n in (({"compared_images": 64}, 64), ({}, 2000)):
+      j = np.arange(1, 6)
+      perfect = 1 - np.prod((n - j) / (2 * n - j))
+      np.testing.assert_allclose(
+        dcgan.score(run([0.3, perfect, 1, np.nan], **protocol)),
+        [[0.3 / perfect, 1, 1, np.nan]],
+        rtol=1e-12,
+      )
+    reason = {image_datasets.NOT_SCORED: "no"}
+    np.testing.assert_array_equal(
+      dcgan.score(run([0.3, 1], **reason)), [[np.nan, np.nan]]
+    )
 
   @parameterized.parameters("", "weights.npz")
   def test_weights_choose_the_features(self, weights):

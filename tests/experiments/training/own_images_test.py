@@ -15,6 +15,7 @@ from PIL import Image
 
 from experiments import report, run, sample
 from experiments.configs.registry import BY_NAME
+from experiments.datasets import image_datasets
 from experiments.errors import RunFolderError, SettingError
 from experiments.run_folder import results
 from experiments.training import checkpoints
@@ -109,6 +110,25 @@ class OwnImagesTest(parameterized.TestCase):
     self.assertIn(said, page)
     self.assertIn("images of photos", page)
     self.assertNotIn("handwritten digits", page)
+
+  def test_features_that_know_nothing_do_not_score(self):
+    # The photos of both classes are noise.
+    (line,) = (x for x in self.line.splitlines() if "not scored" in x)
+    summary = results.read_json(self.whole / results.SUMMARY)
+    reason = summary["protocol"][image_datasets.NOT_SCORED]
+    self.assertIn(reason, line)
+    self.assertIn("on 18 held-out images", reason)
+    for which in ("final", "best"):
+      self.assertIsNone(summary["score"][which]["mean"])
+    for name in ("coverage", "frechet_distance"):
+      self.assertIsNotNone(summary["metrics"][name]["final"]["mean"])
+    page = (self.whole / results.REPORT).read_text()
+    self.assertIn(f"not scored: {reason}", page)
+    # The same if it is scored again from its folder.
+    read = results.read_results(self.whole)
+    score = BY_NAME["conditional_mnist"].score(read)
+    self.assertTrue(np.isnan(score).all())
+    self.assertFalse(np.isnan(read.metrics["coverage"]).any())
 
   def test_a_run_needs_no_images_to_be_sampled_and_reported(self):
     shutil.rmtree(self.photos)

@@ -39,7 +39,7 @@ def by_differences(real, fake, k):
 
   The authors' code expands squares, so its ties are broken by rounding.
   """
-  real, fake = np.float64(real), np.float64(fake)
+  real, fake = np.asarray(real, float), np.asarray(fake, float)
 
   def distances(a, b):
     return np.sqrt(np.sum((a[:, None] - b[None]) ** 2, axis=-1))
