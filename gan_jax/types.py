@@ -55,6 +55,8 @@ class TrainState(struct.PyTreeNode):
     optimizer_states: both players' optax states.
     averages: an average of the generator's parameters, or of both players' as a
       `Players`; None if training keeps no average.
+    average_statistics: the batch statistics that belong to `averages`, of the
+      generator or of both players; empty if a network has none.
   """
 
   step: Array
@@ -62,6 +64,7 @@ class TrainState(struct.PyTreeNode):
   variables: Players[Variables]
   optimizer_states: Players[Any]
   averages: Params = None
+  average_statistics: Any = None
 
 
 Step = Callable[[TrainState, Batch, PRNGKey], tuple[TrainState, Metrics]]

@@ -228,11 +228,6 @@ def _keeps_average(settings: Settings) -> bool:
   return settings.averaging == "uniform" or is_on(settings.generator_average)
 
 
-def _averaged(state: TrainState) -> TrainState:
-  """Returns the state with the average as the generator."""
-  return state.replace(params=state.params._replace(generator=state.averages))
-
-
 def generator(
   settings: Settings,
   make_game: Callable[[Settings, Array], games.Game],
@@ -244,7 +239,7 @@ def generator(
   average = _keeps_average(settings)
 
   def sample(state, key, n, *labels):
-    state = _averaged(state) if average else state
+    state = steps.with_average(state) if average else state
     return game.sample(state.params, state.variables, key, n, *labels)
 
   return Generator(
@@ -347,7 +342,7 @@ def problem(
   def measure_samples(state, key, data):
     metrics = measure(state, key, data)
     if average:
-      averages = measure(_averaged(state), key, data)
+      averages = measure(steps.with_average(state), key, data)
       metrics |= {f"average_{name}": x for name, x in averages.items()}
     return metrics
 

@@ -287,14 +287,7 @@ def _load(path: Path, structure: Progress) -> Loaded:
 
   metadata = _metadata(path)
   if "description" not in metadata:
-    settings = results.read_json(path.parents[1] / results.SETTINGS)
-    version = settings.get("versions", {}).get("gan_jax", "of unknown version")
-    commit = settings.get("git_commit") or "unknown"
-    raise RunFolderError(
-      f"the checkpoint {path} was written by an older gan_jax {version} "
-      f"(commit {commit[:10]}) and cannot be read; use that version to resume "
-      "or sample"
-    )
+    raise _older_version_error(path, "cannot be read")
   restored = _checkpointer().restore(
     path.resolve(), args=ocp.args.PyTreeRestore()
   )
@@ -306,6 +299,10 @@ def _load(path: Path, structure: Progress) -> Loaded:
     for named in (arrays, expected)
   )
   for name in sorted({*old, *new}):
+    if name not in old and name.startswith("state.average_statistics."):
+      raise _older_version_error(
+        path, "lacks the batch statistics of the generator's average"
+      )
     if old.get(name) != new.get(name):
       raise RunFolderError(
         f"the checkpoint {path} is of other networks: its {name} is "
@@ -317,6 +314,18 @@ def _load(path: Path, structure: Progress) -> Loaded:
   return Loaded(
     Checkpoint(progress=progress, **metadata["checkpoint"]),
     metadata["description"],
+  )
+
+
+def _older_version_error(path: Path, problem: str) -> RunFolderError:
+  """Makes the error that names the version which wrote a checkpoint."""
+  settings = results.read_json(path.parents[1] / results.SETTINGS)
+  version = settings.get("versions", {}).get("gan_jax", "of unknown version")
+  commit = settings.get("git_commit") or "unknown"
+  return RunFolderError(
+    f"the checkpoint {path} was written by an older gan_jax {version} "
+    f"(commit {commit[:10]}) and {problem}; use that version to resume or "
+    "sample"
   )
 
 

@@ -10,7 +10,7 @@ a step. Unless a rule says otherwise, its batch is one minibatch.
 from gan_jax.steps._descent import Optimizers
 from gan_jax.steps.adjusted import consensus, symplectic_gradient_adjustment
 from gan_jax.steps.alternating import alternating
-from gan_jax.steps.averages import averaged, uniform_decay
+from gan_jax.steps.averages import averaged, uniform_decay, with_average
 from gan_jax.steps.extrapolation import extragradient, past_extragradient
 from gan_jax.steps.runge_kutta import runge_kutta_4
 from gan_jax.steps.simultaneous import simultaneous
@@ -32,4 +32,5 @@ __all__ = [
   "symplectic_gradient_adjustment",
   "uniform_decay",
   "unrolled",
+  "with_average",
 ]

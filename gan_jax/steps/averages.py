@@ -1,10 +1,23 @@
 """Running averages of the parameters over training, for evaluation."""
 
 from collections.abc import Callable
+from typing import Any
 
 import optax
 
-from gan_jax.types import Array, Batch, Players, PRNGKey, Step, TrainState
+from gan_jax.types import (
+  Array,
+  Batch,
+  Params,
+  Players,
+  PRNGKey,
+  Step,
+  TrainState,
+  Variables,
+)
+
+STATISTICS = "batch_stats"
+"""Name of the Flax collection of batch normalisation."""
 
 
 def uniform_decay(num_steps: Array) -> Array:
@@ -27,7 +40,9 @@ def averaged(
 
     average <- decay * average + (1 - decay) * params,  after each step.
 
-  The average does not affect training.
+  The batch statistics of a network are averaged in the same way, because those
+  of other parameters do not normalise its units. The average does not affect
+  training.
 
   Args:
     step: any step. Its state must come from `init_state(..., average=True)`, or
@@ -43,12 +58,53 @@ def averaged(
 
   def averaged_step(state: TrainState, batch: Batch, key: PRNGKey):
     state, metrics = step(state, batch, key)
-    averages_both = isinstance(state.averages, Players)
-    averages = optax.incremental_update(
-      state.params if averages_both else state.params.generator,
-      state.averages,
+    averages, statistics = optax.incremental_update(
+      averaged_parts(
+        state.params, state.variables, isinstance(state.averages, Players)
+      ),
+      (state.averages, state.average_statistics),
       1.0 - (decay(state.step) if callable(decay) else decay),
     )
-    return state.replace(averages=averages), metrics
+    return (
+      state.replace(averages=averages, average_statistics=statistics),
+      metrics,
+    )
 
   return averaged_step
+
+
+def averaged_parts(
+  params: Players[Params], variables: Players[Variables], both: bool
+) -> tuple[Params, Any]:
+  """Returns the parameters and batch statistics that are averaged.
+
+  They are those of the generator, or of both players as a `Players`.
+  """
+  statistics = Players(
+    *(
+      {name: value for name, value in each.items() if name == STATISTICS}
+      for each in variables
+    )
+  )
+  if both:
+    return params, statistics
+  return params.generator, statistics.generator
+
+
+def with_average(state: TrainState) -> TrainState:
+  """Returns the state with the averages in place of what they are averages of.
+
+  Other variables are those of the state.
+  """
+  if isinstance(state.averages, Players):
+    params, statistics = state.averages, state.average_statistics
+  else:
+    params = state.params._replace(generator=state.averages)
+    statistics = Players(state.average_statistics, {})
+  variables = Players(
+    *(
+      {**current, **average}
+      for current, average in zip(state.variables, statistics, strict=True)
+    )
+  )
+  return state.replace(params=params, variables=variables)

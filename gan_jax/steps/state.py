@@ -7,6 +7,7 @@ import jax.numpy as jnp
 
 from gan_jax.games import Game
 from gan_jax.steps._descent import Optimizers
+from gan_jax.steps.averages import averaged_parts
 from gan_jax.types import Array, Batch, Players, PRNGKey, Step, TrainState
 
 
@@ -23,17 +24,16 @@ def init_state(
     game: the game to train.
     optimizers: one for each player.
     key: draws the parameters.
-    average: whether the state holds an average of the generator's parameters,
-      as `averaged` steps need; it starts at the initial parameters.
-    average_both: whether it holds averages of both players' parameters instead,
-      as a `Players`.
+    average: whether the state holds an average of the generator's parameters
+      and batch statistics, as `averaged` steps need; it starts at the initial
+      ones.
+    average_both: whether it holds averages of both players instead, each as a
+      `Players`.
   """
   params, variables = game.init(key)
-  averages = None
-  if average_both:
-    averages = params
-  elif average:
-    averages = params.generator
+  averages = statistics = None
+  if average or average_both:
+    averages, statistics = averaged_parts(params, variables, average_both)
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
@@ -46,6 +46,7 @@ def init_state(
     ),
     # Copies, because one buffer cannot be donated twice.
     averages=jax.tree.map(jnp.copy, averages),
+    average_statistics=jax.tree.map(jnp.copy, statistics),
   )
 
 

@@ -234,6 +234,24 @@ class CheckpointsTest(parameterized.TestCase):
     ):
       self.load()
 
+  def test_one_without_the_statistics_of_the_average(self):
+    self.write([(10, 0)])
+    results.write_json(
+      self.workdir / results.SETTINGS,
+      {"versions": {"gan_jax": "0.0.9"}, "git_commit": "5eebe6e1234567"},
+    )
+    statistics = {"batch_stats": {"mean": STRUCTURE.state.step}}
+    structure = STRUCTURE._replace(
+      state=STRUCTURE.state.replace(average_statistics=statistics)
+    )
+    with self.assertRaisesRegex(
+      RunFolderError,
+      r"^the checkpoint .*10 was written by an older gan_jax 0\.0\.9 \(commit "
+      r"5eebe6e123\) and lacks the batch statistics of the generator's average; "
+      "use that version to resume or sample$",
+    ):
+      checkpoints.load_newest(self.workdir, structure)
+
   def test_the_writer_works_in_the_background(self):
     """The training waits only for the checkpoint before."""
     may_write = threading.Event()
