@@ -11,7 +11,7 @@ from PIL import Image
 from experiments.cli import flags
 from experiments.configs.fields import setting, unknown
 from experiments.devices import environment
-from experiments.errors import UsageError
+from experiments.errors import RunFolderError, UsageError
 from experiments.plots import images as image_plots
 from experiments.run_folder import results
 from experiments.training import load_run
@@ -76,6 +76,12 @@ def run(argv: list[str]) -> int:
   member = load_run.load_run(
     Path(options.workdir), None if options.seed < 0 else options.seed, device
   )
+  if member.seed not in member.healthy:
+    others = ", ".join(map(str, member.healthy))
+    raise RunFolderError(
+      f"seed {member.seed} of {options.workdir} failed and has nothing to "
+      f"sample; {f'choose --seed from {others}' if others else 'so did all'}"
+    )
   labels = _labels(member, options)
   samples = draw(member, options.latents_seed, options.num_samples, labels)
   with results.replacing(out) as partial:
@@ -120,6 +126,10 @@ def draw(
     pass_key = jax.random.fold_in(key, index)
     parts.append(sample(member.state, pass_key, _AT_ONCE, *classes))
   samples = jnp.concatenate(parts)[:num_samples]
+  if not jnp.isfinite(samples).all():
+    raise RunFolderError(
+      f"the generator of seed {member.seed} draws samples that are not finite"
+    )
   return np.asarray(images.to_pixels(samples) if samples.ndim == 4 else samples)
 
 

@@ -32,30 +32,32 @@ def mosaic(images: np.ndarray, columns: int | None = None) -> np.ndarray:
 
 
 def samples_over_time(results: Results) -> Figure:
-  """Draws the first seed's samples of the same latents at six steps."""
+  """Draws a seed's samples of the same latents at six steps."""
+  seed, name = _shown_seed(results)
   steps = results.snapshots["step"]
   frames = curves.choose_frames(len(steps), 6)
   columns = min(3, len(frames))
   rows = -(-len(frames) // columns)
   height = 0.2 + 2.9 * _page_height(results)
   figure, panels = curves.grid(len(frames), columns, (9, height * rows + 0.7))
-  curves.title(figure, results, f"generated samples, seed {results.seeds[0]}")
+  curves.title(figure, results, f"generated samples, {name}")
   for axes, frame in zip(panels, frames, strict=True):
-    show(axes, _page(results, results.snapshots["samples"][0, frame]))
+    show(axes, _page(results, results.snapshots["samples"][seed, frame]))
     axes.set_title(f"step {steps[frame]:,}", fontsize=9)
   return figure
 
 
 def real_beside_generated(results: Results) -> Figure:
-  """Draws real images and the first seed's last samples, side by side."""
+  """Draws real images and a seed's last samples, side by side."""
+  seed, seed_name = _shown_seed(results)
   step = results.snapshots["step"][-1]
   height = 4.4 * _page_height(results)
   figure, panels = curves.grid(2, 2, (9, height + 1.0))
   curves.title(figure, results, "real and generated images")
   for axes, images, name in zip(
     panels,
-    (results.snapshots["data_samples"], results.snapshots["samples"][0, -1]),
-    ("real", f"generated, seed {results.seeds[0]}, step {step:,}"),
+    (results.snapshots["data_samples"], results.snapshots["samples"][seed, -1]),
+    ("real", f"generated, {seed_name}, step {step:,}"),
     strict=True,
   ):
     show(axes, _page(results, images))
@@ -64,16 +66,29 @@ def real_beside_generated(results: Results) -> Figure:
 
 
 def animation(results: Results) -> Iterator[Image.Image]:
-  """Animates the first seed's samples, 480 by 540 pixels."""
-  samples = results.snapshots["samples"][0]
+  """Animates a seed's samples, 480 by 540 pixels."""
+  seed, name = _shown_seed(results)
+  samples = results.snapshots["samples"][seed]
   figure, (axes,) = curves.grid(1, 1, (4.8, 5.4))
-  curves.title(figure, results, f"training of seed {results.seeds[0]}")
+  curves.title(figure, results, f"training of {name}")
   shown = show(axes, _page(results, samples[0]))
 
   def update(frame: int) -> None:
     shown.set_data(coloured(_page(results, samples[frame])))
 
   yield from curves.animate(figure, results, [shown], update)
+
+
+def _shown_seed(results: Results) -> tuple[int, str]:
+  """Chooses the first seed with samples that has not failed, if there is one.
+
+  Returns:
+    Its index and its name.
+  """
+  failed = curves.failed(results)[: len(results.snapshots["samples"])]
+  index = int(np.argmin(failed))
+  name = f"seed {results.seeds[index]}"
+  return index, f"{name}, which failed" if failed[index] else name
 
 
 def _page(results: Results, images: np.ndarray) -> np.ndarray:

@@ -2,10 +2,13 @@
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 
 from experiments.cli import console
 from experiments.configs.experiment import Experiment, Generator
@@ -20,13 +23,18 @@ from gan_jax.types import Device, TrainState
 
 
 class LoadedRun(NamedTuple):
-  """One seed of a finished run, with the state that it ended in."""
+  """One seed of a finished run, with the state that it ended in.
+
+  `healthy` are the seeds of the run that have not failed and whose numbers are
+  finite.
+  """
 
   experiment: Experiment
   settings: Settings
   generator: Generator
   seed: int
   state: TrainState
+  healthy: tuple[int, ...]
 
 
 def load_run(workdir: Path, seed: int | None, device: Device) -> LoadedRun:
@@ -50,12 +58,37 @@ def load_run(workdir: Path, seed: int | None, device: Device) -> LoadedRun:
   generator = _generator(workdir, experiment, settings)
   structure = training.structure(generator.init, len(seeds))
   loaded = checkpoints.load_newest(workdir, structure)
+  progress = loaded.checkpoint.progress
   index = seeds.index(seed)
   state = jax.tree.map(
-    lambda leaf: jax.device_put(leaf[index], device),
-    loaded.checkpoint.progress.state,
+    lambda leaf: jax.device_put(leaf[index], device), progress.state
   )
-  return LoadedRun(experiment, settings, generator, seed, state)
+  return LoadedRun(
+    experiment, settings, generator, seed, state, _healthy(progress, seeds)
+  )
+
+
+def _healthy(
+  progress: training.Progress, seeds: Sequence[int]
+) -> tuple[int, ...]:
+  """Lists the seeds that have not failed and whose numbers are finite."""
+  failed = [
+    each.seed for each in training.list_failures(progress.failed_at, seeds)
+  ]
+  state = progress.state
+  # A generator can overflow although both costs are finite.
+  numbers = [
+    leaf.reshape(len(seeds), -1)
+    for leaf in jax.tree.leaves(
+      (state.params, state.variables, state.averages, state.average_statistics)
+    )
+    if jnp.issubdtype(leaf.dtype, jnp.floating)
+  ]
+  return tuple(
+    seed
+    for index, seed in enumerate(seeds)
+    if seed not in failed and all(np.isfinite(x[index]).all() for x in numbers)
+  )
 
 
 def _generator(

@@ -14,7 +14,7 @@ from PIL import Image
 from experiments import sample
 from experiments.errors import RunFolderError, UsageError
 from experiments.run_folder import results
-from experiments.training import load_run
+from experiments.training import checkpoints, load_run, run_config
 from gan_jax import training
 from tests.experiments import tiny_images, trained_runs
 
@@ -125,6 +125,91 @@ class SampleTest(parameterized.TestCase):
     (again / results.CHECKPOINTS).rename(again / "moved")
     with self.assertRaisesRegex(RunFolderError, "has no checkpoint"):
       sample.run(["sample", f"--workdir={again}", out])
+
+
+class FailedSeedTest(parameterized.TestCase):
+  """Seeds of a run that failed, or whose numbers are not finite."""
+
+  @classmethod
+  def setUpClass(cls):
+    super().setUpClass()
+    cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
+    cls.enterClassContext(
+      mock.patch.object(
+        environment, "choose_devices", lambda *_: jax.devices()[:1]
+      )
+    )
+    cls.enterClassContext(trained_runs.undrawn())
+    run = trained_runs.settings_of("ring", [5, 6, 7], **SMALL)
+    cls.workdir, _ = trained_runs.train(cls.folder, run)
+
+  def change(self, *changes):
+    """Copies the run with another last checkpoint, as each change makes it."""
+    workdir = Path(self.enterContext(tempfile.TemporaryDirectory())) / "run"
+    shutil.copytree(self.workdir, workdir)
+    experiment, settings, seeds = run_config.read_settings(workdir)
+    problem = experiment.build(settings)
+    structure = training.structure(problem.init, len(seeds))
+    loaded = checkpoints.load_newest(workdir, structure)
+    progress = jax.tree.map(np.array, loaded.checkpoint.progress)
+    for change in changes:
+      change(progress)
+    checkpoints.discard_after(workdir, -1)
+    with checkpoints.Writer(
+      workdir, checkpoints.Keeping(), loaded.description
+    ) as writer:
+      writer.save(loaded.checkpoint._replace(progress=progress), 0, 0.0)
+    return workdir
+
+  def sample(self, workdir, *flags):
+    out = workdir / "samples.npz"
+    self.assertEqual(
+      sample.run(["sample", f"--workdir={workdir}", f"--out={out}", *flags]), 0
+    )
+    with np.load(out) as arrays:
+      self.assertTrue(np.isfinite(arrays["samples"]).all())
+
+  @parameterized.named_parameters(
+    ("marked", lambda p: p.failed_at.discriminator.__setitem__(0, 1)),
+    (
+      "parameters",
+      lambda p: p.state.params.generator["Dense_0"]["bias"].__setitem__(
+        (0, 0), np.nan
+      ),
+    ),
+    (
+      "average",
+      lambda p: p.state.averages["Dense_0"]["bias"].__setitem__((0, 0), np.inf),
+    ),
+  )
+  def test_one_is_refused_and_the_others_are_named(self, change):
+    workdir = self.change(change)
+    for flags in ([], ["--seed=5"]):
+      with self.assertRaisesRegex(
+        RunFolderError,
+        "^seed 5 of .* failed and has nothing to sample; choose --seed from "
+        "6, 7$",
+      ):
+        self.sample(workdir, *flags)
+    self.assertFalse((workdir / "samples.npz").exists())
+    self.sample(workdir, "--seed=6")
+
+  def test_all_have_failed(self):
+    workdir = self.change(lambda p: p.failed_at.generator.fill(1))
+    with self.assertRaisesRegex(RunFolderError, "to sample; so did all$"):
+      self.sample(workdir)
+
+  def test_samples_that_are_not_finite_are_refused(self):
+    # Finite parameters, whose products are not.
+    def change(progress):
+      for layer in progress.state.averages.values():
+        layer["kernel"][0] = 1e38
+
+    workdir = self.change(change)
+    with self.assertRaisesRegex(
+      RunFolderError, "generator of seed 5 draws samples that are not finite"
+    ):
+      self.sample(workdir)
 
 
 if __name__ == "__main__":
