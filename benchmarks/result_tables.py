@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from benchmarks import speed_tables
-from experiments.cli import console
+from experiments.run_folder import intervals
 
 
 class Row(NamedTuple):
@@ -259,7 +259,8 @@ def _write_runs(table: Table, kept: Mapping[str, Any]) -> str:
   lines = []
   for row, measured in zip(table.rows, kept["rows"], strict=True):
     values = {
-      name: console.number(entry) for name, entry in measured["metrics"].items()
+      name: intervals.text(entry, name)
+      for name, entry in measured["metrics"].items()
     }
     for prefix in ("early", "protocol"):
       values |= {

@@ -10,9 +10,10 @@ class Mean(NamedTuple):
   """A mean with its 95 % confidence interval, mean +- ci95.
 
   Attributes:
-    mean: None without any value.
-    ci95: half the width of the interval; None below two values.
-    n: number of finite values.
+    mean: None without any value, or with infinite values of both signs.
+    ci95: half the width of the interval; None below two values, or if one is
+      infinite.
+    n: number of values, infinite ones included.
   """
 
   mean: float | None
@@ -24,9 +25,9 @@ class Difference(NamedTuple):
   """The difference of two means.
 
   Attributes:
-    mean: None where one of the two means is unknown.
+    mean: None where one of the two means is unknown, or both are infinite.
     ci95: half the width of its 95 % confidence interval; None below two values
-      on either side.
+      on either side, or if one is infinite.
     tie: whether the interval contains 0; None without an interval.
   """
 
@@ -42,28 +43,39 @@ def mean_and_interval(values: np.ndarray) -> Mean:
 
     ci95 = t(0.975, n - 1) * s / sqrt(n),
 
-  Student's t over the n finite values and s their standard deviation (divisor
-  n - 1).
+  Student's t over the n values and s their standard deviation (divisor n - 1).
+  A seed whose value is infinite makes the mean infinite: it has diverged, and
+  to leave it out would improve the mean.
 
   Args:
-    values: one per seed, [num_seeds]; values that are not finite are left out.
+    values: one per seed, [num_seeds]; NaN where a seed has none.
   """
-  finite = values[np.isfinite(values)]
-  n = len(finite)
+  known = values[~np.isnan(values)]
+  n = len(known)
+  infinite = np.unique(known[np.isinf(known)])
+  if infinite.size:
+    return Mean(float(infinite[0]) if infinite.size == 1 else None, None, n)
   ci95 = None
   if n > 1:
-    ci95 = float(_student_t(n - 1) * np.std(finite, ddof=1) / math.sqrt(n))
-  return Mean(float(np.mean(finite)) if n else None, ci95, n)
+    ci95 = float(_student_t(n - 1) * np.std(known, ddof=1) / math.sqrt(n))
+  return Mean(float(np.mean(known)) if n else None, ci95, n)
 
 
-def welch_difference(values: np.ndarray, others: np.ndarray) -> Difference:
+def welch_difference(
+  values: np.ndarray, others: np.ndarray, num_means: int = 2
+) -> Difference:
   """Computes mean(values) - mean(others) for samples of unequal variances.
 
-  With means m, variances s^2 (divisor n - 1) and counts n of the finite values,
-  a and b their two sides, the 95 % confidence interval is m_a - m_b +- ci95,
+  With means m, variances s^2 (divisor n - 1) and counts n of the values, a and
+  b their two sides, the 95 % confidence interval is m_a - m_b +- ci95,
 
-    ci95 = t(0.975, d) * sqrt(v_a + v_b),    v = s^2 / n,
+    ci95 = t(1 - 0.025 / c, d) * sqrt(v_a + v_b),    v = s^2 / n,
     d = (v_a + v_b)^2 / (v_a^2 / (n_a - 1) + v_b^2 / (n_b - 1)).
+
+  The best of k = `num_means` means is chosen after looking at all of them. Any
+  of the c = k (k - 1) / 2 pairs may turn out to be the one that is compared, so
+  that each interval has its share of the 5 % (Bonferroni): those of all pairs
+  hold together in 95 % of cases. Two means are one pair.
 
   Where both variances are 0 the interval is a point, and the two tie if their
   means are equal.
@@ -71,6 +83,7 @@ def welch_difference(values: np.ndarray, others: np.ndarray) -> Difference:
   Args:
     values: one per seed, [num_seeds]; NaN where a seed has none.
     others: the values to compare with, [num_others].
+    num_means: number of means of which these are two.
 
   References:
     B. L. Welch, The generalization of "Student's" problem when several
@@ -78,11 +91,12 @@ def welch_difference(values: np.ndarray, others: np.ndarray) -> Difference:
     d after F. E. Satterthwaite, An approximate distribution of estimates of
     variance components, Biometrics Bulletin 2 (1946) 110-114.
   """
-  a, b = (side[np.isfinite(side)] for side in (values, others))
-  if not (len(a) and len(b)):
+  a, b = (side[~np.isnan(side)] for side in (values, others))
+  means = [mean_and_interval(side).mean for side in (a, b)]
+  if None in means or all(map(np.isinf, means)):
     return Difference(None, None, None)
-  mean = float(np.mean(a) - np.mean(b))
-  if min(len(a), len(b)) < 2:
+  mean = means[0] - means[1]
+  if min(len(a), len(b)) < 2 or np.isinf(mean):
     return Difference(mean, None, None)
   v_a, v_b = (float(np.var(side, ddof=1)) / len(side) for side in (a, b))
   total = v_a + v_b
@@ -92,7 +106,8 @@ def welch_difference(values: np.ndarray, others: np.ndarray) -> Difference:
   degrees = 1 / (
     (v_a / total) ** 2 / (len(a) - 1) + (v_b / total) ** 2 / (len(b) - 1)
   )
-  ci95 = float(_student_t(degrees)) * math.sqrt(total)
+  num_pairs = num_means * (num_means - 1) // 2
+  ci95 = _student_t(degrees, num_pairs) * math.sqrt(total)
   return Difference(mean, ci95, abs(mean) <= ci95)
 
 
@@ -124,9 +139,10 @@ def fraction_interval(fraction: float, n: int) -> tuple[float, float]:
   return lower, upper
 
 
-def _student_t(degrees: float) -> float:
-  """Returns the 0.975 quantile of Student's t."""
+def _student_t(degrees: float, num_intervals: int = 1) -> float:
+  """Returns the 1 - 0.025 / num_intervals quantile of Student's t."""
   # Imported late: SciPy takes longer than the rest of a command's start.
   from scipy.special import stdtrit
 
-  return stdtrit(degrees, 0.975)
+  # The lower tail, which keeps its digits next to 0.
+  return -float(stdtrit(degrees, 0.025 / num_intervals))

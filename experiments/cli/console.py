@@ -19,6 +19,8 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
+from experiments.run_folder import intervals
+
 NUM_PLAIN_LINES = 10
 """Lines of progress if the output is not a terminal."""
 
@@ -151,15 +153,6 @@ def progress(
     yield TrainingProgress(bar, num_steps, first_step)
 
 
-def number(summary: Mapping[str, Any]) -> str:
-  """Formats a mean with its interval, from the keys `mean` and `ci95`."""
-  if summary["mean"] is None:
-    return "-"
-  if summary["ci95"] is None:
-    return f"{summary['mean']:.4g}"
-  return f"{summary['mean']:.4g} ± {summary['ci95']:.2g}"
-
-
 def print_summary(summary: Mapping[str, Any]) -> None:
   """Prints the score and the metrics of a run, final and at best score."""
   num_seeds = len(summary["seeds"])
@@ -170,10 +163,12 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     title=f"{summary['experiment']}, {summary['steps']:,} steps, {seeds}"
   )
   table.add_column("metric")
-  interval = " (mean ± 95 %)" if num_seeds > 1 else ""
-  table.add_column(f"final{interval}", justify="right")
+  heading = f"final {intervals.heading(num_seeds)}".strip()
+  table.add_column(heading, justify="right")
   table.add_column("at best score", justify="right")
   rows = {"score": summary["score"], **summary["metrics"]}
   for name, entry in rows.items():
-    table.add_row(name, number(entry["final"]), number(entry["best"]))
+    table.add_row(
+      name, *(intervals.text(entry[which], name) for which in ("final", "best"))
+    )
   Console().print(table)

@@ -1,6 +1,6 @@
 """Curves of a run's metrics, and what all figures share: colours, axes, titles.
 
-Each curve is the mean over seeds, with a band for its 95 % interval. Figures
+Each curve is the mean over seeds, with a band for its interval. Figures
 are made from results, without files or global matplotlib state.
 """
 
@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.layout_engine import ConstrainedLayoutEngine
 from PIL import Image
 
+from experiments.run_folder import intervals
 from experiments.run_folder.results import Results
 from gan_jax.statistics import mean_and_interval
 
@@ -91,7 +92,6 @@ def moments(results: Results) -> Figure:
   ):
     _generated(axes, results, name)
     axes.axhline(float(value), color=DATA, label="data", **REFERENCE)
-  # The interval is symmetric, and may reach below what a deviation can be.
   panels[1].set_ylim(bottom=0)
   return legend(figure)
 
@@ -335,7 +335,7 @@ def _curves(
 ) -> tuple[Figure, list[Axes]]:
   """Returns a figure with one panel above another, all against the step."""
   if len(results.seeds) > 1:
-    subject += ", mean and 95 % interval"
+    subject += f", {intervals.band_label(len(results.seeds))}"
   num_panels = len(labels)
   height = {1: 5.0, 2: 5.6}.get(num_panels, 2.2 * num_panels)
   figure, panels = grid(num_panels, 1, (8, height), sharex=True)
@@ -353,21 +353,23 @@ def _curves(
 def curve(
   axes: Axes, results: Results, name: str, color: str, label: str
 ) -> None:
-  """Draws a metric's mean over seeds and the band of its 95 % interval."""
-  columns = [mean_and_interval(column) for column in results.metrics[name].T]
-  # None, the interval of too few seeds, becomes NaN.
-  mean = np.array([column.mean for column in columns], float)
-  half = np.array([column.ci95 for column in columns], float)
+  """Draws a metric's mean over seeds and the band of its interval.
+
+  It is the 95 % interval, or the range of two seeds.
+  """
+  columns = results.metrics[name].T
+  # None, the mean of no value, becomes NaN.
+  mean = np.array([mean_and_interval(each).mean for each in columns], float)
   # Expensive metrics are not measured at every step.
   known = np.isfinite(mean)
-  steps, mean, half = results.steps[known], mean[known], half[known]
+  steps, mean = results.steps[known], mean[known]
+  ends = np.array([intervals.ends(each, name) for each in columns[known]])
   # A line needs two points to be seen.
   marker = "o" if len(steps) == 1 else ""
   axes.plot(steps, mean, color=color, label=label, marker=marker)
   if len(results.seeds) > 1:
-    axes.fill_between(
-      steps, mean - half, mean + half, color=color, alpha=0.2, lw=0
-    )
+    low, high = ends.reshape(-1, 2).T
+    axes.fill_between(steps, low, high, color=color, alpha=0.2, lw=0)
 
 
 def _generated(axes: Axes, results: Results, name: str) -> None:

@@ -120,7 +120,7 @@ def seed_summary(values: np.ndarray) -> dict[str, Any]:
   """Summarises values [num_seeds] as an entry of `summary.json`."""
   mean, ci95, _ = statistics.mean_and_interval(values)
   return {
-    "mean": mean,
+    "mean": None if mean is None else json_number(mean),
     "ci95": ci95,
     "per_seed": [json_number(value) for value in values],
   }
@@ -159,9 +159,29 @@ def final_and_best(
   }
 
 
-def json_number(value: float) -> float | None:
-  """Replaces NaN and infinities, which JSON does not have, by None."""
-  return float(value) if math.isfinite(value) else None
+def count_diverged(score: np.ndarray) -> np.ndarray:
+  """Returns scores with 0 for the seeds that have diverged.
+
+  A seed has diverged where its score is infinite, or unknown although that of
+  another seed is known. To leave it out of the mean would improve the mean.
+
+  Args:
+    score: [num_seeds, ...].
+  """
+  is_known = np.isfinite(score)
+  diverged = ~is_known & (is_known.any(axis=0) | np.isinf(score))
+  return np.where(diverged, 0.0, score)
+
+
+INFINITIES = ("inf", "-inf")
+"""How infinite numbers are written, because JSON has none."""
+
+
+def json_number(value: float) -> float | str | None:
+  """Replaces NaN by None and infinities by text, because JSON has neither."""
+  if math.isinf(value):
+    return f"{float(value)}"
+  return None if math.isnan(value) else float(value)
 
 
 @contextlib.contextmanager
@@ -369,7 +389,8 @@ def read_metrics(
       type(seed) is not int
       or seed not in seeds
       or not all(
-        value is None or type(value) in (int, float) for value in row.values()
+        value is None or type(value) in (int, float) or value in INFINITIES
+        for value in row.values()
       )
     ):
       faults.append(f"{where} is damaged")

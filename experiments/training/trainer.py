@@ -193,7 +193,9 @@ def train(
     if len(runs) > 1 and results.is_finished(workdir):
       continue
     (workdir / results.SUMMARY).unlink(missing_ok=True)
-    run_config.write_settings(workdir, run, machine, problem.data_record)
+    run_config.write_settings(
+      workdir, run, machine, problem.data_record, problem.protocol
+    )
     if problem.statistics:
       with results.replacing(workdir / results.STATISTICS) as partial:
         np.savez_compressed(partial, allow_pickle=False, **problem.statistics)
@@ -361,7 +363,7 @@ def _write_results(
       figure = _frames(figure, should_stop)
     results.write_figures(workdir, {name: figure})
   failures = logger.members.failures(result.failures)
-  score = np.array(experiment.score(run_results))
+  score = results.count_diverged(np.asarray(experiment.score(run_results)))
   # A seed that failed has no metrics at its end; its score is 0.
   failed = np.isin(seeds, [failure.seed for failure in failures])
   score[failed] = np.nan_to_num(score[failed], nan=0.0)

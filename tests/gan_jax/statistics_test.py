@@ -29,8 +29,13 @@ class MeanTest(parameterized.TestCase):
   def test_failed_seeds_are_left_out_and_one_seed_has_no_interval(self):
     for values, expected in (
       ([np.nan, 3.0], (3.0, None, 1)),
-      ([np.nan, np.inf], (None, None, 0)),
+      ([np.nan, np.nan], (None, None, 0)),
       ([], (None, None, 0)),
+      # An infinite value is one: a seed that diverged does not help its mean.
+      ([np.nan, np.inf], (np.inf, None, 1)),
+      ([1.0, 2.0, np.inf], (np.inf, None, 3)),
+      ([1.0, -np.inf, -np.inf], (-np.inf, None, 3)),
+      ([np.inf, -np.inf], (None, None, 2)),
       ([2.0, np.nan, 2.0], (2.0, 0.0, 2)),
     ):
       self.assertEqual(statistics.mean_and_interval(np.array(values)), expected)
@@ -59,6 +64,28 @@ class WelchTest(parameterized.TestCase):
     ).confidence_interval(0.95)
     self.assertAlmostEqual(mean, (low + high) / 2, places=12)
     self.assertAlmostEqual(ci95 / ((high - low) / 2), 1, places=9)
+
+  @parameterized.parameters((5, 3), (8, 20), (4, 10_000))
+  def test_of_several_means_every_pair_has_its_share(self, n, k):
+    rng = np.random.default_rng(n)
+    values, others = rng.normal(size=n), 3 * rng.normal(size=n + 1)
+    _, ci95, _ = known(statistics.welch_difference(values, others, k))
+    test = stats.ttest_ind(values, others, equal_var=False)
+    half = stats.t.isf(0.05 / (k * (k - 1)), test.df)
+    error = np.hypot(stats.sem(values), stats.sem(others))
+    self.assertAlmostEqual(ci95 / error / half, 1, places=6)
+
+  def test_an_infinite_mean_has_no_interval(self):
+    finite = np.array([1.0, 2.0])
+    diverged = np.array([1.0, np.inf])
+    for values, others, mean in (
+      (diverged, finite, np.inf),
+      (finite, diverged, -np.inf),
+      (diverged, diverged, None),
+    ):
+      self.assertEqual(
+        statistics.welch_difference(values, others), (mean, None, None)
+      )
 
   def test_a_tie_is_an_interval_with_0(self):
     # Of equal variances v and n = 3 the interval is t(0.975, 4) sqrt(2 v / 3),

@@ -154,12 +154,31 @@ class CurvesTest(parameterized.TestCase):
       for shape in axes.collections
       if same_color(shape.get_facecolor()[0, :3], curve.get_color())
     ]
+    low, high = mean - half, mean + half
+    if name in ("generated_stddev", "wasserstein_1", "jensen_shannon"):
+      low = np.maximum(low, 0)
+    if name == "jensen_shannon":
+      high = np.minimum(high, np.log(2))
     np.testing.assert_allclose(
-      band(collection, run.steps),
-      [mean - half, mean + half],
-      rtol=1e-6,
-      atol=1e-9,
+      band(collection, run.steps), [low, high], rtol=1e-6, atol=1e-9
     )
+
+  def test_two_seeds_have_their_range(self):
+    run = make_1d(num_seeds=2)
+    axes = curves.costs(run).axes[0]
+    values = run.metrics["generator_cost"]
+    np.testing.assert_allclose(
+      band(axes.collections[0], run.steps),
+      [values.min(0), values.max(0)],
+      rtol=1e-6,
+    )
+    self.assertIn("mean and range", axes.get_figure().get_suptitle())
+
+  def test_a_curve_ends_where_a_seed_has_diverged(self):
+    run = make_1d(num_seeds=3)
+    run.metrics["wasserstein_1"][1, 30:] = np.inf
+    curve = line(curves.distances(run).axes[0], "generator")
+    np.testing.assert_array_equal(curve.get_xdata(), run.steps[:30])
 
   def test_one_seed_has_no_band(self):
     self.assertEmpty(curves.costs(make_1d()).axes[0].collections)
@@ -233,14 +252,15 @@ class CurvesTest(parameterized.TestCase):
       )
 
   def test_an_interval_does_not_take_a_deviation_below_zero(self):
-    run = make_1d(num_seeds=2)
-    run.metrics["generated_stddev"][:, -1] = [0.1, 2.1]
+    run = make_1d(num_seeds=3)
+    run.metrics["generated_stddev"][:, -1] = [0.1, 1.1, 2.1]
     panels = curves.moments(run).axes
-    # Mean 1.1, s / sqrt(2) = 1, and Student's t of one degree of freedom 12.7.
-    low, _ = band(panels[1].collections[0], run.steps[-1:])
-    np.testing.assert_allclose(low, 1.1 - 12.706, atol=1e-3)
+    # Mean 1.1, s / sqrt(3) = 1 / sqrt(3), and Student's t of two degrees of
+    # freedom 4.303.
+    low, high = band(panels[1].collections[0], run.steps[-1:])
+    np.testing.assert_allclose(low, 0)
+    np.testing.assert_allclose(high, 1.1 + 4.3027 / 3**0.5, atol=1e-3)
     self.assertEqual(panels[1].get_ylim()[0], 0)
-    self.assertGreater(panels[1].get_ylim()[1], 13)
     # A mean may be negative.
     self.assertLess(curves.moments(make_1d()).axes[0].get_ylim()[0], 0)
 

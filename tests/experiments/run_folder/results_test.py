@@ -34,6 +34,11 @@ class SummaryTest(parameterized.TestCase):
     for values, expected in (
       ([np.nan, 3.0], {"mean": 3.0, "ci95": None, "per_seed": [None, 3.0]}),
       ([np.nan], {"mean": None, "ci95": None, "per_seed": [None]}),
+      (
+        [2.0, np.inf],
+        {"mean": "inf", "ci95": None, "per_seed": [2.0, "inf"]},
+      ),
+      ([-np.inf], {"mean": "-inf", "ci95": None, "per_seed": ["-inf"]}),
     ):
       self.assertEqual(results.seed_summary(np.array(values)), expected)
 
@@ -49,6 +54,25 @@ class SummaryTest(parameterized.TestCase):
     best = results.final_and_best(metrics, score)["metrics"]["distance"]["best"]
     self.assertEqual(best["per_seed"], [None, 1.0])
     self.assertEqual(distance["best"]["per_seed"], [6.0, 1.0])
+
+  def test_a_seed_that_diverged_has_the_score_0(self):
+    nan, inf = np.nan, np.inf
+    score = np.array(
+      [
+        [0.5, nan, nan, 0.2, 0.5],
+        [0.5, 0.8, nan, inf, -inf],
+        [0.5, nan, nan, nan, nan],
+      ]
+    )
+    # Where no seed was measured, the score stays unknown.
+    np.testing.assert_array_equal(
+      results.count_diverged(score),
+      [
+        [0.5, 0.0, nan, 0.2, 0.5],
+        [0.5, 0.8, nan, 0.0, 0.0],
+        [0.5, 0.0, nan, 0.0, 0.0],
+      ],
+    )
 
 
 class RunFolderTest(parameterized.TestCase):

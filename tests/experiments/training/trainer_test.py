@@ -112,6 +112,20 @@ class ScoreTest(parameterized.TestCase):
     self.assertEqual(run.summary["score"]["final"]["mean"], expected)
     self.assertLen(run.summary["failures"], 0 if expected is None else 2)
 
+  def test_a_seed_that_is_not_finite_scores_0(self):
+    # It has not failed, and leaving it out would leave the other's 0.8.
+    experiment = RUN.experiment._replace(
+      score=lambda run: (
+        np.array([[0.8], [np.nan]]) + 0 * run.metrics["generator_cost"]
+      ),
+    )
+    parent = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    self.enterContext(trained_runs.undrawn())
+    _, run = trained_runs.train(parent, RUN._replace(experiment=experiment))
+    final = run.summary["score"]["final"]
+    self.assertEqual(final["per_seed"], [0.8, 0.0])
+    self.assertEqual(final["mean"], 0.4)
+
 
 class PrepareTest(absltest.TestCase):
   def test_states_that_do_not_fit_are_refused(self):
