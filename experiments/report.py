@@ -51,7 +51,9 @@ def run(argv: list[str]) -> int:
     raise UsageError(f"{out} exists; pass --overwrite or another --out")
   elif not out.parent.is_dir():
     raise UsageError(f"--out={out}: there is no folder {out.parent}")
-  run_report.write(workdirs, out)
+  difference = run_report.write(workdirs, out)
+  if difference:
+    print(f"* not comparable: {difference}")
   print(f"written to {out}")
   return 0
 

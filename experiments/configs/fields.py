@@ -50,6 +50,7 @@ def setting(
   varies: bool = True,
   zero_is_off: bool = False,
   is_path: bool = False,
+  sets_protocol: bool = False,
 ) -> Any:
   """Declares a field of a settings class.
 
@@ -73,6 +74,8 @@ def setting(
     zero_is_off: whether 0 leaves a term out of the program, which makes it
       another program.
     is_path: whether it names a file or folder, so that `~` is the home folder.
+    sets_protocol: whether it changes the data, or how samples are measured, so
+      that results with other values of it are not comparable.
 
   Returns:
     The dataclass field.
@@ -92,6 +95,7 @@ def setting(
       "varies": varies and isinstance(first, float),
       "zero_is_off": zero_is_off,
       "is_path": is_path,
+      "sets_protocol": sets_protocol,
     },
   )
 

@@ -240,7 +240,11 @@ class Settings:
     requires="averaging=exponential",
   )
   evaluation_samples: int = setting(
-    2500, "samples in an evaluation", minimum=2, maximum=10**6
+    2500,
+    "samples in an evaluation",
+    minimum=2,
+    maximum=10**6,
+    sets_protocol=True,
   )
   log_every: int = setting(
     0, "steps between rows of metrics; 0 is a hundredth of the run", minimum=0

@@ -45,17 +45,19 @@ class OneDimensionalSettings(MLPDiscriminatorSettings):
   """Adds the data: a normal distribution or a mixture of them."""
 
   input_mean: tuple[float, ...] = setting(
-    (0.0,), "mean of each mode of the data"
+    (0.0,), "mean of each mode of the data", sets_protocol=True
   )
   input_stddev: tuple[float, ...] = setting(
     (1.0,),
     "standard deviation of each mode of the data, or one for all",
     above=0,
+    sets_protocol=True,
   )
   input_weight: tuple[float, ...] = setting(
     (1.0,),
     "relative weight of each mode of the data; one number makes all equal",
     above=0,
+    sets_protocol=True,
   )
   published_networks: bool = setting(
     False,

@@ -40,7 +40,10 @@ class MixtureSettings(MLPGeneratorSettings):
   """Adds the width of the data's modes."""
 
   mode_stddev: float = setting(
-    0.05, "standard deviation of the data around each mode", above=0
+    0.05,
+    "standard deviation of the data around each mode",
+    above=0,
+    sets_protocol=True,
   )
 
 
@@ -49,9 +52,15 @@ class RingSettings(MixtureSettings):
   """Adds the shape of the ring."""
 
   num_modes: int = setting(
-    RING_MODES, "number of modes on the ring", minimum=1, maximum=1000
+    RING_MODES,
+    "number of modes on the ring",
+    minimum=1,
+    maximum=1000,
+    sets_protocol=True,
   )
-  radius: float = setting(1.0, "radius of the ring", above=0)
+  radius: float = setting(
+    1.0, "radius of the ring", above=0, sets_protocol=True
+  )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -59,9 +68,15 @@ class GridSettings(MixtureSettings):
   """Adds the shape of the grid."""
 
   grid_side: int = setting(
-    5, "number of modes along a side of the grid", minimum=1, maximum=50
+    5,
+    "number of modes along a side of the grid",
+    minimum=1,
+    maximum=50,
+    sets_protocol=True,
   )
-  spacing: float = setting(2.0, "distance between neighbouring modes", above=0)
+  spacing: float = setting(
+    2.0, "distance between neighbouring modes", above=0, sets_protocol=True
+  )
 
 
 T = TypeVar("T", bound=MixtureSettings)

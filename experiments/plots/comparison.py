@@ -1,6 +1,6 @@
 """Draws the metrics of several runs, all runs in each panel."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from matplotlib.figure import Figure
 
@@ -15,13 +15,19 @@ COLORS = (
 COLUMNS = 3
 
 
-def curves(runs: Mapping[str, Results]) -> Figure:
-  """Draws a panel for each metric, with its mean and 95 % interval per run."""
+def curves(runs: Mapping[str, Results], marked: Collection[str] = ()) -> Figure:
+  """Draws a panel for each metric, with its mean and 95 % interval per run.
+
+  Args:
+    runs: by name.
+    marked: metrics that are not comparable; their titles have a star.
+  """
   names = list(dict.fromkeys(n for run in runs.values() for n in run.metrics))
   rows = -(-len(names) // COLUMNS)
   figure, panels = plots.grid(len(names), COLUMNS, (12, 0.8 + 2.1 * rows))
   for axes, name in zip(panels, names, strict=True):
-    axes.set_title(name, loc="left", fontsize=10)
+    star = " * (not comparable)" if name in marked else ""
+    axes.set_title(f"{name}{star}", loc="left", fontsize=10)
     for index, (label, run) in enumerate(runs.items()):
       # Otherwise Matplotlib reads what is between dollars as mathematics.
       label = label.replace("$", r"\$")

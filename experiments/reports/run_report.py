@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.cli import console
 from experiments.configs.image_settings import ImageSettings
 from experiments.datasets import data_record
 from experiments.plots import comparison
-from experiments.reports import html
-from experiments.run_folder import results, run_logs
+from experiments.reports import html, protocols
+from experiments.run_folder import intervals, results, run_logs
 from experiments.run_folder.results import Results
 from experiments.training import run_config
 from experiments.training.run_config import RunSettings
 from gan_jax.data import image_source
-
-ABSENT = "-"
 
 
 class Page(NamedTuple):
@@ -27,7 +24,8 @@ class Page(NamedTuple):
   the files of the run. `data` says what images were read. `metrics` are rows of
   name, final value and best value; `settings` are rows of name, value, whether
   it was changed, and help. `final` and `values` have the same text by name, to
-  compare runs.
+  compare runs. `comparable` is what two runs must have in common for metrics of
+  their samples to be comparable.
   """
 
   name: str
@@ -41,6 +39,7 @@ class Page(NamedTuple):
   has_best: bool
   data: str
   protocol: list[tuple[str, Any]]
+  comparable: dict[str, Any]
   pictures: list[tuple[str, str]]
   events: list[dict[str, Any]]
   settings: list[tuple[str, str, bool, str]]
@@ -50,11 +49,15 @@ class Page(NamedTuple):
   results: Results
 
 
-def write(workdirs: Sequence[Path], out: Path) -> None:
+def write(workdirs: Sequence[Path], out: Path) -> str:
   """Writes one page, which needs no other file, about one or several runs.
 
   They may be unfinished. The file `out` is replaced. Raises RunFolderError if
   a folder is not a run folder, or damaged.
+
+  Returns:
+    One line that says how the runs were measured differently; "" if they were
+    measured alike. On the page the metrics of samples are then marked.
   """
   pages = []
   for workdir, name in zip(workdirs, _names(workdirs), strict=True):
@@ -62,20 +65,32 @@ def write(workdirs: Sequence[Path], out: Path) -> None:
       pages.append(_page(workdir, name))
   compares = len(pages) > 1
   drawn = {page.name: page.results for page in pages if len(page.results.steps)}
+  difference = protocols.differences(
+    [page.comparable for page in pages], [page.name for page in pages]
+  )
+  marked = [
+    name
+    for page in pages
+    for name in ("score", *page.results.metrics)
+    if difference and protocols.measures_samples(name)
+  ]
   curves = None
   if compares and drawn:
-    curves = html.source_of_figure(comparison.curves(drawn))
+    curves = html.source_of_figure(comparison.curves(drawn, marked))
   settings = _side_by_side([page.values for page in pages])
   text = html.render(
     "report.html",
     title=f"{len(pages)} runs compared" if compares else pages[0].name,
     pages=pages,
     rows=_side_by_side([page.final for page in pages]),
+    marked=marked,
+    protocol_difference=difference,
     differences=[row for row in settings if len(set(row[1])) > 1],
     curves=curves,
   )
   with results.replacing(out) as partial:
     partial.write_text(text, "utf-8", errors="backslashreplace")
+  return difference
 
 
 def _names(workdirs: Sequence[Path]) -> list[str]:
@@ -93,7 +108,8 @@ def _side_by_side(
   """Lists every name that a column has, with the cells of all columns."""
   names = list(dict.fromkeys(name for column in columns for name in column))
   return [
-    (name, [column.get(name, ABSENT) for column in columns]) for name in names
+    (name, [column.get(name, intervals.ABSENT) for column in columns])
+    for name in names
   ]
 
 
@@ -112,6 +128,8 @@ def _page(workdir: Path, name: str) -> Page:
   metrics = _metrics(measured, summary)
   settings = html.settings_rows(run)
   data = described.get("data")
+  # Older runs have it in their summary only.
+  protocol = described.get("protocol") or (summary or {}).get("protocol", {})
   return Page(
     name=name,
     summary=(
@@ -127,7 +145,10 @@ def _page(workdir: Path, name: str) -> Page:
     metrics=metrics,
     has_best=finished,
     data=data_record.describe(data) if data else "",
-    protocol=list((summary or {}).get("protocol", {}).items()),
+    protocol=list(protocol.items()),
+    comparable=protocols.comparable(
+      run.experiment.name, run.settings, protocol
+    ),
     pictures=pictures(workdir),
     events=events,
     settings=settings,
@@ -180,11 +201,19 @@ def _metrics(
   if summary is not None:
     entries = {"score": summary["score"], **summary["metrics"]}
     return [
-      (name, console.number(entry["final"]), console.number(entry["best"]))
+      (
+        name,
+        intervals.text(entry["final"], name),
+        intervals.text(entry["best"], name),
+      )
       for name, entry in entries.items()
     ]
   return [
-    (name, console.number(results.seed_summary(values[:, -1])), ABSENT)
+    (
+      name,
+      intervals.text(results.seed_summary(values[:, -1]), name),
+      intervals.ABSENT,
+    )
     for name, values in measured.metrics.items()
   ]
 

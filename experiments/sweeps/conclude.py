@@ -12,7 +12,8 @@ from rich.table import Table
 
 from experiments.cli import console
 from experiments.reports import run_report
-from experiments.run_folder import results
+from experiments.run_folder import intervals, results
+from experiments.run_folder.intervals import SCORE
 from experiments.sweeps import (
   folders,
   labels,
@@ -23,7 +24,7 @@ from experiments.sweeps import (
 )
 from experiments.sweeps.plan import Plan, plan_json
 from experiments.sweeps.plots import overview
-from experiments.sweeps.ranking import SCORE, RankedTrial, TrialResults
+from experiments.sweeps.ranking import RankedTrial, TrialResults
 from experiments.sweeps.search_space import format_values
 
 FAILED_EXIT_CODE = 1
@@ -144,10 +145,12 @@ def summary_json(
     `settings` are those of all trials, but for what `axes` and `drawn` vary.
     `program_seconds` is None if it is not known. `environments` have the number
     of trials of each. `trials` are in the order of their ranks, each with its
-    `difference` and `tie` to the best trial, which has None of both; `tie` is
-    None also where there is no interval.
+    `difference` and `tie` to the best trial of its protocol, which has None of
+    both; `tie` is None also where there is no interval. `protocol` is the index
+    of a trial's protocol among `protocols`.
   """
   planned = plan_json(plan)
+  num_compared = ranking.num_compared([each.results for each in ranked])
   shared = ("experiment", "settings", "seeds", "axes", "drawn")
   return {
     **{name: planned[name] for name in shared},
@@ -160,7 +163,16 @@ def summary_json(
       {**environment, "num_trials": count}
       for environment, count in ranking.environments(ranked)
     ],
-    "protocol": ranked[0].results.protocol,
+    "comparison": {
+      "method": ranking.METHOD,
+      "confidence": 0.95,
+      "num_trials": num_compared,
+      "num_comparisons": num_compared * (num_compared - 1) // 2,
+    },
+    "protocols": [
+      {**group[0].results.comparable, **group[0].results.protocol}
+      for group in ranking.groups(ranked)
+    ],
     "trials": [_trial_json(each) for each in ranked],
   }
 
@@ -171,6 +183,7 @@ def _trial_json(ranked_trial: RankedTrial) -> dict[str, Any]:
     "rank": ranked_trial.rank,
     "name": ranked_trial.trial.name,
     "values": ranked_trial.trial.values,
+    "protocol": ranked_trial.protocol,
     "score": {
       "final": results.seed_summary(trial_results.final[SCORE]),
       "best": results.seed_summary(trial_results.best[SCORE]),
@@ -191,21 +204,31 @@ def _trial_json(ranked_trial: RankedTrial) -> dict[str, Any]:
 
 
 def print_ranking(plan: Plan, ranked: Sequence[RankedTrial]) -> None:
-  """Prints the best trials."""
-  several = len(plan.base.seeds) > 1
-  shown = ranked[:_SHOWN_TRIALS]
+  """Prints the best trials, of each protocol as many."""
+  num_seeds = len(plan.base.seeds)
+  groups = ranking.groups(ranked)
+  several = len(groups) > 1
+  each_shown = max(1, _SHOWN_TRIALS // len(groups))
+  shown = [each for group in groups for each in group[:each_shown]]
+  shown = shown[:_SHOWN_TRIALS]
   some_failed = any(each.num_failed for each in shown)
+  notes = (
+    labels.ONE_SEED if num_seeds == 1 else labels.method(ranked),
+    labels.protocol_note(ranked),
+  )
   table = Table(
     title=f"{plan.base.experiment.name}, {labels.extent(plan)}",
-    caption=None if several else labels.ONE_SEED,
+    caption="\n".join(filter(None, notes)) or None,
     box=box.SIMPLE_HEAD,
     padding=(0, 1, 0, 0),
     pad_edge=False,
   )
   table.add_column("rank", justify="right")
+  if several:
+    table.add_column("protocol")
   table.add_column("trial", overflow="fold")
   table.add_column(
-    "final score\n(mean ± 95 %)" if several else "final score", justify="right"
+    f"final score\n{intervals.heading(num_seeds)}".strip(), justify="right"
   )
   table.add_column("to the best", justify="right")
   if some_failed:
@@ -215,8 +238,9 @@ def print_ranking(plan: Plan, ranked: Sequence[RankedTrial]) -> None:
     ties = each.difference is not None and each.difference.tie
     table.add_row(
       str(each.rank),
+      *([labels.protocol_name(each.protocol)] if several else []),
       "\n".join(f"{name}={text}" for name, text in values.items()),
-      console.number(each.score._asdict()),
+      intervals.text(results.seed_summary(each.results.final[SCORE]), SCORE),
       "tie" if ties else labels.verdict(each),
       *([str(each.num_failed or "")] if some_failed else []),
     )

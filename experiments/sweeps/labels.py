@@ -1,6 +1,11 @@
 """Texts about a sweep that pages, figures and the terminal share."""
 
-from experiments.cli import console
+import string
+from collections.abc import Sequence
+
+from experiments.reports import protocols
+from experiments.run_folder import intervals
+from experiments.sweeps import ranking
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.ranking import RankedTrial
 
@@ -36,5 +41,34 @@ def verdict(ranked_trial: RankedTrial) -> str:
     return "failed"
   if difference is None:
     return "best"
-  text = console.number(difference._asdict())
-  return f"tie ({text})" if difference.tie else text
+  text = intervals.difference_text(difference)
+  return f"tie, {text}" if difference.tie else text
+
+
+def method(ranked: Sequence[RankedTrial]) -> str:
+  """Says how trials were compared; "" if no two can be."""
+  num_trials = ranking.num_compared([each.results for each in ranked])
+  if num_trials < 2:
+    return ""
+  num_pairs = num_trials * (num_trials - 1) // 2
+  return (
+    "95 % intervals of differences that hold together "
+    f"({ranking.METHOD}: {counted(num_pairs, 'comparison')})"
+  )
+
+
+def protocol_name(index: int) -> str:
+  """Names a protocol of a sweep: A, B, ..., Z, A2, ..."""
+  turn, letter = divmod(index, len(string.ascii_uppercase))
+  return f"{string.ascii_uppercase[letter]}{turn + 1 if turn else ''}"
+
+
+def protocol_note(ranked: Sequence[RankedTrial]) -> str:
+  """Says in one line how protocols differ; "" if there is one."""
+  found = [group[0].results.comparable for group in ranking.groups(ranked)]
+  if len(found) == 1:
+    return ""
+  names = [protocol_name(index) for index in range(len(found))]
+  return (
+    f"not comparable, so ranked apart: {protocols.differences(found, names)}"
+  )

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from experiments.cli import console
-from experiments.reports import html, run_report
-from experiments.run_folder import results
+from experiments.reports import html, protocols, run_report
+from experiments.run_folder import intervals, results
+from experiments.run_folder.intervals import SCORE
 from experiments.sweeps import folders, labels, ranking
 from experiments.sweeps import plan as plans
 from experiments.sweeps.plan import Plan
@@ -17,8 +17,6 @@ from experiments.sweeps.search_space import fields_by_name, format_values
 NUM_OPEN_ROWS, MAX_ROWS = 20, 200
 """Trials that are visible at once, and trials that are on the page at all."""
 MAX_METRICS = 6
-_PLAYER_METRICS = ("generator_", "discriminator_", "critic_")
-"""Prefixes of metrics of the players, which do not say how good samples are."""
 _AVERAGE = "average_"
 """Prefix of the metrics of the generator's average, which is what is scored."""
 
@@ -51,9 +49,10 @@ def write_report(
     num_seeds=len(plan.base.seeds),
     num_trials=len(ranked),
     num_failed=sum(each.num_failed for each in ranked),
-    num_ties=sum(each.is_best for each in ranked[1:]),
     all_failed=ranking.all_failed(ranked),
-    has_interval=ranked[0].score.ci95 is not None,
+    groups=[_group(group) for group in ranking.groups(ranked)],
+    protocol_note=labels.protocol_note(ranked),
+    method=labels.method(ranked),
     varied=_varied(plan),
     columns=[labels.phrase(name) for name in plan.trials[0].values],
     metrics=[labels.phrase(name) for name in metrics],
@@ -61,7 +60,6 @@ def write_report(
     num_open=NUM_OPEN_ROWS,
     table=folders.CSV,
     content=results.SUMMARY,
-    protocol=list(ranked[0].results.protocol.items()),
     pictures=run_report.pictures(folder),
     command=plan.command(),
     settings=html.settings_rows(plan.base),
@@ -92,9 +90,30 @@ def _metrics(ranked: Sequence[RankedTrial]) -> list[str]:
     name.removeprefix(_AVERAGE)
     for each in ranked
     for name in each.results.final
-    if name != ranking.SCORE
+    if name != SCORE
   )
-  return [x for x in names if not x.startswith(_PLAYER_METRICS)][:MAX_METRICS]
+  return [x for x in names if protocols.measures_samples(x)][:MAX_METRICS]
+
+
+def _group(ranked: Sequence[RankedTrial]) -> dict[str, Any]:
+  """Returns what the template says of the trials of a protocol."""
+  best = ranked[0]
+  return {
+    "name": labels.protocol_name(best.protocol),
+    "best": best.trial.name,
+    "score": _score(best),
+    "all_failed": ranking.all_failed(ranked),
+    "has_interval": best.score.ci95 is not None,
+    "num_others": len(ranked) - 1,
+    "num_ties": sum(each.is_best for each in ranked[1:]),
+    "protocol": list(best.results.protocol.items()),
+  }
+
+
+def _score(ranked_trial: RankedTrial) -> str:
+  """Writes the final score of a trial."""
+  entry = results.seed_summary(ranked_trial.results.final[SCORE])
+  return intervals.text(entry, SCORE)
 
 
 def _row(
@@ -106,18 +125,19 @@ def _row(
   for name in metrics:
     values = final.get(f"{_AVERAGE}{name}", final.get(name))
     metric_texts.append(
-      run_report.ABSENT
+      intervals.ABSENT
       if values is None
-      else console.number(results.seed_summary(values))
+      else intervals.text(results.seed_summary(values), name)
     )
   trial = ranked_trial.trial
   return {
     "rank": ranked_trial.rank,
     "name": trial.name,
     "link": quote(f"{plans.TRIALS}/{trial.name}/{results.REPORT}"),
+    "protocol": labels.protocol_name(ranked_trial.protocol),
     "is_best": ranked_trial.is_best,
     "cells": list(format_values(plan.base.settings, trial.values).values()),
-    "score": console.number(ranked_trial.score._asdict()),
+    "score": _score(ranked_trial),
     "verdict": labels.verdict(ranked_trial),
     "metrics": metric_texts,
     "failed": f"{num_failed} of {len(plan.base.seeds)}" if num_failed else "",

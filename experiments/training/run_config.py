@@ -84,11 +84,12 @@ def write_settings(
   run: RunSettings,
   machine: Mapping[str, Any],
   data_record: Mapping[str, Any],
+  protocol: Mapping[str, Any],
 ) -> None:
   """Writes settings.json.
 
-  `machine` is what `environment.describe` returns, and `data_record` as of
-  `Problem`.
+  `machine` is what `environment.describe` returns, and `data_record` and
+  `protocol` are those of `Problem`.
   """
   results.write_json(
     workdir / results.SETTINGS,
@@ -97,6 +98,7 @@ def write_settings(
       "settings": dataclasses.asdict(run.settings),
       "seeds": list(run.seeds),
       **({"data": dict(data_record)} if data_record else {}),
+      **({"protocol": dict(protocol)} if protocol else {}),
       **machine,
     },
   )

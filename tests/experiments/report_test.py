@@ -52,8 +52,9 @@ class ReportTest(parameterized.TestCase):
     page, text = self.read(self.runs[0] / results.REPORT)
     summary = results.read_json(self.runs[0] / results.SUMMARY)
     final = summary["metrics"]["modes_covered"]["final"]
+    low, high = sorted(final["per_seed"])
     self.assertIn(
-      f"modes_covered {final['mean']:.4g} ± {final['ci95']:.2g}", text
+      f"modes_covered {final['mean']:.4g} ({low:.4g} and {high:.4g})", text
     )
     self.assertIn("It took 6 steps", text)
     self.assertIn(
@@ -117,6 +118,59 @@ class ReportTest(parameterized.TestCase):
     _, text = self.read(self.report(workdir))
     self.assertIn("score 0.4321", text)
     self.assertNotIn("mode_overlap", text)
+
+  def compared(self, *runs):
+    """Returns the text of a comparison, and the lines that are printed."""
+    out = self.folder / "compared.html"
+    with contextlib.redirect_stdout(io.StringIO()) as stdout:
+      report.run(["report", *map(str, runs), f"--out={out}", "--overwrite"])
+    return self.read(out)[1], stdout.getvalue().splitlines()
+
+  def test_metrics_that_are_not_comparable_are_marked(self):
+    text, lines = self.compared(*self.runs)
+    self.assertLen(lines, 1)
+    self.assertNotIn("omparable", text)
+    self.assertNotIn("score *", text)
+    settings = trained_runs.settings_of(
+      "ring", [3, 4], **{**SMALL, "evaluation_samples": 32}
+    )
+    fewer, _ = trained_runs.train(self.folder, settings)
+    text, lines = self.compared(self.runs[0], fewer)
+    difference = (
+      f"evaluation samples is 64 in {self.runs[0].name}, 32 in {fewer.name}"
+    )
+    self.assertEqual(lines[0], f"* not comparable: {difference}")
+    self.assertIn(f"* Not comparable: {difference}.", text)
+    self.assertIn("score *", text)
+    self.assertIn("high_quality_fraction *", text)
+    self.assertNotIn("generator_cost *", text)
+
+  def test_features_of_other_networks_are_not_comparable(self):
+    other = self.folder / "other_features"
+    shutil.copytree(self.runs[0], other)
+    protocol = {"features": "B", "features_accuracy": 0.9, "dataset": "mnist"}
+    for workdir, features, name in (
+      (self.runs[0], "A", results.SETTINGS),
+      # An older run has its protocol in its summary only.
+      (other, "B", results.SUMMARY),
+    ):
+      content = results.read_json(workdir / name)
+      self.addCleanup(results.write_json, workdir / name, content)
+      changed = {**content, "protocol": {**protocol, "features": features}}
+      results.write_json(workdir / name, changed)
+    _, lines = self.compared(self.runs[0], other)
+    self.assertEqual(
+      lines[0],
+      f"* not comparable: features is A in {self.runs[0].name}, B in "
+      "other_features",
+    )
+    # A classifier trained elsewhere differs in its last digits.
+    protocol |= {"features": "A", "features_accuracy": 0.9000001}
+    content = results.read_json(other / results.SUMMARY)
+    results.write_json(
+      other / results.SUMMARY, {**content, "protocol": protocol}
+    )
+    self.assertLen(self.compared(self.runs[0], other)[1], 1)
 
   def test_a_run_that_has_not_finished(self):
     workdir = self.folder / "unfinished"

@@ -7,6 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
 from experiments.plots import curves
+from experiments.run_folder import intervals
 from experiments.sweeps import labels
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.plots import style
@@ -24,8 +25,8 @@ def bars(plan: Plan, ranked: Sequence[RankedTrial]) -> Figure:
   """Draws the mean final scores of the best trials.
 
   Returns:
-    A bar for each of the first 30, with its 95 % interval and a dot for each
-    seed. The best and those that tie with it have one colour.
+    A bar for each of the first 30, with its interval and a dot for each seed.
+    The best and those that tie with it have one colour.
   """
   shown = ranked[:MAX_BARS]
   num_seeds = len(plan.base.seeds)
@@ -41,26 +42,27 @@ def bars(plan: Plan, ranked: Sequence[RankedTrial]) -> Figure:
   if len(shown) < len(ranked):
     subject = f"the best {len(shown)} of {len(ranked):,} {subject}"
   if several:
-    subject += ", with 95 % intervals"
+    subject += f", {intervals.band_label(num_seeds)}"
   note = f"labels: {' · '.join(map(labels.phrase, varied))}" if varied else ""
-  style.title(figure, plan, subject, note)
+  style.title(figure, plan, ranked, subject, note)
   y = np.arange(len(shown))
-  mean, half = map(np.nan_to_num, style.means(shown))
+  scores = style.scores(shown)
+  mean = np.nan_to_num(scores.mean)
   colors = [style.TIE if each.is_best else style.OTHER for each in shown]
   axes.barh(y, mean, height=0.72, color=colors)
   if several:
     axes.errorbar(
       mean,
       y,
-      xerr=half,
+      xerr=np.nan_to_num(scores.lengths),
       linestyle="",
       color="black",
       linewidth=1.2,
       capsize=2.5,
     )
   if 1 < num_seeds <= _MAX_SEED_DOTS:
-    scores = style.seed_scores(shown)
-    axes.plot(scores.ravel(), np.repeat(y, num_seeds), **style.SEED_DOTS)
+    dots = style.seed_scores(shown)
+    axes.plot(dots.ravel(), np.repeat(y, num_seeds), **style.SEED_DOTS)
   axes.set_yticks(y, [_label(plan, each, varied) for each in shown])
   axes.set_ylim(len(shown) - 0.4, -0.6)
   axes.set_xlabel(style.MEAN_LABEL)
@@ -68,7 +70,9 @@ def bars(plan: Plan, ranked: Sequence[RankedTrial]) -> Figure:
   axes.grid(False, axis="y")
   for height, each in enumerate(shown):
     axes.annotate(
-      _score_text(each),
+      f"{style.score_text(each)}, {each.num_failed} failed"
+      if each.num_failed
+      else style.score_text(each),
       (1.01, height),
       xycoords=("axes fraction", "data"),
       va="center",
@@ -88,14 +92,4 @@ def _label(plan: Plan, ranked_trial: RankedTrial, varied: Sequence[str]) -> str:
   text = " · ".join(values[name] for name in varied or values)
   if len(text) > _MAX_CHARACTERS:
     text = f"{text[: _MAX_CHARACTERS - 1]}…"
-  return text
-
-
-def _score_text(ranked_trial: RankedTrial) -> str:
-  mean, ci95, _ = ranked_trial.score
-  text = "no score" if mean is None else f"{mean:.3f}"
-  if ci95 is not None:
-    text += f" ± {ci95:.3f}"
-  if ranked_trial.num_failed:
-    text += f", {ranked_trial.num_failed} failed"
   return text

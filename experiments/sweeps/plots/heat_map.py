@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from experiments.plots import curves
+from experiments.run_folder import intervals
 from experiments.sweeps import labels
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.plots import style
@@ -62,10 +63,10 @@ def heat_maps(
   num_panels = len(panel_values)
   writes = len(across.values) * len(up.values) * num_panels <= MAX_WRITTEN
   figure, panels, columns = _panels(across, up, num_panels, writes)
-  subject = "mean final score of each trial"
+  subject = "final score of each trial"
   if writes and len(plan.base.seeds) > 1:
-    subject += ", ± 95 % interval"
-  style.title(figure, plan, subject)
+    subject += f" {intervals.heading(len(plan.base.seeds))}"
+  style.title(figure, plan, ranked, subject)
   scale, is_cut = _scale(ranked)
   for axes, value in zip(panels, panel_values, strict=True):
     cells = {
@@ -107,7 +108,7 @@ def _panels(
   across: Axis, up: Axis, num_panels: int, writes: bool
 ) -> tuple[Figure, list[Axes], int]:
   """Makes a figure with room for the cells; returns its columns as well."""
-  cell_width, cell_height = (0.95, 0.62) if writes else (0.42, 0.36)
+  cell_width, cell_height = (1.3, 0.62) if writes else (0.42, 0.36)
   max_width, max_height = (10.0, 9.0) if num_panels == 1 else (6.5, 6.0)
   width = min(max(cell_width * len(across.values), 1.6), max_width)
   height = min(max(cell_height * len(up.values), 1.6), max_height)
@@ -171,10 +172,10 @@ def _draw_panel(
 
 
 def _cell_text(ranked_trial: RankedTrial) -> str:
-  mean, ci95, _ = ranked_trial.score
   if ranked_trial.has_failed:
     return "failed"
-  return f"{mean:.3f}" + ("" if ci95 is None else f"\n± {ci95:.3f}")
+  # The interval is below the mean, for which there is no room beside it.
+  return style.score_text(ranked_trial).replace(" ", "\n", 1)
 
 
 def _value_ticks(
@@ -202,7 +203,7 @@ def _scale(ranked: Sequence[RankedTrial]) -> tuple[Normalize, bool]:
   Returns:
     The scale, and whether there are scores below it.
   """
-  means, _ = style.means(ranked)
+  means = style.scores(ranked).mean
   known = means[np.isfinite(means)]
   if not known.size:
     return Normalize(0, 1), False
@@ -217,4 +218,4 @@ def _kind(ranked_trial: RankedTrial) -> str:
   """Says which frame a trial has; "" for none."""
   if ranked_trial.has_failed or not ranked_trial.is_best:
     return ""
-  return "best" if ranked_trial.difference is None else "tie with the best"
+  return "best" if ranked_trial.leads else "tie with the best"

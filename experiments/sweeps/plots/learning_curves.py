@@ -1,40 +1,56 @@
-"""The score against the step: of the best trial, and of the median one."""
+"""The score against the step: of the best trials, and of the median one."""
 
+import itertools
 from collections.abc import Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.errors import RunFolderError
-from experiments.plots import curves
-from experiments.run_folder import results
+from experiments.plots import comparison, curves
+from experiments.run_folder import intervals, results
+from experiments.run_folder.intervals import SCORE
 from experiments.run_folder.results import Results
+from experiments.sweeps import labels, ranking
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.plots import style
-from experiments.sweeps.ranking import SCORE, RankedTrial
+from experiments.sweeps.ranking import RankedTrial
+
+MAX_CURVES = 8
 
 
 def learning_curves(plan: Plan, ranked: Sequence[RankedTrial]) -> Figure:
   """Draws the score of the best and of the median trial at each logged step.
 
   Returns:
-    Means over seeds with the bands of their 95 % intervals. With an even number
-    of trials the median is the worse one of the two in the middle.
+    Means over seeds with the bands of their intervals. With an even number of
+    trials the median is the worse one of the two in the middle. Where samples
+    were measured differently, the best trial of each protocol is drawn instead.
 
   Raises:
     RunFolderError: if what a trial measured cannot be read.
   """
   chosen = [("best", ranked[0], style.BEST)]
-  if len(ranked) > 1:
+  subject = "score of the only trial"
+  groups = ranking.groups(ranked)
+  if len(groups) > 1:
+    colors = itertools.cycle(comparison.COLORS)
+    chosen = [
+      (f"best of {labels.protocol_name(index)}", group[0], next(colors))
+      for index, group in enumerate(groups[:MAX_CURVES])
+    ]
+    subject = "score of the best trial of each protocol"
+  elif len(ranked) > 1:
     chosen.append(("median", ranked[len(ranked) // 2], style.TIE))
+    subject = "score of the best and of the median trial"
+  num_seeds = len(plan.base.seeds)
   figure, (axes,) = curves.grid(1, 1, (8, 5.4))
   style.title(
     figure,
     plan,
-    "score of the best and of the median trial"
-    if len(ranked) > 1
-    else "score of the only trial",
-    "mean and 95 % interval" if len(plan.base.seeds) > 1 else "",
+    ranked,
+    subject,
+    intervals.band_label(num_seeds) if num_seeds > 1 else "",
   )
   for label, ranked_trial, color in chosen:
     text = f"{label}: {ranked_trial.trial.name}"
@@ -59,11 +75,12 @@ def _read_scores(ranked_trial: RankedTrial) -> Results:
   if not len(run.steps):
     raise RunFolderError(f"{workdir} is a damaged run: it has no metrics")
   with results.reading(workdir):
-    score = np.array(ranked_trial.trial.run.experiment.score(run), float)
+    score = results.count_diverged(
+      np.asarray(ranked_trial.trial.run.experiment.score(run), float)
+    )
     failures = ranked_trial.results.failures
     failed_at = [failures.get(int(seed), np.inf) for seed in run.seeds]
     failed = np.array(failed_at)[:, None] <= run.steps
-    # Where no other seed was measured either, a mean over seeds is unknown.
-    measured = np.isfinite(score).any(axis=0) | failed.all(axis=0)
-    score[failed & measured & np.isnan(score)] = 0.0
+    # Where seeds that have not failed were not measured, a mean is unknown.
+    score[:, failed.all(axis=0)] = 0.0
     return run._replace(metrics={SCORE: score})

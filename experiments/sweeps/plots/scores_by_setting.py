@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.run_folder import intervals
 from experiments.sweeps import labels
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.plots import style
@@ -38,29 +39,28 @@ def line(plan: Plan, ranked: Sequence[RankedTrial], axis: Axis) -> Figure:
   """Draws the final score against an axis of at least two numbers.
 
   Returns:
-    The mean with the band of its 95 % interval, and a dot for each seed.
+    The mean with the band of its interval, and a dot for each seed.
   """
   several = len(plan.base.seeds) > 1
   figure, (axes,) = curves.grid(1, 1, (8, 5.2))
   style.title(
-    figure, plan, f"final score against the {labels.phrase(axis.name)}"
+    figure, plan, ranked, f"final score against the {labels.phrase(axis.name)}"
   )
   values = [each.trial.values[axis.name] for each in ranked]
   x = np.array([as_number(value) for value in values], float)
-  best, best_x = ranked[0], x[0]
+  leads = np.array([each.leads and not each.has_failed for each in ranked])
+  best_x, best_mean = x[leads], style.scores(ranked).mean[leads]
   order = np.argsort(x, kind="stable")
   x, in_order = x[order], [ranked[index] for index in order]
-  mean, half = style.means(in_order)
+  mean, low, high = style.scores(in_order)
   mean_label = "mean" if several else "score"
   handles: list[Artist] = []
   handles += axes.plot(
     x, mean, color=style.TIE, marker="o", markersize=4, label=mean_label
   )
   if several:
-    band = axes.fill_between(
-      x, mean - half, mean + half, color=style.TIE, alpha=0.2, lw=0
-    )
-    band.set_label("95 % interval")
+    band = axes.fill_between(x, low, high, color=style.TIE, alpha=0.2, lw=0)
+    band.set_label("range" if len(plan.base.seeds) == 2 else "95 % interval")
     scores = style.seed_scores(in_order)
     dots = axes.plot(
       np.repeat(x, scores.shape[1]),
@@ -69,8 +69,8 @@ def line(plan: Plan, ranked: Sequence[RankedTrial], axis: Axis) -> Figure:
       **style.SEED_DOTS,
     )
     handles += [band, *dots]
-  if not best.has_failed:
-    handles += axes.plot([best_x], style.means([best])[0], **_BEST_MARKER)
+  if leads.any():
+    handles += axes.plot(best_x, best_mean, **_BEST_MARKER)
   style.score_axis(axes, "final score (0 to 1)")
   _number_axis(axes, axis.name, list(x))
   if len(x) <= _MAX_TICKS:
@@ -107,8 +107,8 @@ def scatter(
   )
   subject = "mean final score against each setting that varies"
   if len(plan.base.seeds) > 1:
-    subject += ", with 95 % intervals"
-  style.title(figure, plan, subject)
+    subject += f", {intervals.band_label(len(plan.base.seeds))}"
+  style.title(figure, plan, ranked, subject)
   for axes, name in zip(panels, names, strict=True):
     x = _horizontal(axes, plan, name, [e.trial.values[name] for e in ranked])
     _points(axes, ranked, x)
@@ -139,25 +139,33 @@ def _horizontal(
 
 def _points(axes: Axes, ranked: Sequence[RankedTrial], x: np.ndarray) -> None:
   """Draws trials and their intervals: others, ties, and the best on top."""
-  mean, half = style.means(ranked)
-  half = np.nan_to_num(half)
+  scores = style.scores(ranked)
+  mean, lengths = scores.mean, np.nan_to_num(scores.lengths)
   ties = np.array([each.is_best for each in ranked])
-  # The best trial is the first, and has another marker.
+  leads = np.array([each.leads for each in ranked])
+  # The best trial has another marker.
   for chosen, color, label in (
     (~ties, style.OTHER, "other trials"),
-    (ties & (np.arange(len(ranked)) > 0), style.TIE, "tie with the best"),
+    (ties & ~leads, style.TIE, "tie with the best"),
   ):
     if chosen.any():
       at, height = x[chosen], mean[chosen]
       line_style: dict[str, Any] = {"linestyle": "", "color": color}
       axes.errorbar(
-        at, height, half[chosen], alpha=0.4, linewidth=1, **line_style
+        at, height, lengths[:, chosen], alpha=0.4, linewidth=1, **line_style
       )
       axes.plot(
         at, height, marker="o", markersize=4.5, label=label, **line_style
       )
-  axes.errorbar(x[:1], mean[:1], half[:1], color=style.BEST, linewidth=1.2)
-  axes.plot(x[:1], mean[:1], **_BEST_MARKER)
+  axes.errorbar(
+    x[leads],
+    mean[leads],
+    lengths[:, leads],
+    linestyle="",
+    color=style.BEST,
+    linewidth=1.2,
+  )
+  axes.plot(x[leads], mean[leads], **_BEST_MARKER)
 
 
 def _number_axis(axes: Axes, name: str, values: Sequence[float]) -> None:

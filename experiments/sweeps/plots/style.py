@@ -2,7 +2,7 @@
 
 import textwrap
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -10,9 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from experiments.plots import curves
+from experiments.run_folder import intervals, results
+from experiments.run_folder.intervals import SCORE
 from experiments.sweeps import labels
 from experiments.sweeps.plan import Plan
-from experiments.sweeps.ranking import SCORE, RankedTrial
+from experiments.sweeps.ranking import RankedTrial
 from experiments.sweeps.search_space import format_value
 
 BEST, TIE, OTHER = curves.GENERATED, curves.DISCRIMINATOR, "#9A9A9A"
@@ -30,7 +32,13 @@ _CHARACTERS_PER_INCH = 13
 """The least that fit into an inch of a title or a legend."""
 
 
-def title(figure: Figure, plan: Plan, subject: str, note: str = "") -> None:
+def title(
+  figure: Figure,
+  plan: Plan,
+  ranked: Sequence[RankedTrial],
+  subject: str,
+  note: str = "",
+) -> None:
   """Writes above all panels what they show, and of which sweep."""
   experiment, settings, seeds = plan.base
   facts = [
@@ -50,6 +58,7 @@ def title(figure: Figure, plan: Plan, subject: str, note: str = "") -> None:
     if len(values) == 1
   ]
   lines = [f"{experiment.name}: {subject}", " · ".join(facts), note]
+  lines.append(labels.protocol_note(ranked))
   if len(seeds) == 1:
     lines.append(labels.ONE_SEED)
   figure.suptitle(
@@ -82,16 +91,36 @@ def score_axis(axes: Axes, label: str) -> None:
   """Labels a vertical axis of scores, and keeps it near their range."""
   axes.set_ylabel(label)
   low, high = axes.get_ylim()
-  # The interval is symmetric, and may reach beyond what a score can be.
   axes.set_ylim(max(low, -0.04), min(high, 1.04))
 
 
-def means(ranked: Sequence[RankedTrial]) -> tuple[np.ndarray, np.ndarray]:
-  """Returns mean scores and halves of intervals; NaN where there is none."""
-  return (
-    np.array([each.score.mean for each in ranked], float),
-    np.array([each.score.ci95 for each in ranked], float),
-  )
+class Scores(NamedTuple):
+  """Mean final scores of trials and the ends of their intervals, [num_trials].
+
+  NaN where there is none.
+  """
+
+  mean: np.ndarray
+  low: np.ndarray
+  high: np.ndarray
+
+  @property
+  def lengths(self) -> np.ndarray:
+    """Lengths of error bars below and above the means, [2, num_trials]."""
+    return np.stack([self.mean - self.low, self.high - self.mean])
+
+
+def scores(ranked: Sequence[RankedTrial]) -> Scores:
+  """Returns the mean final scores of trials."""
+  mean = np.array([each.score.mean for each in ranked], float)
+  ends = [intervals.ends(each.results.final[SCORE], SCORE) for each in ranked]
+  return Scores(mean, *np.array(ends).reshape(-1, 2).T)
+
+
+def score_text(ranked_trial: RankedTrial) -> str:
+  """Writes the mean final score of a trial with its interval."""
+  entry = results.seed_summary(ranked_trial.results.final[SCORE])
+  return intervals.text(entry, SCORE, ".3f", ".3f")
 
 
 def seed_scores(ranked: Sequence[RankedTrial]) -> np.ndarray:

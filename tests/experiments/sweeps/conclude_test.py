@@ -75,8 +75,9 @@ class OutcomeTest(parameterized.TestCase):
     text = " ".join(printed.split())
     self.assertIn("4 trials of 3 seeds in 1 compiled program, 100 steps", text)
     self.assertRegex(
-      text, r"1 generator_learning_rate=0.1 0\.75 ± 0\.025 best discriminator"
+      text, r"1 generator_learning_rate 0\.75 ± 0\.025 best =0\.1 discriminator"
     )
+    self.assertIn("Bonferroni over all pairs of trials: 6 comparisons)", text)
     # Once more: everything is there, and the same.
     before = (self.folder / results.SUMMARY).read_text()
     self.assertEqual(conclude(plan, self.folder)[0], 0)
@@ -103,6 +104,7 @@ class OutcomeTest(parameterized.TestCase):
     self.assertIn("0 of the 3 others tie with it", text)
     self.assertIn("1 of 12 seeds of all trials failed", text)
     self.assertIn("it is optimistic", text)
+    self.assertIn("over all pairs of trials: 6 comparisons)", text)
     self.assertIn("discriminator_learning_rate 0.01, 0.1 learning rate", text)
     self.assertRegex(text, r"1 0\.1 0\.1 0\.75 ± 0\.025 best")
     self.assertRegex(text, r"4 0\.03 0\.01 .* 1 of 3")

@@ -247,8 +247,8 @@ class CheckpointsTest(parameterized.TestCase):
     with self.assertRaisesRegex(
       RunFolderError,
       r"^the checkpoint .*10 was written by an older gan_jax 0\.0\.9 \(commit "
-      r"5eebe6e123\) and lacks the batch statistics of the generator's average; "
-      "use that version to resume or sample$",
+      r"5eebe6e123\) and lacks the batch statistics of the generator's "
+      "average; use that version to resume or sample$",
     ):
       checkpoints.load_newest(self.workdir, structure)
 

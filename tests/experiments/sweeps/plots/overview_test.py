@@ -162,7 +162,7 @@ class PlotsTest(parameterized.TestCase):
     plan, ranked = self.finished(
       grid=f"batch_size={values};{LOSSES}",
       scores=lambda each: (
-        0.9 - 0.01 * each["batch_size"] + np.array([0, 0, 1e-3])
+        0.9 - 0.01 * each["batch_size"] + np.array([0, 0, 1e-4])
       ),
       failures={"batch_size=1,loss=hinge": {5: 50}},
     )
