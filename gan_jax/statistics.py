@@ -92,10 +92,12 @@ def welch_difference(
     variance components, Biometrics Bulletin 2 (1946) 110-114.
   """
   a, b = (side[~np.isnan(side)] for side in (values, others))
-  means = [mean_and_interval(side).mean for side in (a, b)]
-  if None in means or all(map(np.isinf, means)):
+  mean_a, mean_b = (mean_and_interval(side).mean for side in (a, b))
+  if mean_a is None or mean_b is None:
     return Difference(None, None, None)
-  mean = means[0] - means[1]
+  if np.isinf(mean_a) and np.isinf(mean_b):
+    return Difference(None, None, None)
+  mean = mean_a - mean_b
   if min(len(a), len(b)) < 2 or np.isinf(mean):
     return Difference(mean, None, None)
   v_a, v_b = (float(np.var(side, ddof=1)) / len(side) for side in (a, b))

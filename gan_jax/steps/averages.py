@@ -58,13 +58,14 @@ def averaged(
 
   def averaged_step(state: TrainState, batch: Batch, key: PRNGKey):
     state, metrics = step(state, batch, key)
-    averages, statistics = optax.incremental_update(
+    updated: Any = optax.incremental_update(
       averaged_parts(
         state.params, state.variables, isinstance(state.averages, Players)
       ),
       (state.averages, state.average_statistics),
       1.0 - (decay(state.step) if callable(decay) else decay),
     )
+    averages, statistics = updated
     return (
       state.replace(averages=averages, average_statistics=statistics),
       metrics,

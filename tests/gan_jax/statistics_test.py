@@ -1,5 +1,7 @@
 """Means, differences of means and their intervals, against SciPy."""
 
+from typing import Any
+
 import numpy as np
 from absl.testing import absltest, parameterized
 from scipy import stats
@@ -70,7 +72,7 @@ class WelchTest(parameterized.TestCase):
     rng = np.random.default_rng(n)
     values, others = rng.normal(size=n), 3 * rng.normal(size=n + 1)
     _, ci95, _ = known(statistics.welch_difference(values, others, k))
-    test = stats.ttest_ind(values, others, equal_var=False)
+    test: Any = stats.ttest_ind(values, others, equal_var=False)
     half = stats.t.isf(0.05 / (k * (k - 1)), test.df)
     error = np.hypot(stats.sem(values), stats.sem(others))
     self.assertAlmostEqual(ci95 / error / half, 1, places=6)

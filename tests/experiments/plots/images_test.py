@@ -23,7 +23,9 @@ def make_run(failed):
   samples = np.zeros((3, 2, 4, 2, 2, 1), np.uint8)
   samples += np.array([10, 20, 30], np.uint8).reshape(3, 1, 1, 1, 1, 1)
   run.snapshots.update(
-    data_samples=np.zeros((4, 2, 2, 1), np.uint8), samples=samples, columns=2
+    data_samples=np.zeros((4, 2, 2, 1), np.uint8),
+    samples=samples,
+    columns=np.array(2),
   )
   return run
 

@@ -5,6 +5,7 @@ import csv
 import io
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from absl.testing import absltest, parameterized
@@ -254,7 +255,7 @@ def find_ties(scores):
   num_trials = scores.shape[1]
   best = np.argmax(scores.mean(-1), axis=1)[:, None]
   best_scores = np.take_along_axis(scores, best[..., None], axis=1)
-  test = stats.ttest_ind(scores, best_scores, axis=-1, equal_var=False)
+  test: Any = stats.ttest_ind(scores, best_scores, axis=-1, equal_var=False)
   ties = test.pvalue >= 0.05 / (num_trials * (num_trials - 1) / 2)
   np.put_along_axis(ties, best, True, axis=1)
   return ties
