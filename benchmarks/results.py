@@ -19,7 +19,8 @@ from typing import Any
 
 from benchmarks import result_tables
 from experiments.cli import console, flags
-from experiments.configs.fields import setting, unknown
+from experiments.configs.fields import setting
+from experiments.configs.hints import unknown
 from experiments.errors import UsageError
 from experiments.reproduce.registry import REPRODUCTIONS
 from experiments.run_folder import results

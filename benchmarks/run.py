@@ -7,7 +7,8 @@ import os
 from pathlib import Path
 
 from experiments.cli import flags
-from experiments.configs.fields import setting, unknown
+from experiments.configs.fields import setting
+from experiments.configs.hints import unknown
 from experiments.errors import UsageError
 from experiments.run_folder import results
 
@@ -33,7 +34,11 @@ PyTorch."""
 class BenchmarkOptions:
   """The flags of this command."""
 
-  suite: str = setting("toy", "benchmark suite to time")
+  suite: str = setting(
+    "toy",
+    "benchmark suite to time",
+    heading="Benchmark",
+  )
   out: str = setting(
     "", "JSON file to write the report to as well", is_path=True
   )

@@ -5,11 +5,10 @@ Sphinx reads any page, and warns about missing names after Sphinx has read all.
 """
 
 import ast
-import dataclasses
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -18,7 +17,7 @@ import benchmarks.results
 import benchmarks.run
 import experiments
 import gan_jax
-from experiments.configs.fields import Field, fields_of
+from experiments.configs.fields import VARIES, FieldGroup, group_fields
 from experiments.configs.registry import EXPERIMENTS
 
 LONGEST_VALUE = 300
@@ -98,52 +97,31 @@ def flags_page() -> str:
   """Returns tables of the flags of all commands and all settings."""
   parts = []
   for command, options in commands().items():
-    parts.append(f"## python -m {command}\n\n")
-    parts.append(_flags({f.name: f for f in fields_of(options)}, ()))
-  classes: dict[type, None] = {}
-  for experiment in EXPERIMENTS:
-    for cls in reversed(type(experiment.settings).__mro__):
-      if dataclasses.is_dataclass(cls):
-        classes[cls] = None
-  for cls in classes:
-    fields = {f.name: f for f in fields_of(cls)}
-    for base in cls.__bases__:
-      if dataclasses.is_dataclass(base):
-        for inherited in fields_of(base):
-          fields.pop(inherited.name, None)
-    users = [e for e in EXPERIMENTS if isinstance(e.settings, cls)]
+    parts.append(f"## python -m {command}\n")
+    for group in group_fields([options]):
+      parts.append(f"### {group.heading}\n\n{_flags(group, ())}")
+  parts.append("## Settings of experiments\n")
+  for group in group_fields(type(each.settings) for each in EXPERIMENTS):
+    users = [e for e in EXPERIMENTS if isinstance(e.settings, group.cls)]
     names = (
       "all experiments"
       if len(users) == len(EXPERIMENTS)
       else ", ".join(f"`{e.name}`" for e in users)
     )
-    if fields:
-      parts.append(f"## {_title(cls)}\n\nOf {names}.\n\n")
-      parts.append(_flags(fields, [e.settings for e in users]))
+    parts.append(f"### {group.heading}\n\nOf {names}.\n")
+    parts.append(_flags(group, [e.settings for e in users]))
   return "\n".join(parts)
 
 
-def _title(cls: type) -> str:
-  """Returns a heading from the first line of a docstring."""
-  line = (cls.__doc__ or cls.__name__).splitlines()[0].rstrip(".")
-  line = line.removeprefix("Adds ").removeprefix("the ")
-  return line[0].upper() + line[1:]
-
-
-def _flags(fields: Mapping[str, Field], settings: Collection[Any]) -> str:
+def _flags(group: FieldGroup, settings: Collection[Any]) -> str:
   """Returns a table of flags, with the defaults that settings have."""
   rows = []
-  for name, field in fields.items():
-    defaults = {field.format(getattr(each, name)) for each in settings}
-    defaults = defaults or {field.format(field.default)}
-    default = f"`{min(defaults)}`" if len(defaults) == 1 else "varies"
+  for field in group.fields:
+    default = field.default_text(settings)
+    if default and default != VARIES:
+      default = f"`{default}`"
     rows.append(
-      (
-        f"`--{name}`",
-        default.replace("``", ""),
-        field.allowed(),
-        field.metadata["help"],
-      )
+      (f"`--{field.name}`", default, field.allowed(), field.metadata["help"])
     )
   return _table(("flag", "default", "allowed", "meaning"), rows)
 

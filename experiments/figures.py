@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import difflib
 import os
 import shlex
 import tempfile
@@ -11,8 +10,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from experiments.cli import console, flags, signals
+from experiments.cli import console, flags, help_text, signals
 from experiments.configs.fields import fields_of, setting
+from experiments.configs.hints import near_names, suggestion
 from experiments.devices import environment
 from experiments.errors import UsageError
 from experiments.reproduce.common import trained_runs
@@ -48,7 +48,9 @@ class FiguresOptions:
   """The flags of this command."""
 
   figure: str = setting(
-    "", "ids of the figures to draw, separated by commas, or all"
+    "",
+    "ids of the figures to draw, separated by commas, or all",
+    heading="Figures",
   )
   list: bool = setting(False, "print the figures and exit")
   out: str = setting(
@@ -56,7 +58,9 @@ class FiguresOptions:
   )
   overwrite: bool = setting(False, "replace existing figures and checks")
   full: bool = setting(
-    False, "train as long as the publication, if the figure trains less"
+    False,
+    "train as long as the publication, if the figure trains less",
+    heading="Trainings",
   )
   runs: str = setting(
     "",
@@ -79,12 +83,22 @@ class FiguresOptions:
 
 def run(argv: list[str]) -> int:
   """Runs the command and returns its exit code."""
-  options = flags.read_command_line(argv, FiguresOptions, (), USAGE).options
+  line = flags.read_command_line(
+    argv, FiguresOptions, (), USAGE, takes_arguments=True
+  )
+  if line.arguments:
+    near = near_names(line.arguments[0], (*BY_ID, ALL))[:1]
+    raise UsageError(
+      f"unexpected argument {line.arguments[0]!r}; "
+      f"did you mean --figure={near[0] if near else 'ID'}?"
+    )
+  options = line.options
   if options.list:
-    console.print_rows(
-      (each.id, _kind(each), each.source, each.summary)
+    rows = (
+      (each.id, _kind(each), f"{each.summary} ({each.source})")
       for each in REPRODUCTIONS
     )
+    print(help_text.table(rows))
     return 0
   reproductions = _choose(options.figure)
   if options.full:
@@ -154,8 +168,7 @@ def _choose(ids: str) -> list[Reproduction]:
     )
   for name in names:
     if name not in BY_ID and name != ALL:
-      near = difflib.get_close_matches(name, (*BY_ID, ALL))
-      hint = f"did you mean {' or '.join(near)}? " if near else ""
+      hint = suggestion(name, (*BY_ID, ALL))
       raise UsageError(f"unknown figure {name!r}; {hint}--list shows them all")
   # Figures without training come first because they take seconds.
   if ALL in names:

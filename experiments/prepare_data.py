@@ -35,6 +35,7 @@ class PrepareOptions:
     "",
     f"dataset to prepare; {image_source.FACES} needs no preparation",
     choices=(*image_source.PREPARED, image_source.FACES),
+    heading="Dataset",
   )
   source: str = setting(
     "",
@@ -53,6 +54,7 @@ class PrepareOptions:
     "",
     "folder to write to; by default the folder that TFDS uses",
     is_path=True,
+    heading="Output",
   )
   overwrite: bool = setting(False, "replace an existing dataset")
 

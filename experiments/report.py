@@ -27,6 +27,7 @@ class ReportOptions:
     "file to write; by default a page in the run folder, which is replaced, or "
     f"{COMPARISON} for several runs",
     is_path=True,
+    heading="Output",
   )
   overwrite: bool = setting(False, "replace an existing page")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from etils import epy
 
-from experiments.cli import console, flags, signals
+from experiments.cli import console, flags, help_text, signals
 from experiments.cli.flags import CommandLine
 from experiments.configs.fields import setting
 from experiments.configs.image_settings import ImageSettings
@@ -56,7 +56,9 @@ class RunOptions:
   """The flags of this command that are not settings of an experiment."""
 
   experiment: str = setting(
-    "normal", "experiment to train; --list shows them all"
+    "normal",
+    "experiment to train; --list shows them all",
+    heading="What to train",
   )
   list: bool = setting(False, "print the experiments and exit")
   seed: int = setting(0, "the first seed", minimum=0, maximum=2**32 - 1)
@@ -70,6 +72,7 @@ class RunOptions:
     "",
     "run folder to write to; by default the next free runs/NAME-NNN",
     is_path=True,
+    heading="Run folder",
   )
   overwrite: bool = setting(False, "replace an existing run folder")
   resume: bool = setting(
@@ -84,7 +87,10 @@ class RunOptions:
     False, "decode the images again that are cached for the dataset"
   )
   checkpoint_every: int = setting(
-    0, "steps between checkpoints; 0 saves about one a minute", minimum=0
+    0,
+    "steps between checkpoints; 0 saves about one a minute",
+    minimum=0,
+    heading="Checkpoints",
   )
   keep_checkpoints: int = setting(
     3,
@@ -98,7 +104,11 @@ class RunOptions:
     "multiple of checkpoint_every unless that is 0; 0 keeps no more",
     minimum=0,
   )
-  tensorboard: bool = setting(False, "write event files for TensorBoard too")
+  tensorboard: bool = setting(
+    False,
+    "write event files for TensorBoard too",
+    heading="Logs and failures",
+  )
   on_failure: str = setting(
     "continue",
     "what to do once every seed has failed or has a warning (exploded, "
@@ -109,6 +119,7 @@ class RunOptions:
     "auto",
     "platform to train on; auto is JAX's first choice",
     choices=flags.PLATFORMS,
+    heading="Devices",
   )
   mesh: str = setting(
     "auto",
@@ -119,6 +130,7 @@ class RunOptions:
     "",
     "HOST:PORT of process 0 if several processes train one run; each process "
     "runs the same command with another --process_id",
+    heading="Several processes",
   )
   num_processes: int = setting(0, "number of processes", minimum=0)
   process_id: int = setting(-1, "number of this process: 0, 1, ...", minimum=-1)
@@ -138,7 +150,8 @@ def run(argv: list[str]) -> int:
   line = flags.read_command_line(argv, RunOptions, EXPERIMENTS, USAGE)
   options = line.options
   if options.list:
-    console.print_rows((e.name, e.source, e.summary) for e in EXPERIMENTS)
+    rows = ((e.name, f"{e.summary} ({e.source})") for e in EXPERIMENTS)
+    print(help_text.table(rows))
     return 0
   kept, every = options.keep_checkpoint_every, options.checkpoint_every
   if kept and every and kept % every:

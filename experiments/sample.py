@@ -9,7 +9,8 @@ import numpy as np
 from PIL import Image
 
 from experiments.cli import flags
-from experiments.configs.fields import setting, unknown
+from experiments.configs.fields import setting
+from experiments.configs.hints import unknown
 from experiments.devices import environment
 from experiments.errors import RunFolderError, UsageError
 from experiments.plots import images as image_plots
@@ -35,7 +36,12 @@ _AT_ONCE = 256
 class SampleOptions:
   """The flags of this command."""
 
-  workdir: str = setting("", "run folder to sample from", is_path=True)
+  workdir: str = setting(
+    "",
+    "run folder to sample from",
+    is_path=True,
+    heading="Samples",
+  )
   num_samples: int = setting(
     64, "number of samples to draw", minimum=1, maximum=1_000_000
   )
@@ -43,11 +49,17 @@ class SampleOptions:
     "", "number or name of the class to draw; by default all classes in turn"
   )
   out: str = setting(
-    "", "file to write: .png for images, or .npz", is_path=True
+    "",
+    "file to write: .png for images, or .npz",
+    is_path=True,
+    heading="Output",
   )
   overwrite: bool = setting(False, "replace an existing file")
   seed: int = setting(
-    -1, "seed of the run to sample from; -1 is the first", minimum=-1
+    -1,
+    "seed of the run to sample from; -1 is the first",
+    minimum=-1,
+    heading="Seeds and devices",
   )
   latents_seed: int = setting(
     0, "seed of the latents", minimum=0, maximum=2**32 - 1

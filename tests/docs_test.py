@@ -16,7 +16,7 @@ from PIL import Image
 
 from experiments.cli import flags
 from experiments.configs import registry
-from experiments.configs.fields import fields_of
+from experiments.configs.fields import fields_of, group_fields
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.reproduce.registry import BY_ID
 from experiments.run_folder import results
@@ -176,11 +176,6 @@ def shortened(module: str, arguments: list[str]) -> list[str] | None:
   named = re.search(r"--experiment=(\w+)", " ".join(arguments))
   if not named:
     return ["--steps=8" if "--steps" in a else a for a in arguments]
-  short = [
-    with_two_values("--trials=3" if each.startswith("--trials") else each)
-    for each in arguments
-    if not each.startswith("--steps")
-  ]
   settings = BY_NAME[named[1]].settings
   small = {"steps": 4, **SMALL}
   if hasattr(settings, "image_size"):
@@ -189,7 +184,11 @@ def shortened(module: str, arguments: list[str]) -> list[str] | None:
       small |= {"dataset": "mnist", "data_dir": "mnist"}
     if "training_images=" in " ".join(arguments):
       small["batch_size"] = 4
-  return short + [f"--{name}={value}" for name, value in small.items()]
+  return [
+    with_two_values("--trials=3" if each.startswith("--trials") else each)
+    for each in arguments
+    if each.partition("=")[0].removeprefix("--") not in small
+  ] + [f"--{name}={value}" for name, value in small.items()]
 
 
 class PagesTest(parameterized.TestCase):
@@ -244,6 +243,11 @@ class ReferenceTest(absltest.TestCase):
     for cls in (*REFERENCE.commands().values(), *classes):
       for field in fields_of(cls):
         self.assertIn(f"| `--{field.name}` |", page)
+    order = [
+      page.index(f"\n### {group.heading}\n", page.index("\n## Settings"))
+      for group in group_fields(type(each.settings) for each in EXPERIMENTS)
+    ]
+    self.assertEqual(order, sorted(order))
     # All settings of one experiment differ in their default from another's.
     self.assertIn("| `--generator_learning_rate` | varies |", page)
     self.assertIn("`relativistic_pairing`".strip("`"), page)

@@ -4,7 +4,7 @@ import contextlib
 import math
 import statistics
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -28,17 +28,6 @@ NUM_PLAIN_LINES = 10
 def say(line: str) -> None:
   """Prints a line to the standard error stream."""
   print(line, file=sys.stderr, flush=True)
-
-
-def print_rows(rows: Iterable[Sequence[str]]) -> None:
-  """Prints rows of text in aligned columns."""
-  rows = tuple(rows)
-  widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-  for row in rows:
-    padded = [
-      f"{text:{width}}" for text, width in zip(row, widths, strict=True)
-    ]
-    print("  ".join(padded).rstrip())
 
 
 def print_failed_checks(record: Mapping[str, Any]) -> None:

@@ -9,14 +9,16 @@ import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from absl import app, flags, logging
 from etils import epy
 
+from experiments.cli import help_text
 from experiments.configs.experiment import Experiment
-from experiments.configs.fields import Field, fields_of, setting, suggestion
+from experiments.configs.fields import Field, fields_of, setting
+from experiments.configs.hints import near_names, unknown_flag
 from experiments.errors import (
   LostProcessError,
   RunFolderError,
@@ -37,7 +39,22 @@ LOST_EXIT_CODE = 75
 
 PLATFORMS = ("auto", "cpu", "gpu", "tpu")
 
-_COMMAND = "flags of the command"
+COMMANDS = {
+  "run": "trains one experiment for one seed or several, or resumes a run",
+  "sweep": "trains every combination of some settings, and ranks them",
+  "sample": "draws samples from the generator of a finished run",
+  "report": "writes a page about a run, or about several to compare",
+  "figures": "redraws figures of the literature, and checks their numbers",
+  "prepare_data": "prepares a dataset of images to train on",
+}
+"""The modules of `experiments` that are commands, and what each does."""
+
+_SEVERAL = {
+  "grid": "separate settings by semicolons",
+  "random": "separate settings by semicolons",
+  "figure": "separate ids by commas",
+}
+"""How to write several values of flags that are often given twice."""
 
 Options = TypeVar("Options")
 
@@ -63,7 +80,9 @@ class _HelpOptions:
   """The flags that every command has."""
 
   help: bool = setting(
-    False, "print the flags, and the settings of the experiment, and exit"
+    False,
+    "print the flags, and the settings of the experiment, and exit; also -h",
+    heading="Help",
   )
   helpshort: bool = setting(False, "print the flags of the command and exit")
   helpfull: bool = setting(
@@ -82,10 +101,8 @@ class _TupleParser(flags.ArgumentParser):
     return self._field.parse(argument)
 
 
-def _define(
-  field: Field, default: Any, group: str, values: flags.FlagValues
-) -> None:
-  """Defines the flag of a field, in a group of the help."""
+def _define(field: Field, default: Any, values: flags.FlagValues) -> None:
+  """Defines the flag of a field."""
   name, text = field.name, field.metadata["help"]
   choices = field.metadata["choices"]
   bounds = field.metadata["minimum"], field.metadata["maximum"]
@@ -95,8 +112,6 @@ def _define(
     flags.DEFINE_integer(name, default, text, *bounds, flag_values=values)
   elif field.type is float:
     # absl has no open bounds; `Field.check` refuses the other values.
-    if open_bounds := field.bounds(("above", "below")):
-      text = f"{text} ({open_bounds})"
     flags.DEFINE_float(name, default, text, *bounds, flag_values=values)
   elif field.type is str and choices:
     flags.DEFINE_enum(name, default or None, choices, text, flag_values=values)
@@ -105,9 +120,6 @@ def _define(
   else:
     parser, default_text = _TupleParser(field), field.format(default)
     flags.DEFINE(parser, name, default_text, text, flag_values=values)
-  flag = values[name]
-  flag.default_as_str = field.format(default) or "''"
-  values.register_key_flag_for_module(group, flag)
 
 
 def _named_experiments(
@@ -142,36 +154,37 @@ def read_command_line(
     SystemExit: after printing the help, if it was asked for.
   """
   experiments = tuple(experiments)
+  argv = ["--help" if each == "-h" else each for each in argv]
   values = flags.FlagValues()
   fields: dict[str, Field] = {}
 
-  def define(cls: type, defaults: Any, group: str) -> None:
+  def define(cls: type, defaults: Any) -> None:
     for field in fields_of(cls):
       if field.name not in fields:
         fields[field.name] = field
-        _define(field, getattr(defaults, field.name), group, values)
+        _define(field, getattr(defaults, field.name), values)
 
-  groups = [_COMMAND]
-  define(_HelpOptions, _HelpOptions, _COMMAND)
-  define(options_class, options_class, _COMMAND)
+  define(_HelpOptions, _HelpOptions)
+  define(options_class, options_class)
+  options = set(fields)
   try:
     named = _named_experiments(argv, experiments)
     for experiment in (*named, *experiments):
-      groups.append(f"settings of {experiment.name}")
-      define(type(experiment.settings), experiment.settings, groups[-1])
+      define(type(experiment.settings), experiment.settings)
+    _check_given_once(argv[1:], fields, values)
     arguments = tuple(values(argv)[1:])
   except flags.Error as error:
-    raise _usage_error(error, fields) from None
+    raise _usage_error(error, fields, options) from None
   if values.help or values.helpshort or values.helpfull:
-    num_groups = 1 if values.helpshort else 2 if named else len(groups)
-    shown = groups if values.helpfull else groups[:num_groups]
-    print(usage, *map(values.module_help, dict.fromkeys(shown)), sep="\n")
-    print("\nFlags can also be in a file, one a line: --flagfile=FILE")
+    print(help_text.usage_text(usage), end="\n\n")
+    print(help_text.flags_text([options_class, _HelpOptions]), end="\n\n")
+    shown = experiments if values.helpfull else named or experiments
+    if shown and not values.helpshort:
+      print(help_text.settings_text(shown), end="\n\n")
+    print(help_text.wrapped(help_text.ENDING))
     sys.exit(0)
   if arguments and not takes_arguments:
-    raise UsageError(
-      f"unexpected argument {arguments[0]!r}; flags start with --"
-    )
+    raise UsageError(_stray_argument(arguments[0], fields, experiments))
   given = {name: values[name].value for name in fields if values[name].present}
   names = {field.name for field in fields_of(options_class)} & set(given)
   for name, value in given.items():
@@ -185,19 +198,115 @@ def read_command_line(
   )
 
 
-def _usage_error(error: flags.Error, fields: Mapping[str, Field]) -> UsageError:
+def _written_flags(
+  arguments: Iterable[str], fields: Mapping[str, Field]
+) -> Iterator[tuple[str, str]]:
+  """Yields the flags of a command line with their values, as they are written.
+
+  Raises UsageError for a value after --noFLAG.
+  """
+  rest = iter(arguments)
+  for argument in rest:
+    if argument == "--":
+      return
+    if not argument.startswith("-"):
+      continue
+    name, equals, value = argument.lstrip("-").partition("=")
+    field, negated = fields.get(name), fields.get(name.removeprefix("no"))
+    if field is None and name.startswith("no") and negated:
+      if negated.type is not bool:
+        raise UsageError(
+          f"there is no --{name}, as --{negated.name} is not true or false; "
+          f"it must be {negated.allowed()}"
+        )
+      if equals:
+        raise UsageError(
+          f"--{name} takes no value; write --{name} or --{negated.name}=false"
+        )
+      name, value = negated.name, "false"
+    elif field is not None and field.type is bool:
+      value = value.lower() if equals else "true"
+    elif not equals:
+      value = next(rest, "")
+    yield name, value
+
+
+def _check_given_once(
+  arguments: list[str], fields: Mapping[str, Field], values: flags.FlagValues
+) -> None:
+  """Raises UsageError if the command line gives a flag two different values.
+
+  A flag may change what a file of flags before it says.
+  """
+  seen: dict[str, str] = {}
+  written = _written_flags(arguments, fields)
+  for name, value in written:
+    here = [(name, value)]
+    if name == "flagfile":
+      lines = values.read_flags_from_files([f"--flagfile={value}"])
+      here = list(_written_flags(lines, fields))
+    for each, text in here:
+      if seen.get(each, text) != text:
+        raise UsageError(_given_twice(each, seen[each], text, fields))
+    if name != "flagfile":
+      seen[name] = value
+
+
+def _given_twice(
+  name: str, first: str, second: str, fields: Mapping[str, Field]
+) -> str:
+  """Writes that a flag has two values, and what to do."""
+  advice = _SEVERAL.get(name, "")
+  if name in fields and fields[name].type == tuple[str, ...]:
+    advice = "separate words by commas"
+  return (
+    f"--{name} is given twice, as {first!r} and {second!r}; "
+    f"{advice or 'choose one'}"
+  )
+
+
+def _stray_argument(
+  argument: str,
+  fields: Mapping[str, Field],
+  experiments: Iterable[Experiment],
+) -> str:
+  """Writes that an argument is not a flag, and which flag may be meant."""
+  names = [each.name for each in experiments]
+  name, equals, _ = argument.partition("=")
+  near = near_names(argument, [*names, *COMMANDS])[:1]
+  words = [f for f in fields.values() if argument in f.metadata["choices"]]
+  hint = "flags start with --"
+  if argument in fields or (equals and name in fields):
+    hint = f"did you mean --{argument}?"
+  elif words:
+    hint = f"did you mean --{words[0].name}={argument}?"
+  elif near and near[0] in names:
+    hint = f"did you mean --experiment={near[0]}?"
+  elif near:
+    hint = f"did you mean python -m experiments.{near[0]}?"
+  elif "workdir" in fields and os.path.isdir(argument):
+    hint = f"did you mean --workdir={argument}?"
+  return f"unexpected argument {argument!r}; {hint}"
+
+
+def _usage_error(
+  error: flags.Error, fields: Mapping[str, Field], options: Collection[str]
+) -> UsageError:
   """Rewrites an error of absl as one line that says what is allowed."""
   if isinstance(error, flags.UnrecognizedFlagError):
-    name = error.flagname
-    return UsageError(
-      f"unknown flag {name!r}; {suggestion(name, fields)}--help lists all flags"
-    )
+    return UsageError(unknown_flag(error.flagname, fields))
   message = str(error).splitlines()[0].removeprefix("ERROR:: ")
   # Such as "flag --steps=many: invalid literal for int() with base 10".
   given = message.removeprefix("flag ").partition(": ")[0]
-  field = fields.get(given.removeprefix("--").partition("=")[0])
+  name, _, text = given.removeprefix("--").partition("=")
+  field = fields.get(name)
   if isinstance(error, flags.IllegalFlagValueError) and field:
-    message = f"{given} is not allowed; it must be {field.allowed()}"
+    message = field.refusal(text)
+    if name not in options and field.is_list(text):
+      message = (
+        f"{given} is not allowed; to try each, run python -m experiments.sweep "
+        f"--grid={name}={text}"
+      )
   return UsageError(message)
 
 

@@ -5,8 +5,8 @@ declared by `setting`. `cli.flags` defines an absl flag for each of them.
 """
 
 import dataclasses
-import difflib
 import functools
+import math
 import operator
 import os
 import typing
@@ -14,17 +14,24 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from experiments.configs.hints import near_value
 from experiments.errors import SettingError
 
 NOTHING = "none"
 """The flag value of an empty tuple of words."""
+WORD = "a word"
+"""What is allowed where any text is."""
+VARIES = "varies"
+"""Stands for a default that differs between experiments."""
 _LARGEST = (2.0 - 2.0**-23) * 2.0**127
 """The largest finite float32."""
+_SMALLEST = 2.0**-126
+"""The smallest positive float32 that processors do not round to 0."""
 _KINDS = {
   bool: "true or false",
   int: "a whole number",
   float: "a finite number",
-  str: "a word",
+  str: WORD,
   tuple[float, ...]: "finite numbers separated by commas",
   tuple[str, ...]: "words separated by commas",
 }
@@ -51,6 +58,7 @@ def setting(
   zero_is_off: bool = False,
   is_path: bool = False,
   sets_protocol: bool = False,
+  heading: str = "",
 ) -> Any:
   """Declares a field of a settings class.
 
@@ -76,6 +84,8 @@ def setting(
     is_path: whether it names a file or folder, so that `~` is the home folder.
     sets_protocol: whether it changes the data, or how samples are measured, so
       that results with other values of it are not comparable.
+    heading: what this field and those after it are about, up to the next
+      heading or class. It is a heading in `--help` and in the documentation.
 
   Returns:
     The dataclass field.
@@ -96,6 +106,7 @@ def setting(
       "zero_is_off": zero_is_off,
       "is_path": is_path,
       "sets_protocol": sets_protocol,
+      "heading": heading,
     },
   )
 
@@ -112,21 +123,6 @@ def is_on(value: Any) -> bool:
 
     return isinstance(value, Tracer) or value != 0
   return value not in (0, (), "", NOTHING)
-
-
-def unknown(kind: str, given: str, allowed: Iterable[str]) -> str:
-  """Writes that a name is unknown and which names are allowed."""
-  allowed = tuple(allowed)
-  return (
-    f"unknown {kind} {given!r}; {suggestion(given, allowed)}"
-    f"allowed: {', '.join(allowed)}"
-  )
-
-
-def suggestion(given: str, allowed: Iterable[str]) -> str:
-  """Writes "did you mean 'NAME'? " if an allowed name is similar."""
-  near = difflib.get_close_matches(given, tuple(allowed), n=1)
-  return f"did you mean {near[0]!r}? " if near else ""
 
 
 class Field(typing.NamedTuple):
@@ -169,13 +165,20 @@ class Field(typing.NamedTuple):
       known = self.metadata["choices"] or values
       good = len(set(values)) == len(values) and set(values) <= set(known)
     else:
-      good = bool(values) and all(map(self._is_number_allowed, values))
+      good = bool(values) and all(map(self._is_within_bounds, values))
     if not good:
-      raise self._refusal(self.format(value))
+      raise SettingError(self.refusal(self.format(value)))
+    for number in values:
+      # It would become infinite, or 0.
+      if isinstance(number, float) and not _is_float32(number):
+        raise SettingError(
+          f"--{self.name}={self.format(number)} is not allowed; it is computed "
+          f"in float32, which has 0 and numbers of {_SMALLEST:.3g} to "
+          f"{_LARGEST:.3g}"
+        )
 
-  def _is_number_allowed(self, number: float) -> bool:
-    # A number beyond the range of float32 would become infinite.
-    return abs(number) <= _LARGEST and all(
+  def _is_within_bounds(self, number: float) -> bool:
+    return math.isfinite(number) and all(
       holds(number, self.metadata[name])
       for name, (_, holds) in _BOUNDS.items()
       if self.metadata[name] is not None
@@ -194,7 +197,7 @@ class Field(typing.NamedTuple):
       else:
         value = self.type(text)
     except (ValueError, KeyError):
-      raise self._refusal(text) from None
+      raise SettingError(self.refusal(text)) from None
     self.check(value)
     return self.expand(value, absolute=True)
 
@@ -213,10 +216,36 @@ class Field(typing.NamedTuple):
       ) from None
     return os.path.abspath(path) if absolute else path
 
-  def _refusal(self, text: str) -> SettingError:
-    return SettingError(
-      f"--{self.name}={text} is not allowed; it must be {self.allowed()}"
+  def is_list(self, text: str) -> bool:
+    """Tells whether a text has several values of a field that takes one."""
+    parts = text.split(",")
+    if len(parts) < 2 or self.type not in (int, float, str):
+      return False
+    try:
+      for part in parts:
+        self.parse(part)
+    except SettingError:
+      return False
+    return True
+
+  def refusal(self, text: str) -> str:
+    """Writes that a value is not allowed, and which values are."""
+    near, known = "", self.metadata["choices"]
+    wrong = [word for word in text.split(",") if word not in (*known, NOTHING)]
+    if known and wrong:
+      near = near_value(self.name, wrong[0].strip(), known)
+    return (
+      f"--{self.name}={text} is not allowed; {near}it must be {self.allowed()}"
     )
+
+  def default_text(self, settings: Iterable[Any]) -> str:
+    """Writes the default, or VARIES where settings have different ones.
+
+    Without settings it is the default that `setting` declared.
+    """
+    texts = {self.format(getattr(each, self.name)) for each in settings}
+    texts = texts or {self.format(self.default)}
+    return texts.pop() if len(texts) == 1 else VARIES
 
   def format(self, value: Any) -> str:
     """Writes a value as its flag reads it."""
@@ -227,6 +256,11 @@ class Field(typing.NamedTuple):
     if isinstance(value, tuple):
       return ",".join(map(self.format, value)) or NOTHING
     return str(value)
+
+
+def _is_float32(number: float) -> bool:
+  """Tells whether a finite number stays a number other than 0 in float32."""
+  return number == 0 or _SMALLEST <= abs(number) <= _LARGEST
 
 
 @functools.cache
@@ -256,9 +290,60 @@ def check_requirement(field: Field, settings: Any) -> None:
     holds = is_on(required)
     is_number = isinstance(required, int | float)
     needed = f"--{name} above 0" if is_number else f"a --{name}"
+    if isinstance(required, bool):
+      needed = f"--{name}"
   if not holds:
     value = field.format(getattr(settings, field.name))
     raise SettingError(
       f"--{field.name}={value} has no effect without {needed}; "
       f"--{name} is {field.format(required)}"
     )
+
+
+class FieldGroup(typing.NamedTuple):
+  """Fields that are about one thing, under a heading.
+
+  Attributes:
+    heading: what they are about.
+    cls: the dataclass that declares them.
+    fields: in the order in which it declares them.
+  """
+
+  heading: str
+  cls: type
+  fields: tuple[Field, ...]
+
+
+def group_fields(classes: Iterable[type]) -> list[FieldGroup]:
+  """Groups the fields of dataclasses by their headings.
+
+  A class that several have as a base comes once, before those that add to it.
+  The fields that a class declares before any heading are under what the first
+  line of its docstring says.
+  """
+  declaring: dict[type, None] = {}
+  for cls in classes:
+    for each in reversed(cls.__mro__):
+      if dataclasses.is_dataclass(each):
+        declaring[each] = None
+  groups = []
+  for cls in declaring:
+    heading, fields = _subject(cls), []
+    for field in fields_of(cls):
+      if field.name not in cls.__annotations__:
+        continue
+      if field.metadata["heading"] and fields:
+        groups.append(FieldGroup(heading, cls, tuple(fields)))
+        fields = []
+      heading = field.metadata["heading"] or heading
+      fields.append(field)
+    if fields:
+      groups.append(FieldGroup(heading, cls, tuple(fields)))
+  return groups
+
+
+def _subject(cls: type) -> str:
+  """Returns a heading from the first line of a docstring."""
+  line = (cls.__doc__ or cls.__name__).splitlines()[0].rstrip(".")
+  line = line.removeprefix("Adds ").removeprefix("the ")
+  return line[0].upper() + line[1:]

@@ -32,6 +32,7 @@ class ImageSettings(Settings):
     "mnist",
     "dataset to train on; folder reads the images in --data_dir",
     choices=DATASETS,
+    heading="Images",
   )
   data_dir: str = setting(
     "",
@@ -61,6 +62,7 @@ class ImageSettings(Settings):
     "dcgan",
     "networks: strided convolutions, or the residual blocks of SN-GAN",
     choices=choices.ARCHITECTURES,
+    heading="Convolutional networks",
   )
   depth: int = setting(
     2,
@@ -105,6 +107,7 @@ class ImageSettings(Settings):
     0,
     "steps between measurements of samples; 0 is a tenth of the run",
     minimum=0,
+    heading="Measurement of images",
   )
   inception_weights: str = setting(
     "",

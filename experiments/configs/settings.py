@@ -10,8 +10,8 @@ from experiments.configs.fields import (
   check_requirement,
   fields_of,
   setting,
-  unknown,
 )
+from experiments.configs.hints import unknown_flag
 from experiments.errors import SettingError
 
 
@@ -20,7 +20,10 @@ class Settings:
   """Settings of every game of a generator and a discriminator."""
 
   loss: str = setting(
-    "non_saturating", "loss of both players", choices=choices.LOSSES
+    "non_saturating",
+    "loss of both players",
+    choices=choices.LOSSES,
+    heading="Loss and update rule",
   )
   update: str = setting(
     "simultaneous",
@@ -69,7 +72,10 @@ class Settings:
     requires="update=unrolled",
   )
   optimizer: str = setting(
-    "adam", "optimizer of both players", choices=choices.OPTIMIZERS
+    "adam",
+    "optimizer of both players",
+    choices=choices.OPTIMIZERS,
+    heading="Optimizers",
   )
   generator_learning_rate: float = setting(
     1e-3, "learning rate of the generator", above=0
@@ -111,7 +117,11 @@ class Settings:
     requires="optimizer=adam,optimistic_adam,rmsprop",
   )
   steps: int = setting(
-    2000, "number of training steps", minimum=1, maximum=10**9
+    2000,
+    "number of training steps",
+    minimum=1,
+    maximum=10**9,
+    heading="Steps, minibatches and latents",
   )
   batch_size: int = setting(
     64,
@@ -130,6 +140,7 @@ class Settings:
     "normalisation of the discriminator's hidden units (or of its kernels: "
     "spectral)",
     choices=(*choices.NORMALIZATIONS, choices.SPECTRAL),
+    heading="Regularisation of the discriminator",
   )
   discriminator_l2: float = setting(
     0.0,
@@ -180,6 +191,7 @@ class Settings:
     "standard deviation of noise on all inputs of the discriminator",
     minimum=0,
     zero_is_off=True,
+    heading="Samples that the discriminator sees",
   )
   instance_noise_decay: str = setting(
     "linear",
@@ -230,6 +242,7 @@ class Settings:
     "average of the generator's parameters to evaluate as well: exponential "
     "with generator_average, or uniform over all steps",
     choices=choices.AVERAGINGS,
+    heading="Average of the generator",
   )
   generator_average: float = setting(
     0.0,
@@ -245,6 +258,7 @@ class Settings:
     minimum=2,
     maximum=10**6,
     sets_protocol=True,
+    heading="Evaluation",
   )
   log_every: int = setting(
     0, "steps between rows of metrics; 0 is a hundredth of the run", minimum=0
@@ -330,6 +344,7 @@ class MLPDiscriminatorSettings(Settings):
     minimum=1,
     maximum=8192,
     requires="discriminator_depth",
+    heading="Perceptron of the discriminator",
   )
   discriminator_depth: int = setting(
     2, "hidden layers of the discriminator", minimum=0, maximum=64
@@ -356,6 +371,7 @@ class MLPDiscriminatorSettings(Settings):
     "he_normal",
     "distribution of the initial kernels",
     choices=choices.INITIALIZERS,
+    heading="Initial parameters of perceptrons",
   )
   initial_scale: float = setting(
     1.0,
@@ -378,7 +394,11 @@ class MLPGeneratorSettings(MLPDiscriminatorSettings):
   """Adds the settings of an MLP generator."""
 
   latent_dim: int = setting(
-    2, "number of latents of the generator", minimum=1, maximum=4096
+    2,
+    "number of latents of the generator",
+    minimum=1,
+    maximum=4096,
+    heading="Perceptron of the generator",
   )
   generator_width: int = setting(
     128,
@@ -446,7 +466,7 @@ def with_values(settings: S, values: Mapping[str, Any]) -> S:
   parsed = {}
   for name, value in values.items():
     if name not in fields:
-      raise SettingError(unknown("setting", name, fields))
+      raise SettingError(unknown_flag(name, fields))
     parsed[name] = (
       fields[name].parse(value) if isinstance(value, str) else value
     )

@@ -45,7 +45,10 @@ class OneDimensionalSettings(MLPDiscriminatorSettings):
   """Adds the data: a normal distribution or a mixture of them."""
 
   input_mean: tuple[float, ...] = setting(
-    (0.0,), "mean of each mode of the data", sets_protocol=True
+    (0.0,),
+    "mean of each mode of the data",
+    sets_protocol=True,
+    heading="Modes on the line",
   )
   input_stddev: tuple[float, ...] = setting(
     (1.0,),

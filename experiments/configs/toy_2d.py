@@ -44,6 +44,7 @@ class MixtureSettings(MLPGeneratorSettings):
     "standard deviation of the data around each mode",
     above=0,
     sets_protocol=True,
+    heading="Modes in the plane",
   )
 
 
@@ -57,6 +58,7 @@ class RingSettings(MixtureSettings):
     minimum=1,
     maximum=1000,
     sets_protocol=True,
+    heading="Ring",
   )
   radius: float = setting(
     1.0, "radius of the ring", above=0, sets_protocol=True
@@ -73,6 +75,7 @@ class GridSettings(MixtureSettings):
     minimum=1,
     maximum=50,
     sets_protocol=True,
+    heading="Grid",
   )
   spacing: float = setting(
     2.0, "distance between neighbouring modes", above=0, sets_protocol=True

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.configs.fields import Field, fields_of, unknown
+from experiments.configs.fields import Field, fields_of
+from experiments.configs.registry import no_such_setting
 from experiments.configs.settings import Settings
 from experiments.errors import SettingError
 
@@ -37,6 +38,7 @@ def read_grid(text: str, settings: Settings) -> tuple[Axis, ...]:
   """
   axes = []
   for field, values_text in _assignments("grid", text, settings):
+    _refuse_range(field, values_text)
     parts = _split_values("grid", field.name, values_text)
     values = tuple(field.parse(part) for part in parts)
     _refuse_repeated("grid", field.name, [field.format(x) for x in values])
@@ -179,7 +181,7 @@ def _assignments(
         "--num_seeds"
       )
     if name not in fields:
-      raise SettingError(unknown("setting", name, fields))
+      raise SettingError(f"--{flag}: {no_such_setting(settings, name)}")
     assignments.append((fields[name], values.strip()))
   if not assignments:
     raise SettingError(f"--{flag} is empty; write NAME=VALUE,VALUE;NAME=...")
@@ -200,6 +202,24 @@ def _split_values(flag: str, name: str, text: str) -> list[str]:
       "parentheses around it"
     )
   return values
+
+
+def _refuse_range(field: Field, text: str) -> None:
+  """Raises SettingError for a range, of which a grid has none."""
+  number = r"([-+]?\d*\.?\d+(?:[eE][-+]?\d+)?)"
+  found = re.fullmatch(
+    rf"(log:|uniform:)?{number}\s*(?::|\.\.\.?|-)\s*{number}", text
+  )
+  if not found or field.type not in (float, int):
+    return
+  kind, low, high = found.groups()
+  spans_decades = 0 < 10 * float(low) <= float(high)
+  kind = kind or ("log:" if spans_decades else "uniform:")
+  raise SettingError(
+    f"--grid: {field.name}={text} is a range, and a grid has none; draw from "
+    f"it with --random='{field.name}={kind}{low}:{high}' "
+    "--trials=N"
+  )
 
 
 def _refuse_repeated(flag: str, name: str, texts: Sequence[str]) -> None:

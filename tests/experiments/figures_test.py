@@ -181,12 +181,15 @@ class FiguresTest(parameterized.TestCase):
     self.assertEqual(done.returncode, 0, done.stderr)
     lines = done.stdout.splitlines()
     self.assertEqual(
-      [line.split()[0] for line in lines], [each.id for each in REPRODUCTIONS]
+      [line.split()[0] for line in lines if not line.startswith(" ")],
+      [each.id for each in REPRODUCTIONS],
     )
+    self.assertLessEqual(max(map(len, lines)), 80)
     self.assertEmpty(list(self.folder.iterdir()))
 
   @parameterized.parameters(
-    (("--figure=disjoint_line",), "did you mean disjoint_lines?"),
+    (("--figure=disjoint_line",), "did you mean 'disjoint_lines'?"),
+    (("disjoint_lines",), "did you mean --figure=disjoint_lines?"),
     (("--figure=disjoint_lines,nonsense",), "unknown figure 'nonsense'"),
     (("--figure=all,nonsense",), "unknown figure 'nonsense'"),
     (("--list=maybe",), "--list=maybe is not allowed; it must be true or"),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from experiments.cli import console
-from experiments.configs.fields import unknown
+from experiments.configs.hints import unknown
 from experiments.errors import UsageError
 from experiments.sweeps import worker_process
 from experiments.sweeps.engines import local

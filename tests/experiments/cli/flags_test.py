@@ -73,7 +73,29 @@ class FlagsTest(parameterized.TestCase):
     ("--sizes=1,-2", "--sizes=1,-2 is not allowed; .* separated by commas at"),
     ("--color=blue", "--color=blue is not allowed; it must be one of red, gr"),
     ("--quick=maybe", "--quick=maybe is not allowed; it must be true or false"),
-    ("--cuont=1", "unknown flag 'cuont'; did you mean 'count'\\?"),
+    ("--cuont=1", "there is no --cuont; did you mean --count\\?"),
+    ("--Count=1", "there is no --Count; did you mean --count\\?"),
+    ("--image-size=8", "did you mean --image_size\\?"),
+    ("--epochs=3", "^there is no --epochs; training is counted in --steps$"),
+    ("--lr=1", "--generator_learning_rate and --discriminator_learning_rate"),
+    ("--n_critic=5", "--update=alternating and --discriminator_steps"),
+    ("--z_dim=5", "--latent_dim"),
+    ("--grid=loss=hinge", "experiments.sweep"),
+    ("--color=Red", "not allowed; did you mean --color=red\\? it must be one"),
+    ("--loss=Hinge", "did you mean --loss=hinge\\?"),
+    ("--loss=wgan-gp", "--loss=wasserstein --penalty=gradient_penalty\\?"),
+    ("--penalty=r1,gp", "did you mean --penalty=gradient_penalty\\?"),
+    ("--loss=hinge,minimax", "experiments.sweep --grid=loss=hinge,minimax$"),
+    ("--steps=1,2", "experiments.sweep --grid=steps=1,2$"),
+    ("--color=red,green", "it must be one of red, green"),
+    ("--noquick=1", "^--noquick takes no value; .* --quick=false$"),
+    ("--nocount", "^there is no --nocount, as --count is not true or false"),
+    ("--nothing", "^there is no --nothing; --help lists all flags$"),
+    (
+      "--instance_noise=1e39",
+      "float32, which has 0 and numbers of 1.18e-38 to",
+    ),
+    ("--instance_noise=1e-46", "=1e-46 is not allowed; .* to 3.4e\\+38$"),
     ("--penalty=r3", "--penalty=r3 is not allowed; it must be none, or some"),
     ("--flagfile=nowhere", "^Unable to open flagfile"),
     ("--count", "^Missing value for flag --count$"),
@@ -83,15 +105,58 @@ class FlagsTest(parameterized.TestCase):
       read(flag)
     self.assertNotIn("\n", str(caught.exception))
 
+  @parameterized.parameters(
+    (
+      ("--count=1", "--count=2"),
+      "^--count is given twice, as '1' and '2'; cho",
+    ),
+    (("--count", "1", "--count=2"), "as '1' and '2'"),
+    (("--quick", "--noquick"), "--quick is given twice, as 'true' and 'false'"),
+    (("--penalty=r1", "--penalty=r2"), "separate words by commas$"),
+    (("--flagfile={}", "--count=4", "--count=5"), "as '4' and '5'"),
+    (("--count=5", "--flagfile={}"), "as '5' and '4'"),
+  )
+  def test_a_flag_with_two_values(self, argv, message):
+    with tempfile.NamedTemporaryFile("w") as file:
+      file.write("--count=4\n")
+      file.flush()
+      with self.assertRaisesRegex(UsageError, message):
+        read(*(each.format(file.name) for each in argv))
+
+  @parameterized.parameters(
+    (("--count=3", "--count", "3"), 3), (("--count=3", "--", "--count=4"), 3)
+  )
+  def test_a_flag_with_one_value(self, argv, count):
+    self.assertEqual(read(*argv, takes_arguments=True).options.count, count)
+
+  @parameterized.parameters(
+    ("ring", "--experiment=ring"),
+    ("Ring", "--experiment=ring"),
+    ("sweep", "python -m experiments.sweep"),
+    ("count=3", "--count=3"),
+    ("quick", "--quick"),
+    ("hinge", "--loss=hinge"),
+  )
+  def test_an_argument_that_is_not_a_flag(self, argument, meant):
+    with self.assertRaises(UsageError) as caught:
+      read(argument)
+    self.assertEqual(
+      str(caught.exception),
+      f"unexpected argument {argument!r}; did you mean {meant}?",
+    )
+
   def test_help_shows_the_defaults_of_the_experiment(self):
     for name in ("ring", "dcgan_mnist"):
       text = help_of(f"--experiment={name}", "--help")
       steps = BY_NAME[name].settings.steps
-      _, _, rest = text.partition("  --steps: ")
-      self.assertEqual(rest.splitlines()[1].strip(), f"(default: {steps})")
+      self.assertIn(f"\n  --steps={steps}\n", text)
       self.assertEqual("--radius" in text, name == "ring")
       self.assertIn("The usage.", text)
-      self.assertIn("--count: number of things", text)
+      self.assertIn(
+        "--count=1\n      number of things [at least 1 and at most 9]\n", text
+      )
+      self.assertIn("--color=red\n      color of things [one of red, gr", text)
+    self.assertEqual(help_of("-h"), help_of("--help"))
 
   def test_short_and_full_help(self):
     short = help_of("--experiment=ring", "--helpshort")
@@ -100,7 +165,7 @@ class FlagsTest(parameterized.TestCase):
     for argv in (["--experiment=ring", "--helpfull"], ["--help"]):
       full = help_of(*argv)
       for name in ("count", "radius", "image_size", "grid_side"):
-        self.assertIn(f"--{name}: ", full)
+        self.assertRegex(full, f"\n  --{name}[= ]")
 
   def test_help_does_not_import_jax(self):
     done = subprocess.run(

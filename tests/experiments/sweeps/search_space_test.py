@@ -38,7 +38,14 @@ class GridTest(parameterized.TestCase):
     ("loss=", "no value"),
     ("loss=hinge,,minimax", "empty"),
     ("loss=hinge,", "empty"),
-    ("los=hinge", "did you mean 'loss'"),
+    ("los=hinge", "did you mean --loss"),
+    ("lr=1,2", "--generator_learning_rate and --discriminator_learning_rate"),
+    ("image_size=8,16", "it is a setting of dcgan_mnist, dcgan_fashion_mnist"),
+    ("loss=Hinge,minimax", "did you mean --loss=hinge"),
+    ("generator_learning_rate=log:1e-4:1e-2", "=log:1e-4:1e-2' --trials=N"),
+    ("generator_learning_rate=1e-4:1e-2", "=log:1e-4:1e-2' --trials=N"),
+    ("generator_beta1=0.5..0.9", "='generator_beta1=uniform:0.5:0.9'"),
+    ("batch_size=8-16", "is a range, and a grid has none"),
     ("seed=1,2", "--num_seeds"),
     ("loss=hinge,hinge", "hinge twice"),
     ("loss=hinge;loss=minimax", "loss twice"),
@@ -113,7 +120,8 @@ class DrawTest(parameterized.TestCase):
     ("penalty_weight=log:1:2", "not a single number"),
     ("loss=uniform:1:2", "not a single number"),
     ("loss=hing", "hinge"),
-    ("speed=log:1:2", "unknown setting"),
+    ("speed=log:1:2", "--random: there is no --speed"),
+    ("lr=log:1:2", "--generator_learning_rate and"),
   )
   def test_refused(self, text, reason):
     with self.assertRaisesRegex(SettingError, reason):
