@@ -9,6 +9,7 @@ from experiments.cli.flags import CommandLine
 from experiments.configs.fields import setting
 from experiments.configs.registry import EXPERIMENTS
 from experiments.errors import SettingError, UsageError
+from experiments.run_folder import workdirs
 from experiments.sweeps import (
   conclude,
   display,
@@ -40,7 +41,9 @@ class SweepOptions:
   """The flags of this command that are not settings of an experiment."""
 
   experiment: str = setting(
-    "normal", "experiment to train; experiments.run --list shows them all"
+    "normal",
+    "experiment to train; experiments.run --list shows them all",
+    heading="What to train",
   )
   grid: str = setting(
     "",
@@ -71,10 +74,13 @@ class SweepOptions:
     "",
     "sweep folder to write to; by default the next free runs/sweep-NAME-NNN",
     is_path=True,
+    heading="Sweep folder",
   )
   overwrite: bool = setting(False, "replace an existing sweep")
   dry_run: bool = setting(
-    False, "print the trials, programs and estimated time, and write nothing"
+    False,
+    "print the trials, programs and estimated time, and write nothing",
+    heading="Plan",
   )
   plan_only: bool = setting(
     False,
@@ -89,6 +95,7 @@ class SweepOptions:
     "local",
     "engine that trains the programs: local uses processes of this machine, "
     "ray uses tasks of a Ray cluster, which share the storage of --workdir",
+    heading="Programs and devices",
   )
   address: str = setting(
     "",
@@ -251,9 +258,12 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     )
   if not (options.grid or options.random):
     if options.workdir and not is_described:
+      reason = f"there is no sweep in {folder} to resume"
+      if not folder.is_dir():
+        reason = workdirs.missing(folder)
       raise UsageError(
-        f"there is no sweep in {folder} to resume; to start one, name "
-        "what to vary: --grid='SETTING=VALUE,VALUE'"
+        f"{reason}; to start a sweep, name what to vary: "
+        "--grid='SETTING=VALUE,VALUE'"
       )
     raise UsageError(
       "name what to vary: --grid='SETTING=VALUE,VALUE' or "

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from experiments.configs.hints import near_names
 from experiments.errors import RunFolderError
 from experiments.run_folder import results
 
@@ -39,6 +40,18 @@ def is_empty(workdir: Path) -> bool:
     )
   except OSError as error:
     raise _cannot_be_made(workdir, error) from error
+
+
+def missing(workdir: Path) -> str:
+  """Writes that there is no such folder, and which one may be meant."""
+  if workdir.exists():
+    return f"{workdir} is not a folder"
+  parent = workdir.parent
+  others = parent.iterdir() if parent.is_dir() else ()
+  names = sorted(path.name for path in others if path.is_dir())
+  near = near_names(workdir.name, names)
+  hint = f"; did you mean {parent / near[0]}?" if near else ""
+  return f"there is no folder {workdir}{hint}"
 
 
 def _cannot_be_made(workdir: Path, error: OSError) -> RunFolderError:

@@ -18,7 +18,7 @@ from experiments.configs.fields import fields_of, is_on
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import Settings, with_values
 from experiments.errors import RunFolderError, SettingError
-from experiments.run_folder import results
+from experiments.run_folder import results, workdirs
 from experiments.sweeps.search_space import Axis, format_grid, format_values
 from experiments.training.run_config import RunSettings, with_tuples
 
@@ -252,6 +252,8 @@ def read_plan(folder: Path) -> Plan:
   Raises:
     RunFolderError: if the folder has none that this version understands.
   """
+  if not folder.is_dir():
+    raise RunFolderError(workdirs.missing(folder))
   if not (folder / PLAN).exists():
     raise RunFolderError(f"{folder} is no folder of a sweep: it has no {PLAN}")
   content = results.read_json(folder / PLAN)

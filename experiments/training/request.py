@@ -58,10 +58,10 @@ def read_request(line: CommandLine[Any]) -> Request:
       )
     resumes = not workdirs.is_empty(folder)
     if not resumes and "experiment" not in line.named:
-      raise UsageError(
-        f"there is no run in {folder} to resume; to start one, name its "
-        "--experiment"
-      )
+      reason = f"there is no run in {folder} to resume"
+      if not folder.is_dir():
+        reason = workdirs.missing(folder)
+      raise UsageError(f"{reason}; to start a run, name its --experiment")
   if resumes:
     run = _resumed_run(line, folder)
   else:

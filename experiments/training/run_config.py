@@ -11,7 +11,7 @@ from experiments.configs.experiment import Experiment
 from experiments.configs.fields import fields_of
 from experiments.configs.settings import Settings
 from experiments.errors import RunFolderError, SettingError
-from experiments.run_folder import results
+from experiments.run_folder import results, workdirs
 
 
 class RunSettings(NamedTuple):
@@ -107,7 +107,7 @@ def write_settings(
 def read_settings(workdir: Path) -> RunSettings:
   """Reads settings.json, or raises RunFolderError if this version cannot."""
   if not workdir.is_dir():
-    raise RunFolderError(f"there is no run folder {workdir}")
+    raise RunFolderError(workdirs.missing(workdir))
   if (workdir / results.PLAN).exists():
     raise RunFolderError(
       f"{workdir} is the folder of a sweep; name one of its trials, which are "

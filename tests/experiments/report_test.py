@@ -212,10 +212,10 @@ class ReportTest(parameterized.TestCase):
 
   @parameterized.parameters(
     ([], UsageError, "name a run folder"),
-    (["nowhere"], RunFolderError, "there is no run folder nowhere"),
+    (["nowhere"], RunFolderError, "there is no folder nowhere"),
     (["a", "a"], UsageError, "named twice"),
     (["a", "--out=nowhere/page.html"], UsageError, "there is no folder"),
-    (["a", "--ot=b"], UsageError, "unknown flag"),
+    (["a", "--ot=b"], UsageError, "did you mean --out"),
   )
   def test_mistakes(self, arguments, error, message):
     with self.assertRaisesRegex(error, message):

@@ -153,10 +153,14 @@ class RunTest(absltest.TestCase):
     )
     self.assertEqual(done.returncode, 0)
     lines = done.stdout.splitlines()
-    self.assertLen(lines, len(EXPERIMENTS))
-    for line, experiment in zip(lines, EXPERIMENTS, strict=True):
-      self.assertStartsWith(line, experiment.name)
-      self.assertIn(experiment.source, line)
+    self.assertEqual(
+      [line.split()[0] for line in lines if not line.startswith(" ")],
+      [each.name for each in EXPERIMENTS],
+    )
+    self.assertLessEqual(max(map(len, lines)), 80)
+    words = " ".join(done.stdout.split())
+    for each in EXPERIMENTS:
+      self.assertIn(f"{each.name} {each.summary} ({each.source})", words)
     done = run("--help", cwd=self.folder)
     self.assertEqual(done.returncode, 0)
     self.assertIn("--num_seeds", done.stdout)
@@ -170,14 +174,20 @@ class RunTest(absltest.TestCase):
 # Each: the flags, and what the one line must say.
 MISTAKES = (
   (["--experiment=rng"], "did you mean 'ring'?"),
-  (["--loss=hing"], "--loss=hing is not allowed; it must be one of minimax"),
-  (["--batchsize=3"], "did you mean 'batch_size'?"),
-  (["--radius=2"], "experiment 'normal' has no --radius"),
+  (["--loss=hing"], "--loss=hing is not allowed; did you mean --loss=hinge?"),
+  (["--batchsize=3"], "did you mean --batch_size?"),
+  (["--radius=2"], "'normal' has no --radius; it is a setting of ring\n"),
+  (["--latent_dim=2"], "of mixture_near_mlp, mixture_far_mlp, ring, grid, swi"),
+  (["--experiment=ring,grid"], "name one experiment"),
+  (["--experiment=mnist"], "did you mean 'dcgan_mnist'?"),
+  (["--steps=3", "--steps=4"], "--steps is given twice, as '3' and '4'"),
+  (["--resume", "--workdir=ful"], "no folder ful; did you mean full?"),
+  (["--resume", "--workdir=file"], "file is not a folder"),
   (["--steps=many"], "--steps=many is not allowed; it must be a whole number"),
   (["--generator_learning_rate=nan"], "above 0"),
   (["--platform=gpu"], "--platform=gpu is not on this machine; here: cpu"),
   (["--steps"], "--steps"),
-  (["ring"], "unexpected argument 'ring'"),
+  (["ring"], "unexpected argument 'ring'; did you mean --experiment=ring?"),
   (["--workdir=full"], "workdir full exists"),
   (["--workdir=full", "--overwrite"], "not a run folder"),
   (["--workdir=file"], "cannot be made"),

@@ -116,7 +116,7 @@ class SampleTest(parameterized.TestCase):
 
   def test_a_folder_that_is_no_run_or_lost_its_end(self):
     out = f"--out={self.folder / 'z.npz'}"
-    with self.assertRaisesRegex(RunFolderError, "there is no run folder"):
+    with self.assertRaisesRegex(RunFolderError, "there is no folder .*none"):
       sample.run(["sample", f"--workdir={self.folder / 'none'}", out])
     with self.assertRaisesRegex(RunFolderError, "has no seed 9; it has 5, 6"):
       sample.run(["sample", f"--workdir={self.runs['ring']}", out, "--seed=9"])

@@ -45,9 +45,16 @@ class MistakesTest(parameterized.TestCase):
     (("--experiment=rin", "--grid=loss=hinge"), "did you mean 'ring'"),
     (("--grid=",), "name what to vary"),
     (("--grid=;",), "--grid is empty"),
-    (("--grid=los=hinge",), "unknown setting 'los'"),
+    (("--grid=los=hinge",), "no --los; did you mean --loss"),
+    (("--grid=lr=1,2",), "--generator_learning_rate and --discriminator_learn"),
+    (("--grid=radius=1,2",), "no --radius; it is a setting of ring"),
+    (
+      ("--grid=loss=hinge", "--grid=steps=1"),
+      "separate settings by semicolons",
+    ),
+    (("--experiment=ring,grid", "--grid=loss=hinge"), "name one experiment"),
+    (("--loss=hinge,minimax",), "--grid=loss=hinge,minimax"),
     (("--grid=steps=1.5",), "whole number"),
-    (("--grid=radius=1,2",), "unknown setting 'radius'"),
     (("--radius=2", "--grid=loss=hinge"), "has no --radius"),
     (("--loss=hinge", "--grid=loss=hinge,minimax"), "both given and varied"),
     (("--random=loss=hinge,minimax",), "--random and --trials go together"),
@@ -62,8 +69,10 @@ class MistakesTest(parameterized.TestCase):
     (("--grid=loss=hinge", "--address=auto"), "--engine=ray"),
     (("--grid=batch_size=0",), "at least 1"),
     (("--program=0",), "needs --workdir"),
-    (("--program=0", "--workdir=here"), "no folder of a sweep"),
-    (("--workdir=here",), "no sweep in here to resume"),
+    (("--program=0", "--workdir=here"), "there is no folder here"),
+    (("--program=0", "--workdir=."), "no folder of a sweep"),
+    (("--workdir=here",), "there is no folder here; to start a sweep"),
+    (("--workdir=.",), "no sweep in . to resume"),
   )
   def test_refused_before_anything_is_written(self, flags, reason):
     with self.assertRaisesRegex(
