@@ -143,7 +143,10 @@ def progress(
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:
-  """Prints the score and the metrics of a run, final and at best score."""
+  """Prints the score and the metrics of a run, final and at best score.
+
+  A run with `--noevaluate` has no score.
+  """
   num_seeds = len(summary["seeds"])
   seeds = (
     f"{num_seeds} seeds" if num_seeds > 1 else f"seed {summary['seeds'][0]}"
@@ -154,10 +157,10 @@ def print_summary(summary: Mapping[str, Any]) -> None:
   table.add_column("metric")
   heading = f"final {intervals.heading(num_seeds)}".strip()
   table.add_column(heading, justify="right")
-  table.add_column("at best score", justify="right")
-  rows = {"score": summary["score"], **summary["metrics"]}
+  rows, columns = summary["metrics"], ["final"]
+  if summary["settings"].get("evaluate", True):
+    table.add_column("at best score", justify="right")
+    rows, columns = {"score": summary["score"], **rows}, ["final", "best"]
   for name, entry in rows.items():
-    table.add_row(
-      name, *(intervals.text(entry[which], name) for which in ("final", "best"))
-    )
+    table.add_row(name, *(intervals.text(entry[x], name) for x in columns))
   Console().print(table)

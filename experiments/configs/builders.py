@@ -350,7 +350,7 @@ def problem(
     *cost_keys, samples_key = jax.random.split(key, 3)
     metrics = measure_costs(state, cost_keys, data)
     metrics |= measure_health(state, jax.random.fold_in(samples_key, 1), data)
-    if measures_rarely:
+    if measures_rarely or not settings.evaluate:
       return metrics
     return metrics | measure_samples(state, samples_key, data)
 
@@ -363,7 +363,7 @@ def problem(
     snapshot=snapshot,
     reference=reference,
     data=source.data,
-    measure=measure_samples if measures_rarely else None,
+    measure=measure_samples if measures_rarely and settings.evaluate else None,
     protocol=protocol or {},
     sample=trained.sample,
     class_names=class_names,

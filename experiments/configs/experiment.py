@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.configs.settings import Settings
@@ -44,6 +44,8 @@ class Experiment(NamedTuple):
       failed. It compares with a constant named in the experiment's file.
     figures: file name -> function of Results that returns a figure (.png) or
       frames (.gif).
+    metric_figures: those of the figures that draw metrics of samples; a run
+      with --noevaluate does not have them.
     builder: settings -> `build` for settings that differ from them only in
       fields that vary; it reads the data once. None if `build` reads no data.
     generator: (settings, description of the data in the run folder) -> the
@@ -57,5 +59,6 @@ class Experiment(NamedTuple):
   build: Callable[[Any], Problem]
   score: Callable[[Results], np.ndarray]
   figures: Mapping[str, Callable[[Results], Figure | Iterator[Image.Image]]]
+  metric_figures: Collection[str] = ()
   builder: Callable[[Any], Callable[[Any], Problem]] | None = None
   generator: Callable[[Any, Mapping[str, Any]], Generator] | None = None

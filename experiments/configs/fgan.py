@@ -11,6 +11,7 @@ import functools
 from experiments.configs.experiment import Experiment
 from experiments.configs.toy_1d import (
   FIGURES,
+  METRIC_FIGURES,
   OneDimensionalSettings,
   build_affine,
   score,
@@ -42,5 +43,6 @@ EXPERIMENTS = (
     build=build_affine,
     score=functools.partial(score, best_jsd=MIXTURE_JSD),
     figures=FIGURES,
+    metric_figures=METRIC_FIGURES,
   ),
 )

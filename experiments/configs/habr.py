@@ -13,6 +13,7 @@ import math
 from experiments.configs.experiment import Experiment
 from experiments.configs.toy_1d import (
   FIGURES,
+  METRIC_FIGURES,
   OneDimensionalSettings,
   PerceptronSettings,
   build_affine,
@@ -80,6 +81,7 @@ EXPERIMENTS = (
     build=build_affine,
     score=functools.partial(score, best_jsd=NORMAL_JSD),
     figures=FIGURES,
+    metric_figures=METRIC_FIGURES,
   ),
   Experiment(
     name="mixture_near",
@@ -89,6 +91,7 @@ EXPERIMENTS = (
     build=build_affine,
     score=functools.partial(score, best_jsd=NEAR_JSD),
     figures=FIGURES,
+    metric_figures=METRIC_FIGURES,
   ),
   Experiment(
     name="mixture_far",
@@ -98,6 +101,7 @@ EXPERIMENTS = (
     build=build_affine,
     score=functools.partial(score, best_jsd=FAR_JSD),
     figures=FIGURES,
+    metric_figures=METRIC_FIGURES,
   ),
   Experiment(
     name="mixture_near_mlp",
@@ -107,6 +111,7 @@ EXPERIMENTS = (
     build=build_perceptron,
     score=functools.partial(score, best_jsd=MIXTURE_JSD),
     figures=FIGURES,
+    metric_figures=METRIC_FIGURES,
   ),
   Experiment(
     name="mixture_far_mlp",
@@ -116,5 +121,6 @@ EXPERIMENTS = (
     build=build_perceptron,
     score=functools.partial(score, best_jsd=MIXTURE_JSD),
     figures=FIGURES,
+    metric_figures=METRIC_FIGURES,
   ),
 )

@@ -165,6 +165,7 @@ OTHER_FLAGS: tuple[tuple[str, str], ...] = (
     "eval_every eval_interval eval_freq eval_steps fid_every sample_interval",
     "the steps between measurements are --evaluate_every",
   ),
+  ("eval no_eval skip_eval measure metrics", "--noevaluate measures nothing"),
   (
     "num_eval eval_samples num_fid_samples fid_samples n_eval",
     "the samples in an evaluation are --evaluation_samples",

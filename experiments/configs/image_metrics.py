@@ -47,10 +47,13 @@ def measurement_of(
   Neighbours compare as many samples as there are real images, in disjoint
   subsets of the samples.
 
-  All metrics are NaN if there are too few training images for a feature
-  network. Raises SettingError if the network's weights cannot be read.
+  With `--noevaluate` there is nothing to prepare, and there are no metrics. All
+  metrics are NaN if there are too few training images for a feature network.
+  Raises SettingError if the network's weights cannot be read.
   """
   train = dataset.train
+  if not settings.evaluate:
+    return Measurement({}, lambda samples, labels, data: {}, {}, {})
   if len(train.pixels) < classifier.BATCH_SIZE:
     say(
       f"{settings.dataset} has {len(train.pixels)} training images, which is "

@@ -107,6 +107,7 @@ class ImageSettings(Settings):
     0,
     "steps between measurements of samples; 0 is a tenth of the run",
     minimum=0,
+    requires="evaluate",
     heading="Measurement of images",
   )
   inception_weights: str = setting(
@@ -116,6 +117,7 @@ class ImageSettings(Settings):
     "classifier trained on the dataset; classes are then not measured, and a "
     "measurement takes minutes without an accelerator",
     is_path=True,
+    requires="evaluate",
   )
 
   def check_contradictions(self) -> None:

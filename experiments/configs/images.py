@@ -224,6 +224,7 @@ FIGURES = {
   "final.png": lambda results: image_plots.real_beside_generated(results),
   "training.gif": lambda results: image_plots.animation(results),
 }
+METRIC_FIGURES = ("metrics.png",)
 
 _DEFAULTS = ImageSettings(
   generator_learning_rate=2e-4,
@@ -253,6 +254,7 @@ def _experiment(
     build,
     score,
     FIGURES,
+    METRIC_FIGURES,
     builder,
     generator,
   )

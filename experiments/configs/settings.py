@@ -252,13 +252,18 @@ class Settings:
     zero_is_off=True,
     requires="averaging=exponential",
   )
+  evaluate: bool = setting(
+    True,
+    "measure generated samples and score the run; otherwise only the costs, "
+    "and what warnings need, are logged",
+    heading="Evaluation",
+  )
   evaluation_samples: int = setting(
     2500,
     "samples in an evaluation",
     minimum=2,
     maximum=10**6,
     sets_protocol=True,
-    heading="Evaluation",
   )
   log_every: int = setting(
     0, "steps between rows of metrics; 0 is a hundredth of the run", minimum=0

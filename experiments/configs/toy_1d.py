@@ -240,3 +240,4 @@ FIGURES = {
   "final.png": lambda results: toy_1d.final_1d(results),
   "training.gif": lambda results: toy_1d.animation_1d(results),
 }
+METRIC_FIGURES = ("moments.png", "distances.png")

@@ -196,6 +196,7 @@ FIGURES = {
   "final.png": lambda results: toy_2d.final_2d(results),
   "training.gif": lambda results: toy_2d.animation_2d(results),
 }
+METRIC_FIGURES = ("modes.png",)
 
 
 def _defaults(settings_class: type[T]) -> T:
@@ -220,6 +221,7 @@ EXPERIMENTS = (
     build=build_ring,
     score=functools.partial(score, num_modes=lambda s: s["num_modes"]),
     figures=FIGURES,
+    metric_figures=METRIC_FIGURES,
   ),
   Experiment(
     name="grid",
@@ -235,6 +237,7 @@ EXPERIMENTS = (
     build=build_grid,
     score=functools.partial(score, num_modes=lambda s: s["grid_side"] ** 2),
     figures=FIGURES,
+    metric_figures=METRIC_FIGURES,
   ),
   Experiment(
     name="swiss_roll",
@@ -244,5 +247,6 @@ EXPERIMENTS = (
     build=build_swiss_roll,
     score=functools.partial(score, num_modes=lambda s: SWISS_ROLL_STATIONS),
     figures=FIGURES,
+    metric_figures=METRIC_FIGURES,
   ),
 )

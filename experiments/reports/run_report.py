@@ -143,7 +143,7 @@ def _page(workdir: Path, name: str) -> Page:
     warnings=[event for event in events if event["kind"] in run_logs.WARNINGS],
     faults=[*measured.faults, *faults],
     metrics=metrics,
-    has_best=finished,
+    has_best=finished and run.settings.evaluate,
     data=data_record.describe(data) if data else "",
     protocol=list(protocol.items()),
     comparable=protocols.comparable(
@@ -197,9 +197,11 @@ def _verdict(summary: dict[str, Any] | None, step: int, num_steps: int) -> str:
 def _metrics(
   measured: Results, summary: dict[str, Any] | None
 ) -> list[tuple[str, str, str]]:
-  """Writes the final, or last, and the best of each metric."""
+  """Writes the final, or last, and the best of the score and each metric."""
   if summary is not None:
-    entries = {"score": summary["score"], **summary["metrics"]}
+    entries = summary["metrics"]
+    if summary["settings"].get("evaluate", True):
+      entries = {"score": summary["score"], **entries}
     return [
       (
         name,

@@ -159,6 +159,11 @@ def make_plan(
         ) from error
       left_out += 1
       continue
+    if not settings.evaluate:
+      raise SettingError(
+        "a sweep ranks its trials by their scores, so it cannot have "
+        "--noevaluate"
+      )
     name = _trial_name(base.settings, values)
     # The same point may be drawn twice; it is one trial.
     trials[name] = Trial(name, dict(values), base._replace(settings=settings))

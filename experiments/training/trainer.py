@@ -357,16 +357,20 @@ def _write_results(
   with results.replacing(workdir / results.SNAPSHOTS) as partial:
     np.savez_compressed(partial, allow_pickle=False, **snapshots)
   for name, draw in experiment.figures.items() if options.draw_figures else ():
+    if name in experiment.metric_figures and not settings.evaluate:
+      continue
     _check_not_interrupted(should_stop)
     figure = draw(run_results)
     if not isinstance(figure, Figure):
       figure = _frames(figure, should_stop)
     results.write_figures(workdir, {name: figure})
   failures = logger.members.failures(result.failures)
-  score = results.count_diverged(np.asarray(experiment.score(run_results)))
-  # A seed that failed has no metrics at its end; its score is 0.
-  failed = np.isin(seeds, [failure.seed for failure in failures])
-  score[failed] = np.nan_to_num(score[failed], nan=0.0)
+  score = np.full((len(seeds), len(steps)), np.nan)
+  if settings.evaluate:
+    score = results.count_diverged(np.asarray(experiment.score(run_results)))
+    # A seed that failed has no metrics at its end; its score is 0.
+    failed = np.isin(seeds, [failure.seed for failure in failures])
+    score[failed] = np.nan_to_num(score[failed], nan=0.0)
   wall_seconds = time.perf_counter() - began
   summary = {
     "experiment": experiment.name,

@@ -54,6 +54,7 @@ class MistakesTest(parameterized.TestCase):
     ),
     (("--experiment=ring,grid", "--grid=loss=hinge"), "name one experiment"),
     (("--loss=hinge,minimax",), "--grid=loss=hinge,minimax"),
+    (("--noevaluate", "--grid=loss=hinge,minimax"), "cannot have --noevaluate"),
     (("--grid=steps=1.5",), "whole number"),
     (("--radius=2", "--grid=loss=hinge"), "has no --radius"),
     (("--loss=hinge", "--grid=loss=hinge,minimax"), "both given and varied"),

@@ -53,6 +53,10 @@ class DCGANTest(parameterized.TestCase):
       "72 pixels 4 times",
     ),
     ({"condition": "projection", "packing": "2"}, "lose their classes"),
+    (
+      {"evaluate": "false", "evaluate_every": "3"},
+      "^--evaluate_every=3 has no effect without --evaluate; .* is false$",
+    ),
     ({"dataset": "folder"}, "needs --data_dir, a folder or zip"),
   )
   def test_what_makes_no_sense_is_refused(self, values, message):

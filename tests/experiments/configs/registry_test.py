@@ -1,6 +1,8 @@
 """Every registered experiment trains, is scored and is drawn."""
 
+import contextlib
 import dataclasses
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -12,12 +14,15 @@ import pytest
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
+from experiments.cli import console
 from experiments.configs.image_settings import ImageSettings
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
+from experiments.datasets import image_datasets
 from experiments.run_folder import results
+from experiments.training import run_config
 from gan_jax import training
 from gan_jax.data import faces, image_source
-from tests.experiments import tiny_images
+from tests.experiments import tiny_images, trained_runs
 
 # Small enough for a test, structure unchanged.
 SMALL = {
@@ -97,6 +102,53 @@ class RegistryTest(parameterized.TestCase):
         self.assertLen(list(figure), 3)
       else:
         self.assertIsInstance(figure, Figure)
+
+  @parameterized.named_parameters((name, BY_NAME[name]) for name in FAST)
+  def test_without_evaluation(self, experiment):
+    self.check_without_evaluation(experiment)
+
+  @parameterized.named_parameters(
+    (experiment.name, experiment)
+    for experiment in EXPERIMENTS
+    if experiment.name not in FAST
+  )
+  @pytest.mark.slow
+  def test_the_others_without_evaluation(self, experiment):
+    self.check_without_evaluation(experiment)
+
+  def check_without_evaluation(self, experiment):
+    settings = self.small(experiment.settings).replace(evaluate=False)
+    run = run_config.RunSettings(experiment, settings, (3,))
+    refused = AssertionError("a network that measures images is made")
+    with (
+      mock.patch.object(image_datasets, "feature_net", side_effect=refused),
+      mock.patch.object(image_datasets, "inception_net", side_effect=refused),
+      tempfile.TemporaryDirectory() as folder,
+    ):
+      workdir, (run_results, summary) = trained_runs.train(Path(folder), run)
+      files = {path.name for path in workdir.rglob("*") if path.is_file()}
+      page = (workdir / results.REPORT).read_text()
+      read = results.read_results(workdir)
+    for metrics in (run_results.metrics, read.metrics, summary["metrics"]):
+      self.assertContainsSubset(("generator_cost", "generator_norm"), metrics)
+      players = ("generator_", "discriminator_", "critic_", "generated_spread")
+      for name in metrics:
+        self.assertStartsWith(name, players)
+    self.assertEqual(summary["score"]["final"]["per_seed"], [None])
+    self.assertEqual(summary["score"]["best"]["per_seed"], [None])
+    self.assertNotIn("protocol", summary)
+    self.assertContainsSubset(
+      set(experiment.figures) - set(experiment.metric_figures), files
+    )
+    self.assertNoCommonElements(
+      (*experiment.metric_figures, results.STATISTICS), files
+    )
+    self.assertIn("<h3>Metrics</h3>", page)
+    self.assertNotIn("<td>score</td>", page)
+    with contextlib.redirect_stdout(io.StringIO()) as output:
+      console.print_summary(summary)
+    self.assertIn("generator_cost", output.getvalue())
+    self.assertNotIn("score", output.getvalue())
 
   def test_names_are_unique(self):
     self.assertLen(BY_NAME, len(EXPERIMENTS))
