@@ -1,6 +1,7 @@
 """Creates run folders, and lets one process at a time write to each."""
 
 import contextlib
+import difflib
 import errno
 import fcntl
 import os
@@ -8,7 +9,6 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from experiments.configs.hints import near_names
 from experiments.errors import RunFolderError
 from experiments.run_folder import results
 
@@ -49,7 +49,7 @@ def missing(workdir: Path) -> str:
   parent = workdir.parent
   others = parent.iterdir() if parent.is_dir() else ()
   names = sorted(path.name for path in others if path.is_dir())
-  near = near_names(workdir.name, names)
+  near = difflib.get_close_matches(workdir.name, names, n=1)
   hint = f"; did you mean {parent / near[0]}?" if near else ""
   return f"there is no folder {workdir}{hint}"
 

@@ -266,7 +266,6 @@ class ResumptionTest(parameterized.TestCase):
 
   @parameterized.parameters(
     (["--overwrite"], "choose one"),
-    (["--workdir="], "needs --workdir"),
     (
       ["--checkpoint_every=150", "--keep_checkpoint_every=200"],
       "no multiple of --checkpoint_every=150",
@@ -274,6 +273,10 @@ class ResumptionTest(parameterized.TestCase):
   )
   def test_flags_that_make_no_sense(self, flags, message):
     self.refused(UsageError, message, *flags)
+
+  def test_a_resumption_without_a_folder_is_refused(self):
+    with self.assertRaisesRegex(UsageError, "needs --workdir"):
+      run.run(["run", "--resume"])
 
   def test_a_folder_of_something_else_is_refused(self):
     self.workdir = self.workdir.with_name("notes")
@@ -384,9 +387,13 @@ class ResumptionTest(parameterized.TestCase):
 
   def test_nothing_to_go_on_with_is_refused(self):
     shutil.rmtree(self.workdir)
-    with self.assertRaisesRegex(UsageError, "no run in .* name its --exp"):
+    with self.assertRaisesRegex(UsageError, "no folder .* name its --exp"):
       self.resume()
     self.assertFalse(self.workdir.exists())
+    self.workdir.mkdir()
+    with self.assertRaisesRegex(UsageError, "no run in .* name its --exp"):
+      self.resume()
+    self.assertEmpty(list(self.workdir.iterdir()))
 
   def test_a_page_that_was_not_written_is(self):
     self.assertEqual(self.resume(), 0)
