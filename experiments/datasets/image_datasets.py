@@ -48,6 +48,7 @@ def read_dataset(
   layout: str,
   size: int,
   channels: int,
+  fast: bool,
   log: Log,
 ) -> Dataset:
   """Reads a dataset, scaled to `size` pixels.
@@ -58,6 +59,7 @@ def read_dataset(
     layout: what the folders of images mean.
     size: height and width of the images.
     channels: 1 for grey, 3 for colour.
+    fast: whether large JPEGs are decoded at a fraction of their size.
     log: receives progress, and what was read.
 
   Raises:
@@ -72,6 +74,7 @@ def read_dataset(
     channels,
     on_progress=_every_tenth(f"{verb} {dataset}", log),
     layout=layout,
+    fast=fast,
   )
   try:
     loaded = _cached(load, log)

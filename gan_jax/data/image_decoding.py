@@ -63,7 +63,9 @@ def _formats() -> list[str]:
   return [each for each in _FORMATS if each in Image.OPEN]
 
 
-def decode(raw: bytes | np.ndarray, size: int, channels: int) -> np.ndarray:
+def decode(
+  raw: bytes | np.ndarray, size: int, channels: int, fast: bool = False
+) -> np.ndarray:
   """Decodes an image and scales its central square to size x size.
 
   Transparent images are composited on white, grey is ITU-R 601 luma, and
@@ -74,6 +76,8 @@ def decode(raw: bytes | np.ndarray, size: int, channels: int) -> np.ndarray:
     raw: a file's bytes, or uint8 [h, w] or [h, w, 3].
     size: height and width of the result.
     channels: 1 or 3.
+    fast: whether a JPEG that is much too large is decoded at a fraction of its
+      size. That takes less time and memory, and moves pixels by up to 14.
 
   Returns:
     uint8 [size, size, channels].
@@ -84,8 +88,8 @@ def decode(raw: bytes | np.ndarray, size: int, channels: int) -> np.ndarray:
   if isinstance(raw, bytes):
     image = Image.open(io.BytesIO(raw), formats=_formats())
     white = _white(image)
-    # A JPEG that is much too large is decoded at a fraction of its size.
-    image.draft(None, (2 * size, 2 * size))
+    if fast:
+      image.draft(None, (2 * size, 2 * size))
     image = ImageOps.exif_transpose(image)
   else:
     image, white = Image.fromarray(raw), 255
@@ -113,11 +117,14 @@ def _white(image: Image.Image) -> int | None:
 
 
 def try_decode(
-  read: Callable[[], bytes | np.ndarray], size: int, channels: int
+  read: Callable[[], bytes | np.ndarray],
+  size: int,
+  channels: int,
+  fast: bool = False,
 ) -> tuple[np.ndarray | None, str]:
   """Reads and decodes an image; returns (pixels, "") or (None, the reason)."""
   try:
-    return decode(read(), size, channels), ""
+    return decode(read(), size, channels, fast), ""
   except UnidentifiedImageError:
     return None, "it is not an image of a known format"
   except Exception as error:

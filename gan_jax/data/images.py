@@ -136,6 +136,7 @@ def load(
   cache_dir: Path | None,
   on_progress: Callable[[str, int, int], None] = lambda *_: None,
   layout: str = "auto",
+  fast: bool = False,
 ) -> Dataset:
   """Loads an image dataset.
 
@@ -153,6 +154,7 @@ def load(
     cache_dir: the folder in which decoded images are cached; None for no cache.
     on_progress: called with (split, done, total) while images are decoded.
     layout: one of LAYOUTS, what the folders of images mean.
+    fast: as of `image_decoding.decode`.
 
   Returns:
     The images, in an order that depends only on their names.
@@ -172,11 +174,13 @@ def load(
   def load_split(split, source):
     progress = functools.partial(on_progress, split)
     if cache_dir is None:
-      return _decode(source, size, channels, progress)
-    identity = [_FORMAT_VERSION, dataset, split, size, channels, source.stamp]
+      return _decode(source, size, channels, fast, progress)
+    identity = [
+      *(_FORMAT_VERSION, dataset, split, size, channels, fast, source.stamp)
+    ]
     key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
     base = cache_dir / f"{dataset}-{split}-{size}x{size}x{channels}-{key}"
-    return _load_cached(base, source, size, channels, progress)
+    return _load_cached(base, source, size, channels, fast, progress)
 
   return _with_present_classes(
     Dataset(
@@ -194,6 +198,7 @@ def _load_cached(
   source: Source,
   size: int,
   channels: int,
+  fast: bool,
   on_progress: Callable[[int, int], None],
 ) -> Images:
   """Loads a split from its two files in the cache, or decodes it into them."""
@@ -206,7 +211,7 @@ def _load_cached(
     pass  # The cache is missing or damaged.
   base.parent.mkdir(parents=True, exist_ok=True)
   with _replacing(pixels_path) as file:
-    about = _decode_into(file, source, size, channels, on_progress)
+    about = _decode_into(file, source, size, channels, fast, on_progress)
   with _replacing(about_path) as file:
     file.write(json.dumps(about).encode())
   return _read_cache(pixels_path, about_path, size, channels)
@@ -216,11 +221,12 @@ def _decode(
   source: Source,
   size: int,
   channels: int,
+  fast: bool,
   on_progress: Callable[[int, int], None],
 ) -> Images:
   """Decodes a split in memory."""
   buffer = io.BytesIO()
-  about = _decode_into(buffer, source, size, channels, on_progress)
+  about = _decode_into(buffer, source, size, channels, fast, on_progress)
   buffer.seek(0)
   return _images(np.load(buffer), about)
 
@@ -324,6 +330,7 @@ def _decode_into(
   source: Source,
   size: int,
   channels: int,
+  fast: bool,
   on_progress: Callable[[int, int], None],
 ) -> dict[str, Any]:
   """Writes the pixels of a source as .npy; returns their description."""
@@ -353,7 +360,7 @@ def _decode_into(
         (
           example.name,
           example.label,
-          *image_decoding.try_decode(example.read, size, channels),
+          *image_decoding.try_decode(example.read, size, channels, fast),
         )
         for example in contents.examples(start, stop)
       ]

@@ -205,7 +205,9 @@ class DCGANTest(parameterized.TestCase):
 
   def read(self):
     data_dir = str(self.folder / "data")
-    read = image_datasets.read_dataset("mnist", data_dir, "auto", 16, 1, print)
+    read = image_datasets.read_dataset(
+      "mnist", data_dir, "auto", 16, 1, False, print
+    )
     return read.train, read.test
 
   def test_the_classifier_is_trained_once_and_says_how_well(self):

@@ -151,7 +151,8 @@ class DecodeTest(parameterized.TestCase):
       atol=3,
     )
 
-  def test_a_huge_jpeg_is_never_whole_in_memory(self):
+  @parameterized.parameters((False, (6000, 4000)), (True, (750, 500)))
+  def test_a_huge_jpeg(self, fast, size):
     ramp = np.broadcast_to(
       np.linspace(0, 255, 6000).astype(np.uint8), (4000, 6000)
     )
@@ -164,12 +165,21 @@ class DecodeTest(parameterized.TestCase):
       return fit(image, *args)
 
     with mock.patch.object(image_decoding.ImageOps, "fit", spy):
-      result = image_decoding.decode(content, 32, 1)
-    self.assertEqual(decoded, [(750, 500)])
+      result = image_decoding.decode(content, 32, 1, fast)
+    self.assertEqual(decoded, [size])
     # The middle 4000 of 6000 columns: 42.5 to 212.5.
     expected = 42.5 + 170 * (np.arange(32) + 0.5) / 32
     np.testing.assert_allclose(
       result[..., 0], np.broadcast_to(expected, (32, 32)), atol=2
+    )
+
+  def test_a_jpeg_is_what_its_pixels_are(self):
+    noise = np.random.default_rng(0).integers(0, 256, (512, 512), np.uint8)
+    content = encode(Image.fromarray(noise), "JPEG")
+    pixels = np.asarray(Image.open(io.BytesIO(content)))
+    np.testing.assert_array_equal(
+      image_decoding.decode(content, 32, 1),
+      image_decoding.decode(pixels, 32, 1),
     )
 
 
