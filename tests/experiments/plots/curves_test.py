@@ -165,14 +165,15 @@ class CurvesTest(parameterized.TestCase):
 
   def test_two_seeds_have_their_range(self):
     run = make_1d(num_seeds=2)
-    axes = curves.costs(run).axes[0]
+    figure = curves.costs(run)
+    axes = figure.axes[0]
     values = run.metrics["generator_cost"]
     np.testing.assert_allclose(
       band(axes.collections[0], run.steps),
       [values.min(0), values.max(0)],
       rtol=1e-6,
     )
-    self.assertIn("mean and range", axes.get_figure().get_suptitle())
+    self.assertIn("mean and range", figure.get_suptitle())
 
   def test_a_curve_ends_where_a_seed_has_diverged(self):
     run = make_1d(num_seeds=3)

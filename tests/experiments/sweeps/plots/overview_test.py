@@ -241,7 +241,7 @@ class PlotsTest(parameterized.TestCase):
     figure = learning_curves.learning_curves(plan, ranked)
     best, median = figure.axes[0].lines
     self.assertEmpty(points(best))
-    self.assertIn("not measured", best.get_label())
+    self.assertIn("not measured", str(best.get_label()))
     self.assertLen(points(median), len(finished_sweeps.STEPS))
     FigureCanvasAgg(figure).draw()
 
