@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import os
 import shlex
 import tempfile
 import time
@@ -79,6 +78,13 @@ class FiguresOptions:
     "platform to train on; auto is JAX's first choice",
     choices=flags.PLATFORMS,
   )
+  threads: int = setting(
+    2,
+    "threads to compute with on a CPU, on which the last bits of all numbers "
+    "depend",
+    minimum=1,
+    maximum=flags.MAX_THREADS,
+  )
 
 
 def run(argv: list[str]) -> int:
@@ -105,7 +111,8 @@ def run(argv: list[str]) -> int:
     reproductions = [
       _with_full_trainings(reproduction) for reproduction in reproductions
     ]
-  devices = environment.choose_devices(options.platform, os.cpu_count() or 1)
+  environment.set_threads(options.threads)
+  devices = environment.choose_devices(options.platform, MAX_SEEDS)
   out = Path(options.out)
   parent = Path(options.runs or out / "runs")
   _check_writable("out", out)

@@ -121,6 +121,13 @@ class RunOptions:
     choices=flags.PLATFORMS,
     heading="Devices",
   )
+  threads: int = setting(
+    0,
+    "threads to compute with on a CPU, on which the last bits of all numbers "
+    "depend; 0 is those of the run that resumes, or one for each core",
+    minimum=0,
+    maximum=flags.MAX_THREADS,
+  )
   mesh: str = setting(
     "auto",
     "devices to train on: members:N divides the seeds among N devices, data:N "
@@ -166,6 +173,10 @@ def run(argv: list[str]) -> int:
     options.process_id,
     options.distributed,
   )
+  threads = options.threads
+  if options.resume and not threads:
+    threads = run_config.read_threads(Path(options.workdir))
+  environment.set_threads(threads)
   with multihost.connected(cluster, wanted.num_devices):
     common = {
       name: value

@@ -15,7 +15,7 @@ from experiments.devices import environment
 from experiments.errors import RunFolderError, UsageError
 from experiments.plots import images as image_plots
 from experiments.run_folder import results
-from experiments.training import load_run
+from experiments.training import load_run, run_config
 from experiments.training.load_run import LoadedRun
 from gan_jax.data import images
 from gan_jax.types import Array
@@ -84,6 +84,7 @@ def run(argv: list[str]) -> int:
     raise UsageError(f"{out} exists; pass --overwrite")
   if not out.parent.is_dir():
     raise UsageError(f"--out={out}: there is no {out.parent}")
+  environment.set_threads(run_config.read_threads(Path(options.workdir)))
   (device,) = environment.choose_devices(options.platform, 1)
   member = load_run.load_run(
     Path(options.workdir), None if options.seed < 0 else options.seed, device

@@ -125,6 +125,13 @@ class SweepOptions:
     "platform to train on; auto is JAX's first choice",
     choices=flags.PLATFORMS,
   )
+  threads: int = setting(
+    0,
+    "threads of each program on a CPU, on which the last bits of all numbers "
+    "depend; 0 is one for each core that the program gets",
+    minimum=0,
+    maximum=flags.MAX_THREADS,
+  )
   program: int = setting(
     -1,
     "train only this program of the plan in --workdir and rank nothing (for "
@@ -166,6 +173,7 @@ def run(argv: list[str]) -> int:
       return 0
     program_flags = [
       f"--platform={options.platform}",
+      f"--threads={options.threads}",
       f"--checkpoint_every={options.checkpoint_every}",
       f"--pictures={str(options.pictures).lower()}",
     ]
@@ -226,6 +234,7 @@ def _train_program(line: CommandLine[SweepOptions]) -> int:
     Path(options.workdir),
     options.program,
     options.platform,
+    options.threads,
     options.checkpoint_every,
     options.pictures,
     options.started_by,

@@ -38,6 +38,7 @@ LOST_EXIT_CODE = 75
 """EX_TEMPFAIL of sysexits.h: the same command may succeed later."""
 
 PLATFORMS = ("auto", "cpu", "gpu", "tpu")
+MAX_THREADS = 1024
 
 COMMANDS = {
   "run": "trains one experiment for one seed or several, or resumes a run",

@@ -40,20 +40,28 @@ class PlatformError(UsageError):
   """A platform that this machine does not have; the message is one line."""
 
 
-def num_cores() -> int:
-  """Returns the number of cores that this process may use."""
-  allowed = len(os.sched_getaffinity(0))
-  # XLA obeys NPROC too. Schedulers share cores without pinning processes.
-  reserved = os.environ.get("NPROC", "")
-  if reserved.isdecimal() and int(reserved):
-    return min(allowed, int(reserved))
-  return allowed
+def num_threads() -> int:
+  """Returns the number of threads that JAX computes with on a CPU."""
+  # The variable that XLA reads too.
+  wanted = os.environ.get("NPROC", "")
+  if wanted.isdecimal() and int(wanted):
+    return int(wanted)
+  return len(os.sched_getaffinity(0))
+
+
+def set_threads(count: int) -> None:
+  """Sets the number of threads, before JAX has started; 0 changes nothing.
+
+  XLA adds in parts, one for each thread, so the bits depend on it.
+  """
+  if count:
+    os.environ["NPROC"] = str(count)
 
 
 def choose_devices(platform: str, num_members: int) -> list[Device]:
   """Chooses at most one device for each member, before JAX has started.
 
-  On a CPU each core becomes a device, as long as there are members for it: a
+  On a CPU each thread becomes a device, as long as there are members for it: a
   small network cannot use two cores, but two members can use one core each.
 
   Args:
@@ -63,7 +71,7 @@ def choose_devices(platform: str, num_members: int) -> list[Device]:
   Raises:
     PlatformError: if this machine does not have the platform.
   """
-  configure(min(num_cores(), num_members))
+  configure(min(num_threads(), num_members))
   return devices_of(platform)[:num_members]
 
 
@@ -162,7 +170,7 @@ def versions() -> dict[str, str]:
 
 
 def describe(devices: Sequence[Device]) -> dict[str, Any]:
-  """Describes the machine: `versions`, `device` and `git_commit`."""
+  """Describes the machine: `versions`, `device`, `threads`, `git_commit`."""
   kind = devices[0].device_kind
   if devices[0].platform == "cpu":
     kind = f"cpu ({_processor()})"
@@ -172,6 +180,7 @@ def describe(devices: Sequence[Device]) -> dict[str, Any]:
   return {
     "versions": {"python": platform.python_version(), **versions()},
     "device": f"{len(devices)} x {kind}",
+    "threads": num_threads(),
     "git_commit": _git_commit(),
   }
 

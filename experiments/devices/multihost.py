@@ -112,7 +112,7 @@ def connected(cluster: Cluster | None, num_devices: int) -> Iterator[None]:
   if cluster is None:
     yield
     return
-  environment.configure(num_devices or environment.num_cores())
+  environment.configure(num_devices or environment.num_threads())
   # JAX would otherwise handle SIGTERM, which stops a run in order.
   jax.config.update("jax_enable_preemption_service", False)
   try:

@@ -16,6 +16,7 @@ from experiments.errors import RunFolderError
 from experiments.run_folder import workdirs
 from experiments.sweeps import plan as plans
 from experiments.sweeps import worker
+from experiments.training import run_config
 
 STOPPED_EXIT_CODE = 128 + signal.SIGTERM
 _SIGNAL_EXIT_CODES = {128 + number: number for number in signals.SIGNALS}
@@ -88,6 +89,7 @@ def train_program(
   folder: Path,
   index: int,
   platform: str,
+  threads: int,
   checkpoint_every: int,
   draws: bool,
   parent: int,
@@ -98,6 +100,7 @@ def train_program(
     folder: folder of the sweep.
     index: index of the program.
     platform: value of `--platform`.
+    threads: to begin to train with; 0 for one on each core.
     checkpoint_every: steps between checkpoints; 0 for about one a minute.
     draws: whether to draw the trials' pictures.
     parent: process that started this one, with which it ends; 0 for none.
@@ -111,6 +114,11 @@ def train_program(
     raise RunFolderError(
       f"{folder} has the programs 0 to {len(plan.programs) - 1}, not {index}"
     )
+  begun = (
+    run_config.read_threads(plan.workdir(folder, trial))
+    for trial in plan.programs[index]
+  )
+  environment.set_threads(max(begun) or threads)
   num_members = len(plan.programs[index]) * len(plan.base.seeds)
   devices = environment.choose_devices(platform, num_members)
   program_folder = scratch(folder, index)

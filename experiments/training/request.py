@@ -97,6 +97,9 @@ def _resumed_run(line: CommandLine[Any], folder: Path) -> RunSettings:
       "--resume cannot change the seeds: they are "
       f"{_seed_range(found.seeds)}, not {_seed_range(seeds)}"
     )
+  threads = run_config.read_threads(folder)
+  if threads and options.threads not in (0, threads):
+    raise _cannot_change(found.settings, "threads", threads, options.threads)
   settings = registry.change_settings(
     found.experiment, found.settings, line.settings
   )

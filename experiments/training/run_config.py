@@ -137,6 +137,18 @@ def read_settings(workdir: Path) -> RunSettings:
   return RunSettings(experiment, settings, tuple(seeds))
 
 
+def read_threads(workdir: Path) -> int:
+  """Returns the number of threads that a run began with; 0 if none is known.
+
+  Raises RunFolderError if settings.json is damaged.
+  """
+  path = workdir / results.SETTINGS
+  threads = results.read_json(path).get("threads", 0) if path.exists() else 0
+  if not isinstance(threads, int) or threads < 0:
+    raise RunFolderError(f"{workdir}, whose {results.SETTINGS} is damaged")
+  return threads
+
+
 def with_tuples(values: Mapping[Any, Any]) -> dict[Any, Any]:
   """Turns lists into tuples, which JSON does not have."""
   return {

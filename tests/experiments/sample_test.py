@@ -134,11 +134,7 @@ class FailedSeedTest(parameterized.TestCase):
   def setUpClass(cls):
     super().setUpClass()
     cls.folder = Path(cls.enterClassContext(tempfile.TemporaryDirectory()))
-    cls.enterClassContext(
-      mock.patch.object(
-        environment, "choose_devices", lambda *_: jax.devices()[:1]
-      )
-    )
+    cls.enterClassContext(trained_runs.on_one_device())
     cls.enterClassContext(trained_runs.undrawn())
     run = trained_runs.settings_of("ring", [5, 6, 7], **SMALL)
     cls.workdir, _ = trained_runs.train(cls.folder, run)

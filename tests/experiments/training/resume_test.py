@@ -259,6 +259,7 @@ class ResumptionTest(parameterized.TestCase):
     ("--experiment=grid", "--experiment from ring to grid"),
     ("--seed=5", "they are 4 to 5, not 5 to 6"),
     ("--num_seeds=3", "they are 4 to 5, not 4 to 6"),
+    ("--threads=999", "--threads from [0-9]+ to 999"),
     ("--steps=3", "--steps=3 is less than the .* steps that .* has taken"),
   )
   def test_another_run_is_refused(self, flag, message):
@@ -373,6 +374,7 @@ class ResumptionTest(parameterized.TestCase):
     ("settings", {"steps": -5}, "damaged or of another version"),
     ("settings", 3, "settings.json is damaged"),
     ("seeds", "abc", "settings.json is damaged"),
+    ("threads", "two", "settings.json is damaged"),
     ("experiment", ["ring"], "not the run of a known experiment"),
   )
   def test_edited_settings_are_refused(self, name, value, message):
