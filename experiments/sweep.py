@@ -42,7 +42,8 @@ class SweepOptions:
 
   experiment: str = setting(
     "normal",
-    "experiment to train; experiments.run --list shows them all",
+    "experiment to train, or several separated by commas, each with its own "
+    "defaults; experiments.run --list shows them all",
     heading="What to train",
   )
   grid: str = setting(
@@ -258,14 +259,15 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
     "seed",
     "num_seeds",
   } & set(line.named)
+  varies = options.grid or options.random or "," in options.experiment
   if resumes and not is_described:
     return plans.read_plan(folder), True
-  if resumes and not (options.grid or options.random):
+  if resumes and not varies:
     raise UsageError(
       f"{folder} has a sweep, which cannot change: --workdir alone resumes "
       "it, and another grid needs another folder"
     )
-  if not (options.grid or options.random):
+  if not varies:
     if options.workdir and not is_described:
       reason = f"there is no sweep in {folder} to resume"
       if not folder.is_dir():
@@ -294,14 +296,17 @@ def _plan(line: CommandLine[SweepOptions]) -> tuple[Plan, bool]:
 def _made(line: CommandLine[SweepOptions]) -> Plan:
   """Plans what a command line asks for."""
   options = line.options
+  names = tuple(name.strip() for name in options.experiment.split(","))
   run = run_config.new_run(
-    options.experiment, line.settings, options.seed, options.num_seeds
+    names[0], line.settings, options.seed, options.num_seeds
   )
   if bool(options.random) != bool(options.trials):
     raise UsageError("--random and --trials go together: what, and how often")
   axes = ()
+  if len(names) > 1:
+    axes = (search_space.read_experiments(names),)
   if options.grid:
-    axes = search_space.read_grid(options.grid, run.settings)
+    axes += search_space.read_grid(options.grid, run.settings)
   count = math.prod(len(axis.values) for axis in axes) * (options.trials or 1)
   if count > MANY_TRIALS and not options.yes:
     raise UsageError(
@@ -320,6 +325,7 @@ def _made(line: CommandLine[SweepOptions]) -> Plan:
   points = search_space.crossed(axes, drawn)
   plan = plans.make_plan(
     run,
+    line.settings,
     axes,
     points,
     PlanOptions(options.random, options.trials, options.max_members),

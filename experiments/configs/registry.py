@@ -29,8 +29,8 @@ def find_experiment(name: str) -> Experiment:
   names = [each.strip() for each in name.split(",")]
   if len(names) > 1 and set(names) <= set(BY_NAME):
     raise SettingError(
-      f"--experiment={name} is not allowed; name one experiment, and train the "
-      "others by other commands: their scores are not comparable"
+      f"--experiment={name} is not allowed; name one experiment, or train them "
+      f"all by experiments.sweep --experiment={name}"
     )
   if name not in BY_NAME:
     raise SettingError(unknown("experiment", name, BY_NAME))

@@ -217,7 +217,7 @@ def print_ranking(plan: Plan, ranked: Sequence[RankedTrial]) -> None:
     labels.protocol_note(ranked),
   )
   table = Table(
-    title=f"{plan.base.experiment.name}, {labels.extent(plan)}",
+    title=f"{plan.title()}, {labels.extent(plan)}",
     caption="\n".join(filter(None, notes)) or None,
     box=box.SIMPLE_HEAD,
     padding=(0, 1, 0, 0),

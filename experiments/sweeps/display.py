@@ -33,7 +33,7 @@ def print_plan(plan: Plan) -> None:
     for index, trials in enumerate(plan.programs)
     for trial in trials
   }
-  table = Table(title=f"{plan.base.experiment.name}, {num_trials:,} trials")
+  table = Table(title=f"{plan.title()}, {num_trials:,} trials")
   table.add_column("trial")
   table.add_column("program", justify="right")
   for index, trial in enumerate(plan.trials[:_SHOWN_TRIALS]):
@@ -61,7 +61,7 @@ def progress_bar(plan: Plan, folder: Path) -> Iterator[Callable[[], None]]:
   first, start = watcher.read_steps(), time.monotonic()
   next_update = next_line = 0.0
   with Progress(
-    TextColumn(plan.base.experiment.name),
+    TextColumn(plan.title()),
     BarColumn(bar_width=20),
     TimeRemainingColumn(),
     TextColumn("{task.fields[status]}"),

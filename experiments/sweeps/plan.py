@@ -14,12 +14,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.configs import registry
 from experiments.configs.fields import fields_of, is_on
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import Settings, with_values
 from experiments.errors import RunFolderError, SettingError
 from experiments.run_folder import results, workdirs
-from experiments.sweeps.search_space import Axis, format_grid, format_values
+from experiments.sweeps.search_space import (
+  EXPERIMENT,
+  Axis,
+  format_grid,
+  format_values,
+)
 from experiments.training.run_config import RunSettings, with_tuples
 
 PLAN, TRIALS, PROGRAMS = results.PLAN, results.TRIALS, "programs"
@@ -65,8 +71,10 @@ class Plan(NamedTuple):
   """A sweep.
 
   Attributes:
-    base: the experiment, the settings that all trials share, and their seeds.
-    axes: of the grid.
+    base: the first experiment, the settings that its trials share, and the
+      seeds of all trials.
+    given: the settings that the command changed, by name.
+    axes: of the grid; the first one is EXPERIMENT if there are several.
     drawn: names of the settings that are drawn at random.
     trials: all of them.
     programs: the trials of each program, as indices of `trials`.
@@ -75,12 +83,26 @@ class Plan(NamedTuple):
   """
 
   base: RunSettings
+  given: dict[str, Any]
   axes: tuple[Axis, ...]
   drawn: tuple[str, ...]
   trials: tuple[Trial, ...]
   programs: tuple[tuple[int, ...], ...]
   left_out: int = 0
   options: PlanOptions = PlanOptions()
+
+  def bases(self) -> list[RunSettings]:
+    """Lists its experiments with the settings that their trials share."""
+    if not self.axes or self.axes[0].name != EXPERIMENT:
+      return [self.base]
+    return [
+      _trial_run(self.base, self.given, {EXPERIMENT: name})
+      for name in self.axes[0].values
+    ]
+
+  def title(self) -> str:
+    """Names its experiments."""
+    return ", ".join(each.experiment.name for each in self.bases())
 
   def workdir(self, folder: Path, trial: int) -> Path:
     """Returns the run folder of a trial, in the folder of the sweep."""
@@ -103,17 +125,16 @@ class Plan(NamedTuple):
 
     Flags that do not change the plan, such as `--engine`, are not in it.
     """
-    experiment, settings, seeds = self.base
+    _, settings, seeds = self.base
     random, draws, max_members = self.options
-    flags = {"experiment": experiment.name}
-    if self.axes:
-      flags["grid"] = format_grid(self.axes, settings)
+    names = [each.experiment.name for each in self.bases()]
+    flags = {"experiment": ",".join(names)}
+    axes = [axis for axis in self.axes if axis.name != EXPERIMENT]
+    if axes:
+      flags["grid"] = format_grid(axes, settings)
     if random:
       flags |= {"random": random, "trials": str(draws)}
-    defaults = format_values(experiment.settings)
-    for name, text in format_values(settings).items():
-      if text != defaults[name]:
-        flags[name] = text
+    flags |= format_values(settings, self.given)
     if seeds[0]:
       flags["seed"] = str(seeds[0])
     if len(seeds) > 1:
@@ -133,8 +154,27 @@ class Plan(NamedTuple):
     )
 
 
+def _trial_run(
+  base: RunSettings, given: Mapping[str, Any], values: Mapping[str, Any]
+) -> RunSettings:
+  """Returns the run of a trial.
+
+  Raises SettingError for an invalid combination, or if the experiment of
+  `values` lacks a setting.
+  """
+  settings = {name: x for name, x in values.items() if name != EXPERIMENT}
+  if values.get(EXPERIMENT, base.experiment.name) == base.experiment.name:
+    return base._replace(settings=with_values(base.settings, settings))
+  other = BY_NAME[values[EXPERIMENT]]
+  changed = registry.change_settings(
+    other, other.settings, {**given, **settings}
+  )
+  return base._replace(experiment=other, settings=changed)
+
+
 def make_plan(
   base: RunSettings,
+  given: Mapping[str, Any],
   axes: Sequence[Axis],
   points: Sequence[Mapping[str, Any]],
   options: PlanOptions,
@@ -150,7 +190,7 @@ def make_plan(
   left_out = 0
   for values in points:
     try:
-      settings = with_values(base.settings, values)
+      run = _trial_run(base, given, values)
     except SettingError as error:
       if not skips_invalid:
         raise SettingError(
@@ -159,19 +199,20 @@ def make_plan(
         ) from error
       left_out += 1
       continue
-    if not settings.evaluate:
+    if not run.settings.evaluate:
       raise SettingError(
         "a sweep ranks its trials by their scores, so it cannot have "
         "--noevaluate"
       )
     name = _trial_name(base.settings, values)
     # The same point may be drawn twice; it is one trial.
-    trials[name] = Trial(name, dict(values), base._replace(settings=settings))
+    trials[name] = Trial(name, dict(values), run)
   if not trials:
     raise SettingError("no combination of these values makes sense")
   axis_names = [axis.name for axis in axes]
   return Plan(
     base,
+    dict(given),
     tuple(axes),
     tuple(name for name in points[0] if name not in axis_names),
     tuple(trials.values()),
@@ -196,9 +237,10 @@ def _trial_name(settings: Settings, values: Mapping[str, Any]) -> str:
   return f"{name[: MAX_NAME - 9]}-{digest}"
 
 
-def _structure(settings: Settings) -> tuple[Any, ...]:
+def _structure(run: RunSettings) -> tuple[Any, ...]:
   """Returns what two trials must have in common to share a program."""
-  parts = []
+  settings = run.settings
+  parts: list[Any] = [run.experiment.name]
   for field in fields_of(type(settings)):
     value = getattr(settings, field.name)
     if not field.metadata["varies"]:
@@ -216,7 +258,7 @@ def _group_programs(
   """Groups the trials of each program, in the order of their first trials."""
   groups: dict[tuple[Any, ...], list[int]] = {}
   for index, trial in enumerate(trials):
-    groups.setdefault(_structure(trial.run.settings), []).append(index)
+    groups.setdefault(_structure(trial.run), []).append(index)
   size = len(trials)
   if max_members:
     size = max(1, max_members // len(trials[0].run.seeds))
@@ -240,6 +282,7 @@ def plan_json(plan: Plan) -> dict[str, Any]:
     "experiment": plan.base.experiment.name,
     "settings": dataclasses.asdict(plan.base.settings),
     "seeds": list(plan.base.seeds),
+    "given": plan.given,
     "axes": {name: list(values) for name, values in plan.axes},
     "drawn": list(plan.drawn),
     "trials": [
@@ -269,6 +312,14 @@ def read_plan(folder: Path) -> Plan:
     experiment = BY_NAME[name]
     settings = type(experiment.settings)(**with_tuples(content["settings"]))
     base = RunSettings(experiment, settings, tuple(content["seeds"]))
+    # Older versions did not write it.
+    defaults = dataclasses.asdict(experiment.settings)
+    changed = {
+      name: value
+      for name, value in dataclasses.asdict(settings).items()
+      if value != defaults[name]
+    }
+    given = with_tuples(content.get("given", changed))
     trials = []
     for trial in content["trials"]:
       values = with_tuples(trial["values"])
@@ -277,15 +328,18 @@ def read_plan(folder: Path) -> Plan:
         raise RunFolderError(
           f"{folder / PLAN} is damaged: a trial is named {trial['name']!r}"
         )
-      run = base._replace(settings=with_values(settings, values))
+      run = _trial_run(base, given, values)
       trials.append(Trial(trial["name"], values, run))
     indices = sorted(i for program in content["programs"] for i in program)
     if indices != list(range(len(trials))):
       raise RunFolderError(
         f"{folder / PLAN} is damaged: its programs do not have each trial once"
       )
+    for name in content["axes"].get(EXPERIMENT, ()):
+      registry.find_experiment(name)
     return Plan(
       base,
+      given,
       tuple(
         Axis(name, tuple(with_tuples(dict(enumerate(values))).values()))
         for name, values in content["axes"].items()

@@ -17,6 +17,7 @@ from experiments.reports import protocols
 from experiments.run_folder import results
 from experiments.run_folder.intervals import SCORE
 from experiments.sweeps.plan import Plan, Trial
+from experiments.sweeps.search_space import EXPERIMENT
 from gan_jax.statistics import (
   Difference,
   Mean,
@@ -172,6 +173,7 @@ def _check_run(trial: Trial, workdir: Path, summary: dict[str, Any]) -> None:
   """Raises RunFolderError if a folder has another run than its trial's."""
   # As JSON, which has no tuples.
   values = json.loads(json.dumps(trial.values))
+  values.pop(EXPERIMENT, None)
   if (
     summary["experiment"] != trial.run.experiment.name
     or summary["seeds"] != list(trial.run.seeds)

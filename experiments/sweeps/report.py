@@ -12,7 +12,11 @@ from experiments.sweeps import folders, labels, ranking
 from experiments.sweeps import plan as plans
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.ranking import RankedTrial
-from experiments.sweeps.search_space import fields_by_name, format_values
+from experiments.sweeps.search_space import (
+  field_of,
+  format_value,
+  format_values,
+)
 
 NUM_OPEN_ROWS, MAX_ROWS = 20, 200
 """Trials that are visible at once, and trials that are on the page at all."""
@@ -37,11 +41,11 @@ def write_report(
     folder: of the sweep.
     seconds: that its programs trained, added up; None if it is not known.
   """
-  metrics = _metrics(ranked)
+  metrics, bases = _metrics(ranked), plan.bases()
   page = html.render(
     "sweep.html",
     title=folder.resolve().name,
-    experiment=plan.base.experiment,
+    bases=[(each.experiment, html.settings_rows(each)) for each in bases],
     extent=labels.extent(plan),
     left_out=plan.left_out,
     seconds=seconds,
@@ -62,7 +66,6 @@ def write_report(
     content=results.SUMMARY,
     pictures=run_report.pictures(folder),
     command=plan.command(),
-    settings=html.settings_rows(plan.base),
     environment=_environment(ranked),
   )
   with results.replacing(folder / results.REPORT) as partial:
@@ -71,17 +74,23 @@ def write_report(
 
 def _varied(plan: Plan) -> list[tuple[str, str, str]]:
   """Lists the settings that vary: values or distribution, and help."""
-  fields = fields_by_name(plan.base.settings)
+  settings = plan.base.settings
   rows = [
-    (axis.name, ", ".join(map(fields[axis.name].format, axis.values)))
-    for axis in plan.axes
+    (
+      name,
+      ", ".join(format_value(settings, name, value) for value in values),
+    )
+    for name, values in plan.axes
   ]
   for part in plan.options.random.split(";"):
     name, _, values = part.partition("=")
     name = name.strip().removeprefix("--")
     if name in plan.drawn:
       rows.append((name, f"{plan.options.draws:,} drawn, {values.strip()}"))
-  return [(name, text, fields[name].metadata["help"]) for name, text in rows]
+  return [
+    (name, text, field_of(settings, name).metadata["help"])
+    for name, text in rows
+  ]
 
 
 def _metrics(ranked: Sequence[RankedTrial]) -> list[str]:

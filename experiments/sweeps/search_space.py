@@ -1,5 +1,6 @@
 """The values a sweep tries: `--grid='a=1,2;b=x,y'`, `--random='a=log:1:9'`."""
 
+import dataclasses
 import itertools
 import math
 import re
@@ -8,13 +9,23 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments.configs.fields import Field, fields_of
-from experiments.configs.registry import no_such_setting
+from experiments.configs import registry
+from experiments.configs.fields import Field, fields_of, setting
 from experiments.configs.settings import Settings
 from experiments.errors import SettingError
 
+EXPERIMENT = "experiment"
+"""Name of the axis of the experiments, if a sweep has several."""
 _DIGITS = 4
 """Significant digits of a drawn number; they keep the names of trials short."""
+
+
+@dataclasses.dataclass(frozen=True)
+class _Experiment:
+  experiment: str = setting("", "the experiment that is trained")
+
+
+(_EXPERIMENT,) = fields_of(_Experiment)
 
 
 class Axis(NamedTuple):
@@ -46,12 +57,19 @@ def read_grid(text: str, settings: Settings) -> tuple[Axis, ...]:
   return tuple(axes)
 
 
+def read_experiments(names: Sequence[str]) -> Axis:
+  """Makes the axis of several experiments; raises SettingError if it cannot."""
+  for name in names:
+    registry.find_experiment(name)
+  _refuse_repeated(EXPERIMENT, "it", names)
+  return Axis(EXPERIMENT, tuple(names))
+
+
 def format_grid(axes: Sequence[Axis], settings: Settings) -> str:
   """Writes axes as `--grid` takes them."""
-  fields = fields_by_name(settings)
   texts = []
   for name, values in axes:
-    parts = [fields[name].format(value) for value in values]
+    parts = [format_value(settings, name, value) for value in values]
     parts = [f"({part})" if "," in part else part for part in parts]
     texts.append(f"{name}={','.join(parts)}")
   return ";".join(texts)
@@ -104,19 +122,25 @@ def fields_by_name(settings: Settings) -> dict[str, Field]:
   return {field.name: field for field in fields_of(type(settings))}
 
 
+def field_of(settings: Settings, name: str) -> Field:
+  """Returns what a sweep varies: a field of the settings, or EXPERIMENT."""
+  return _EXPERIMENT if name == EXPERIMENT else fields_by_name(settings)[name]
+
+
 def format_value(settings: Settings, name: str, value: Any) -> str:
   """Writes a value of a setting as its flag takes it."""
-  return fields_by_name(settings)[name].format(value)
+  return field_of(settings, name).format(value)
 
 
 def format_values(
   settings: Settings, values: Mapping[str, Any] | None = None
 ) -> dict[str, str]:
   """Writes values by name as flags take them; by default all settings."""
-  fields = fields_by_name(settings)
   if values is None:
-    values = {name: getattr(settings, name) for name in fields}
-  return {name: fields[name].format(value) for name, value in values.items()}
+    values = dataclasses.asdict(settings)
+  return {
+    name: format_value(settings, name, value) for name, value in values.items()
+  }
 
 
 def _draw_values(
@@ -180,8 +204,15 @@ def _assignments(
         f"{name} is not a setting: every trial has all seeds of --seed and "
         "--num_seeds"
       )
+    if name == EXPERIMENT:
+      raise SettingError(
+        f"--{flag}: {name} is a flag of its own; name several by "
+        f"--experiment={values.strip() or 'NAME,NAME'}"
+      )
     if name not in fields:
-      raise SettingError(f"--{flag}: {no_such_setting(settings, name)}")
+      raise SettingError(
+        f"--{flag}: {registry.no_such_setting(settings, name)}"
+      )
     assignments.append((fields[name], values.strip()))
   if not assignments:
     raise SettingError(f"--{flag} is empty; write NAME=VALUE,VALUE;NAME=...")

@@ -15,7 +15,7 @@ from experiments.run_folder.intervals import SCORE
 from experiments.sweeps import labels
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.ranking import RankedTrial
-from experiments.sweeps.search_space import format_value
+from experiments.sweeps.search_space import EXPERIMENT, format_value
 
 BEST, TIE, OTHER = curves.GENERATED, curves.DISCRIMINATOR, "#9A9A9A"
 """The best trial, those that tie with it, and the rest."""
@@ -40,7 +40,7 @@ def title(
   note: str = "",
 ) -> None:
   """Writes above all panels what they show, and of which sweep."""
-  experiment, settings, seeds = plan.base
+  _, settings, seeds = plan.base
   facts = [
     labels.counted(len(plan.trials), "trial"),
     labels.counted(len(seeds), "seed"),
@@ -49,7 +49,7 @@ def title(
   facts += [
     f"{name}={getattr(settings, name)}"
     for name in ("loss", "update")
-    if name not in varied
+    if name not in varied and EXPERIMENT not in varied
   ]
   # All trials have the value of an axis that has only one.
   facts += [
@@ -57,7 +57,7 @@ def title(
     for name, values in plan.axes
     if len(values) == 1
   ]
-  lines = [f"{experiment.name}: {subject}", " · ".join(facts), note]
+  lines = [f"{plan.title()}: {subject}", " · ".join(facts), note]
   lines.append(labels.protocol_note(ranked))
   if len(seeds) == 1:
     lines.append(labels.ONE_SEED)

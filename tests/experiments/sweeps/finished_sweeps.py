@@ -39,11 +39,13 @@ def plan(
 ) -> Plan:
   """Plans a sweep of `normal`, as the command would."""
   experiment = BY_NAME["normal"]
-  base = with_values(experiment.settings, {"steps": STEPS[-1], **values})
+  values = {"steps": STEPS[-1], **values}
+  base = with_values(experiment.settings, values)
   axes = search_space.read_grid(grid, base) if grid else ()
   drawn = search_space.draw_points(random, draws, 5, base) if random else ()
   return plans.make_plan(
     RunSettings(experiment, base, tuple(range(5, 5 + num_seeds))),
+    values,
     axes,
     search_space.crossed(axes, drawn),
     PlanOptions(random, draws, max_members),

@@ -15,13 +15,21 @@ from experiments.training.run_config import RunSettings
 
 
 def make(
-  text, seeds=(0,), max_members=0, skips_invalid=False, name="ring", **values
+  text,
+  seeds=(0,),
+  max_members=0,
+  skips_invalid=False,
+  names=("ring",),
+  **values,
 ):
-  experiment = BY_NAME[name]
+  experiment = BY_NAME[names[0]]
   settings = with_values(experiment.settings, values)
-  axes = search_space.read_grid(text, settings)
+  axes = (search_space.read_experiments(names),) if names[1:] else ()
+  if text:
+    axes += search_space.read_grid(text, settings)
   return plans.make_plan(
     RunSettings(experiment, settings, tuple(seeds)),
+    values,
     axes,
     search_space.crossed(axes, ()),
     plans.PlanOptions(max_members=max_members),
@@ -76,9 +84,45 @@ class TrialsTest(parameterized.TestCase):
     self.assertEqual(settings.penalty, ("r1", "r2"))
     self.assertEqual(settings.batch_size, BY_NAME["ring"].settings.batch_size)
 
+  def test_several_experiments(self):
+    # `grid` has other defaults than `ring`, but for what is given.
+    plan = make("loss=hinge,minimax", names=["ring", "grid"], steps=7)
+    self.assertEqual(
+      [trial.name for trial in plan.trials],
+      [
+        "experiment=ring,loss=hinge",
+        "experiment=ring,loss=minimax",
+        "experiment=grid,loss=hinge",
+        "experiment=grid,loss=minimax",
+      ],
+    )
+    for trial in plan.trials:
+      name, defaults = trial.run.experiment.name, trial.run.experiment.settings
+      self.assertIn(f"experiment={name},", trial.name)
+      self.assertEqual(
+        trial.run.settings,
+        defaults.replace(steps=7, loss=trial.values["loss"]),
+      )
+    self.assertEqual(plan.programs, ((0,), (1,), (2,), (3,)))
+    self.assertEqual(
+      plan.command(),
+      "python -m experiments.sweep --experiment=ring,grid "
+      "--grid=loss=hinge,minimax --steps=7",
+    )
+    # A value that is the default of the first only is given to both.
+    same = BY_NAME["ring"].settings.steps
+    plan = make("", names=["ring", "normal"], steps=same)
+    self.assertEqual([x.run.settings.steps for x in plan.trials], [same] * 2)
+    self.assertNotEqual(BY_NAME["normal"].settings.steps, same)
+    with self.assertRaisesRegex(SettingError, "'normal' has no --radius"):
+      make("radius=1,2", names=["ring", "normal"])
+
   def test_names_fit_a_folder_and_stay_apart(self):
     plan = make(
-      "data_dir=/a/b,/a-b", name="dcgan_mnist", dataset="folder", data_dir="/x"
+      "data_dir=/a/b,/a-b",
+      names=["dcgan_mnist"],
+      dataset="folder",
+      data_dir="/x",
     )
     names = [trial.name for trial in plan.trials]
     self.assertLen(set(names), 2)
@@ -95,7 +139,7 @@ class TrialsTest(parameterized.TestCase):
         "generator_average",
       )
     )
-    plan = make(f"input_mean={means};{many}", name="mixture_near")
+    plan = make(f"input_mean={means};{many}", names=["mixture_near"])
     names = [trial.name for trial in plan.trials]
     self.assertLen(set(names), 64)
     self.assertLessEqual(max(map(len, names)), plans.MAX_NAME)
@@ -119,11 +163,12 @@ class KeptTest(absltest.TestCase):
     self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
   def test_read_back(self):
-    for text in (
-      "penalty=none,(r1,r2);penalty_weight=1,(2,3)",
-      "loss=hinge,minimax;radius=1,2",
+    for text, names in (
+      ("penalty=none,(r1,r2);penalty_weight=1,(2,3)", ["ring"]),
+      ("loss=hinge,minimax;radius=1,2", ["ring"]),
+      ("penalty=none,(r1,r2)", ["grid", "normal"]),
     ):
-      plan = make(text, range(3), skips_invalid=True, steps=7)
+      plan = make(text, range(3), skips_invalid=True, names=names, steps=7)
       folder = Path(tempfile.mkdtemp(dir=self.folder))
       plans.write_plan(plan, folder)
       found = plans.read_plan(folder)
@@ -139,7 +184,7 @@ class KeptTest(absltest.TestCase):
       (make("radius=1,2", seeds=(1,)), "seeds"),
       (make("radius=1,2", steps=3), "steps 8000, not 3"),
       (make("radius=1,3"), "varies other values"),
-      (make("radius=1,2", name="ring", loss="hinge"), "loss "),
+      (make("radius=1,2", loss="hinge"), "loss "),
     ):
       self.assertIn(phrase, plans.plan_difference(plan, other) or "")
 
@@ -165,6 +210,8 @@ class KeptTest(absltest.TestCase):
       lambda each: each.update(axes=["radius"]),
       lambda each: each.update(seeds=7),
       lambda each: each.update(settings=None),
+      lambda each: each.update(given=3),
+      lambda each: each.update(axes={"experiment": ["ring", "x"]}),
     ):
       damaged = json.loads(json.dumps(content))
       damage(damaged)

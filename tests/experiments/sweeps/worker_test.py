@@ -32,10 +32,12 @@ SEEDS = (3, 4)
 
 def make_plan(text=GRID, **values):
   experiment = BY_NAME["ring"]
-  settings = experiment.settings.replace(**(SMALL | values))
+  values = SMALL | values
+  settings = experiment.settings.replace(**values)
   axes = search_space.read_grid(text, settings)
   return plans.make_plan(
     RunSettings(experiment, settings, SEEDS),
+    values,
     axes,
     search_space.crossed(axes, ()),
     plans.PlanOptions(),

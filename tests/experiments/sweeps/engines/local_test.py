@@ -49,12 +49,12 @@ class KilledTest(absltest.TestCase):
   def setUp(self):
     self.folder = Path(self.enter_context(tempfile.TemporaryDirectory()))
     experiment = BY_NAME["normal"]
-    settings = experiment.settings.replace(
-      steps=2000, evaluation_samples=64, discriminator_width=8
-    )
+    values = {"steps": 2000, "evaluation_samples": 64, "discriminator_width": 8}
+    settings = experiment.settings.replace(**values)
     axes = search_space.read_grid("generator_learning_rate=0.1,0.2", settings)
     self.plan = plans.make_plan(
       RunSettings(experiment, settings, (0,)),
+      values,
       axes,
       search_space.crossed(axes, ()),
       plans.PlanOptions(),
