@@ -271,7 +271,7 @@ def _print_results(summary: dict[str, Any], num_seeds: int) -> int:
   console.print_summary(summary)
   seeds = "one seed" if num_seeds == 1 else f"each of {num_seeds} seeds"
   print(
-    f"{summary['steps_per_second']:,.0f} steps/s for {seeds} on "
+    f"{console.speed(summary['steps_per_second'])} for {seeds} on "
     f"{summary['device']}"
   )
   if len(summary["failures"]) == num_seeds:

@@ -5,24 +5,25 @@ import math
 import statistics
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from typing import Any
 
 from rich.console import Console
 from rich.progress import (
   BarColumn,
   Progress,
-  ProgressColumn,
-  Task,
+  SpinnerColumn,
   TextColumn,
-  TimeRemainingColumn,
+  TimeElapsedColumn,
 )
 from rich.table import Table
-from rich.text import Text
 
 from experiments.run_folder import intervals
 
 NUM_PLAIN_LINES = 10
 """Lines of progress if the output is not a terminal."""
+LONG_SECONDS = 60.0
+"""Trainings that take longer begin with an estimate of their time."""
 
 
 def say(line: str) -> None:
@@ -66,12 +67,48 @@ def print_records(records: Iterable[Mapping[str, Any]]) -> None:
   Console().print(table)
 
 
-class _Rate(ProgressColumn):
-  """Shows the training steps per second of each seed."""
+def duration(seconds: float) -> str:
+  """Writes a time in the largest unit of which it has at least two."""
+  if seconds < 120:
+    return f"{seconds:.0f} s"
+  if seconds < 7200:
+    return f"{seconds / 60:.0f} min"
+  return f"{seconds / 3600:.1f} h"
 
-  def render(self, task: Task) -> Text:
-    speed = task.finished_speed or task.speed
-    return Text(f"{speed:,.0f} steps/s" if speed else "compiling")
+
+def speed(steps_per_second: float) -> str:
+  """Writes the rate of a training, with two digits if it is slow."""
+  digits = ",.0f" if steps_per_second >= 10 else ".2g"
+  return f"{steps_per_second:{digits}} steps/s"
+
+
+def elapsed(bar: Progress) -> str:
+  """Writes the time since the task of a bar began, as 0:01:23."""
+  return str(timedelta(seconds=int(bar.tasks[0].elapsed or 0)))
+
+
+def progress_bar(name: str, console: Console) -> Progress:
+  """Makes a bar with one task, whose fields are texts.
+
+  `count` is how much is done, `status` what goes on, and `details` are for wide
+  terminals. Nothing is shown if the console is not a terminal.
+  """
+  columns = [
+    SpinnerColumn(),
+    TextColumn(name),
+    BarColumn(),
+    TextColumn("{task.fields[count]}"),
+    TimeElapsedColumn(),
+    TextColumn("{task.fields[status]}"),
+    TextColumn("{task.fields[details]}"),
+  ]
+  if console.width < 120:
+    del columns[-1]
+  if console.width < 80:
+    del columns[1]
+  bar = Progress(*columns, console=console, disable=not console.is_terminal)
+  bar.add_task("", total=None, count="", status="compiling", details="")
+  return bar
 
 
 def _costs(log: Any) -> str:
@@ -84,19 +121,52 @@ def _costs(log: Any) -> str:
 
 
 class TrainingProgress:
-  """Shows the progress of a training: a bar on a terminal, else a few lines."""
+  """Shows the progress of a training: a bar on a terminal, else lines."""
 
   def __init__(self, bar: Progress, num_steps: int, first_step: int):
     self._bar = bar
-    self._task = bar.add_task(
-      "", total=num_steps, completed=first_step, costs=""
-    )
     self._num_steps = num_steps
+    self._first_step = first_step
+    self._step = first_step
+    self._rate = 0.0
     self._next_line = first_step
+    self._is_plain = not bar.console.is_terminal
+    self._has_estimate = not self._is_plain
 
-  def advance(self, step: int) -> None:
-    """Shows that `step` steps have been taken."""
-    self._bar.update(self._task, completed=step)
+  def _update(self, **fields: Any) -> None:
+    self._bar.update(self._bar.task_ids[0], **fields)
+
+  def _say(self, text: str) -> None:
+    say(f"{elapsed(self._bar)}  {text}")
+
+  def _seconds_left(self) -> float:
+    return (self._num_steps - self._step) / self._rate
+
+  def _speed(self) -> str:
+    """Writes the rate and the time left."""
+    if not self._rate:
+      return "first step"
+    left = f", {duration(self._seconds_left())} left"
+    return speed(self._rate) + (left if self._step < self._num_steps else "")
+
+  def advance(self, step: int, steps_per_second: float) -> None:
+    """Shows that `step` steps have been taken, at a rate until now."""
+    self._step, self._rate = step, steps_per_second
+    self._update(
+      # What follows the steps is a last part.
+      total=self._num_steps + 1,
+      completed=step,
+      count=f"{step:,}/{self._num_steps:,}",
+      status=self._speed(),
+    )
+    taken = step - self._first_step
+    if not self._has_estimate and taken >= steps_per_second > 0:
+      self._has_estimate = True
+      if self._seconds_left() >= LONG_SECONDS:
+        self._say(
+          f"the steps take about {duration(self._seconds_left())} at "
+          f"{speed(steps_per_second)}, and measurements are added"
+        )
 
   def log(self, log: Any, warnings: Iterable[Any]) -> None:
     """Shows an evaluation.
@@ -105,16 +175,31 @@ class TrainingProgress:
       log: has the attributes `step` and `metrics`, arrays by name.
       warnings: each has the attributes `step`, `seed` and `message`.
     """
-    self._bar.update(self._task, costs=_costs(log))
+    self._update(details=_costs(log))
     for warning in warnings:
       self._bar.console.print(
         f"step {warning.step:,}, seed {warning.seed}: {warning.message}",
         highlight=False,
         soft_wrap=True,
       )
-    if not self._bar.console.is_terminal and log.step >= self._next_line:
-      say(f"step {log.step:,} of {self._num_steps:,}  {_costs(log)}")
+    if self._is_plain and log.step >= self._next_line:
+      self._say(
+        f"step {log.step:,} of {self._num_steps:,}, {self._speed()}  "
+        f"{_costs(log)}"
+      )
       self._next_line = log.step + self._num_steps / NUM_PLAIN_LINES
+
+  def show(self, phase: str) -> None:
+    """Shows what is done after the steps, such as drawing a picture."""
+    self._update(status=phase)
+    if self._is_plain:
+      self._say(phase)
+
+  def finish(self) -> None:
+    """Shows the rate of the training in the end."""
+    self._update(status=speed(self._rate))
+    if self._step == self._num_steps:
+      self._update(completed=self._num_steps + 1)
 
 
 @contextlib.contextmanager
@@ -128,18 +213,10 @@ def progress(
     num_steps: number of steps at the end of the training.
     first_step: number of steps already taken, if the run resumes.
   """
-  console = Console(stderr=True)
-  with Progress(
-    TextColumn(name),
-    BarColumn(),
-    TextColumn("{task.completed:,.0f}/{task.total:,.0f}"),
-    _Rate(),
-    TimeRemainingColumn(),
-    TextColumn("{task.fields[costs]}"),
-    console=console,
-    disable=not console.is_terminal,
-  ) as bar:
-    yield TrainingProgress(bar, num_steps, first_step)
+  with progress_bar(name, Console(stderr=True)) as bar:
+    training = TrainingProgress(bar, num_steps, first_step)
+    yield training
+    training.finish()
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from experiments.cli import console
 from experiments.configs.image_settings import ImageSettings
 from experiments.datasets import data_record
 from experiments.plots import comparison
@@ -190,7 +191,7 @@ def _verdict(summary: dict[str, Any] | None, step: int, num_steps: int) -> str:
   failed = f" {num_failed} of them failed." if num_failed else ""
   return (
     f"It took {summary['steps']:,} steps in {summary['wall_seconds']:,.0f} s, "
-    f"at {summary['steps_per_second']:,.0f} steps/s.{failed}"
+    f"at {console.speed(summary['steps_per_second'])}.{failed}"
   )
 
 

@@ -6,12 +6,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import (
-  BarColumn,
-  Progress,
-  TextColumn,
-  TimeRemainingColumn,
-)
 from rich.table import Table
 
 from experiments.cli import console
@@ -60,25 +54,26 @@ def progress_bar(plan: Plan, folder: Path) -> Iterator[Callable[[], None]]:
   watcher = _Watcher(plan, folder)
   first, start = watcher.read_steps(), time.monotonic()
   next_update = next_line = 0.0
-  with Progress(
-    TextColumn(plan.title()),
-    BarColumn(bar_width=20),
-    TimeRemainingColumn(),
-    TextColumn("{task.fields[status]}"),
-    console=terminal,
-    disable=not terminal.is_terminal,
-  ) as bar:
-    task = bar.add_task("", total=total, completed=first, status="")
+  with console.progress_bar(plan.title(), terminal) as bar:
 
     def update() -> None:
-      nonlocal next_line
-      steps = watcher.read_steps()
-      seconds = time.monotonic() - start
-      status = watcher.status((steps - first) / seconds if seconds else 0.0)
-      bar.update(task, completed=steps, status=status)
+      nonlocal next_line, start
+      steps, now = watcher.read_steps(), time.monotonic()
+      if steps == first:
+        # The programs compile.
+        start = now
+      rate = (steps - first) / (now - start) if now > start else 0.0
+      status = watcher.status(rate, total - steps)
+      bar.update(
+        bar.task_ids[0],
+        total=total if steps > first or steps == total else None,
+        completed=steps,
+        **status,
+      )
       share = steps / total
       if not terminal.is_terminal and share >= next_line:
-        console.say(f"{100 * share:.0f} %: {status}")
+        texts = ", ".join(filter(None, status.values()))
+        console.say(f"{console.elapsed(bar)}  {100 * share:.0f} %, {texts}")
         next_line = share + 1 / console.NUM_PLAIN_LINES
 
     def poll() -> None:
@@ -98,7 +93,7 @@ class _Watcher:
     self._plan = plan
     self._folder = folder
     self._unfinished = list(range(len(plan.trials)))
-    self._best: tuple[float, str] | None = None
+    self._best: float | None = None
     self._steps = [0] * len(plan.programs)
 
   def read_steps(self) -> int:
@@ -112,22 +107,35 @@ class _Watcher:
       self._unfinished.remove(index)
       summary = self._plan.workdir(self._folder, index) / results.SUMMARY
       mean = results.read_json(summary)["score"]["final"]["mean"]
-      if mean is not None and (self._best is None or mean > self._best[0]):
-        self._best = mean, self._plan.trials[index].name
+      if mean is not None:
+        self._best = max(mean, self._best or mean)
     for index, known in enumerate(self._steps):
       scratch = worker_process.scratch(self._folder, index)
       # The folder of a program that has finished may be removed.
       self._steps[index] = max(known, progress_files.member_steps(scratch))
     return sum(self._steps)
 
-  def status(self, rate: float) -> str:
-    """Says how far the sweep is, at `rate` steps of all seeds per second."""
-    num_trials = len(self._plan.trials)
-    parts = [f"{num_trials - len(self._unfinished):,} of {num_trials:,} trials"]
+  def status(self, rate: float, steps_left: int) -> dict[str, str]:
+    """Says how far the sweep is, as the fields of its bar.
+
+    Args:
+      rate: steps of all seeds per second since the first program compiled.
+      steps_left: of all seeds.
+    """
+    num_trials, num_left = len(self._plan.trials), len(self._unfinished)
+    status, details = "", []
     if rate:
-      parts.append(f"{rate:,.0f} steps/s of all seeds")
-    elif self._unfinished:
-      parts.append("compiling")
+      details.append(f"{console.speed(rate)} of all seeds")
+      if steps_left:
+        status = f"{console.duration(steps_left / rate)} left"
+      elif num_left:
+        status = "writing results"
+    elif num_left:
+      status = "compiling"
     if self._best is not None:
-      parts.append(f"best score {self._best[0]:.3f}, {self._best[1]}")
-    return ", ".join(parts)
+      details.append(f"best score {self._best:.3f}")
+    return {
+      "count": f"{num_trials - num_left:,} of {num_trials:,} trials",
+      "status": status,
+      "details": ", ".join(details),
+    }

@@ -23,7 +23,7 @@ class ProgressFile(training.Callback):
     self._num_members = size * len(run.seeds)
     self._written = 0.0
 
-  def on_steps(self, step: int) -> None:
+  def on_steps(self, step: int, steps_per_second: float) -> None:
     if step < self._steps and time.monotonic() - self._written < _SECONDS:
       return
     self._written = time.monotonic()

@@ -65,9 +65,10 @@ def print_time(plan: Plan, platform: str, num_parallel: int) -> None:
   rounds = -(-len(plan.programs) // num_parallel)
   total = training_seconds / at_a_time + rounds * (to_compile + _START_SECONDS)
   print(
-    f"about {_duration(total)} on {len(devices)} x {devices[0].device_kind}, "
-    f"{num_parallel} {'program' if num_parallel == 1 else 'programs'} at a "
-    f"time: {seconds / count * 1e3:.2g} ms for a step, {to_compile:.0f} s to "
+    f"about {console.duration(total)} on {len(devices)} x "
+    f"{devices[0].device_kind}, {num_parallel} "
+    f"{'program' if num_parallel == 1 else 'programs'} at a time: "
+    f"{seconds / count * 1e3:.2g} ms for a step, {to_compile:.0f} s to "
     "compile"
   )
 
@@ -77,12 +78,3 @@ def _timed(call: Callable[..., Any], *arguments: Any) -> tuple[Any, float]:
   began = time.perf_counter()
   result = jax.block_until_ready(call(*arguments))
   return result, time.perf_counter() - began
-
-
-def _duration(seconds: float) -> str:
-  """Writes a time in the largest unit of which it has at least two."""
-  if seconds < 120:
-    return f"{seconds:.0f} s"
-  if seconds < 7200:
-    return f"{seconds / 60:.0f} min"
-  return f"{seconds / 3600:.1f} h"

@@ -158,8 +158,8 @@ class ProgressBar(training.Callback):
     self._bar = bar
     self._logger = logger
 
-  def on_steps(self, step: int) -> None:
-    self._bar.advance(step)
+  def on_steps(self, step: int, steps_per_second: float) -> None:
+    self._bar.advance(step, steps_per_second)
 
   def on_log(self, log: Log) -> None:
     self._bar.log(log, self._logger.warnings)

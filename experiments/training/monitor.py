@@ -18,6 +18,9 @@ PATIENCE = 5
 COLLAPSED_SPREAD = 1e-3
 """Bound on `health.spread`. A generator that knows one of eight modes on a
 ring, each .01 of the ring wide, has 2e-4."""
+NARROW_STEPS = 500
+"""A generator may be this narrow at its start, which is no collapse: samples
+that have never been wider are narrow only after so many steps."""
 EXPLODED_NORM = 1e3
 """Bound on the norm of a player's parameters over its first norm, or over 1."""
 SATURATED_PROBABILITY = 1e-3
@@ -78,6 +81,7 @@ class Monitor:
     self.warned = np.zeros(len(seeds), bool)
     self._failed: set[int] = set()
     self._first_norms: Mapping[str, np.ndarray] = {}
+    self._was_wide = np.zeros(len(seeds), bool)
     self._num_logs = {kind: np.zeros(len(seeds), int) for kind in _MESSAGES}
 
   def observe(self, log: Log) -> tuple[HealthWarning, ...]:
@@ -93,7 +97,7 @@ class Monitor:
     ]
     self._failed = {failure.seed for failure in log.failures}
     self.warned = np.isin(self.seeds, list(self._failed))
-    for kind, shown in self._problems(log.metrics).items():
+    for kind, shown in self._problems(log.step, log.metrics).items():
       count = np.where(shown, self._num_logs[kind] + 1, 0)
       self._num_logs[kind] = count
       patience = 1 if kind == "exploding" else PATIENCE
@@ -105,7 +109,7 @@ class Monitor:
     return tuple(warnings)
 
   def _problems(
-    self, metrics: Mapping[str, np.ndarray]
+    self, step: int, metrics: Mapping[str, np.ndarray]
   ) -> dict[str, np.ndarray]:
     """Returns which seeds show each kind of problem, [num_seeds] each."""
     never = np.zeros(len(self.seeds), bool)
@@ -120,8 +124,10 @@ class Monitor:
         metrics["discriminator_real"] > 1 - SATURATED_PROBABILITY
       ) & (metrics["discriminator_fake"] < SATURATED_PROBABILITY)
     spread = metrics.get("generated_spread", never + np.nan)
+    self._was_wide |= spread >= COLLAPSED_SPREAD
+    expects_wide = self._was_wide | (step >= NARROW_STEPS)
     return {
       "exploding": np.any(exploding, axis=0),
-      "collapsed": spread < COLLAPSED_SPREAD,
+      "collapsed": (spread < COLLAPSED_SPREAD) & expects_wide,
       "saturated": saturated,
     }

@@ -236,11 +236,13 @@ def train(
       callbacks.append(
         StopWhen(lambda: all(each.monitor.warned.all() for each in run_loggers))
       )
+    show = None
     if options.show_progress:
-      bar = console.progress(
-        runs[0].experiment.name, settings.steps, start.step
+      bar = stack.enter_context(
+        console.progress(runs[0].experiment.name, settings.steps, start.step)
       )
-      callbacks.append(ProgressBar(stack.enter_context(bar), run_loggers[0]))
+      callbacks.append(ProgressBar(bar, run_loggers[0]))
+      show = bar.show
     result = train_members(callbacks=callbacks)
     # Every process calls `any_of`, as above, so that all agree.
     interrupted = multihost.any_of(should_stop())
@@ -255,7 +257,7 @@ def train(
         if logger.workdir != folder:
           _save_members(problem, result, logger, began)
         run = _write_results(
-          problem, result, logger, machine, began, should_stop, options
+          problem, result, logger, machine, began, should_stop, options, show
         )
         for each in loggers:
           each.write_figures(result.checkpoint.step)
@@ -329,6 +331,7 @@ def _write_results(
   began: float,
   should_stop: Callable[[], bool],
   options: Options,
+  show: Callable[[str], None] | None,
 ) -> FinishedRun:
   """Writes the snapshots and figures of a run, and returns the finished run.
 
@@ -360,6 +363,8 @@ def _write_results(
     if name in experiment.metric_figures and not settings.evaluate:
       continue
     _check_not_interrupted(should_stop)
+    if show:
+      show(f"drawing {name}")
     figure = draw(run_results)
     if not isinstance(figure, Figure):
       figure = _frames(figure, should_stop)

@@ -21,6 +21,8 @@ VERSION = 1
 """Increase it when training on the same images gives different features."""
 BATCH_SIZE = 128
 """Images in a minibatch of `train`, which needs at least this number."""
+EPOCHS = 8
+"""Passes of `train` over the images."""
 
 
 class Features(NamedTuple):
@@ -111,18 +113,16 @@ def init(key: PRNGKey, shape: Sequence[int], num_classes: int) -> Params:
   return Classifier(num_classes).init(key, jnp.zeros((1, *shape)))["params"]
 
 
-@functools.partial(
-  jax.jit, static_argnames=("num_classes", "epochs", "batch_size", "shift")
-)
 def train(
   key: PRNGKey,
   pixels: Array,
   labels: Array,
   num_classes: int = 10,
-  epochs: int = 8,
+  epochs: int = EPOCHS,
   batch_size: int = BATCH_SIZE,
   learning_rate: float = 2e-3,
   shift: int = 1,
+  on_epoch: Callable[[], None] = lambda: None,
 ) -> Params:
   """Trains a classifier by Adam on the cross-entropy and returns its params.
 
@@ -138,6 +138,7 @@ def train(
     batch_size: images in a minibatch.
     learning_rate: learning rate of the first step.
     shift: largest random shift of an image in pixels.
+    on_epoch: called after each epoch.
 
   References:
     Kingma and Ba, Adam: A Method for Stochastic Optimization, arXiv 1412.6980.
@@ -150,11 +151,49 @@ def train(
   chex.assert_shape(labels, (n,))
   chex.assert_scalar_in(batch_size, 1, n)
   init_key, train_key = jax.random.split(key)
-  params = init(init_key, pixels.shape[1:], num_classes)
-  num_batches = n // batch_size
-  optimizer = optax.adam(
-    optax.cosine_decay_schedule(learning_rate, epochs * num_batches)
+  params = jax.jit(init, static_argnums=(1, 2))(
+    init_key, pixels.shape[1:], num_classes
   )
+  state = _optimizer(learning_rate, epochs * (n // batch_size)).init(params)
+  for epoch_key in jax.random.split(train_key, epochs):
+    params, state = _train_epoch(
+      params,
+      state,
+      epoch_key,
+      pixels,
+      labels,
+      learning_rate,
+      epochs,
+      batch_size,
+      shift,
+    )
+    jax.block_until_ready(params)
+    on_epoch()
+  return params
+
+
+def _optimizer(
+  learning_rate: float, num_steps: int
+) -> optax.GradientTransformation:
+  return optax.adam(optax.cosine_decay_schedule(learning_rate, num_steps))
+
+
+@functools.partial(jax.jit, static_argnames=("epochs", "batch_size", "shift"))
+def _train_epoch(
+  params: Params,
+  state: optax.OptState,
+  key: PRNGKey,
+  pixels: Array,
+  labels: Array,
+  learning_rate: float,
+  epochs: int,
+  batch_size: int,
+  shift: int,
+) -> tuple[Params, optax.OptState]:
+  """Trains a classifier for one of `epochs`."""
+  n = len(pixels)
+  num_batches = n // batch_size
+  optimizer = _optimizer(learning_rate, epochs * num_batches)
 
   def cost(params, images, labels):
     _, logits = _apply(params, images)
@@ -170,19 +209,11 @@ def train(
     updates, state = optimizer.update(gradients, state)
     return (optax.apply_updates(params, updates), state), None
 
-  def epoch(carry, key):
-    order_key, shift_key = jax.random.split(key)
-    order = jax.random.permutation(order_key, n)[: num_batches * batch_size]
-    batches = order.reshape(num_batches, batch_size)
-    keys = jax.random.split(shift_key, num_batches)
-    return jax.lax.scan(step, carry, (batches, keys))
-
-  (params, _), _ = jax.lax.scan(
-    epoch,
-    (params, optimizer.init(params)),
-    jax.random.split(train_key, epochs),
-  )
-  return params
+  order_key, shift_key = jax.random.split(key)
+  order = jax.random.permutation(order_key, n)[: num_batches * batch_size]
+  batches = order.reshape(num_batches, batch_size)
+  keys = jax.random.split(shift_key, num_batches)
+  return jax.lax.scan(step, (params, state), (batches, keys))[0]
 
 
 @jax.default_matmul_precision("highest")

@@ -4,6 +4,7 @@ The devices take a chunk of steps in one call. Between chunks the host asks for
 evaluations, keeps logs and calls callbacks, which alone write files.
 """
 
+import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -44,7 +45,7 @@ class Checkpoint(NamedTuple):
     num_logs: number of logs up to this step.
     num_frames: number of these logs that have a frame.
     num_failed: number of members that have failed.
-    seconds: time that the steps took.
+    seconds: time that the training took, without compilation.
   """
 
   step: int
@@ -73,8 +74,12 @@ class Variation(NamedTuple):
 class Callback:
   """Base class of callbacks; override the methods that you need."""
 
-  def on_steps(self, step: int) -> None:
-    """Is called a few times a second with the number of steps taken."""
+  def on_steps(self, step: int, steps_per_second: float) -> None:
+    """Is called a few times a second with the number of steps taken.
+
+    It is called first when the loop has compiled, and before `on_log`.
+    `steps_per_second` is the rate until now, as in `Result`.
+    """
 
   def on_log(self, log: Log) -> None:
     """Is called after every evaluation."""
@@ -103,6 +108,9 @@ class Result(NamedTuple):
     failures: in order of step.
     checkpoint: the end of the training.
     stopped: whether a callback stopped it.
+    steps_per_second: training steps of one member, from the end of the
+      compilation to now, with all evaluations but the first, which compiles. A
+      training that resumes counts the steps since then, if it takes any.
   """
 
   problem: Problem
@@ -113,6 +121,7 @@ class Result(NamedTuple):
   failures: tuple[Failure, ...]
   checkpoint: Checkpoint
   stopped: bool
+  steps_per_second: float
 
   @property
   def states(self) -> TrainState:
@@ -126,12 +135,6 @@ class Result(NamedTuple):
       name: statistics.mean_and_interval(values[:, -1])
       for name, values in self.history.items()
     }
-
-  @property
-  def steps_per_second(self) -> float:
-    """Training steps of one member; compilation and evaluation excluded."""
-    seconds = self.checkpoint.seconds
-    return self.checkpoint.step / seconds if seconds else 0.0
 
   def samples(
     self, num_samples: int, seed: int = 0, labels: ArrayLike | None = None
@@ -200,24 +203,33 @@ def train(
   members, keys, progress, seed_indices = _set_up(
     problem, seeds, devices, variation, axis
   )
-  step, saved, stopwatch = 0, -1, Stopwatch()
+  step, saved, seconds = 0, -1, 0.0
   num_logs = num_frames = 0
   failures, checkpoint = (), start
   if start is not None:
     step = saved = start.step
-    stopwatch = Stopwatch(start.seconds)
+    seconds = start.seconds
     num_logs, num_frames = start.num_logs, start.num_frames
     progress = _to_devices(start.progress, seed_indices, like=progress)
     failures = list_failures(start.progress.failed_at, seeds)
   # Zero steps compile the loop before the stopwatch starts.
   progress = members.advance(progress, keys, np.int32(0), np.int32(0))
+  stopwatch, compiles = Stopwatch(step, seconds), True
   saved_at = time.monotonic()
   logs: list[Log] = []
 
   while True:
+    log = None
     if schedule.logs_at(step) and step > last_log:
-      progress, log = _evaluate(members, progress, keys, seeds, schedule, step)
-      last_log, failures = step, log.failures
+      with stopwatch.paused() if compiles else contextlib.nullcontext():
+        progress, log = _evaluate(
+          members, progress, keys, seeds, schedule, step
+        )
+      last_log, failures, compiles = step, log.failures, False
+    rate = stopwatch.rate(step)
+    for callback in callbacks:
+      callback.on_steps(step, rate)
+    if log is not None:
       num_logs, num_frames = num_logs + 1, num_frames + (log.frame is not None)
       if keep_logs:
         logs.append(log)
@@ -247,8 +259,6 @@ def train(
       progress = members.advance(progress, keys, np.int32(step), np.int32(stop))
       jax.block_until_ready(progress)
     step = stop
-    for callback in callbacks:
-      callback.on_steps(step)
 
   assert checkpoint is not None  # Whenever the loop ends, it has saved one.
   logged, history, snapshots = stack_logs(logs, seeds, problem.reference)
@@ -261,6 +271,7 @@ def train(
     failures,
     checkpoint,
     bool(stops),
+    rate,
   )
 
 

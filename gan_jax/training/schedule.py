@@ -62,17 +62,39 @@ class Schedule(NamedTuple):
 
 
 class Stopwatch:
-  """Times chunks of steps, and makes them last about `SECONDS_PER_CHUNK`.
+  """Times a training, and makes its chunks last about `SECONDS_PER_CHUNK`.
 
   Attributes:
-    seconds: of all chunks.
     num_steps: of the next chunk at most.
   """
 
-  def __init__(self, seconds: float = 0.0):
-    """Starts after chunks that took `seconds`."""
-    self.seconds = seconds
+  def __init__(self, step: int = 0, seconds: float = 0.0):
+    """Starts at a step of a training that took `seconds` before it."""
     self.num_steps = 1
+    self._start = step, seconds
+    self._began = time.perf_counter() - seconds
+
+  @property
+  def seconds(self) -> float:
+    """Seconds of training until now, also of earlier processes."""
+    return time.perf_counter() - self._began
+
+  def rate(self, step: int) -> float:
+    """Returns the steps per second since the start, at a step.
+
+    At the start it is that of the earlier processes, 0 if there were none.
+    """
+    first, before = self._start
+    if step == first:
+      return first / before if before else 0.0
+    return (step - first) / (self.seconds - before)
+
+  @contextlib.contextmanager
+  def paused(self) -> Iterator[None]:
+    """Leaves out the seconds of a context."""
+    paused = time.perf_counter()
+    yield
+    self._began += time.perf_counter() - paused
 
   @contextlib.contextmanager
   def chunk(self, num_steps: int) -> Iterator[None]:
@@ -80,6 +102,5 @@ class Stopwatch:
     started = time.perf_counter()
     yield
     elapsed = time.perf_counter() - started
-    self.seconds += elapsed
     affordable = int(num_steps / elapsed * SECONDS_PER_CHUNK)
     self.num_steps = max(1, min(affordable, 2 * self.num_steps))

@@ -90,8 +90,8 @@ class Recorder(training.Callback):
   def __init__(self, stops=None):
     self.logs, self.saved, self.step, self.stops = [], [], 0, stops
 
-  def on_steps(self, step):
-    self.step = step
+  def on_steps(self, step, steps_per_second):
+    self.step, self.rate = step, steps_per_second
 
   def on_log(self, log):
     self.logs.append(log)
