@@ -15,7 +15,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from rich.console import Console
-from rich.progress import Progress, SpinnerColumn, TimeElapsedColumn
+from rich.progress import (
+  BarColumn,
+  Progress,
+  SpinnerColumn,
+  TextColumn,
+  TimeElapsedColumn,
+)
 
 from experiments.datasets import data_record, inception_weights
 from experiments.datasets.cache import cache_dir
@@ -228,13 +234,15 @@ def _epochs_bar() -> Progress:
   console = Console(stderr=True)
   bar = Progress(
     SpinnerColumn(),
-    *Progress.get_default_columns(),
+    TextColumn("training the classifier"),
+    BarColumn(),
+    TextColumn("epoch {task.completed}/{task.total}"),
     TimeElapsedColumn(),
     console=console,
     transient=True,
     disable=not console.is_terminal,
   )
-  bar.add_task("training the classifier", total=classifier.EPOCHS)
+  bar.add_task("", total=classifier.EPOCHS)
   return bar
 
 

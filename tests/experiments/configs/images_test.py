@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+import io
 import os
 import tempfile
 from pathlib import Path
@@ -13,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 from PIL import Image
+from rich.console import Console
 
 from experiments.configs import choices, image_metrics
 from experiments.configs import images as dcgan
@@ -225,6 +227,56 @@ class DCGANTest(parameterized.TestCase):
       first.features.apply(batch),
       again.features.apply(batch),
     )
+
+  @parameterized.parameters(
+    # Whether there are classes, most images of either kind; number of images.
+    (True, 130, 50, 130),
+    (True, 200, 50, tiny_images.NUM_TRAIN),
+    (False, 130, 50, 4 * 50),
+  )
+  def test_the_classifier_learns_from_no_more_images_than_it_needs(
+    self, has_classes, most_labelled, most_rotated, expected
+  ):
+    train, test = self.read()
+    # Folders of images come in the order of their classes.
+    order = np.argsort(train.labels)
+    train = train._replace(
+      pixels=train.pixels[order], labels=train.labels[order]
+    )
+    if not has_classes:
+      train, test = (
+        split._replace(labels=None, class_names=()) for split in (train, test)
+      )
+    with (
+      mock.patch.object(image_datasets, "_NUM_LABELLED", most_labelled),
+      mock.patch.object(image_datasets, "_NUM_ROTATED", most_rotated),
+      mock.patch.object(
+        classifier, "train", side_effect=InterruptedError
+      ) as trained,
+      self.assertRaises(InterruptedError),
+    ):
+      image_datasets.feature_net("mnist", train, test, print)
+    _, pixels, labels = trained.call_args.args
+    self.assertLen(pixels, expected)
+    self.assertLen(labels, expected)
+    if has_classes:
+      self.assertLen(set(labels.tolist()), 10)
+
+  @parameterized.parameters(60, 80, 140)
+  def test_the_bar_of_the_classifier(self, width):
+    output = io.StringIO()
+    terminal = Console(
+      file=output, width=width, force_terminal=True, color_system=None
+    )
+    with (
+      mock.patch.object(image_datasets, "Console", lambda stderr: terminal),
+      image_datasets._epochs_bar() as bar,
+    ):
+      bar.advance(bar.task_ids[0], 2)
+      bar.refresh()
+      text = output.getvalue()
+    self.assertIn("training the classifier", text)
+    self.assertRegex(text, r"epoch 2/8 .*0:00:0\d")
 
   def test_a_damaged_classifier_is_trained_again(self):
     read = self.read()

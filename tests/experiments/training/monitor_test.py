@@ -78,6 +78,26 @@ class MonitorTest(parameterized.TestCase):
       logs += [make_log(step, generated_spread=0.0) for step in steps]
       self.assertEmpty(observe(watch, logs))
 
+  @parameterized.parameters(
+    # The spread of the second seed in rows 100 steps apart; steps of warnings.
+    ([1e-4] * 10, [900]),
+    ([1e-4] * 5 + [0.9] + [1e-4] * 9, [1000]),
+    ([1e-4, 2e-3] + [1e-4] * 8, [600]),
+    ([1e-4] * 9, []),
+    ([1e-4] * 4 + [0.9] * 16, []),
+    ([np.nan] * 2 + [1e-4] * 6, []),
+  )
+  def test_narrow_samples_at_the_start_are_no_collapse(self, spread, expected):
+    watch = monitor.Monitor(SEEDS)
+    logs = [
+      make_log(100 * index, generated_spread=value)
+      for index, value in enumerate(spread)
+    ]
+    self.assertEqual(
+      observe(watch, logs), [(step, 4, "collapsed") for step in expected]
+    )
+    np.testing.assert_array_equal(watch.warned, [False, bool(expected)])
+
   def test_a_failure_is_warned_of_once(self):
     failure = Failure(4, 6, ("generator",))
     watch = monitor.Monitor(SEEDS)

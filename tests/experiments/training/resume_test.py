@@ -424,13 +424,13 @@ class GuardedTest(parameterized.TestCase):
     super().setUp()
     self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
-  def train(self, *flags):
+  def train(self, *flags, log_every=5):
     return commands.run(
       "experiments.run",
       "--experiment=ring",
-      "--log_every=5",
+      f"--log_every={log_every}",
       "--evaluation_samples=64",
-      "--checkpoint_every=10",
+      f"--checkpoint_every={2 * log_every}",
       "--keep_checkpoints=1",
       "--workdir=run",
       *flags,
@@ -442,23 +442,26 @@ class GuardedTest(parameterized.TestCase):
     rows = results.read_rows(self.folder / "run" / results.EVENTS).rows
     return [(row["kind"], row["seed"]) for row in rows]
 
-  # A generator that hardly moves, and one that starts at a point.
+  # A generator that starts at a point, and hardly moves.
   COLLAPSED = (
-    "--steps=100",
+    "--steps=1000",
     "--num_seeds=2",
     "--generator_learning_rate=1e-9",
     "--initial_scale=1e-6",
   )
 
   def test_a_collapsed_generator_stops_the_run(self):
-    self.check_collapsed_generator("stop", 1, 20)
+    self.check_collapsed_generator("stop", 1, 900)
 
   @pytest.mark.slow
   def test_a_collapsed_generator_may_train_on(self):
-    self.check_collapsed_generator("continue", 0, 100)
+    self.check_collapsed_generator("continue", 0, 1000)
 
   def check_collapsed_generator(self, on_failure, code, steps):
-    done = self.train(*self.COLLAPSED, f"--on_failure={on_failure}")
+    # From step 500 on, which has the first of five rows, this is no start.
+    done = self.train(
+      *self.COLLAPSED, f"--on_failure={on_failure}", log_every=100
+    )
     self.assertEqual(done.returncode, code, done.stderr)
     self.assertIn("less than 0.001 of the data's variance", done.stderr)
     collapsed = [("collapsed", 0), ("collapsed", 1)]

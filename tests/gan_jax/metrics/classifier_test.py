@@ -135,12 +135,21 @@ class TrainingTest(absltest.TestCase):
     pixels = jnp.asarray(RNG.integers(256, size=(50, 16, 16, 1)), jnp.uint8)
     labels = jnp.arange(50) % 3
 
+    epochs = []
+
     def train(seed):
       return classifier.train(
-        jax.random.key(seed), pixels, labels, 3, epochs=2, batch_size=16
+        jax.random.key(seed),
+        pixels,
+        labels,
+        3,
+        epochs=2,
+        batch_size=16,
+        on_epoch=lambda: epochs.append(seed),
       )
 
     first, again, other = train(0), train(0), train(1)
+    self.assertEqual(epochs, [0, 0, 0, 0, 1, 1])
     for name, layer in first.items():
       np.testing.assert_array_equal(layer["kernel"], again[name]["kernel"])
       self.assertGreater(

@@ -88,10 +88,15 @@ class Recorder(training.Callback):
   """Keeps what it hears, and stops after a step."""
 
   def __init__(self, stops=None):
-    self.logs, self.saved, self.step, self.stops = [], [], 0, stops
+    self.logs, self.saved, self.steps, self.stops = [], [], [0], stops
+
+  @property
+  def step(self):
+    return self.steps[-1]
 
   def on_steps(self, step, steps_per_second):
-    self.step, self.rate = step, steps_per_second
+    self.steps.append(step)
+    self.rate = steps_per_second
 
   def on_log(self, log):
     self.logs.append(log)
@@ -248,6 +253,29 @@ class LoopTest(parameterized.TestCase):
     np.testing.assert_array_equal(saved[0].progress.state.step, [3, 3])
     self.assertEqual([each.num_logs for each in saved], [1, 2, 3, 4])
     self.assertGreater(saved[1].seconds, saved[0].seconds)
+
+  @parameterized.parameters(None, 6)
+  def test_the_rate_counts_the_steps_of_this_process(self, resumes_at):
+    problem, checkpoint = counting_problem(), None
+    if resumes_at:
+      before = Recorder(resumes_at)
+      schedule = training.Schedule(12, 6, checkpoint_every=1)
+      training.train(problem, [0], schedule, callbacks=[before])
+      # The steps of the earlier process took a year.
+      checkpoint = before.saved[-1]._replace(seconds=3e7)
+    recorder = Recorder()
+    outcome = training.train(
+      problem,
+      [0],
+      training.Schedule(12, 6, checkpoint_every=1),
+      callbacks=[recorder],
+      start=checkpoint,
+      last_log=resumes_at or -1,
+    )
+    self.assertEqual(recorder.step, 12)
+    self.assertEqual(recorder.rate, outcome.steps_per_second)
+    self.assertGreater(outcome.steps_per_second, 1e-3)
+    self.assertEqual(recorder.steps[1:], [*range(resumes_at or 0, 13)])
 
   def test_a_last_step_that_spoils_the_state_is_a_failure(self):
     # The cost becomes infinite only when measured after the last step.
