@@ -132,6 +132,8 @@ class TrainingProgress:
     self._next_line = first_step
     self._is_plain = not bar.console.is_terminal
     self._has_estimate = not self._is_plain
+    if self._is_plain:
+      self._say("compiling")
 
   def _update(self, **fields: Any) -> None:
     self._bar.update(self._bar.task_ids[0], **fields)
@@ -187,7 +189,9 @@ class TrainingProgress:
         f"step {log.step:,} of {self._num_steps:,}, {self._speed()}  "
         f"{_costs(log)}"
       )
-      self._next_line = log.step + self._num_steps / NUM_PLAIN_LINES
+      self._next_line = min(
+        log.step + self._num_steps / NUM_PLAIN_LINES, self._num_steps
+      )
 
   def show(self, phase: str) -> None:
     """Shows what is done after the steps, such as drawing a picture."""

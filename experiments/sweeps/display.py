@@ -63,16 +63,19 @@ def progress_bar(plan: Plan, folder: Path) -> Iterator[Callable[[], None]]:
         # The programs compile.
         start = now
       rate = (steps - first) / (now - start) if now > start else 0.0
-      status = watcher.status(rate, total - steps)
+      fields = watcher.fields(rate, total - steps)
       bar.update(
         bar.task_ids[0],
-        total=total if steps > first or steps == total else None,
+        total=None
+        if fields["status"] == "compiling"
+        # Until all is done, what follows the steps is a last part.
+        else total + bool(fields["status"]),
         completed=steps,
-        **status,
+        **fields,
       )
       share = steps / total
       if not terminal.is_terminal and share >= next_line:
-        texts = ", ".join(filter(None, status.values()))
+        texts = ", ".join(filter(None, fields.values()))
         console.say(f"{console.elapsed(bar)}  {100 * share:.0f} %, {texts}")
         next_line = share + 1 / console.NUM_PLAIN_LINES
 
@@ -115,7 +118,7 @@ class _Watcher:
       self._steps[index] = max(known, progress_files.member_steps(scratch))
     return sum(self._steps)
 
-  def status(self, rate: float, steps_left: int) -> dict[str, str]:
+  def fields(self, rate: float, steps_left: int) -> dict[str, str]:
     """Says how far the sweep is, as the fields of its bar.
 
     Args:

@@ -14,7 +14,6 @@ from experiments.run_folder import results
 from experiments.sweeps import display, progress, worker_process
 from tests.experiments.sweeps import finished_sweeps
 
-
 # It compiles until second 60: 150 steps in 5 s leave 450 for 15 s.
 EVENTS = ((1.0, 0), (60.0, 0), (65.0, 150))
 
@@ -63,7 +62,8 @@ class ProgressTest(parameterized.TestCase):
       [
         "0:00:01  0 %, 0 of 2 trials, compiling",
         "0:01:05  25 %, 0 of 2 trials, 15 s left, 30 steps/s of all seeds",
-        "0:01:20  100 %, 0 of 2 trials, writing results, 30 steps/s of all seeds",
+        "0:01:20  100 %, 0 of 2 trials, writing results, 30 steps/s of all "
+        "seeds",
       ],
     )
 
