@@ -66,7 +66,7 @@ def train_until(
     mock.patch.object(
       trainer.console.TrainingProgress,
       "advance",
-      lambda _, s: taken.append(s),
+      lambda _, s, rate: taken.append(s),
     ),
   ):
     trained = trainer.train(
