@@ -4,6 +4,7 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -118,7 +119,7 @@ class _Watcher:
       self._steps[index] = max(known, progress_files.member_steps(scratch))
     return sum(self._steps)
 
-  def fields(self, rate: float, steps_left: int) -> dict[str, str]:
+  def fields(self, rate: float, steps_left: int) -> dict[str, Any]:
     """Says how far the sweep is, as the fields of its bar.
 
     Args:

@@ -4,6 +4,7 @@ import contextlib
 import io
 import re
 import types
+from collections.abc import Iterator
 from unittest import mock
 
 import numpy as np
@@ -29,7 +30,9 @@ class ProgressTest(parameterized.TestCase):
     self.now = 0.0
 
   @contextlib.contextmanager
-  def progress(self, num_steps, first_step=0, width=None):
+  def progress(
+    self, num_steps, first_step=0, width=None
+  ) -> Iterator[console.TrainingProgress]:
     """Shows a training on a terminal of a width, or in a file."""
     terminal = Console(
       file=self.output,

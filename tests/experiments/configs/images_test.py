@@ -239,10 +239,9 @@ class DCGANTest(parameterized.TestCase):
   ):
     train, test = self.read()
     # Folders of images come in the order of their classes.
-    order = np.argsort(train.labels)
-    train = train._replace(
-      pixels=train.pixels[order], labels=train.labels[order]
-    )
+    labels = np.asarray(train.labels)
+    order = np.argsort(labels)
+    train = train._replace(pixels=train.pixels[order], labels=labels[order])
     if not has_classes:
       train, test = (
         split._replace(labels=None, class_names=()) for split in (train, test)
