@@ -1,6 +1,7 @@
 """Samples a finished run: `python -m experiments.sample --workdir=runs/...`."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import jax
@@ -10,7 +11,7 @@ from PIL import Image
 
 from experiments.cli import flags
 from experiments.configs.fields import setting
-from experiments.configs.hints import unknown
+from experiments.configs.hints import suggestion
 from experiments.devices import environment
 from experiments.errors import RunFolderError, UsageError
 from experiments.plots import images as image_plots
@@ -28,6 +29,8 @@ run has one. Images are written as one picture or as an array of bytes, other
 samples as an array of numbers. --label chooses the class of a class-conditional
 generator."""
 
+_MAX_LISTED = 20
+"""Classes that a message lists; of more it lists the first and the last."""
 _AT_ONCE = 256
 """Samples per call; a fixed number, so that more samples keep the first."""
 
@@ -161,8 +164,22 @@ def _labels(member: LoadedRun, options: SampleOptions) -> Array | None:
   numbers = {str(index): index for index in range(len(names))}
   numbers |= {name: index for index, name in enumerate(names)}
   if options.label not in numbers:
-    raise UsageError(unknown("label", options.label, names))
+    raise UsageError(_unknown_class(options.label, names))
   return jnp.full(options.num_samples, numbers[options.label])
+
+
+def _unknown_class(label: str, names: Sequence[str]) -> str:
+  """Writes that there is no such class, and which there are."""
+  classes = [
+    name if name == str(number) else f"{number} ({name})"
+    for number, name in enumerate(names)
+  ]
+  if len(classes) > _MAX_LISTED:
+    classes[_MAX_LISTED // 2 : -1] = ["..."]
+  return (
+    f"--label={label}: there is no such class; {suggestion(label, names)}"
+    f"the {len(names)} classes are {', '.join(classes)}"
+  )
 
 
 if __name__ == "__main__":

@@ -106,7 +106,12 @@ class SampleTest(parameterized.TestCase):
     ("ring", ["--out=x.jpg"], "must end in .png or .npz"),
     ("ring", ["--out=x.npz", "--label=3"], "has no classes"),
     ("ring", ["--out=nowhere/x.npz"], "there is no nowhere"),
-    ("conditional_mnist", ["--out=x.npz", "--label=12"], "unknown label '12'"),
+    (
+      "conditional_mnist",
+      ["--out=x.npz", "--label=12"],
+      "^--label=12: there is no such class; the 10 classes are 0, 1, 2, 3, 4, "
+      "5, 6, 7, 8, 9$",
+    ),
     ("ring", [], "--out is missing"),
   )
   def test_what_makes_no_sense_is_refused(self, name, flags, message):
@@ -125,6 +130,25 @@ class SampleTest(parameterized.TestCase):
     (again / results.CHECKPOINTS).rename(again / "moved")
     with self.assertRaisesRegex(RunFolderError, "has no checkpoint"):
       sample.run(["sample", f"--workdir={again}", out])
+
+
+class UnknownClassTest(parameterized.TestCase):
+  @parameterized.parameters(
+    (("cat", "dog"), "the 2 classes are 0 (cat), 1 (dog)"),
+    # The name of a class that is also its number is written once.
+    (("0", "dog"), "the 2 classes are 0, 1 (dog)"),
+    (("cat", "xs"), "did you mean 'xs'? the 2 classes are 0 (cat), 1 (xs)"),
+    (
+      tuple(f"n{n}" for n in range(1000)),
+      "the 1000 classes are 0 (n0), 1 (n1), 2 (n2), 3 (n3), 4 (n4), 5 (n5), "
+      "6 (n6), 7 (n7), 8 (n8), 9 (n9), ..., 999 (n999)",
+    ),
+  )
+  def test_the_classes_are_named(self, names, classes):
+    self.assertEqual(
+      sample._unknown_class("xss", names),
+      f"--label=xss: there is no such class; {classes}",
+    )
 
 
 class FailedSeedTest(parameterized.TestCase):
