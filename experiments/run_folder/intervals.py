@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from experiments.run_folder import metric_table
 from gan_jax import statistics
 
 SCORE = "score"
@@ -15,47 +16,12 @@ DIFFERENCE = "difference"
 ABSENT = "-"
 """Text of a number that is not known."""
 
-_FRACTION, _DISTANCE = (0.0, 1.0), (0.0, math.inf)
-_LIMITS: Mapping[str, tuple[float, float]] = {
-  DIFFERENCE: (-1.0, 1.0),
-  **dict.fromkeys(
-    (
-      SCORE,
-      "coverage",
-      "discriminator_fake",
-      "discriminator_real",
-      "high_quality_fraction",
-      "label_accuracy",
-      "precision",
-      "recall",
-    ),
-    _FRACTION,
-  ),
-  **dict.fromkeys(
-    (
-      "classes_covered",
-      "density",
-      "discriminator_norm",
-      "frechet_distance",
-      "generated_spread",
-      "generated_stddev",
-      "generator_norm",
-      "kid_standard_error",
-      "modes_covered",
-      "reverse_kl",
-      "wasserstein_1",
-    ),
-    _DISTANCE,
-  ),
-  "classifier_score": (1.0, math.inf),
-  "jensen_shannon": (0.0, math.log(2)),
-}
-"""The least and the greatest value of metrics that have one."""
-
 
 def limits(name: str) -> tuple[float, float]:
   """Returns the least and the greatest value that a metric can have."""
-  return _LIMITS.get(name.removeprefix("average_"), (-math.inf, math.inf))
+  if name == DIFFERENCE:
+    return -1.0, 1.0
+  return metric_table.describe(name).limits
 
 
 def ends(values: np.ndarray, name: str) -> tuple[float, float]:

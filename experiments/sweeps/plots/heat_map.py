@@ -12,6 +12,7 @@ from matplotlib.patches import Rectangle
 
 from experiments.plots import curves
 from experiments.run_folder import intervals
+from experiments.run_folder.intervals import SCORE
 from experiments.sweeps import labels
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.plots import style
@@ -20,6 +21,10 @@ from experiments.sweeps.search_space import Axis, format_value
 
 MAX_WRITTEN = 100
 """With more cells than this, no numbers are written into them."""
+ALL_TIE = (
+  "All trials tie with the best: colours have the whole range of scores, so as "
+  "not to show noise"
+)
 _MAX_WIDTH = 15.0
 _MAX_TICKS = 30
 _ABSENT = "#D8D8D8"
@@ -66,8 +71,8 @@ def heat_maps(
   subject = "final score of each trial"
   if writes and len(plan.base.seeds) > 1:
     subject += f" {intervals.heading(len(plan.base.seeds))}"
-  style.title(figure, plan, ranked, subject)
-  scale, is_cut = _scale(ranked)
+  scale, is_cut, note = _scale(ranked)
+  style.title(figure, plan, ranked, subject, note)
   for axes, value in zip(panels, panel_values, strict=True):
     cells = {
       (each.trial.values[up.name], each.trial.values[across.name]): each
@@ -193,25 +198,30 @@ def _value_ticks(
   axes.tick_params(length=0)
 
 
-def _scale(ranked: Sequence[RankedTrial]) -> tuple[Normalize, bool]:
+def _scale(ranked: Sequence[RankedTrial]) -> tuple[Normalize, bool, str]:
   """Chooses the range of scores that colours distinguish.
+
+  If all trials tie with the best, it is all that a score can be, and the map
+  has nearly one colour, because the differences may be noise.
 
   A few very bad trials, for example failed ones, must not leave a single colour
   for all others: the scale ends twice as far below the median as the best is
   above it.
 
   Returns:
-    The scale, and whether there are scores below it.
+    The scale, whether there are scores below it, and a note for the title.
   """
+  if not all(each.leads for each in ranked) and all(map(_kind, ranked)):
+    return Normalize(*intervals.limits(SCORE)), False, ALL_TIE
   means = style.scores(ranked).mean
   known = means[np.isfinite(means)]
   if not known.size:
-    return Normalize(0, 1), False
+    return Normalize(0, 1), False, ""
   least, median, high = np.quantile(known, [0, 0.5, 1])
   low = max(least, median - 2 * (high - median))
   if high - low < 1e-9:
     low, high = high - 0.01, high + 0.01
-  return Normalize(low, high), bool(least < low)
+  return Normalize(low, high), bool(least < low), ""
 
 
 def _kind(ranked_trial: RankedTrial) -> str:

@@ -105,6 +105,24 @@ class PlotsTest(parameterized.TestCase):
     self.assertEqual(axes.get_xlabel(), "discriminator beta1")
     self.assert_apart(figure)
 
+  @parameterized.parameters(
+    # Trials that tie are drawn on the whole scale, so that noise is not seen.
+    (0.001, (0, 1), True),
+    (0.1, (0.3, 0.5), False),
+  )
+  def test_colours_of_ties(self, effect, limits, says):
+    def scores(values):
+      is_worse = values["generator_learning_rate"] < 1
+      return 0.5 - 2 * effect * is_worse + np.array([-0.01, 0, 0.01])
+
+    plan, ranked = self.finished(scores=scores, grid=f"{RATES};{BETAS}")
+    up, across = plan.axes
+    figure = heat_map.heat_maps(plan, ranked, across, up)
+    mesh = figure.axes[0].collections[0]
+    np.testing.assert_allclose((mesh.norm.vmin, mesh.norm.vmax), limits)
+    self.assertEqual("All trials tie" in figure.get_suptitle(), says)
+    self.assert_apart(figure)
+
   def test_maps_side_by_side(self):
     plan, ranked = self.finished(
       grid=f"{RATES};{LOSSES};{BETAS}", skips_invalid=True, num_seeds=1

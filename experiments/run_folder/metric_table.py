@@ -1,0 +1,258 @@
+"""The metrics of runs: what each means, its unit, and which values are good.
+
+The pages of runs, sweeps and comparisons and `docs/measurement.md` show this
+table. A metric that is not in it is shown by its name.
+"""
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+AVERAGE = "average_"
+"""Prefix of the metrics of the generator's average."""
+
+_GAMES, _LINE, _PLANE = "every game", "data on the line", "data in the plane"
+_IMAGES, _CLASSES = "images", "images with classes"
+_PROBABILITIES = "losses for which D is a probability"
+_CRITICS = "other losses"
+
+ALWAYS, FRACTION, DISTANCE = (-math.inf, math.inf), (0, 1), (0, math.inf)
+
+
+class Metric(NamedTuple):
+  """What a metric means.
+
+  Attributes:
+    meaning: in a few words.
+    logged_for: games that have it.
+    unit: of its values; "" for a plain number.
+    better: "higher" or "lower"; "" if neither is better.
+    ideal: the value of a perfect generator; "" if there is none.
+    limits: the least and the greatest value.
+  """
+
+  meaning: str
+  logged_for: str
+  unit: str = ""
+  better: str = ""
+  ideal: str = ""
+  limits: tuple[float, float] = ALWAYS
+
+  @property
+  def guide(self) -> str:
+    """Says in a few words which values are good, and the unit."""
+    parts = (
+      self.unit,
+      self.better and f"{self.better} is better",
+      self.ideal and f"ideal {self.ideal}",
+    )
+    return ", ".join(part for part in parts if part)
+
+
+METRICS: Mapping[str, Metric] = {
+  "score": Metric(
+    "how close the samples are to the best that is possible",
+    "every game that is measured",
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+  "generator_cost": Metric(
+    "what the generator minimises", _GAMES, "unit of the loss"
+  ),
+  "discriminator_cost": Metric(
+    "what the discriminator minimises, with penalties",
+    _GAMES,
+    "unit of the loss",
+  ),
+  "discriminator_real": Metric(
+    "mean of D on real samples",
+    _PROBABILITIES,
+    "probability",
+    ideal="1/2",
+    limits=FRACTION,
+  ),
+  "discriminator_fake": Metric(
+    "mean of D on generated samples",
+    _PROBABILITIES,
+    "probability",
+    ideal="1/2",
+    limits=FRACTION,
+  ),
+  "critic_real": Metric("mean of the critic on real samples", _CRITICS),
+  "critic_fake": Metric("mean of the critic on generated samples", _CRITICS),
+  "critic_distance": Metric(
+    "`critic_real` - `critic_fake`: with the Wasserstein loss the critic's "
+    "estimate of the distance to the data, times its largest slope",
+    _CRITICS,
+    better="lower",
+    ideal="0",
+  ),
+  "penalty": Metric(
+    "the penalty term", "`--penalty`", "unit of the loss", ideal="0"
+  ),
+  "generator_gradient_norm": Metric(
+    "norm of the gradient of the generator's cost on a minibatch",
+    _GAMES,
+    limits=DISTANCE,
+  ),
+  "discriminator_gradient_norm": Metric(
+    "norm of the gradient of the discriminator's cost on a minibatch",
+    _GAMES,
+    limits=DISTANCE,
+  ),
+  "generator_norm": Metric(
+    "norm of the generator's parameters", _GAMES, limits=DISTANCE
+  ),
+  "discriminator_norm": Metric(
+    "norm of the discriminator's parameters", _GAMES, limits=DISTANCE
+  ),
+  "generated_spread": Metric(
+    "variance of 64 generated samples over that of 64 real ones",
+    _GAMES,
+    ideal="1",
+    limits=DISTANCE,
+  ),
+  "generated_mean": Metric(
+    "mean of the samples", _LINE, "units of x", ideal="that of the data"
+  ),
+  "generated_stddev": Metric(
+    "standard deviation of the samples",
+    _LINE,
+    "units of x",
+    ideal="that of the data",
+    limits=DISTANCE,
+  ),
+  "wasserstein_1": Metric(
+    "Wasserstein-1 distance to the data",
+    _LINE,
+    "units of x",
+    "lower",
+    "0",
+    DISTANCE,
+  ),
+  "jensen_shannon": Metric(
+    "Jensen-Shannon divergence to the data; log 2 without overlap",
+    _LINE,
+    "nats",
+    "lower",
+    "0",
+    (0, math.log(2)),
+  ),
+  "modes_covered": Metric(
+    "number of modes with one sample of high quality, as the literature counts "
+    "them",
+    _PLANE,
+    "modes",
+    "higher",
+    "all",
+    DISTANCE,
+  ),
+  "modes_balanced": Metric(
+    "number of modes with a quarter of their share in samples of high quality",
+    _PLANE,
+    "modes",
+    "higher",
+    "all",
+    DISTANCE,
+  ),
+  "high_quality_fraction": Metric(
+    "fraction of samples within 3 standard deviations of a mode",
+    _PLANE,
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+  "mode_overlap": Metric(
+    "sum over modes of the smaller of the data's share and the share of all "
+    "samples that are of high quality there",
+    _PLANE,
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+  "reverse_kl": Metric(
+    "divergence between the modes' shares of the samples and of the data",
+    _PLANE,
+    "nats",
+    "lower",
+    "0",
+    DISTANCE,
+  ),
+  "frechet_distance": Metric(
+    "Frechet distance of features of real and generated images",
+    _IMAGES,
+    better="lower",
+    ideal="0",
+    limits=DISTANCE,
+  ),
+  "kid": Metric(
+    "kernel distance of these features",
+    _IMAGES,
+    better="lower",
+    ideal="0",
+  ),
+  "kid_standard_error": Metric(
+    "standard error of `kid`", _IMAGES, limits=DISTANCE
+  ),
+  "precision": Metric(
+    "fraction of generated images that are near real ones",
+    _IMAGES,
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+  "recall": Metric(
+    "fraction of real images that are near generated ones",
+    _IMAGES,
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+  "density": Metric(
+    "how many real images are near a generated one, relative to real images",
+    _IMAGES,
+    better="higher",
+    ideal="1",
+    limits=DISTANCE,
+  ),
+  "coverage": Metric(
+    "fraction of real images whose neighbours include a generated one",
+    _IMAGES,
+    better="higher",
+    ideal="31/32",
+    limits=FRACTION,
+  ),
+  "classifier_score": Metric(
+    "inception score, by the classifier of the features",
+    _IMAGES,
+    better="higher",
+    ideal="that of the data",
+    limits=(1, math.inf),
+  ),
+  "classes_covered": Metric(
+    "number of classes that the classifier finds among the samples",
+    _CLASSES,
+    "classes",
+    "higher",
+    "all",
+    DISTANCE,
+  ),
+  "label_accuracy": Metric(
+    "fraction of samples that the classifier takes for the class that was "
+    "asked for",
+    "`--condition`",
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+}
+
+
+def describe(name: str) -> Metric:
+  """Returns what is known of a metric, or of one of the generator's average."""
+  plain = name.removeprefix(AVERAGE)
+  metric = METRICS.get(plain, Metric("", ""))
+  if plain == name or not metric.meaning:
+    return metric
+  return metric._replace(meaning=f"{plain} of the generator's average")
