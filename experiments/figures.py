@@ -29,12 +29,12 @@ USAGE = """\
 python -m experiments.figures --figure=ID[,ID...] | --figure=all | --list
 
 Redraws figures and tables of the literature and checks their numbers. Each
-figure writes ID.png, ID.gif if it is animated, and ID.json with its checks:
-measured value, expected value and the origin of the expectation. A figure that
-needs trained networks loads finished runs from --runs, resumes unfinished ones
-and trains the missing ones; --full trains for as long as the publication. `all`
-leaves out figures that take many minutes; name them to draw them. The exit code
-is 1 if a check fails."""
+figure writes ID.png (ID.pdf or ID.svg with --figure_format), ID.gif if it is
+animated, and ID.json with its checks: measured value, expected value and the
+origin of the expectation. A figure that needs trained networks loads finished
+runs from --runs, resumes unfinished ones and trains the missing ones; --full
+trains for as long as the publication. `all` leaves out figures that take many
+minutes; name them to draw them. The exit code is 1 if a check fails."""
 
 ALL = "all"
 FAILED_CHECK_EXIT_CODE = 1
@@ -54,6 +54,11 @@ class FiguresOptions:
   list: bool = setting(False, "print the figures and exit")
   out: str = setting(
     "figures", "folder to write the figures and checks to", is_path=True
+  )
+  figure_format: str = setting(
+    "png",
+    "format of the pictures; animations are GIF in any case",
+    choices=("png", "pdf", "svg"),
   )
   overwrite: bool = setting(False, "replace existing figures and checks")
   full: bool = setting(
@@ -118,7 +123,7 @@ def run(argv: list[str]) -> int:
   _check_writable("out", out)
   if any(each.trainings or each.long for each in reproductions):
     _check_writable("runs", parent)
-  _check_free(out, reproductions, options.overwrite)
+  _check_free(out, reproductions, options)
   machine = environment.describe(devices)
   records = []
   with signals.caught(
@@ -143,7 +148,14 @@ def run(argv: list[str]) -> int:
       except KeyboardInterrupt:
         break
       record = _write_figure(
-        reproduction, runs, computed, options.seed, machine, out, started
+        reproduction,
+        runs,
+        computed,
+        options.seed,
+        machine,
+        out,
+        options.figure_format,
+        started,
       )
       console.print_failed_checks(record)
       records.append(record)
@@ -200,9 +212,11 @@ def _with_full_trainings(reproduction: Reproduction) -> Reproduction:
   return reproduction._replace(trainings=reproduction.full_trainings)
 
 
-def _files(reproduction: Reproduction, out: Path) -> list[Path]:
+def _files(
+  reproduction: Reproduction, out: Path, figure_format: str
+) -> list[Path]:
   """Lists the files that a figure writes, the record first."""
-  suffixes = ["json", "png"] + (["gif"] if reproduction.animate else [])
+  suffixes = ["json", figure_format] + (["gif"] if reproduction.animate else [])
   return [out / f"{reproduction.id}.{suffix}" for suffix in suffixes]
 
 
@@ -219,14 +233,14 @@ def _check_writable(flag: str, folder: Path) -> None:
 
 
 def _check_free(
-  out: Path, reproductions: Iterable[Reproduction], overwrite: bool
+  out: Path, reproductions: Iterable[Reproduction], options: FiguresOptions
 ) -> None:
   """Raises UsageError if a file exists that may not be replaced."""
   for reproduction in reproductions:
-    for path in _files(reproduction, out):
+    for path in _files(reproduction, out, options.figure_format):
       if path.is_dir():
         raise UsageError(f"{path} is a folder; choose another --out")
-      if (path.exists() or path.is_symlink()) and not overwrite:
+      if (path.exists() or path.is_symlink()) and not options.overwrite:
         raise UsageError(
           f"{path} exists; choose another --out or pass --overwrite"
         )
@@ -252,6 +266,7 @@ def _write_figure(
   seed: int,
   machine: Mapping[str, Any],
   out: Path,
+  figure_format: str,
   started: float,
 ) -> dict[str, Any]:
   """Draws a figure; writes and returns the record of its checks."""
@@ -269,9 +284,9 @@ def _write_figure(
     # The files replace older ones only when all are complete, the record last.
     content, picture, *animation = [
       stack.enter_context(results.replacing(path))
-      for path in _files(reproduction, out)
+      for path in _files(reproduction, out, figure_format)
     ]
-    reproduction.draw(computed.drawn).savefig(picture)
+    results.save_figure(reproduction.draw(computed.drawn), picture)
     if reproduction.animate:
       results.write_gif(animation[0], reproduction.animate(computed.drawn))
     record["seconds"] = round(time.perf_counter() - started, 1)

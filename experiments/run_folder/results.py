@@ -24,6 +24,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 from PIL import Image
@@ -60,6 +61,8 @@ CHECKPOINTS, FIGURES, TENSORBOARD = FOLDERS = (
 
 PLAN, TRIALS = "plan.json", "trials"
 """The plan and the trials' run folders in the folder of a sweep."""
+WALL_SECONDS = "wall_seconds"
+"""Key of the time that a run has taken, in rows of metrics and the summary."""
 PARTIAL = ".partial-"
 """Prefix of the names of incomplete files."""
 
@@ -110,10 +113,13 @@ class Results(NamedTuple):
 
     It is NaN if the run did not measure it, as a run of an earlier version.
     """
-    for key in (f"average_{name}", name):
-      if key in self.metrics:
-        return self.metrics[key]
-    return np.full((len(self.seeds), len(self.steps)), np.nan)
+    average = f"average_{name}"
+    return self.metric(average if average in self.metrics else name)
+
+  def metric(self, name: str) -> np.ndarray:
+    """Returns a metric, NaN if the run did not measure it."""
+    absent = np.full((len(self.seeds), len(self.steps)), np.nan)
+    return self.metrics.get(name, absent)
 
 
 def seed_summary(values: np.ndarray) -> dict[str, Any]:
@@ -227,6 +233,16 @@ def write_figures(
       write_gif(workdir / name, figure)
 
 
+def save_figure(figure: Figure, path: Path) -> None:
+  """Writes a figure as PNG, PDF or SVG, as the name of the file ends.
+
+  The same figure makes the same file: it has no date and no random names.
+  """
+  metadata = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}
+  with matplotlib.rc_context({"svg.hashsalt": "gan_jax"}):
+    figure.savefig(path, metadata=metadata.get(path.suffix))
+
+
 def write_gif(path: Path, images: Iterator[Image.Image]) -> None:
   """Writes an animation that pauses on its last frame."""
   frames = [image.quantize(128) for image in images]
@@ -309,17 +325,33 @@ def read_rows(path: Path) -> Rows:
   with reading(path.parent):
     text = path.read_text(errors="replace")
   # What follows the last end of a line is nothing, or a torn row.
-  for number, line in enumerate(text.split("\n")[:-1], start=1):
-    try:
-      row = json.loads(line)
-    except ValueError:
-      row = None
+  for number, row in enumerate(_parse_lines(text.split("\n")[:-1]), start=1):
     # A step of 2.0 or True would be another key of the same row.
     if isinstance(row, dict) and type(row.get("step")) is int:
       rows.append(row)
     else:
       faults.append(f"line {number} of {path} is damaged")
   return Rows(rows, faults)
+
+
+_NO_METRICS = ("step", "seed", WALL_SECONDS)
+"""Keys of a row of metrics that are not metrics."""
+
+
+def _parse_lines(lines: Sequence[str]) -> list[Any]:
+  """Parses lines of JSON; a damaged one becomes None."""
+  with contextlib.suppress(ValueError):
+    # All at once takes half as long, unless a line is damaged.
+    parsed = json.loads(f"[{','.join(lines)}]")
+    if len(parsed) == len(lines):
+      return parsed
+  parsed = []
+  for line in lines:
+    try:
+      parsed.append(json.loads(line))
+    except ValueError:
+      parsed.append(None)
+  return parsed
 
 
 class MetricRows(NamedTuple):
@@ -340,7 +372,26 @@ class MetricRows(NamedTuple):
     return {
       name: np.asarray([row.get(name) for row in rows], float)
       for name in names
-      if name not in ("step", "seed")
+      if name not in _NO_METRICS
+    }
+
+  def columns(self, seeds: Sequence[int]) -> dict[str, np.ndarray]:
+    """Returns all metrics, each [num_seeds, num_steps], NaN where missing."""
+    of_seeds = [
+      [rows.get(seed, {}) for rows in self.by_step.values()] for seed in seeds
+    ]
+    names = dict.fromkeys(
+      name
+      for rows in self.by_step.values()
+      for seed in seeds
+      for name in rows.get(seed, ())
+    )
+    return {
+      name: np.asarray(
+        [[row.get(name) for row in rows] for rows in of_seeds], float
+      )
+      for name in names
+      if name not in _NO_METRICS
     }
 
   def text(self, seeds: Sequence[int]) -> str:
@@ -356,6 +407,16 @@ class MetricRows(NamedTuple):
 def checksum(text: str) -> str:
   """Returns the SHA-256 of a text."""
   return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _has_only_numbers(row: Mapping[str, Any]) -> bool:
+  """Tells whether all values are numbers, as `json_number` writes them."""
+  if set(map(type, row.values())) <= {int, float, type(None)}:
+    return True
+  return all(
+    value is None or type(value) in (int, float) or value in INFINITIES
+    for value in row.values()
+  )
 
 
 def read_metrics(
@@ -385,14 +446,7 @@ def read_metrics(
       continue
     where = f"the row of step {step:,}, seed {seed}, in {path}"
     others = by_step.setdefault(step, {})
-    if (
-      type(seed) is not int
-      or seed not in seeds
-      or not all(
-        value is None or type(value) in (int, float) or value in INFINITIES
-        for value in row.values()
-      )
-    ):
+    if type(seed) is not int or seed not in seeds or not _has_only_numbers(row):
       faults.append(f"{where} is damaged")
     elif not set(required) <= set(row):
       faults.append(f"{where} lacks {', '.join(sorted({*required} - {*row}))}")
@@ -420,8 +474,14 @@ def _differences(
   for name in ("experiment", "settings", "seeds"):
     if summary[name] != settings[name]:
       faults.append(f"{workdir}: {SETTINGS} and {SUMMARY} differ in {name}")
-  rows_checksum = checksum(rows.text(seeds))
-  if summary.get("metrics_sha256", rows_checksum) != rows_checksum:
+  recorded = summary.get("metrics_sha256")
+  # Rows may be in another order than they were written in. The text is made
+  # again only then, because that takes long.
+  if (
+    recorded is not None
+    and recorded != checksum((workdir / METRICS).read_text(errors="replace"))
+    and recorded != checksum(rows.text(seeds))
+  ):
     faults.append(f"{workdir / METRICS} has changed since the run ended")
   last = rows.by_step[max(rows.by_step)] if rows.by_step else {}
   for name, entry in summary["metrics"].items():
@@ -451,19 +511,12 @@ def read_results(workdir: Path) -> Results:
         faults.append(f"{path} has {len(steps)} of {logged} logged steps")
       faults += _differences(workdir, settings, summary, rows)
       protocol = dict(summary.get("protocol", {}))
-    measured = [rows.values(step, seeds) for step in steps]
-    # Expensive metrics are not in all rows.
-    names = dict.fromkeys(name for values in measured for name in values)
-    missing = np.full(len(seeds), np.nan)
     return Results(
       experiment=settings["experiment"],
       settings=settings["settings"],
       seeds=np.asarray(seeds),
       steps=np.asarray(steps, int),
-      metrics={
-        name: np.stack([values.get(name, missing) for values in measured], 1)
-        for name in names
-      },
+      metrics=rows.columns(seeds),
       snapshots=read_snapshots(workdir) if finished else {},
       workdir=workdir,
       faults=tuple(faults),

@@ -210,7 +210,7 @@ class FiguresTest(parameterized.TestCase):
     self.assertEqual((self.folder / "file").read_text(), "mine")
 
 
-class TrainedFigureTest(absltest.TestCase):
+class TrainedFigureTest(parameterized.TestCase):
   """A figure of a short training, drawn by the command in this process."""
 
   def setUp(self):
@@ -249,6 +249,24 @@ class TrainedFigureTest(absltest.TestCase):
     self.assertEqual(code, 0)
     done = [verb for verb in ("loads", "trains") if verb in stderr.getvalue()]
     return json.loads((self.out / "tiny.json").read_text()), done
+
+  @parameterized.parameters(
+    ("png", b"\x89PNG"), ("pdf", b"%PDF-1"), ("svg", b"<?xml")
+  )
+  def test_formats_of_pictures(self, figure_format, start):
+    contents = []
+    for _ in range(2):
+      self.draw("--overwrite", f"--figure_format={figure_format}")
+      contents.append((self.out / f"tiny.{figure_format}").read_bytes())
+    self.assertStartsWith(contents[0], start)
+    # Without dates and random names, the same figure is the same file.
+    self.assertEqual(*contents)
+    self.assertNotIn(b"CreationDate", contents[0])
+    self.assertNotIn(b"dc:date", contents[0])
+    self.assertNoCommonElements(
+      {path.suffix for path in self.out.iterdir()},
+      {".png", ".pdf", ".svg"} - {f".{figure_format}"},
+    )
 
   def test_seeds_and_the_folder_of_runs(self):
     runs = self.out / "runs"
