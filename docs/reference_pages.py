@@ -19,6 +19,7 @@ import experiments
 import gan_jax
 from experiments.configs.fields import VARIES, FieldGroup, group_fields
 from experiments.configs.registry import EXPERIMENTS
+from experiments.run_folder import metric_table
 
 LONGEST_VALUE = 300
 """Characters of the source of a constant up to which a page shows it."""
@@ -43,7 +44,11 @@ def _check_complete(app: Any, env: Any) -> None:
 
 def write_pages(folder: Path) -> None:
   """Writes the pages below the folder of the documentation."""
-  pages = {"experiments.md": experiments_page(), "flags.md": flags_page()}
+  pages = {
+    "experiments.md": experiments_page(),
+    "flags.md": flags_page(),
+    "metrics.md": metrics_page(),
+  }
   for name, page in pages.items():
     _write(folder / "generated" / name, page)
   pages = {f"{name}.rst": api_page(name) for name in api_modules()}
@@ -69,6 +74,17 @@ def experiments_page() -> str:
   return _table(
     ("name", "source", "what happens"),
     ((f"`{e.name}`", e.source, e.summary) for e in EXPERIMENTS),
+  )
+
+
+def metrics_page() -> str:
+  """Returns a table of all metrics."""
+  return _table(
+    ("metric", "logged for", "meaning", "good values"),
+    (
+      (f"`{name}`", metric.logged_for, metric.meaning, metric.guide or "-")
+      for name, metric in metric_table.METRICS.items()
+    ),
   )
 
 

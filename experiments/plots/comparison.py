@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping
 from matplotlib.figure import Figure
 
 from experiments.plots import curves as plots
+from experiments.run_folder import intervals, metric_table
 from experiments.run_folder.results import Results
 
 COLORS = (
@@ -22,12 +23,14 @@ def curves(runs: Mapping[str, Results], marked: Collection[str] = ()) -> Figure:
     runs: by name.
     marked: metrics that are not comparable; their titles have a star.
   """
-  names = list(dict.fromkeys(n for run in runs.values() for n in run.metrics))
+  names = dict.fromkeys(name for run in runs.values() for name in run.metrics)
+  names = sorted(names, key=lambda name: name != intervals.SCORE)
   rows = -(-len(names) // COLUMNS)
   figure, panels = plots.grid(len(names), COLUMNS, (12, 0.8 + 2.1 * rows))
   for axes, name in zip(panels, names, strict=True):
     star = " * (not comparable)" if name in marked else ""
     axes.set_title(f"{name}{star}", loc="left", fontsize=10)
+    axes.set_ylabel(metric_table.describe(name).guide, fontsize=8)
     for index, (label, run) in enumerate(runs.items()):
       # Otherwise Matplotlib reads what is between dollars as mathematics.
       label = label.replace("$", r"\$")

@@ -9,17 +9,27 @@ from experiments.configs.image_settings import ImageSettings
 from experiments.datasets import data_record
 from experiments.plots import comparison
 from experiments.reports import html, protocols
-from experiments.run_folder import intervals, results, run_logs
+from experiments.run_folder import (
+  intervals,
+  metric_table,
+  results,
+  run_logs,
+)
+from experiments.run_folder.intervals import SCORE
 from experiments.run_folder.results import Results
 from experiments.training import run_config
 from experiments.training.run_config import RunSettings
 from gan_jax.data import image_source
 
+_FINAL = "final"
+"""Name of the picture of the last step."""
+
 
 class Page(NamedTuple):
   """What the page says about one run.
 
-  The `summary` says what was trained, and the `verdict` how far it came.
+  `step` is the last logged one. The `summary` says what was trained, and the
+  `verdict` how far it came.
   `command` trains it again, and `resume` is None if it has finished. `warnings`
   are the `events` of `run_logs.WARNINGS`, and `faults` say what is wrong with
   the files of the run. `data` says what images were read. `metrics` are rows of
@@ -30,6 +40,7 @@ class Page(NamedTuple):
   """
 
   name: str
+  step: int
   summary: str
   verdict: str
   command: str
@@ -88,6 +99,14 @@ def write(workdirs: Sequence[Path], out: Path) -> str:
     protocol_difference=difference,
     differences=[row for row in settings if len(set(row[1])) > 1],
     curves=curves,
+    lengths_differ=len({page.step for page in pages}) > 1,
+    finals=[
+      (page, source)
+      for page in pages
+      for label, source in page.pictures
+      if compares and label == _FINAL
+    ],
+    describe=metric_table.describe,
   )
   with results.replacing(out) as partial:
     partial.write_text(text, "utf-8", errors="backslashreplace")
@@ -133,6 +152,7 @@ def _page(workdir: Path, name: str) -> Page:
   protocol = described.get("protocol") or (summary or {}).get("protocol", {})
   return Page(
     name=name,
+    step=step,
     summary=(
       f"{run.experiment.name} ({run.experiment.source}): "
       f"{_subject(run)}; {num_seeds} "
@@ -211,13 +231,15 @@ def _metrics(
       )
       for name, entry in entries.items()
     ]
+  # The score stands first, as in a finished run.
+  names = sorted(measured.metrics, key=lambda name: name != SCORE)
   return [
     (
       name,
-      intervals.text(results.seed_summary(values[:, -1]), name),
+      intervals.text(results.seed_summary(measured.metrics[name][:, -1]), name),
       intervals.ABSENT,
     )
-    for name, values in measured.metrics.items()
+    for name in names
   ]
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from urllib.parse import quote
 
 from experiments.reports import html, protocols, run_report
-from experiments.run_folder import intervals, results
+from experiments.run_folder import intervals, metric_table, results
 from experiments.run_folder.intervals import SCORE
+from experiments.run_folder.metric_table import AVERAGE
 from experiments.sweeps import folders, labels, ranking
 from experiments.sweeps import plan as plans
 from experiments.sweeps.plan import Plan
@@ -21,8 +22,6 @@ from experiments.sweeps.search_space import (
 NUM_OPEN_ROWS, MAX_ROWS = 20, 200
 """Trials that are visible at once, and trials that are on the page at all."""
 MAX_METRICS = 6
-_AVERAGE = "average_"
-"""Prefix of the metrics of the generator's average, which is what is scored."""
 
 
 def write_report(
@@ -59,7 +58,10 @@ def write_report(
     method=labels.method(ranked),
     varied=_varied(plan),
     columns=[labels.phrase(name) for name in plan.trials[0].values],
-    metrics=[labels.phrase(name) for name in metrics],
+    metrics=[
+      (labels.phrase(name), metric_table.describe(name)) for name in metrics
+    ],
+    score_guide=metric_table.describe(SCORE).guide,
     rows=[_row(plan, each, metrics) for each in ranked[:MAX_ROWS]],
     num_open=NUM_OPEN_ROWS,
     table=folders.CSV,
@@ -96,7 +98,7 @@ def _varied(plan: Plan) -> list[tuple[str, str, str]]:
 def _metrics(ranked: Sequence[RankedTrial]) -> list[str]:
   """Chooses the metrics to show: those of samples."""
   names = dict.fromkeys(
-    name.removeprefix(_AVERAGE)
+    name.removeprefix(AVERAGE)
     for each in ranked
     for name in each.results.final
     if name != SCORE
@@ -132,7 +134,7 @@ def _row(
   final, num_failed = ranked_trial.results.final, ranked_trial.num_failed
   metric_texts = []
   for name in metrics:
-    values = final.get(f"{_AVERAGE}{name}", final.get(name))
+    values = final.get(f"{AVERAGE}{name}", final.get(name))
     metric_texts.append(
       intervals.ABSENT
       if values is None

@@ -3,10 +3,13 @@
 import base64
 import contextlib
 import io
+import json
 import shutil
 import tempfile
+import time
 from pathlib import Path
 
+import pytest
 from absl.testing import absltest, parameterized
 
 from experiments import report
@@ -102,11 +105,93 @@ class ReportTest(parameterized.TestCase):
     self.assertRegex(text, rf"score {finals[0]:.4g}.* {finals[1]:.4g}")
     alone = [Reader((each / results.REPORT).read_text()) for each in self.runs]
     self.assertLen(
-      page.sources, 2 + sum(len(each.sources) - 1 for each in alone)
+      page.sources, 4 + sum(len(each.sources) - 1 for each in alone)
     )
     with self.assertRaisesRegex(UsageError, "exists; pass --overwrite"):
       self.report(*self.runs, f"--out={out}")
     self.report(*self.runs, f"--out={out}", "--overwrite")
+
+  def test_good_values_and_meanings(self):
+    _, text = self.read(self.runs[1] / results.REPORT)
+    self.assertRegex(
+      text,
+      r"modes_covered [\d.]+ \([^)]*\) [\d.]+ \([^)]*\) modes, higher is "
+      "better, ideal all number of modes with one sample",
+    )
+    self.assertRegex(text, r"critic_distance .* lower is better, ideal 0")
+    out = self.folder / "guides.html"
+    self.report(*self.runs, f"--out={out}")
+    _, text = self.read(out)
+    self.assertRegex(text, r"score [^a-z]* higher is better, ideal 1")
+
+  def test_runs_of_different_length(self):
+    settings = trained_runs.settings_of("ring", [3, 4], **{**SMALL, "steps": 2})
+    short, _ = trained_runs.train(self.folder, settings)
+    text, _ = self.compared(self.runs[0], short)
+    self.assertIn("These runs are of different length", text)
+    self.assertIn(f"{short.name} has taken 2 steps", text)
+    self.assertIn("steps 6 2", text)
+    self.assertNotIn("different length", self.compared(*self.runs)[0])
+
+  def test_final_pictures_are_side_by_side(self):
+    out = self.folder / "finals.html"
+    self.report(*self.runs, f"--out={out}")
+    page, text = self.read(out)
+    self.assertIn("The final pictures", text)
+    finals = [
+      base64.b64encode((each / results.FIGURES / "final.png").read_bytes())
+      for each in self.runs
+    ]
+    # After the icon and the curves; and again, each with its run.
+    self.assertEqual(
+      [source.partition("base64,")[2] for source in page.sources[2:4]],
+      [each.decode() for each in finals],
+    )
+
+  @pytest.mark.slow
+  def test_a_comparison_of_long_runs_is_fast(self):
+    num_steps = 25_000  # Of two seeds: 50,000 rows.
+    workdirs = []
+    for index, run in enumerate(self.runs):
+      workdir = self.folder / f"long-{index}"
+      shutil.copytree(run, workdir)
+      rows = results.read_rows(workdir / results.METRICS).rows
+      text = "".join(
+        json.dumps({**row, "step": step}) + "\n"
+        for step in range(num_steps)
+        for row in rows[:2]
+      )
+      (workdir / results.METRICS).write_text(text)
+      (workdir / results.SUMMARY).unlink()
+      workdirs.append(workdir)
+    started = time.process_time()
+    self.report(*workdirs, f"--out={self.folder / 'long.html'}")
+    self.assertLess(time.process_time() - started, 15)
+
+  def test_a_run_of_an_earlier_version_without_new_rows(self):
+    workdir = self.folder / "without_gradients"
+    shutil.copytree(self.runs[1], workdir)
+    trained_runs.forget_metrics(
+      workdir,
+      "critic_distance",
+      "generator_gradient_norm",
+      "discriminator_gradient_norm",
+    )
+    path = workdir / results.METRICS
+    rows = results.read_rows(path).rows
+    for row in rows:
+      del row["score"], row["wall_seconds"]
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    summary = results.read_json(workdir / results.SUMMARY)
+    summary["metrics_sha256"] = results.checksum(path.read_text())
+    results.write_json(workdir / results.SUMMARY, summary)
+    final = summary["score"]["final"]["mean"]
+    _, text = self.read(self.report(workdir))
+    self.assertIn(f"score {final:.4g}", text)
+    self.assertNotIn("gradient_norm", text)
+    self.assertNotIn("has changed since", text)
+    text, _ = self.compared(workdir, self.runs[1])
+    self.assertIn("critic_distance -", text)
 
   def test_a_run_of_an_earlier_version_keeps_its_score(self):
     workdir = self.folder / "earlier"
