@@ -224,8 +224,8 @@ class ManyRecipesTest(RecipesTestCase, parameterized.TestCase):
     self.assertEmpty(list((self.root / "out").glob("figures/*.png")))
     with (self.root / "out" / "table.csv").open(newline="") as file:
       rows = list(csv.reader(file))
-    # At steps 0, 1 and 2, each metric of each seed.
-    self.assertLen(rows, 3 * 2 * len(summary["metrics"]))
+    # At steps 0, 1 and 2, the score and each metric of each seed.
+    self.assertLen(rows, 3 * 2 * (1 + len(summary["metrics"])))
     last = {(name, int(seed)): value for _, seed, name, value in rows}
     for name, values in summary["metrics"].items():
       for seed in (0, 1):

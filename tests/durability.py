@@ -21,7 +21,7 @@ import orbax.checkpoint as ocp
 
 from experiments.run_folder import results
 from experiments.training import checkpoints
-from tests.experiments import commands, tiny_images
+from tests.experiments import commands, tiny_images, trained_runs
 
 POLL_SECONDS = 0.002
 TIMEOUT_SECONDS = 300
@@ -105,13 +105,14 @@ class Game:
     summary = results.read_json(workdir / results.SUMMARY)
     for name in ("wall_seconds", "steps_per_second"):
       del summary[name]
+    del summary["metrics_sha256"]  # Of rows that have their times.
     (newest, *_) = checkpoints.steps(workdir)
     progress = ocp.PyTreeCheckpointer().restore(
       (workdir / results.CHECKPOINTS / str(newest)).resolve()
     )
     arrays = results.read_snapshots(workdir)
     return {
-      "metrics": (workdir / results.METRICS).read_text(),
+      "metrics": trained_runs.measured_rows(workdir),
       "summary": summary,
       "parameters": (newest, *map(bytes, jax.tree.leaves(progress))),
       **{name: values.tobytes() for name, values in arrays.items()},

@@ -268,7 +268,8 @@ def problem(
   discriminator mixes samples. They include regularisers and dropout, as in
   training, but a lazy penalty is applied with its weight at every step. The
   same key at every step makes the evaluations of a run comparable. The norms of
-  both players' parameters and `generated_spread` are for the monitor.
+  both players' gradients are of these costs on one minibatch. The norms of both
+  players' parameters and `generated_spread` are for the monitor.
 
   Args:
     settings: settings of the experiment.
@@ -325,7 +326,18 @@ def problem(
 
     minibatch_keys = jax.random.split(costs_key, num_minibatches)
     values = jax.lax.map(minibatch_costs, (batches, minibatch_keys))
-    return jax.tree.map(lambda value: jnp.mean(value, axis=0), values)
+    metrics = jax.tree.map(lambda value: jnp.mean(value, axis=0), values)
+    if "critic_real" in metrics:
+      metrics["critic_distance"] = (
+        metrics["critic_real"] - metrics["critic_fake"]
+      )
+    gradients, _, _ = steps.player_gradients(game)(
+      state.params,
+      state.variables,
+      jax.tree.map(lambda x: x[0, :minibatch], batches),
+      minibatch_keys[0],
+    )
+    return metrics | health.gradient_norms(gradients)
 
   def measure_health(state, key, data):
     real_key, latents_key = jax.random.split(key)

@@ -219,12 +219,14 @@ def score(results: Results) -> np.ndarray:
 FIGURES = {
   "costs.png": lambda results: curves.costs(results),
   "discriminator.png": lambda results: curves.discriminator(results),
+  "gradients.png": lambda results: curves.gradients(results),
+  "score.png": lambda results: curves.score(results),
   "metrics.png": lambda results: curves.image_quality(results),
   "samples.png": lambda results: image_plots.samples_over_time(results),
   "final.png": lambda results: image_plots.real_beside_generated(results),
   "training.gif": lambda results: image_plots.animation(results),
 }
-METRIC_FIGURES = ("metrics.png",)
+METRIC_FIGURES = ("score.png", "metrics.png")
 
 _DEFAULTS = ImageSettings(
   generator_learning_rate=2e-4,

@@ -234,10 +234,12 @@ def score(results: Results, best_jsd: float) -> np.ndarray:
 FIGURES = {
   "costs.png": lambda results: curves.costs(results),
   "discriminator.png": lambda results: curves.discriminator(results),
+  "gradients.png": lambda results: curves.gradients(results),
+  "score.png": lambda results: curves.score(results),
   "moments.png": lambda results: curves.moments(results),
   "distances.png": lambda results: curves.distances(results),
   "densities.png": lambda results: toy_1d.densities_over_time(results),
   "final.png": lambda results: toy_1d.final_1d(results),
   "training.gif": lambda results: toy_1d.animation_1d(results),
 }
-METRIC_FIGURES = ("moments.png", "distances.png")
+METRIC_FIGURES = ("score.png", "moments.png", "distances.png")

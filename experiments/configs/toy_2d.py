@@ -191,12 +191,14 @@ def score(results: Results, num_modes: Callable[[dict], int]) -> np.ndarray:
 FIGURES = {
   "costs.png": lambda results: curves.costs(results),
   "discriminator.png": lambda results: curves.discriminator(results),
+  "gradients.png": lambda results: curves.gradients(results),
+  "score.png": lambda results: curves.score(results),
   "modes.png": lambda results: curves.modes(results),
   "samples.png": lambda results: toy_2d.samples_over_time(results),
   "final.png": lambda results: toy_2d.final_2d(results),
   "training.gif": lambda results: toy_2d.animation_2d(results),
 }
-METRIC_FIGURES = ("modes.png",)
+METRIC_FIGURES = ("score.png", "modes.png")
 
 
 def _defaults(settings_class: type[T]) -> T:

@@ -18,7 +18,6 @@ from PIL import Image
 
 from experiments.run_folder import intervals
 from experiments.run_folder.results import Results
-from gan_jax.statistics import mean_and_interval
 
 # The palette of Okabe and Ito, which people with any common colour blindness
 # can read. A thing has the same colour in every picture.
@@ -34,6 +33,8 @@ FRAME = "#808080"
 
 MAX_PANELS = 8
 MAX_FRAMES = 80
+MAX_POINTS = 400
+"""Points of a curve; a panel is some 300 to 700 pixels wide."""
 
 
 def costs(results: Results) -> Figure:
@@ -51,16 +52,22 @@ def discriminator(results: Results) -> Figure:
 
   A probability is drawn between 0 and 1, with a line at 1/2, or at half the
   label of real samples: there the best discriminator cannot tell the two apart.
+  The difference of a critic's means is drawn below: with the Wasserstein loss
+  it is the critic's estimate of the distance.
   """
   probability = is_probability(results)
   name = "discriminator" if probability else "critic"
-  figure, (axes,) = _curves(
-    results,
-    f"{name} on real and on generated samples",
-    ["mean of D (probability)" if probability else "mean of the critic"],
+  labels = ["mean of D (probability)"]
+  if not probability:
+    labels = ["mean of the critic", "real - generated\n(estimated distance)"]
+  figure, (axes, *distance) = _curves(
+    results, f"{name} on real and on generated samples", labels
   )
   curve(axes, results, f"{name}_real", DATA, "real")
   curve(axes, results, f"{name}_fake", GENERATED, "generated")
+  for below in distance:
+    curve(below, results, "critic_distance", DISCRIMINATOR, "difference")
+    below.axhline(0, color=FRAME, **REFERENCE)
   if probability:
     axes.axhline(
       undecided(results),
@@ -70,6 +77,28 @@ def discriminator(results: Results) -> Figure:
     )
     axes.set_ylim(-0.02, 1.02)
   return legend(figure)
+
+
+def gradients(results: Results) -> Figure:
+  """Draws the norm of the gradient of each player's cost."""
+  figure, (axes,) = _curves(
+    results, "gradient of each player's cost", ["norm of the gradient"]
+  )
+  curve(axes, results, "generator_gradient_norm", GENERATED, "generator")
+  name = "discriminator_gradient_norm"
+  curve(axes, results, name, DISCRIMINATOR, "discriminator")
+  if any((np.asarray(line.get_ydata()) > 0).any() for line in axes.lines):
+    axes.set_yscale("log", nonpositive="mask")
+  return legend(figure)
+
+
+def score(results: Results) -> Figure:
+  """Draws the score, which is 1 for a generator as good as possible."""
+  figure, (axes,) = _curves(results, "score", ["score (0 to 1)"])
+  curve(axes, results, intervals.SCORE, GENERATED, "score")
+  axes.set_ylim(-0.02, 1.02)
+  _note_if_not_measured(axes, results, intervals.SCORE)
+  return figure
 
 
 def moments(results: Results) -> Figure:
@@ -156,11 +185,16 @@ def image_quality(results: Results) -> Figure:
   for axes, name in zip(panels, labels, strict=True):
     _generated(axes, results, name)
     axes.set_ylim(0, None if name == "frechet_distance" else 1.02)
-    if np.isnan(results.metrics[name]).all():
-      axes.annotate(
-        "not measured", (0.5, 0.5), xycoords="axes fraction", ha="center"
-      )
+    _note_if_not_measured(axes, results, name)
   return legend(figure)
+
+
+def _note_if_not_measured(axes: Axes, results: Results, name: str) -> None:
+  """Writes into a panel that the run has no value of its metric."""
+  if np.isnan(results.metric(name)).all():
+    axes.annotate(
+      "not measured", (0.5, 0.5), xycoords="axes fraction", ha="center"
+    )
 
 
 def undecided(results: Results) -> float:
@@ -238,7 +272,11 @@ def grid(
 
 def failed(results: Results) -> np.ndarray:
   """Tells which seeds have failed, [num_seeds]."""
-  last = [values[:, -1] for values in results.metrics.values()]
+  last = [
+    values[:, -1]
+    for name, values in results.metrics.items()
+    if name != intervals.SCORE  # A failed seed scores 0.
+  ]
   return np.logical_and.reduce(np.isnan(last))
 
 
@@ -355,21 +393,44 @@ def curve(
 ) -> None:
   """Draws a metric's mean over seeds and the band of its interval.
 
-  It is the 95 % interval, or the range of two seeds.
+  It is the 95 % interval, or the range of two seeds. Of many steps those with
+  the extremes of the mean are drawn.
   """
-  columns = results.metrics[name].T
-  # None, the mean of no value, becomes NaN.
-  mean = np.array([mean_and_interval(each).mean for each in columns], float)
-  # Expensive metrics are not measured at every step.
-  known = np.isfinite(mean)
-  steps, mean = results.steps[known], mean[known]
-  ends = np.array([intervals.ends(each, name) for each in columns[known]])
+  values = results.metric(name)
+  known = ~np.isnan(values)
+  with np.errstate(invalid="ignore", divide="ignore"):
+    mean = np.where(known, values, 0).sum(axis=0) / known.sum(axis=0)
+  drawn = _choose_steps(mean)
+  steps, mean = results.steps[drawn], mean[drawn]
   # A line needs two points to be seen.
   marker = "o" if len(steps) == 1 else ""
   axes.plot(steps, mean, color=color, label=label, marker=marker)
   if len(results.seeds) > 1:
+    ends = np.array([intervals.ends(each, name) for each in values.T[drawn]])
     low, high = ends.reshape(-1, 2).T
     axes.fill_between(steps, low, high, color=color, alpha=0.2, lw=0)
+
+
+def _choose_steps(mean: np.ndarray) -> np.ndarray:
+  """Chooses the logged steps at which a curve is drawn.
+
+  They are those at which the mean is known, as expensive metrics are not
+  measured at every step. Of more than `MAX_POINTS`, each of `MAX_POINTS` / 2
+  groups of neighbours has the steps of its least and of its greatest mean.
+
+  Args:
+    mean: [num_logs].
+
+  Returns:
+    Indices of logs, increasing, with the first and the last known one.
+  """
+  (steps,) = np.nonzero(np.isfinite(mean))
+  if len(steps) <= MAX_POINTS:
+    return steps
+  chosen = {steps[0], steps[-1]}
+  for group in np.array_split(steps, MAX_POINTS // 2):
+    chosen |= {group[np.argmin(mean[group])], group[np.argmax(mean[group])]}
+  return np.array(sorted(chosen))
 
 
 def _generated(axes: Axes, results: Results, name: str) -> None:

@@ -28,9 +28,12 @@ SAVED = "saved"
 _LENGTH = struct.Struct("<Q")
 
 
-def append_log(workdir: Path, seeds: Sequence[int], log: Log) -> str:
+def append_log(
+  workdir: Path, seeds: Sequence[int], log: Log, wall_seconds: float
+) -> str:
   """Appends a row of metrics for each seed, and the frame if there is one.
 
+  Rows also have the time that the run has taken, interruptions left out.
   Returns the text of the rows.
   """
   if log.frame is not None:
@@ -40,6 +43,7 @@ def append_log(workdir: Path, seeds: Sequence[int], log: Log) -> str:
     {
       "step": log.step,
       "seed": seed,
+      results.WALL_SECONDS: round(wall_seconds, 3),
       **{
         name: results.json_number(value[index])
         for name, value in log.metrics.items()

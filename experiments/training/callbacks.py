@@ -72,8 +72,10 @@ class RunLogger(training.Callback):
     run: RunSettings,
     members: RunMembers,
     earlier_logs: Sequence[Log],
+    wall_seconds: Callable[[], float],
   ):
     """Continues the logs of a run, of which some may be on disk already."""
+    self._wall_seconds = wall_seconds
     self.index = index
     self.workdir = workdir
     self.run = run
@@ -96,7 +98,9 @@ class RunLogger(training.Callback):
 
   def on_log(self, log: Log) -> None:
     log = self.members.log(log)
-    text = run_logs.append_log(self.workdir, self.members.seeds, log)
+    text = run_logs.append_log(
+      self.workdir, self.members.seeds, log, self._wall_seconds()
+    )
     self._rows.update(text.encode())
     self.warnings = self.monitor.observe(log)
     for step, seed, kind, message in self.warnings:

@@ -20,6 +20,7 @@ from PIL import Image
 from experiments.cli import console
 from experiments.devices import environment, multihost
 from experiments.run_folder import results, run_logs
+from experiments.run_folder.intervals import SCORE
 from experiments.run_folder.results import Results
 from experiments.training import checkpoints, run_config
 from experiments.training.callbacks import (
@@ -162,6 +163,11 @@ def train(
         folder, runs, workdirs, members, problem, options.allow_changed_data
       )
     )
+  began = time.perf_counter() - start.wall_seconds
+
+  def wall_seconds():
+    return time.perf_counter() - began
+
   settings = runs[0].settings
   train_members = functools.partial(
     training.train,
@@ -180,6 +186,7 @@ def train(
     variation=variation,
     axis=axis,
     keep_logs=False,
+    score=functools.partial(_score_log, runs, members, problem.protocol),
   )
   if not multihost.is_first():
     train_members(callbacks=[StopWhen(should_stop)])
@@ -199,7 +206,7 @@ def train(
     if problem.statistics:
       with results.replacing(workdir / results.STATISTICS) as partial:
         np.savez_compressed(partial, allow_pickle=False, **problem.statistics)
-    run_loggers.append(RunLogger(index, workdir, run, part, logs))
+    run_loggers.append(RunLogger(index, workdir, run, part, logs, wall_seconds))
     run_loggers[-1].event(
       "began" if start.checkpoint is None else "resumed",
       start.step,
@@ -211,7 +218,6 @@ def train(
     for fault in start.faults:
       if str(workdir) in fault:
         run_loggers[-1].event("gap", start.step, fault)
-  began = time.perf_counter() - start.wall_seconds
   with contextlib.ExitStack() as stack:
     writer = stack.enter_context(
       checkpoints.Writer(
@@ -228,7 +234,7 @@ def train(
     callbacks = [
       *run_loggers,
       *loggers,
-      CheckpointSaver(writer, run_loggers, lambda: time.perf_counter() - began),
+      CheckpointSaver(writer, run_loggers, wall_seconds),
       StopWhen(should_stop),
       *callbacks,
     ]
@@ -347,6 +353,7 @@ def _write_results(
   steps, metrics, snapshots = training.stack_logs(
     logs, seeds, problem.reference
   )
+  metrics.pop(SCORE, None)  # Rows of an earlier version lack it.
   run_results = Results(
     experiment.name,
     dataclasses.asdict(settings),
@@ -357,6 +364,13 @@ def _write_results(
     workdir,
     protocol=problem.protocol,
   )
+  failures = logger.members.failures(result.failures)
+  score = _score(logger.run, run_results, failures)
+  if settings.evaluate:
+    # A seed that failed scores 0 at its end, measured there or not.
+    failed = np.isin(seeds, [failure.seed for failure in failures])
+    score[failed, -1] = np.nan_to_num(score[failed, -1], nan=0.0)
+  run_results = run_results._replace(metrics={**metrics, SCORE: score})
   with results.replacing(workdir / results.SNAPSHOTS) as partial:
     np.savez_compressed(partial, allow_pickle=False, **snapshots)
   for name, draw in experiment.figures.items() if options.draw_figures else ():
@@ -369,13 +383,6 @@ def _write_results(
     if not isinstance(figure, Figure):
       figure = _frames(figure, should_stop)
     results.write_figures(workdir, {name: figure})
-  failures = logger.members.failures(result.failures)
-  score = np.full((len(seeds), len(steps)), np.nan)
-  if settings.evaluate:
-    score = results.count_diverged(np.asarray(experiment.score(run_results)))
-    # A seed that failed has no metrics at its end; its score is 0.
-    failed = np.isin(seeds, [failure.seed for failure in failures])
-    score[failed] = np.nan_to_num(score[failed], nan=0.0)
   wall_seconds = time.perf_counter() - began
   summary = {
     "experiment": experiment.name,
@@ -402,6 +409,50 @@ def _write_results(
     else f"after {wall_seconds:,.1f} s",
   )
   return FinishedRun(run_results, summary)
+
+
+def _score_log(
+  runs: Sequence[RunSettings],
+  members: Sequence[RunMembers],
+  protocol: Mapping[str, Any],
+  log: training.Log,
+) -> dict[str, np.ndarray]:
+  """Scores all members at a step; returns {} if none has a score there."""
+  scores = []
+  for run, part in zip(runs, members, strict=True):
+    log_of_run = part.log(log)
+    run_results = Results(
+      run.experiment.name,
+      dataclasses.asdict(run.settings),
+      np.asarray(run.seeds),
+      np.asarray([log.step]),
+      {name: values[:, None] for name, values in log_of_run.metrics.items()},
+      snapshots={},
+      protocol=protocol,
+    )
+    scores.append(_score(run, run_results, log_of_run.failures)[:, 0])
+  score = np.concatenate(scores)
+  return {} if np.isnan(score).all() else {SCORE: score}
+
+
+def _score(
+  run: RunSettings,
+  run_results: Results,
+  failures: Sequence[training.Failure],
+) -> np.ndarray:
+  """Scores a run, [num_seeds, num_logs]; NaN where it was not measured.
+
+  A seed that has failed scores 0 where others are measured, or have failed too.
+  """
+  if not run.settings.evaluate:
+    return np.full((len(run.seeds), len(run_results.steps)), np.nan)
+  score = results.count_diverged(np.asarray(run.experiment.score(run_results)))
+  failed_at = {failure.seed: failure.step for failure in failures}
+  failed = np.array(
+    [failed_at.get(seed, np.inf) <= run_results.steps for seed in run.seeds]
+  )
+  score[np.isnan(score) & failed.all(axis=0)] = 0.0
+  return score
 
 
 def _check_not_interrupted(should_stop: Callable[[], bool]) -> None:

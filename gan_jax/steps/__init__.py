@@ -7,7 +7,7 @@ last gradient was taken. `init_state` makes the first state, and `compiled` jits
 a step. Unless a rule says otherwise, its batch is one minibatch.
 """
 
-from gan_jax.steps._descent import Optimizers
+from gan_jax.steps._descent import Optimizers, player_gradients
 from gan_jax.steps.adjusted import consensus, symplectic_gradient_adjustment
 from gan_jax.steps.alternating import alternating
 from gan_jax.steps.averages import averaged, uniform_decay, with_average
@@ -26,6 +26,7 @@ __all__ = [
   "extragradient",
   "init_state",
   "past_extragradient",
+  "player_gradients",
   "runge_kutta_4",
   "scheduled",
   "simultaneous",

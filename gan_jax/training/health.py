@@ -1,11 +1,11 @@
-"""Measures the health of any training: parameter norms and sample spread."""
+"""Measures the health of any training: norms and the spread of samples."""
 
 import chex
 import jax
 import jax.numpy as jnp
 import optax
 
-from gan_jax.types import Array, Metrics, Players, TrainState
+from gan_jax.types import Array, Metrics, Params, Players, TrainState
 
 
 def norms(state: TrainState) -> Metrics:
@@ -21,6 +21,21 @@ def norms(state: TrainState) -> Metrics:
     for player, params, optimizer_state in zip(
       Players._fields, state.params, state.optimizer_states, strict=True
     )
+  }
+
+
+def gradient_norms(gradients: Players[Params]) -> Metrics:
+  """Measures the Euclidean norm of each player's gradient.
+
+  Args:
+    gradients: dJ_G/dg and dJ_D/dd.
+
+  Returns:
+    `generator_gradient_norm` and `discriminator_gradient_norm`.
+  """
+  return {
+    f"{player}_gradient_norm": optax.tree.norm(gradient)
+    for player, gradient in zip(Players._fields, gradients, strict=True)
   }
 
 

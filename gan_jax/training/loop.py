@@ -6,7 +6,7 @@ evaluations, keeps logs and calls callbacks, which alone write files.
 
 import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -168,6 +168,7 @@ def train(
   variation: Variation | None = None,
   axis: str = sharding.MEMBERS,
   keep_logs: bool = True,
+  score: Callable[[Log], Mapping[str, np.ndarray]] = lambda log: {},
 ) -> Result:
   """Trains one member per seed.
 
@@ -189,6 +190,7 @@ def train(
     axis: what the devices divide, as in `population`.
     keep_logs: whether the result has the logs. A long training need not keep
       in memory what a callback writes to a file.
+    score: computes more metrics, each [num_seeds], from those of a log.
 
   Returns:
     The result. `steps`, `history` and `snapshots` cover this call only, and are
@@ -225,6 +227,7 @@ def train(
         progress, log = _evaluate(
           members, progress, keys, seeds, schedule, step
         )
+      log = log._replace(metrics={**log.metrics, **score(log)})
       last_log, failures, compiles = step, log.failures, False
     rate = stopwatch.rate(step)
     for callback in callbacks:

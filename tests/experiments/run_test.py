@@ -14,7 +14,7 @@ from PIL import Image
 
 from experiments.configs.registry import EXPERIMENTS
 from experiments.run_folder import results
-from tests.experiments import commands
+from tests.experiments import commands, trained_runs
 from tests.experiments.drawn_runs import count_colors
 
 SMALL = ("--steps=20", "--log_every=10", "--evaluation_samples=64")
@@ -62,7 +62,24 @@ class RunTest(absltest.TestCase):
       [(row["step"], row["seed"]) for row in rows],
       [(step, seed) for step in (0, 10, 20) for seed in (5, 6, 7)],
     )
-    for name in ("costs", "discriminator", "modes", "samples", "final"):
+    times = [row["wall_seconds"] for row in rows]
+    self.assertEqual(times, sorted(times))
+    self.assertBetween(times[0], 0, summary["wall_seconds"])
+    # The score of the last rows is that of the summary.
+    self.assertEqual(
+      [row["score"] for row in rows[-3:]],
+      summary["score"]["final"]["per_seed"],
+    )
+    self.assertNotIn("score", summary["metrics"])
+    for name in (
+      "costs",
+      "discriminator",
+      "gradients",
+      "score",
+      "modes",
+      "samples",
+      "final",
+    ):
       self.assertGreater(count_colors(workdir / "figures" / f"{name}.png"), 100)
     with Image.open(workdir / "training.gif") as animation:
       # One for each logged step.
@@ -89,8 +106,7 @@ class RunTest(absltest.TestCase):
       self.assertEqual(done.returncode, 0, done.stderr)
 
     def rows(name):
-      lines = (self.folder / name / "metrics.jsonl").read_text().splitlines()
-      table = [json.loads(line) for line in lines]
+      table = trained_runs.measured_rows(self.folder / name)
       return {row["step"]: row for row in table if row["seed"] == 0}
 
     first = rows("a")

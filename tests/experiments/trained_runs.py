@@ -97,6 +97,14 @@ def forget_metrics(workdir: Path, *names: str) -> None:
     results.write_json(workdir / results.SUMMARY, summary)
 
 
+def measured_rows(workdir: Path) -> list[dict[str, Any]]:
+  """Reads the rows of metrics of a run without the time that they took."""
+  rows = results.read_rows(workdir / results.METRICS).rows
+  for row in rows:
+    del row[results.WALL_SECONDS]
+  return rows
+
+
 WRITE_FIGURES = results.write_figures
 """For a test that wants them where others do not."""
 

@@ -1,6 +1,5 @@
 """Tests that two processes on this machine train as one and end together."""
 
-import json
 import signal
 import socket
 import subprocess
@@ -15,9 +14,8 @@ from absl.testing import absltest, parameterized
 
 from experiments.cli import flags
 from experiments.devices import multihost
-from experiments.run_folder import results
 from experiments.training import checkpoints
-from tests.experiments import commands
+from tests.experiments import commands, trained_runs
 
 SECONDS_TO_END = multihost.SECONDS_UNTIL_LOST + 30
 LOST_EXIT_CODES = (flags.LOST_EXIT_CODE, -signal.SIGABRT)
@@ -63,8 +61,7 @@ def start(
 
 
 def read_rows(workdir: Path) -> list[dict[str, float]]:
-  lines = (workdir / results.METRICS).read_text().splitlines()
-  return [json.loads(line) for line in lines]
+  return trained_runs.measured_rows(workdir)
 
 
 class MultihostTest(parameterized.TestCase):

@@ -7,9 +7,11 @@ import matplotlib
 import numpy as np
 from absl.testing import absltest, parameterized
 from matplotlib.colors import same_color
+from matplotlib.figure import Figure
 from scipy import stats
 
 from experiments.plots import curves, toy_1d, toy_2d
+from experiments.run_folder.results import Results
 from tests.experiments.drawn_runs import (
   ALL,
   MIXTURE,
@@ -25,6 +27,8 @@ from tests.experiments.drawn_runs import (
 STILLS_1D = (
   curves.costs,
   curves.discriminator,
+  curves.gradients,
+  curves.score,
   curves.moments,
   curves.distances,
   toy_1d.densities_over_time,
@@ -36,6 +40,8 @@ STILLS_1D = (
 STILLS_2D = (
   curves.costs,
   curves.discriminator,
+  curves.gradients,  # Runs of the plane are of an earlier version: they have
+  curves.score,  # neither of the two.
   curves.modes,
   toy_2d.samples_over_time,
   toy_2d.final_2d,
@@ -54,6 +60,46 @@ class ImageQualityTest(parameterized.TestCase):
     render(figure)
     said = [text.get_text() for axes in figure.axes for text in axes.texts]
     self.assertEqual(said, ["not measured"] * 3 if np.isnan(value) else [])
+
+
+class ManyStepsTest(parameterized.TestCase):
+  def drawn(self, values):
+    """Returns the points at which a curve of a run is drawn."""
+    values = np.atleast_2d(values)
+    run = Results(
+      experiment="ring",
+      settings={},
+      seeds=np.arange(len(values)),
+      steps=10 * np.arange(values.shape[1]),
+      metrics={"kid": values},
+      snapshots={},
+    )
+    (axes,) = Figure().subplots(1, 1, squeeze=False).ravel()
+    curves.curve(axes, run, "kid", "black", "label")
+    return np.asarray(line(axes, "label").get_xydata())
+
+  def test_few_steps_are_all_drawn(self):
+    values = np.sin(np.arange(curves.MAX_POINTS))
+    np.testing.assert_allclose(self.drawn(values)[:, 1], values)
+
+  @parameterized.parameters(31, 40_000, 77_777, 99_999)
+  def test_a_spike_is_not_lost(self, place):
+    values = np.full(100_000, 2.0)
+    values[place] = 7.0
+    points = self.drawn(values)
+    self.assertLessEqual(len(points), curves.MAX_POINTS + 2)
+    np.testing.assert_array_equal(
+      points[points[:, 1] == 7.0], [[10 * place, 7.0]]
+    )
+    self.assertEqual(points[0, 0], 0)
+    self.assertEqual(points[-1, 0], 999_990)
+    self.assertTrue((np.diff(points[:, 0]) > 0).all())
+
+  def test_the_mean_is_of_the_seeds_that_have_a_value(self):
+    values = np.array([[1.0, np.nan, np.inf, 4.0], [3.0, 5.0, 1.0, np.nan]])
+    np.testing.assert_array_equal(
+      self.drawn(values), [[0, 2.0], [10, 5.0], [30, 4.0]]
+    )
 
 
 class EveryPictureTest(parameterized.TestCase):

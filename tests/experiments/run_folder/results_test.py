@@ -91,7 +91,7 @@ class RunFolderTest(parameterized.TestCase):
     )
     for index, step in enumerate((0, 10)):
       log = Log(step, {"cost": metrics["cost"][:, index]}, (), None)
-      run_logs.append_log(self.parent, [4, 5], log)
+      run_logs.append_log(self.parent, [4, 5], log, 1.5)
     np.savez_compressed(
       self.parent / results.SNAPSHOTS, allow_pickle=False, **snapshots
     )
@@ -105,7 +105,10 @@ class RunFolderTest(parameterized.TestCase):
     np.testing.assert_array_equal(read.metrics["cost"], metrics["cost"])
     np.testing.assert_array_equal(read.snapshots["x"], snapshots["x"])
     rows = (self.parent / results.METRICS).read_text().splitlines()
-    self.assertEqual(json.loads(rows[3]), {"step": 10, "seed": 5, "cost": None})
+    self.assertEqual(
+      json.loads(rows[3]),
+      {"step": 10, "seed": 5, "wall_seconds": 1.5, "cost": None},
+    )
 
   def test_another_folder_is_refused(self):
     with self.assertRaisesRegex(RunFolderError, "not a run folder: it has no"):

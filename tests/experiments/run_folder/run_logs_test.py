@@ -38,7 +38,7 @@ class RunLogsTest(parameterized.TestCase):
     self.workdir = Path(self.enterContext(tempfile.TemporaryDirectory()))
     self.logs = make_logs()
     for log in self.logs:
-      run_logs.append_log(self.workdir, SEEDS, log)
+      run_logs.append_log(self.workdir, SEEDS, log, 1.5)
 
   def cut(self, step):
     kept = [log for log in self.logs if log.step <= step]
@@ -71,7 +71,7 @@ class RunLogsTest(parameterized.TestCase):
     self.cut(step)
     self.check(self.read(), self.logs[:num_left])
     for log in self.logs[num_left:]:
-      run_logs.append_log(self.workdir, SEEDS, log)
+      run_logs.append_log(self.workdir, SEEDS, log, 1.5)
     self.check(self.read(), self.logs)
 
   @parameterized.parameters(b'{"step": 15, "seed": 7, "co', b"{", b"\xc3")

@@ -34,6 +34,13 @@ class NormsTest(parameterized.TestCase):
     norms = health.norms(make_state(optimizer_states=Players((), ())))
     self.assertEqual(norms["generator_norm"], 5.0)
 
+  def test_gradients(self):
+    gradients = make_state().params
+    self.assertEqual(
+      health.gradient_norms(gradients),
+      {"generator_gradient_norm": 5.0, "discriminator_gradient_norm": 13.0},
+    )
+
   @parameterized.product(bad=[np.nan, np.inf, -np.inf], player=[0, 1])
   def test_what_is_not_finite_shows(self, bad, player):
     state = make_state()
