@@ -380,12 +380,9 @@ class MetricRows(NamedTuple):
     of_seeds = [
       [rows.get(seed, {}) for rows in self.by_step.values()] for seed in seeds
     ]
-    names = dict.fromkeys(
-      name
-      for rows in self.by_step.values()
-      for seed in seeds
-      for name in rows.get(seed, ())
-    )
+    # Most rows have the same names.
+    kinds = dict.fromkeys(tuple(row) for rows in of_seeds for row in rows)
+    names = dict.fromkeys(name for kind in kinds for name in kind)
     return {
       name: np.asarray(
         [[row.get(name) for row in rows] for rows in of_seeds], float
@@ -448,7 +445,7 @@ def read_metrics(
     others = by_step.setdefault(step, {})
     if type(seed) is not int or seed not in seeds or not _has_only_numbers(row):
       faults.append(f"{where} is damaged")
-    elif not set(required) <= set(row):
+    elif not row.keys() >= set(required):
       faults.append(f"{where} lacks {', '.join(sorted({*required} - {*row}))}")
     elif others.setdefault(seed, row) != row:
       faults.append(f"{where} is there twice, with other values")

@@ -122,7 +122,8 @@ class ReportTest(parameterized.TestCase):
     out = self.folder / "guides.html"
     self.report(*self.runs, f"--out={out}")
     _, text = self.read(out)
-    self.assertRegex(text, r"score [^a-z]* higher is better, ideal 1")
+    mean = r"[\d.]+ \([^)]*\) "
+    self.assertRegex(text, f"score {mean}{mean}higher is better, ideal 1")
 
   def test_runs_of_different_length(self):
     settings = trained_runs.settings_of("ring", [3, 4], **{**SMALL, "steps": 2})
