@@ -12,7 +12,7 @@ from absl.testing import absltest, parameterized
 
 from experiments.devices import environment
 from experiments.run_folder import results
-from tests.experiments import commands
+from tests.experiments import commands, trained_runs
 
 ON_CORES = """
 import os, sys
@@ -32,7 +32,7 @@ RING = (
 
 
 def train(workdir, cores, *flags):
-  """Trains on some cores; returns the content of the run folder's logs."""
+  """Trains on some cores; returns the rows of metrics, and the threads."""
   subprocess.run(
     [
       *(sys.executable, "-c", ON_CORES, ",".join(map(str, cores))),
@@ -44,7 +44,7 @@ def train(workdir, cores, *flags):
     capture_output=True,
   )
   threads = results.read_json(workdir / results.SETTINGS)["threads"]
-  return (workdir / results.METRICS).read_text(), threads
+  return trained_runs.measured_rows(workdir), threads
 
 
 class ThreadsTest(parameterized.TestCase):

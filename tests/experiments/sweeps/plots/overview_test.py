@@ -119,7 +119,8 @@ class PlotsTest(parameterized.TestCase):
     up, across = plan.axes
     figure = heat_map.heat_maps(plan, ranked, across, up)
     mesh = figure.axes[0].collections[0]
-    np.testing.assert_allclose((mesh.norm.vmin, mesh.norm.vmax), limits)
+    ends = np.array([mesh.norm.vmin, mesh.norm.vmax], float)
+    np.testing.assert_allclose(ends, limits)
     self.assertEqual("All trials tie" in figure.get_suptitle(), says)
     self.assert_apart(figure)
 
