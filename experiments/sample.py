@@ -176,9 +176,11 @@ def _unknown_class(label: str, names: Sequence[str]) -> str:
   ]
   if len(classes) > _MAX_LISTED:
     classes[_MAX_LISTED // 2 : -1] = ["..."]
+  # A number is not a misspelt one.
+  hint = "" if label.isdecimal() else suggestion(label, names)
   return (
-    f"--label={label}: there is no such class; {suggestion(label, names)}"
-    f"the {len(names)} classes are {', '.join(classes)}"
+    f"--label={label}: there is no such class; {hint}the {len(names)} classes "
+    f"are {', '.join(classes)}"
   )
 
 

@@ -106,12 +106,17 @@ class CommandsTest(parameterized.TestCase):
       takes_arguments=module == "experiments.report",
     )
     if module in TAKES_EXPERIMENT:
-      experiment = BY_NAME[line.options.experiment]
-      settings = experiment.settings
-      if not getattr(line.options, "resume", False):
-        settings = registry.change_settings(experiment, settings, line.settings)
-      if grid := getattr(line.options, "grid", ""):
-        self.assertNotEmpty(search_space.read_grid(grid, settings))
+      names = [line.options.experiment]
+      if module == "experiments.sweep":
+        names = names[0].split(",")
+      for experiment in map(BY_NAME.__getitem__, names):
+        settings = experiment.settings
+        if not getattr(line.options, "resume", False):
+          settings = registry.change_settings(
+            experiment, settings, line.settings
+          )
+        if grid := getattr(line.options, "grid", ""):
+          self.assertNotEmpty(search_space.read_grid(grid, settings))
     if module == "experiments.figures" and line.options.figure != "all":
       names = line.options.figure.split(",") if line.options.figure else []
       self.assertContainsSubset(names, BY_ID)

@@ -175,12 +175,13 @@ class TrainingProgress:
 
     Args:
       log: has the attributes `step` and `metrics`, arrays by name.
-      warnings: each has the attributes `step`, `seed` and `message`.
+      warnings: each has the attributes `step`, `seed`, `kind` and `message`.
     """
     self._update(details=_costs(log))
     for warning in warnings:
       self._bar.console.print(
-        f"step {warning.step:,}, seed {warning.seed}: {warning.message}",
+        f"step {warning.step:,}, seed {warning.seed}, {warning.kind}: "
+        f"{warning.message}",
         highlight=False,
         soft_wrap=True,
       )

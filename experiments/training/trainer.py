@@ -370,7 +370,7 @@ def _write_results(
     # A seed that failed scores 0 at its end, measured there or not.
     failed = np.isin(seeds, [failure.seed for failure in failures])
     score[failed, -1] = np.nan_to_num(score[failed, -1], nan=0.0)
-  run_results = run_results._replace(metrics={**metrics, SCORE: score})
+    run_results = run_results._replace(metrics={**metrics, SCORE: score})
   with results.replacing(workdir / results.SNAPSHOTS) as partial:
     np.savez_compressed(partial, allow_pickle=False, **snapshots)
   for name, draw in experiment.figures.items() if options.draw_figures else ():

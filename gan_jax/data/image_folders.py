@@ -186,7 +186,7 @@ def _names_of(where: Path, listing: _Listing) -> list[str]:
   if len(listing.names) > 1:
     return listing.names
   found = [f"{len(n):,} {what}" for what, n in listing.skipped.items() if n]
-  number, word = ("one", "beside") if listing.names else ("no", "only")
+  number, word = ("one", "beside") if listing.names else ("none", "only")
   message = f"{where} needs two images or more, and has {number}"
   if found:
     message += f", {word} {', '.join(found)}"

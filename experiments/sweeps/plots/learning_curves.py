@@ -40,7 +40,10 @@ def learning_curves(plan: Plan, ranked: Sequence[RankedTrial]) -> Figure:
       for index, group in enumerate(groups[:MAX_CURVES])
     ]
     subject = "score of the best trial of each protocol"
-  elif len(ranked) > 1:
+  elif len(ranked) == 2:
+    chosen.append(("other", ranked[1], style.TIE))
+    subject = "score of both trials"
+  elif len(ranked) > 2:
     chosen.append(("median", ranked[len(ranked) // 2], style.TIE))
     subject = "score of the best and of the median trial"
   num_seeds = len(plan.base.seeds)

@@ -87,10 +87,9 @@ class OwnImagesTest(parameterized.TestCase):
     shutil.rmtree(self.photos, ignore_errors=True)
     self.kept.rename(self.photos)
 
-  def resume(self, *flags):
-    return run.run(
-      ["run", "--resume", f"--workdir={self.workdir}", "--steps=4", *flags]
-    )
+  def resume(self, *flags, steps=4):
+    folder = f"--workdir={self.workdir}"
+    return run.run(["run", "--resume", folder, f"--steps={steps}", *flags])
 
   def test_what_was_read_is_said_and_recorded(self):
     said = "162 training and 18 test images (a tenth of the images"
@@ -161,7 +160,7 @@ class OwnImagesTest(parameterized.TestCase):
     # Copies of the images are other files, so these are decoded once.
     self.assertEqual(self.resume(), 0)
     self.stderr.truncate(0)
-    self.assertEqual(self.resume("--steps=6", *flags), 0)
+    self.assertEqual(self.resume(*flags, steps=6), 0)
     self.assertEqual("decoding folder" in self.stderr.getvalue(), decodes)
 
   def swap(self):

@@ -142,9 +142,16 @@ WITHOUT_DATA = {
 
 class RulesTest(parameterized.TestCase):
   def test_every_rule_is_here(self):
-    others = {"Optimizers", "compiled", "init_state", "uniform_decay"}
-    rules = set(steps.__all__) - others - {"averaged"}
-    self.assertContainsSubset(rules, WITHOUT_DATA)
+    others = {
+      "Optimizers",
+      "averaged",
+      "compiled",
+      "init_state",
+      "player_gradients",
+      "uniform_decay",
+      "with_average",
+    }
+    self.assertContainsSubset(set(steps.__all__) - others, WITHOUT_DATA)
 
   @parameterized.named_parameters((name, name) for name in WITHOUT_DATA)
   def test_game_without_data(self, name):

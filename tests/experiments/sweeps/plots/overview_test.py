@@ -258,10 +258,11 @@ class PlotsTest(parameterized.TestCase):
     path = ranked[0].results.workdir / results.METRICS
     path.write_text(path.read_text().replace("jensen_shannon", "earlier_name"))
     figure = learning_curves.learning_curves(plan, ranked)
-    best, median = figure.axes[0].lines
+    best, other = figure.axes[0].lines
     self.assertEmpty(points(best))
+    self.assertStartsWith(str(other.get_label()), "other: ")
     self.assertIn("not measured", str(best.get_label()))
-    self.assertLen(points(median), len(finished_sweeps.STEPS))
+    self.assertLen(points(other), len(finished_sweeps.STEPS))
     FigureCanvasAgg(figure).draw()
 
   @parameterized.parameters(
