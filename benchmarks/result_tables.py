@@ -52,8 +52,8 @@ class Table(NamedTuple):
 _NORMAL = ("mean {generated_mean}, std {generated_stddev}",)
 _SPLIT = ("mean {generated_mean}, JSD {jensen_shannon}",)
 _MODES = (
-  "{modes_covered} modes, high quality {high_quality_fraction}, reverse KL "
-  "{reverse_kl}",
+  "{modes_covered} modes, {modes_balanced} of them balanced, high quality "
+  "{high_quality_fraction}, reverse KL {reverse_kl}",
 )
 LINE = Table(
   "line",
