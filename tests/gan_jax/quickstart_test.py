@@ -85,11 +85,15 @@ class SimultaneousTest(absltest.TestCase):
       samples = game.sample(state.params, state.variables, KEY, 256)
       return np.linalg.norm(jnp.mean(samples, axis=0) - 3)
 
-    state = init(KEY)
-    before = distance(state)
-    for batch, key in batches(20):
-      state, _ = step(state, batch, key)
-    self.assertLess(distance(state), 0.75 * before)
+    # In 128 trainings 0.01 to 0.47 of the distance is left. It does not change
+    # if the generator stands still, and grows if it climbs its cost; if the
+    # discriminator climbs, at least 0.75 is left.
+    for start in jax.random.split(KEY, 3):
+      state = init(start)
+      before = distance(state)
+      for batch, key in batches(40):
+        state, _ = step(state, batch, key)
+      self.assertLess(distance(state), 0.6 * before)
 
   def test_compiles_once_and_donates_the_state(self):
     traced_loss = losses.hinge()

@@ -186,10 +186,22 @@ class PenaltyTest(parameterized.TestCase):
   @parameterized.parameters(steps.simultaneous, steps.alternating)
   def test_slope_is_held_near_one(self, rule):
     # Data N(3, 0.5^2) against a generator that starts at N(0, 1). Wherever
-    # the critic is needed its slope is pulled to 1, and the means meet.
+    # the critic is needed its slope is pulled to 1, and the generator, which
+    # goes by the rate times the slope a step, gets to 2. On a line the slopes 1
+    # and -1 are apart by a barrier of the penalty, where a third of the critics
+    # would stay on the wrong side: this one starts with positive kernels.
+    # Measured in 128 trainings of other seeds: slopes within 0.12, penalties up
+    # to 0.11, means from 2.2 to 2.4.
     game = games.adversarial(
       Affine(),
-      MLP(hidden=(32,), features=1, activation=nn.tanh),
+      MLP(
+        hidden=(32,),
+        features=1,
+        activation=nn.tanh,
+        kernel_init=lambda *args: jnp.abs(
+          nn.initializers.lecun_normal()(*args)
+        ),
+      ),
       losses.wasserstein(),
       latents.normal(1),
       penalty=penalties.gradient_penalty(10.0),
@@ -212,7 +224,7 @@ class PenaltyTest(parameterized.TestCase):
     )(x)
     np.testing.assert_allclose(slope, np.ones((9, 1)), atol=0.2)
     self.assertLess(float(metrics["penalty"][-1]), 0.5)
-    self.assertGreater(float(state.params.generator["mean"][0]), 1.0)
+    self.assertGreater(float(state.params.generator["mean"][0]), 2.0)
 
   @parameterized.parameters(steps.simultaneous, steps.alternating)
   def test_clipped_weights_stay_within_the_limit(self, rule):
