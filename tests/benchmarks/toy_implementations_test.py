@@ -14,9 +14,13 @@ from benchmarks import toy_flax, toy_game, toy_gan_jax
 
 BATCH_SIZE = 64
 NUM_STEPS = {toy_game.NON_SATURATING: 2000, toy_game.WGAN_GP: 1000}
-# With WGAN-GP the samples keep moving and the fraction varies around 0.7.
-LEAST_NEAR = {toy_game.NON_SATURATING: 0.85, toy_game.WGAN_GP: 0.6}
 NEAR = 5 * toy_game.STDDEV
+# The trainings are chaotic: another machine is another seed. Of 64 seeds each
+# the least fraction near the circle was 0.87 with simultaneous updates and 0.95
+# with alternating ones, and 0.78 of 24 with WGAN-GP; at the start the largest
+# was 0.33. At the end 6 to 8 modes had samples.
+LEAST_NEAR = 0.6
+LEAST_MODES = toy_game.NUM_MODES // 2
 
 
 def near_the_circle(samples):
@@ -46,9 +50,8 @@ class ToyImplementationsTest(parameterized.TestCase):
     training.take_steps(NUM_STEPS[game] - 1)
     self.assertEqual(training.num_steps(), NUM_STEPS[game])
     after = training.generate()
-    self.assertGreater(near_the_circle(after), LEAST_NEAR[game])
-    # One mode may be lost for a while.
-    self.assertGreaterEqual(modes_near(after), toy_game.NUM_MODES - 1)
+    self.assertGreater(near_the_circle(after), LEAST_NEAR)
+    self.assertGreaterEqual(modes_near(after), LEAST_MODES)
 
   def test_jax_learns(self):
     self.check(toy_game.NON_SATURATING, toy_gan_jax.simultaneous)
