@@ -14,9 +14,20 @@ from benchmarks import dcgan_flax, dcgan_game, dcgan_gan_jax
 from benchmarks.dcgan_game import Setting
 
 BATCH_SIZE = 8
-NUM_STEPS = 60
+NUM_STEPS = 120
+MORE_STEPS = 20
+NUM_CHECKS = 5
 SETTING = Setting(8, 1, 2, filters=4)
 LEVEL = 0.7
+LEAST_LEVEL = 0.5
+"""A bound of the samples' mean, averaged over the checks; it is 0 at first.
+
+With 16 other seeds each it was 0.73 to 0.96 for DCGAN and 0.65 to 0.87 for
+WGAN-GP, whose mean at one step is at times below 0.5. A gradient that is 0 or
+reversed, of either player, leaves it below 0.35 for DCGAN. For WGAN-GP a
+critic whose gradient is wrong may by chance push all samples to 1, in a quarter
+of the seeds.
+"""
 
 
 class DcganImplementationsTest(parameterized.TestCase):
@@ -40,9 +51,11 @@ class DcganImplementationsTest(parameterized.TestCase):
     training.take_steps(1)
     training.take_steps(NUM_STEPS - 1)
     self.assertEqual(training.num_steps(), NUM_STEPS)
-    after = training.generate()
-    self.assertLess(abs(np.mean(after) - LEVEL), 0.45)
-    self.assertGreater(np.mean(after) - np.mean(before), 0.2)
+    means = [np.mean(training.generate())]
+    while len(means) < NUM_CHECKS:
+      training.take_steps(MORE_STEPS)
+      means.append(np.mean(training.generate()))
+    self.assertGreater(np.mean(means), LEAST_LEVEL)
 
   @parameterized.named_parameters(
     ("flax", dcgan_flax.textbook),

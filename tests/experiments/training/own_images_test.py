@@ -44,12 +44,10 @@ class OwnImagesTest(parameterized.TestCase):
     )
     cls.enterClassContext(trained_runs.on_one_device())
     cls.enterClassContext(trained_runs.undrawn())
-    # A classifier of noise guesses, and of 18 images now and then enough. Naming
-    # the more frequent class is right for half of them or more.
+    # A classifier of noise guesses, and on 18 images sometimes guesses well.
+    # Always naming the more frequent class is right at least half of the time.
     cls.enterClassContext(
-      mock.patch.object(
-        image_datasets.classifier, "accuracy", return_value=0.5
-      )
+      mock.patch.object(image_datasets.classifier, "accuracy", return_value=0.5)
     )
     write_photos(cls.folder / "photos")
     cls.whole, cls.line = cls.train("whole")
