@@ -15,7 +15,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from absl import app, flags, logging
 from etils import epy
 
-from experiments.cli import help_text
+from experiments.cli import help_text, signals
 from experiments.configs.experiment import Experiment
 from experiments.configs.fields import Field, fields_of, setting
 from experiments.configs.hints import near_names, unknown_flag
@@ -322,6 +322,7 @@ def main(command: Callable[[list[str]], int]) -> None:
     flags.FLAGS(argv[:1])
     return argv
 
+  signals.keep_interrupts()
   app.run(
     lambda argv: _leave(_exit_code(command, argv)), flags_parser=leave_flags
   )

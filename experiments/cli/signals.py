@@ -4,10 +4,12 @@ Signals are sent by Ctrl-C (SIGINT), by schedulers (SIGTERM), and when the
 terminal of the command is closed (SIGHUP).
 """
 
+import _thread
 import contextlib
 import os
 import signal
 import stat
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +18,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECONDS_OF_ONE = 0.25
 """Signals that follow the first within this time count as the same request:
 `timeout`, for one, sends a signal to the process and to its group."""
+
+
+REPEAT_SECONDS = 0.05
+"""When a Ctrl-C that Python has lost comes again."""
 
 
 class Interruption:
@@ -43,6 +49,24 @@ def _leave_terminal() -> None:
   for stream in (1, 2):
     if stat.S_ISCHR(os.fstat(stream).st_mode):
       os.dup2(nowhere, stream)
+
+
+def keep_interrupts() -> None:
+  """Repeats a Ctrl-C that Python has lost.
+
+  In a callback of Python's garbage collection, of which JAX has one,
+  KeyboardInterrupt ends the callback only.
+  """
+  show = sys.unraisablehook
+
+  def repeat(unraisable: "sys.UnraisableHookArgs") -> None:
+    if issubclass(unraisable.exc_type, KeyboardInterrupt):
+      # Once the callback has ended.
+      threading.Timer(REPEAT_SECONDS, _thread.interrupt_main).start()
+    else:
+      show(unraisable)
+
+  sys.unraisablehook = repeat
 
 
 @contextlib.contextmanager

@@ -140,6 +140,25 @@ class InterruptionTest(parameterized.TestCase):
     lines = [x for x in error.splitlines() if not x.startswith("import time:")]
     self.assertEqual(lines, ["interrupted"])
 
+  @parameterized.parameters(False, True)
+  def test_an_interrupt_in_a_callback_of_the_collector(self, is_kept):
+    code = (
+      "import gc, signal, time; from experiments.cli import signals; "
+      f"{'signals.keep_interrupts(); ' if is_kept else ''}"
+      "gc.collect(); gc.disable(); gc.callbacks.append(lambda phase, _: "
+      "phase == 'stop' or signal.raise_signal(signal.SIGINT)); gc.collect(); "
+      "gc.callbacks.clear(); time.sleep(5)"
+    )
+    done = subprocess.run(
+      [sys.executable, "-c", code],
+      env=commands.ENVIRONMENT,
+      capture_output=True,
+      text=True,
+    )
+    # Else it is lost, and Python says so.
+    self.assertEqual(done.returncode, -signal.SIGINT if is_kept else 0)
+    self.assertEqual("Exception ignored" in done.stderr, not is_kept)
+
   def test_importing_the_package_installs_no_handler(self):
     code = (
       "import signal; numbers = signal.SIGINT, signal.SIGTERM; "
