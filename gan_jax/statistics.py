@@ -62,7 +62,7 @@ def mean_and_interval(values: np.ndarray) -> Mean:
 
 
 def welch_difference(
-  values: np.ndarray, others: np.ndarray, num_means: int = 2
+  values: np.ndarray, others: np.ndarray, num_pairs: int = 1
 ) -> Difference:
   """Computes mean(values) - mean(others) for samples of unequal variances.
 
@@ -72,10 +72,10 @@ def welch_difference(
     ci95 = t(1 - 0.025 / c, d) * sqrt(v_a + v_b),    v = s^2 / n,
     d = (v_a + v_b)^2 / (v_a^2 / (n_a - 1) + v_b^2 / (n_b - 1)).
 
-  The best of k = `num_means` means is chosen after looking at all of them. Any
-  of the c = k (k - 1) / 2 pairs may turn out to be the one that is compared, so
-  that each interval has its share of the 5 % (Bonferroni): those of all pairs
-  hold together in 95 % of cases. Two means are one pair.
+  with c = `num_pairs`. The best of k means is chosen after looking at all of
+  them. Any of the k (k - 1) / 2 pairs may turn out to be the one that is
+  compared, so that each interval has its share of the 5 % (Bonferroni): those
+  of all pairs hold together in 95 % of cases.
 
   Where both variances are 0 the interval is a point, and the two tie if their
   means are equal.
@@ -83,7 +83,7 @@ def welch_difference(
   Args:
     values: one per seed, [num_seeds]; NaN where a seed has none.
     others: the values to compare with, [num_others].
-    num_means: number of means of which these are two.
+    num_pairs: number of pairs of means of which these are one.
 
   References:
     B. L. Welch, The generalization of "Student's" problem when several
@@ -108,7 +108,6 @@ def welch_difference(
   degrees = 1 / (
     (v_a / total) ** 2 / (len(a) - 1) + (v_b / total) ** 2 / (len(b) - 1)
   )
-  num_pairs = num_means * (num_means - 1) // 2
   ci95 = _student_t(degrees, num_pairs) * math.sqrt(total)
   return Difference(mean, ci95, abs(mean) <= ci95)
 

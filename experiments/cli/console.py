@@ -236,7 +236,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
   table = Table(
     title=f"{summary['experiment']}, {summary['steps']:,} steps, {seeds}"
   )
-  table.add_column("metric")
+  table.add_column("metric", no_wrap=True)
   heading = f"final {intervals.heading(num_seeds)}".strip()
   table.add_column(heading, justify="right")
   rows, columns = summary["metrics"], ["final"]

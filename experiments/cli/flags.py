@@ -168,6 +168,7 @@ def read_command_line(
   define(_HelpOptions, _HelpOptions)
   define(options_class, options_class)
   options = set(fields)
+  named: tuple[Experiment, ...] = ()
   try:
     named = _named_experiments(argv, experiments)
     for experiment in (*named, *experiments):
@@ -175,7 +176,7 @@ def read_command_line(
     _check_given_once(argv[1:], fields, values)
     arguments = tuple(values(argv)[1:])
   except flags.Error as error:
-    raise _usage_error(error, fields, options) from None
+    raise _usage_error(error, fields, options, named) from None
   if values.help or values.helpshort or values.helpfull:
     print(help_text.usage_text(usage), end="\n\n")
     print(help_text.flags_text([options_class, _HelpOptions]), end="\n\n")
@@ -291,7 +292,10 @@ def _stray_argument(
 
 
 def _usage_error(
-  error: flags.Error, fields: Mapping[str, Field], options: Collection[str]
+  error: flags.Error,
+  fields: Mapping[str, Field],
+  options: Collection[str],
+  named: Iterable[Experiment],
 ) -> UsageError:
   """Rewrites an error of absl as one line that says what is allowed."""
   if isinstance(error, flags.UnrecognizedFlagError):
@@ -304,8 +308,10 @@ def _usage_error(
   if isinstance(error, flags.IllegalFlagValueError) and field:
     message = field.refusal(text)
     if name not in options and field.is_list(text):
+      words = ["python -m experiments.sweep"]
+      words += [f"--experiment={each.name}" for each in named]
       message = (
-        f"{given} is not allowed; to try each, run python -m experiments.sweep "
+        f"{given} is not allowed; to try each, run {' '.join(words)} "
         f"--grid={name}={text}"
       )
   return UsageError(message)

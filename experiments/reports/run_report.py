@@ -175,6 +175,7 @@ def _page(workdir: Path, name: str) -> Page:
     settings=settings,
     environment=[
       ("device", described["device"]),
+      ("threads", described.get("threads", "unknown")),
       ("git commit", described["git_commit"] or "unknown"),
       *described["versions"].items(),
     ],
@@ -211,7 +212,8 @@ def _verdict(summary: dict[str, Any] | None, step: int, num_steps: int) -> str:
   failed = f" {num_failed} of them failed." if num_failed else ""
   return (
     f"It took {summary['steps']:,} steps in {summary['wall_seconds']:,.0f} s, "
-    f"at {console.speed(summary['steps_per_second'])}.{failed}"
+    f"which includes compilation and pictures; each seed trained at "
+    f"{console.speed(summary['steps_per_second'])}.{failed}"
   )
 
 

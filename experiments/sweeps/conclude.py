@@ -150,7 +150,7 @@ def summary_json(
     of a trial's protocol among `protocols`.
   """
   planned = plan_json(plan)
-  num_compared = ranking.num_compared([each.results for each in ranked])
+  trials = [each.results for each in ranked]
   shared = ("experiment", "settings", "seeds", "axes", "drawn")
   return {
     **{name: planned[name] for name in shared},
@@ -166,8 +166,8 @@ def summary_json(
     "comparison": {
       "method": ranking.METHOD,
       "confidence": 0.95,
-      "num_trials": num_compared,
-      "num_comparisons": num_compared * (num_compared - 1) // 2,
+      "num_trials": ranking.num_compared(trials),
+      "num_comparisons": ranking.num_comparisons(trials),
     },
     "protocols": [
       {**group[0].results.comparable, **group[0].results.protocol}

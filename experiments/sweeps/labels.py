@@ -47,10 +47,9 @@ def verdict(ranked_trial: RankedTrial) -> str:
 
 def method(ranked: Sequence[RankedTrial]) -> str:
   """Says how trials were compared; "" if no two can be."""
-  num_trials = ranking.num_compared([each.results for each in ranked])
-  if num_trials < 2:
+  num_pairs = ranking.num_comparisons([each.results for each in ranked])
+  if not num_pairs:
     return ""
-  num_pairs = num_trials * (num_trials - 1) // 2
   return (
     "95 % intervals of differences that hold together "
     f"({ranking.METHOD}: {counted(num_pairs, 'comparison')})"

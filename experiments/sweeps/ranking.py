@@ -196,18 +196,29 @@ def rank_trials(trials: Sequence[TrialResults]) -> list[RankedTrial]:
     protocol the best one first. Equals keep their order, and trials without any
     score come last.
   """
+  num_pairs = max(1, num_comparisons(trials))
+  return [
+    ranked
+    for index, group in enumerate(_by_protocol(trials))
+    for ranked in _rank_group(group, index, num_pairs)
+  ]
+
+
+def _by_protocol(trials: Sequence[TrialResults]) -> list[list[TrialResults]]:
+  """Groups trials that were measured alike, in the order of their first."""
   kinds: list[dict[str, Any]] = []
   for each in trials:
     if each.comparable not in kinds:
       kinds.append(each.comparable)
-  num_means = max(2, num_compared(trials))
   return [
-    ranked
-    for index, kind in enumerate(kinds)
-    for ranked in _rank_group(
-      [each for each in trials if each.comparable == kind], index, num_means
-    )
+    [each for each in trials if each.comparable == kind] for kind in kinds
   ]
+
+
+def num_comparisons(trials: Sequence[TrialResults]) -> int:
+  """Counts the pairs of trials of a sweep that can be compared."""
+  counts = map(num_compared, _by_protocol(trials))
+  return sum(count * (count - 1) // 2 for count in counts)
 
 
 def num_compared(trials: Sequence[TrialResults]) -> int:
@@ -227,7 +238,7 @@ def num_compared(trials: Sequence[TrialResults]) -> int:
 
 
 def _rank_group(
-  group: Sequence[TrialResults], protocol: int, num_means: int
+  group: Sequence[TrialResults], protocol: int, num_pairs: int
 ) -> list[RankedTrial]:
   """Ranks the trials of a protocol."""
 
@@ -241,7 +252,7 @@ def _rank_group(
   for index, (each, score) in enumerate(scored[1:], 2):
     equal = sort_key(score) == sort_key(ranked[-1].score)
     difference = welch_difference(
-      each.final[SCORE], best.final[SCORE], num_means
+      each.final[SCORE], best.final[SCORE], num_pairs
     )
     found = RankedTrial(
       ranked[-1].rank if equal else index, each, score, difference, protocol

@@ -41,10 +41,17 @@ def write_report(
     seconds: that its programs trained, added up; None if it is not known.
   """
   metrics, bases = _metrics(ranked), plan.bases()
+  names = {*plan.drawn, *(axis.name for axis in plan.axes)}
   page = html.render(
     "sweep.html",
     title=folder.resolve().name,
-    bases=[(each.experiment, html.settings_rows(each)) for each in bases],
+    bases=[
+      (
+        each.experiment,
+        [row for row in html.settings_rows(each) if row[0] not in names],
+      )
+      for each in bases
+    ],
     extent=labels.extent(plan),
     left_out=plan.left_out,
     seconds=seconds,

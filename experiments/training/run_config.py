@@ -63,7 +63,8 @@ def list_seeds(first: int, count: int) -> tuple[int, ...]:
 def resume_command(workdir: Path, options: Any = None) -> str:
   """Returns the command that resumes a run, on any devices by default.
 
-  With the `options` of the command that trained it, the devices are the same.
+  With the `options` of the command that trained it, the devices and loggers are
+  the same.
   """
   flags = ["--resume", f"--workdir={shlex.quote(str(workdir))}"]
   if options is not None:
@@ -72,6 +73,8 @@ def resume_command(workdir: Path, options: Any = None) -> str:
       for name in ("platform", "mesh", "coordinator_address", "num_processes")
       if getattr(options, name) != getattr(type(options), name)
     ]
+    if options.tensorboard:
+      flags.append("--tensorboard")
     if options.distributed:
       flags.append("--distributed")
     if options.num_processes:

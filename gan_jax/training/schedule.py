@@ -72,6 +72,8 @@ class Stopwatch:
     """Starts at a step of a training that took `seconds` before it."""
     self.num_steps = 1
     self._start = step, seconds
+    self._rate = step / seconds if seconds else 0.0
+    self._is_warm = False
     self._began = time.perf_counter() - seconds
 
   @property
@@ -80,13 +82,15 @@ class Stopwatch:
     return time.perf_counter() - self._began
 
   def rate(self, step: int) -> float:
-    """Returns the steps per second since the start, at a step.
+    """Returns the steps per second since the first chunk, at a step.
 
-    At the start it is that of the earlier processes, 0 if there were none.
+    What is imported and allocated around the first chunk takes seconds, so
+    that it counts alone until there are more. Before it the rate is that of the
+    earlier processes, 0 if there were none.
     """
     first, before = self._start
     if step == first:
-      return first / before if before else 0.0
+      return self._rate
     return (step - first) / (self.seconds - before)
 
   @contextlib.contextmanager
@@ -102,5 +106,8 @@ class Stopwatch:
     started = time.perf_counter()
     yield
     elapsed = time.perf_counter() - started
+    if not self._is_warm:
+      self._is_warm, self._rate = True, num_steps / elapsed
+      self._start = self._start[0] + num_steps, self.seconds
     affordable = int(num_steps / elapsed * SECONDS_PER_CHUNK)
     self.num_steps = max(1, min(affordable, 2 * self.num_steps))

@@ -105,6 +105,11 @@ class FlagsTest(parameterized.TestCase):
       read(flag)
     self.assertNotIn("\n", str(caught.exception))
 
+  def test_a_list_of_values_is_for_a_sweep_of_the_same_experiment(self):
+    command = "experiments.sweep --experiment=grid --grid=steps=1,2$"
+    with self.assertRaisesRegex(UsageError, command):
+      read("--experiment=grid", "--steps=1,2")
+
   @parameterized.parameters(
     (
       ("--count=1", "--count=2"),

@@ -214,6 +214,7 @@ class RankingTest(absltest.TestCase):
     # Three trials are left, and one seed that failed is a score of 0.
     trials = [each.results for each in ranked]
     self.assertEqual(ranking.num_compared(trials), 3)
+    self.assertEqual(ranking.num_comparisons(trials), 3)
 
   def test_a_seed_that_diverged_does_not_improve_its_trial(self):
     plan = finished_sweeps.plan("generator_learning_rate=0.1,0.2")
@@ -337,6 +338,10 @@ class ProtocolTest(absltest.TestCase):
     for best, other in (first, second):
       self.assertIsNone(best.difference)
       self.assertAlmostEqual((other.difference or NOTHING).mean or 0, -0.1)
+    # Of the 6 pairs of the 4 trials, 2 can be compared.
+    trials = [each.results for each in self.ranked]
+    self.assertEqual(ranking.num_comparisons(trials), 2)
+    self.assertIn("2 comparisons", labels.method(self.ranked))
 
   def test_the_table_the_page_and_the_summary_say_it(self):
     with contextlib.redirect_stdout(io.StringIO()) as printed:

@@ -511,6 +511,7 @@ class SignalTest(parameterized.TestCase):
       [
         *(sys.executable, "-m", "experiments.run", "--experiment=ring"),
         *("--workdir=run", "--steps=100000000", "--log_every=100000000"),
+        "--tensorboard",
       ],
       cwd=folder,
       env=commands.ENVIRONMENT,
@@ -530,7 +531,7 @@ class SignalTest(parameterized.TestCase):
     self.assertRegex(
       errors.splitlines()[-1],
       r"^stopped at step [\d,]+; resume with: python -m experiments.run "
-      "--resume --workdir=run$",
+      "--resume --workdir=run --tensorboard$",
     )
     self.assertLen(checkpoints.steps(folder / "run"), 1)
 

@@ -20,10 +20,13 @@ class StopwatchTest(parameterized.TestCase):
     # First step, seconds before it; chunks of steps, evaluations and
     # compilations, each with its seconds; the rate.
     (0, 0.0, [(10, 2.0)], 5.0),
-    (0, 0.0, [(10, 2.0), ("evaluates", 3.0)], 2.0),
-    (0, 0.0, [("compiles", 60.0), (10, 2.0), ("evaluates", 3.0)], 2.0),
+    (0, 0.0, [(1, 9.0), (10, 2.0), ("evaluates", 3.0)], 2.0),
+    (0, 0.0, [("compiles", 60.0), (1, 1.0), (4, 2.0)], 2.0),
+    # The first evaluation imports, and the first step allocates.
+    (0, 0.0, [("evaluates", 60.0), (1, 30.0), (10, 2.0)], 5.0),
     # 100 steps of an earlier process took 1 s.
     (100, 1.0, [("compiles", 60.0), (20, 10.0)], 2.0),
+    (100, 1.0, [("compiles", 60.0), (1, 10.0), (20, 10.0)], 2.0),
     (100, 1.0, [("compiles", 60.0)], 100.0),
     (0, 0.0, [("compiles", 60.0)], 0.0),
   )
