@@ -144,6 +144,8 @@ class InterruptionTest(parameterized.TestCase):
   def test_an_interrupt_in_a_callback_of_the_collector(self, is_kept):
     code = (
       "import gc, signal, time; from experiments.cli import signals; "
+      # What a shell runs in the background ignores it.
+      "signal.signal(signal.SIGINT, signal.default_int_handler); "
       f"{'signals.keep_interrupts(); ' if is_kept else ''}"
       "gc.collect(); gc.disable(); gc.callbacks.append(lambda phase, _: "
       "phase == 'stop' or signal.raise_signal(signal.SIGINT)); gc.collect(); "

@@ -424,13 +424,13 @@ class GuardedTest(parameterized.TestCase):
     super().setUp()
     self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
 
-  def train(self, *flags, log_every=5):
+  def train(self, *flags, log_every=3, checkpoint_every=1):
     return commands.run(
       "experiments.run",
       "--experiment=ring",
       f"--log_every={log_every}",
       "--evaluation_samples=64",
-      f"--checkpoint_every={2 * log_every}",
+      f"--checkpoint_every={checkpoint_every}",
       "--keep_checkpoints=1",
       "--workdir=run",
       *flags,
@@ -460,7 +460,10 @@ class GuardedTest(parameterized.TestCase):
   def check_collapsed_generator(self, on_failure, code, steps):
     # From step 500 on, which has the first of five rows, this is no start.
     done = self.train(
-      *self.COLLAPSED, f"--on_failure={on_failure}", log_every=100
+      *self.COLLAPSED,
+      f"--on_failure={on_failure}",
+      log_every=100,
+      checkpoint_every=200,
     )
     self.assertEqual(done.returncode, code, done.stderr)
     self.assertIn("less than 0.001 of the data's variance", done.stderr)
@@ -482,8 +485,6 @@ class GuardedTest(parameterized.TestCase):
       "--optimizer=sgd",
       "--generator_learning_rate=1e3",
       "--discriminator_learning_rate=1e3",
-      "--checkpoint_every=1",
-      "--log_every=3",
     )
     self.assertEqual(done.returncode, 1, done.stderr)
     self.assertIn(("failed", 0), self.events())
@@ -554,14 +555,14 @@ class FilesystemTest(absltest.TestCase):
       self.skipTest("nothing may be mounted here")
     self.addCleanup(subprocess.run, ["umount", str(self.folder)], check=True)
 
-  def train(self, *flags):
+  def train(self, *flags, steps=2000):
     return commands.run(
       "experiments.run",
       "--experiment=ring",
       "--evaluation_samples=64",
       "--workdir=run",
       "--checkpoint_every=10",
-      "--steps=2000",
+      f"--steps={steps}",
       "--log_every=10",
       *flags,
       cwd=self.folder,
@@ -591,10 +592,10 @@ class FilesystemTest(absltest.TestCase):
     self.assertEqual(done.returncode, 0, done.stderr)
 
   def test_a_read_only_run_folder(self):
-    done = self.train("--steps=10")
+    done = self.train(steps=10)
     subprocess.run(["mount", "-o", "remount,ro", str(self.folder)], check=True)
     before = files_of(self.folder / "run")
-    done = self.train("--resume", "--steps=20")
+    done = self.train("--resume", steps=20)
     self.assertEqual(done.returncode, 2)
     self.assertEqual(
       done.stderr.splitlines()[-1],
