@@ -102,7 +102,9 @@ def caught(notice: str) -> Iterator[Interruption]:
           _leave_terminal()
         interruption.signal = number
         first = time.monotonic()
-        os.write(2, f"{notice}\n".encode())
+        # Below the bar of a terminal.
+        start = "\n" if os.isatty(2) else ""
+        os.write(2, f"{start}{notice}\n".encode())
       elif time.monotonic() - first >= SECONDS_OF_ONE:
         # sys.exit would wait for the main thread.
         os.write(2, b"stopped at once\n")

@@ -217,7 +217,7 @@ def _assignments(
   if not assignments:
     raise SettingError(f"--{flag} is empty; write NAME=VALUE,VALUE;NAME=...")
   names = [field.name for field, _ in assignments]
-  _refuse_repeated(flag, "settings", names)
+  _refuse_repeated(flag, "it", names)
   return assignments
 
 

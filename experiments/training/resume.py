@@ -47,6 +47,7 @@ class StartingPoint(NamedTuple):
     changed_data: how the data differs from that of the steps before; "" if it
       is the same.
     faults: what the logs until the checkpoint lack.
+    jump: what another number of steps changes at once; "" if nothing.
   """
 
   checkpoint: Checkpoint | None
@@ -54,6 +55,7 @@ class StartingPoint(NamedTuple):
   wall_seconds: float
   changed_data: str = ""
   faults: Sequence[str] = ()
+  jump: str = ""
 
   @property
   def step(self) -> int:
@@ -124,7 +126,9 @@ def find_start(
   for workdir, logs_of_run in zip(workdirs, logs, strict=True):
     if workdir in unfinished:
       run_logs.cut_logs(workdir, checkpoint.step, logs_of_run)
-  _warn_of_jumps(found["settings"]["steps"], settings)
+  jump = _jump(found["settings"]["steps"], settings)
+  if jump:
+    console.say(f"warning: {jump}")
   numbers = [number for each in members for number in each.numbers]
   failures = training.list_failures(checkpoint.progress.failed_at, numbers)
   return StartingPoint(
@@ -136,6 +140,7 @@ def find_start(
     wall_seconds,
     changed_data,
     faults,
+    jump,
   )
 
 
@@ -229,18 +234,18 @@ def _with_failures(
   )
 
 
-def _warn_of_jumps(steps_before: int, settings: Settings) -> None:
-  """Warns if --steps has changed and a setting decays over the whole run."""
+def _jump(steps_before: int, settings: Settings) -> str:
+  """Says what jumps if --steps has changed, since it decays over all steps."""
   falls = settings.learning_rate_decay != "none" or (
     settings.instance_noise > 0 and settings.instance_noise_decay != "none"
   )
-  if falls and settings.steps != steps_before:
-    console.say(
-      "warning: the settings that decay over the run now decay over "
-      f"{settings.steps:,} steps instead of {steps_before:,}, so they jump at "
-      f"this step; a run of {settings.steps:,} steps from the start would "
-      "differ"
-    )
+  if not falls or settings.steps == steps_before:
+    return ""
+  return (
+    "the settings that decay over the run now decay over "
+    f"{settings.steps:,} steps instead of {steps_before:,}, so they jump at "
+    f"this step; a run of {settings.steps:,} steps from the start would differ"
+  )
 
 
 def _check_same_runs(

@@ -414,6 +414,8 @@ class ResumptionTest(parameterized.TestCase):
     self.stderr.truncate(0)
     self.assertEqual(self.resume("--steps=24"), 0)
     self.assertIn("decay over 24 steps instead of 12", self.stderr.getvalue())
+    events = results.read_rows(self.workdir / results.EVENTS).rows
+    self.assertIn("changed_steps", [event["kind"] for event in events])
     self.stderr.truncate(0)
     self.assertEqual(self.resume("--steps=24"), 0)
     self.assertNotIn("decay", self.stderr.getvalue())
