@@ -14,6 +14,7 @@ summary.json    score and metrics, final and best, with intervals; written last
 
 import collections
 import contextlib
+import gc
 import hashlib
 import json
 import math
@@ -324,8 +325,10 @@ def read_rows(path: Path) -> Rows:
     return Rows(rows, faults)
   with reading(path.parent):
     text = path.read_text(errors="replace")
-  # What follows the last end of a line is nothing, or a torn row.
-  for number, row in enumerate(_parse_lines(text.split("\n")[:-1]), start=1):
+  with _no_garbage_collection():
+    # What follows the last end of a line is nothing, or a torn row.
+    parsed = _parse_lines(text.split("\n")[:-1])
+  for number, row in enumerate(parsed, start=1):
     # A step of 2.0 or True would be another key of the same row.
     if isinstance(row, dict) and type(row.get("step")) is int:
       rows.append(row)
@@ -336,6 +339,18 @@ def read_rows(path: Path) -> Rows:
 
 _NO_METRICS = ("step", "seed", WALL_SECONDS)
 """Keys of a row of metrics that are not metrics."""
+
+
+@contextlib.contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+  """Does not look for garbage among millions of values that all stay."""
+  was_enabled = gc.isenabled()
+  gc.disable()
+  try:
+    yield
+  finally:
+    if was_enabled:
+      gc.enable()
 
 
 def _parse_lines(lines: Sequence[str]) -> list[Any]:
@@ -437,19 +452,22 @@ def read_metrics(
     last = max(counts, default=-1)
     until = last - (counts[last] < len(seeds))
   by_step: dict[int, dict[int, dict[str, Any]]] = {}
+  needed = set(required)
   for row in rows:
     step, seed = row["step"], row.get("seed")
     if step > until:
       continue
-    where = f"the row of step {step:,}, seed {seed}, in {path}"
+    fault = ""
     others = by_step.setdefault(step, {})
     if type(seed) is not int or seed not in seeds or not _has_only_numbers(row):
-      faults.append(f"{where} is damaged")
-    elif not row.keys() >= set(required):
-      faults.append(f"{where} lacks {', '.join(sorted({*required} - {*row}))}")
-    elif others.setdefault(seed, row) != row:
-      faults.append(f"{where} is there twice, with other values")
+      fault = "is damaged"
+    elif not row.keys() >= needed:
+      fault = f"lacks {', '.join(sorted(needed - {*row}))}"
+    elif others.setdefault(seed, row) is not row and others[seed] != row:
+      fault = "is there twice, with other values"
       others[seed] = {}
+    if fault:
+      faults.append(f"the row of step {step:,}, seed {seed}, in {path} {fault}")
   steps = sorted(by_step)
   faults += [
     f"there is no row of step {step:,}, seed {seed}, in {path}"

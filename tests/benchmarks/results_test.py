@@ -49,7 +49,7 @@ class ResultsTest(parameterized.TestCase):
   def test_pages_show_what_is_kept(self):
     texts = {path: path.read_text() for path in results.pages()}
     for path, text in texts.items():
-      self.assertEqual(results.fill(text), text, path)
+      self.assertEqual(results.fill(text), text, str(path))
     for kept in results.KEPT.glob("*.json"):
       self.assertIn(f"<!-- results: {kept.stem} -->", "".join(texts.values()))
 
