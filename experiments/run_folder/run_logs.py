@@ -4,6 +4,8 @@ Each is a file that only grows. When a run resumes, what was logged after the
 checkpoint is cut off, so that nothing is logged twice.
 """
 
+from __future__ import annotations
+
 import datetime
 import io
 import json
@@ -13,13 +15,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from etils import epy
 
 from experiments.errors import RunFolderError
 from experiments.run_folder import results
-from gan_jax.training import Log
-from gan_jax.types import Players
 
-COSTS = {f"{player}_cost" for player in Players._fields}
+# Pages read events without JAX, which takes long to import.
+with epy.lazy_imports():
+  from gan_jax import training
+
+COSTS = {"generator_cost", "discriminator_cost"}
 """Metrics that every row has."""
 WARNINGS = ("failed", "exploding", "collapsed", "saturated")
 """Kinds of events that say that the training of a seed goes wrong."""
@@ -29,7 +34,7 @@ _LENGTH = struct.Struct("<Q")
 
 
 def append_log(
-  workdir: Path, seeds: Sequence[int], log: Log, wall_seconds: float
+  workdir: Path, seeds: Sequence[int], log: training.Log, wall_seconds: float
 ) -> str:
   """Appends a row of metrics for each seed, and the frame if there is one.
 
@@ -87,7 +92,7 @@ class LoggedRun(NamedTuple):
     checksum: of the rows of metrics.
   """
 
-  logs: tuple[Log, ...]
+  logs: tuple[training.Log, ...]
   faults: tuple[str, ...]
   checksum: str
 
@@ -116,7 +121,7 @@ def read_logs(
     metrics = rows.values(step, seeds)
     for name in COSTS:
       metrics.setdefault(name, np.full(len(seeds), np.nan))
-    logs.append(Log(step, metrics, (), frames.get(step)))
+    logs.append(training.Log(step, metrics, (), frames.get(step)))
   return LoggedRun(
     tuple(logs),
     (*rows.faults, *damaged_frames),
@@ -124,7 +129,9 @@ def read_logs(
   )
 
 
-def cut_logs(workdir: Path, step: int, logs: Iterable[Log] = ()) -> None:
+def cut_logs(
+  workdir: Path, step: int, logs: Iterable[training.Log] = ()
+) -> None:
   """Removes what was logged after a step; -1 removes everything.
 
   Warnings are removed with their steps, since the resumed run repeats them.
