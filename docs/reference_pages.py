@@ -235,7 +235,17 @@ def _sections(package: str) -> Iterator[tuple[ModuleType, list[str]]]:
     is_shadowed = inspect.isfunction(vars(parent).get(module.name))
     if module.name.startswith("_") or module.ispkg or is_shadowed:
       continue
-    names = [name for name in public_names(child) if name not in exported]
+    siblings = {
+      f"{package}.{each.name}"
+      for each in pkgutil.iter_modules(getattr(parent, "__path__", ()))
+    } - {child.__name__}
+    names = [
+      name
+      for name in public_names(child)
+      # A class is on the page once, where it is defined.
+      if name not in exported
+      and getattr(getattr(child, name), "__module__", "") not in siblings
+    ]
     if names:
       yield child, names
 
