@@ -42,7 +42,7 @@ class SweepOptions:
 
   experiment: str = setting(
     "normal",
-    "experiment to train, or several separated by commas, each with its own "
+    "experiment to train, or several separated by commas, each with its "
     "defaults; experiments.run --list shows them all",
     heading="What to train",
   )

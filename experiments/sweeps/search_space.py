@@ -206,7 +206,7 @@ def _assignments(
       )
     if name == EXPERIMENT:
       raise SettingError(
-        f"--{flag}: {name} is a flag of its own; name several by "
+        f"--{flag}: {name} is a flag; name several by "
         f"--experiment={values.strip() or 'NAME,NAME'}"
       )
     if name not in fields:

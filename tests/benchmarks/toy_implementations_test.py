@@ -18,9 +18,10 @@ NEAR = 5 * toy_game.STDDEV
 # The trainings are chaotic: another machine is another seed. Of 64 seeds each
 # the least fraction near the circle was 0.87 with simultaneous updates and 0.95
 # with alternating ones, and 0.78 of 24 with WGAN-GP; at the start the largest
-# was 0.33. At the end 6 to 8 modes had samples.
-LEAST_NEAR = {toy_game.NON_SATURATING: 0.8, toy_game.WGAN_GP: 0.6}
-LEAST_MODES = toy_game.NUM_MODES - 3
+# was 0.33. At the end one of the 64 alternating ones had 6 modes, the others 7
+# or 8.
+LEAST_NEAR = {toy_game.NON_SATURATING: 0.85, toy_game.WGAN_GP: 0.6}
+LEAST_MODES = toy_game.NUM_MODES - 1
 
 
 def near_the_circle(samples):
