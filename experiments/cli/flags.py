@@ -306,8 +306,18 @@ def _usage_error(
   name, _, text = given.removeprefix("--").partition("=")
   field = fields.get(name)
   if isinstance(error, flags.IllegalFlagValueError) and field:
-    message = field.refusal(text)
-    if name not in options and field.is_list(text):
+    # Fields whose values absl does not know say what is wrong with this one.
+    cause = error.__context__
+    message = (
+      str(cause) if isinstance(cause, SettingError) else field.refusal(text)
+    )
+    if name == "seed" and field.is_list(text):
+      parts = text.split(",")
+      message = (
+        f"{given} is not allowed; --seed is the first seed, and --num_seeds "
+        f"says how many follow: --seed={parts[0]} --num_seeds={len(parts)}"
+      )
+    elif name not in options and field.is_list(text):
       words = ["python -m experiments.sweep"]
       words += [f"--experiment={each.name}" for each in named]
       message = (

@@ -12,6 +12,7 @@ from experiments.configs.image_settings import (
   say,
 )
 from experiments.datasets import image_datasets
+from experiments.run_folder import results
 from gan_jax.data import images
 from gan_jax.data.images import Dataset
 from gan_jax.metrics import classifier, frechet, kernel, neighbours
@@ -54,9 +55,10 @@ def measurement_of(
   train = dataset.train
   if not settings.evaluate:
     return Measurement({}, lambda samples, labels, data: {}, {}, {})
+  name = settings.data_dir or settings.dataset
   if len(train.pixels) < classifier.BATCH_SIZE:
     say(
-      f"{settings.dataset} has {len(train.pixels)} training images, which is "
+      f"{name} has {len(train.pixels)} training images, which is "
       f"too few to measure samples: at least {classifier.BATCH_SIZE} are needed"
     )
     missing = {name: jnp.array(jnp.nan) for name in _SHOWN}
@@ -66,9 +68,9 @@ def measurement_of(
     if settings.inception_weights
     else image_datasets.feature_net(settings.dataset, train, dataset.test, say)
   )
-  doubt = net.protocol.get(image_datasets.NOT_SCORED)
+  doubt = net.protocol.get(results.NOT_SCORED)
   if doubt:
-    say(f"samples of {settings.dataset} are measured but not scored: {doubt}")
+    say(f"samples of {name} are measured but not scored: {doubt}")
   measures_classes = train.labels is not None and not settings.inception_weights
   real_features, _ = jax.jit(lambda apply, x: apply(x))(
     net.features.apply, images.to_unit(real)

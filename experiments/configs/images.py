@@ -206,7 +206,7 @@ def score(results: Results) -> np.ndarray:
   everywhere if the protocol says that the features may know nothing.
   """
   coverage, protocol = results.sampled("coverage"), results.protocol
-  if image_datasets.NOT_SCORED in protocol:
+  if not results.is_scored:
     return np.full_like(coverage, np.nan)
   # A run of an earlier version compared all of its samples at once.
   n = protocol.get(

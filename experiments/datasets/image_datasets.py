@@ -26,6 +26,7 @@ from rich.progress import (
 from experiments.datasets import data_record, inception_weights
 from experiments.datasets.cache import cache_dir
 from experiments.errors import SettingError
+from experiments.run_folder import results
 from gan_jax import statistics
 from gan_jax.data import image_source, images
 from gan_jax.data.images import Dataset, Images
@@ -39,8 +40,6 @@ accuracy of 0.99 on its digits."""
 _NUM_ROTATED = 20_000
 """Unlabelled images to learn from; each is seen in four rotations."""
 _NUM_TURNS = 4
-NOT_SCORED = "not_scored"
-"""Key of a protocol: why the score of samples is NaN. Metrics are measured."""
 
 Log = Callable[[str], None]
 """Takes a line of progress for the user, for example `console.say`."""
@@ -172,7 +171,7 @@ def feature_net(
   images or more; `test` measures the accuracy.
 
   If the accuracy does not show that the classifier knows the images, the
-  protocol says why under `NOT_SCORED`.
+  protocol says why under `results.NOT_SCORED`.
   """
   task = "rotations" if train.labels is None else "classes"
   digest = hashlib.sha256(train.pixels.tobytes())
@@ -225,7 +224,7 @@ def feature_net(
     protocol["features_accuracy"] = accuracy
   doubt = _doubt(accuracy, train, test)
   if doubt:
-    protocol[NOT_SCORED] = doubt
+    protocol[results.NOT_SCORED] = doubt
   return FeatureNet(features, protocol)
 
 

@@ -180,7 +180,10 @@ def image_quality(results: Results) -> Figure:
     "recall": "recall",
   }
   figure, panels = _curves(
-    results, "generated images against the data", [*labels.values()]
+    results,
+    "generated images against the data"
+    + ("" if results.is_scored else ", by features that may know nothing"),
+    [*labels.values()],
   )
   for axes, name in zip(panels, labels, strict=True):
     _generated(axes, results, name)

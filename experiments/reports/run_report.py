@@ -30,13 +30,14 @@ class Page(NamedTuple):
 
   `step` is the last logged one. The `summary` says what was trained, and the
   `verdict` how far it came.
-  `command` trains it again, and `resume` is None if it has finished. `warnings`
-  are the `events` of `run_logs.WARNINGS`, and `faults` say what is wrong with
-  the files of the run. `data` says what images were read. `metrics` are rows of
-  name, final value and best value; `settings` are rows of name, value, whether
-  it was changed, and help. `final` and `values` have the same text by name, to
-  compare runs. `comparable` is what two runs must have in common for metrics of
-  their samples to be comparable.
+  `command` trains it again, unless it `changed_steps`: settings that decay over
+  the run then jumped. `resume` is None if it has finished. `warnings` are the
+  `events` of `run_logs.WARNINGS`, and `faults` say what is wrong with the files
+  of the run. `data` says what images were read. `metrics` are rows of name,
+  final value and best value; `settings` are rows of name, value, whether it was
+  changed, and help. `final` and `values` have the same text by name, to compare
+  runs. `comparable` is what two runs must have in common for metrics of their
+  samples to be comparable.
   """
 
   name: str
@@ -44,6 +45,7 @@ class Page(NamedTuple):
   summary: str
   verdict: str
   command: str
+  changed_steps: bool
   resume: str | None
   warnings: list[dict[str, Any]]
   faults: Sequence[str]
@@ -159,7 +161,10 @@ def _page(workdir: Path, name: str) -> Page:
       f"{'seed' if num_seeds == 1 else 'seeds'} from {run.seeds[0]}."
     ),
     verdict=_verdict(summary, step, run.settings.steps),
-    command=run.command(),
+    command=run.command(described.get("threads", 0)),
+    changed_steps=any(
+      event["kind"] == run_logs.CHANGED_STEPS for event in events
+    ),
     resume=None if finished else run_config.resume_command(workdir),
     warnings=[event for event in events if event["kind"] in run_logs.WARNINGS],
     faults=[*measured.faults, *faults],

@@ -26,6 +26,9 @@ with epy.lazy_imports():
 
 COSTS = {"generator_cost", "discriminator_cost"}
 """Metrics that every row has."""
+CHANGED_STEPS = "changed_steps"
+"""The event of a run that resumes with another number of steps, if settings
+that decay over the run jump there."""
 WARNINGS = ("failed", "exploding", "collapsed", "saturated")
 """Kinds of events that say that the training of a seed goes wrong."""
 SAVED = "saved"

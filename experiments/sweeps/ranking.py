@@ -48,7 +48,7 @@ class TrialResults(NamedTuple):
     best: the same at each seed's best score.
     failures: seed -> the step at which it failed.
     wall_seconds: from its start to its end.
-    environment: `device`, `versions` and `git_commit`.
+    environment: `device`, `versions`, `threads` and `git_commit`.
     protocol: how the metrics were measured.
     comparable: what trials must have in common to be compared.
   """
@@ -160,6 +160,7 @@ def _read_trial(trial: Trial, workdir: Path) -> TrialResults:
       {
         "device": str(summary["device"]),
         "versions": dict(summary["versions"]),
+        "threads": described.get("threads"),
         "git_commit": described.get("git_commit"),
       },
       protocol,

@@ -169,6 +169,7 @@ def _environment(ranked: Sequence[RankedTrial]) -> list[tuple[str, Any]]:
     rows += [
       ("device", environment["device"]),
       ("trials", f"{count:,}"),
+      ("threads", environment["threads"] or "unknown"),
       ("git commit", environment["git_commit"] or "unknown"),
       *environment["versions"].items(),
     ]

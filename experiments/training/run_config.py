@@ -21,8 +21,11 @@ class RunSettings(NamedTuple):
   settings: Settings
   seeds: tuple[int, ...]
 
-  def command(self) -> str:
-    """Returns the command that trains this run again."""
+  def command(self, threads: int = 0) -> str:
+    """Returns the command that trains this run again.
+
+    `threads` is how many it trained with; 0 if that is unknown.
+    """
     flags = [f"--experiment={self.experiment.name}"]
     flags += [
       f"--{field.name}={field.format(getattr(self.settings, field.name))}"
@@ -34,6 +37,8 @@ class RunSettings(NamedTuple):
       flags.append(f"--seed={self.seeds[0]}")
     if len(self.seeds) > 1:
       flags.append(f"--num_seeds={len(self.seeds)}")
+    if threads:
+      flags.append(f"--threads={threads}")
     return " ".join(["python -m experiments.run", *map(shlex.quote, flags)])
 
 
@@ -113,8 +118,9 @@ def read_settings(workdir: Path) -> RunSettings:
     raise RunFolderError(workdirs.missing(workdir))
   if (workdir / results.PLAN).exists():
     raise RunFolderError(
-      f"{workdir} is the folder of a sweep; name one of its trials, which are "
-      f"in {workdir / results.TRIALS}"
+      f"{workdir} is the folder of a sweep, whose page is "
+      f"{workdir / results.REPORT}; name one of its trials, which are in "
+      f"{workdir / results.TRIALS}"
     )
   content = results.read_json(workdir / results.SETTINGS)
   name, seeds = content.get("experiment"), content.get("seeds")

@@ -216,7 +216,7 @@ def train(
     if start.changed_data:
       run_loggers[-1].event("changed_data", start.step, start.changed_data)
     if start.jump:
-      run_loggers[-1].event("changed_steps", start.step, start.jump)
+      run_loggers[-1].event(run_logs.CHANGED_STEPS, start.step, start.jump)
     for fault in start.faults:
       if str(workdir) in fault:
         run_loggers[-1].event("gap", start.step, fault)

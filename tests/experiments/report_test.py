@@ -90,6 +90,7 @@ class ReportTest(parameterized.TestCase):
     for name, value in SMALL.items():
       self.assertEqual(described["settings"][name], value)
       self.assertIn(f"--{name}={value}", text)
+    self.assertIn(f"--threads={described['threads']}", text)
 
   def test_runs_are_compared(self):
     out = self.folder / "page.html"

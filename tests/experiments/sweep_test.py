@@ -176,7 +176,9 @@ class SweepTest(absltest.TestCase):
     )
     self.assertTrue((workdir / results.REPORT).exists())
 
-    with self.assertRaisesRegex(RunFolderError, "is the folder of a sweep"):
+    with self.assertRaisesRegex(
+      RunFolderError, "of a sweep, whose page is .*report.html; name"
+    ):
       run_config.read_settings(workdir)
     with self.assertRaisesRegex(UsageError, "has a sweep, which cannot change"):
       sweep.run(["sweep", f"--workdir={workdir}", "--num_seeds=4"])

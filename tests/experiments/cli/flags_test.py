@@ -20,6 +20,7 @@ from tests.experiments import commands
 class Options:
   experiment: str = setting("normal", "experiment to train")
   count: int = setting(1, "number of things", minimum=1, maximum=9)
+  seed: int = setting(0, "the first seed", minimum=0)
   rate: float = setting(0.5, "rate of things", above=0, below=1)
   color: str = setting("red", "color of things", choices=("red", "green"))
   sizes: tuple[float, ...] = setting((1.0,), "sizes of things", minimum=0)
@@ -95,6 +96,8 @@ class FlagsTest(parameterized.TestCase):
       "--instance_noise=1e39",
       "float32, which has 0 and numbers of 1.18e-38 to",
     ),
+    ("--input_mean=0,1e39", "=1e\\+39 is not allowed; it is computed in fl"),
+    ("--seed=0,1,2", "the first seed, .*: --seed=0 --num_seeds=3$"),
     ("--instance_noise=1e-46", "=1e-46 is not allowed; .* to 3.4e\\+38$"),
     ("--penalty=r3", "--penalty=r3 is not allowed; it must be none, or some"),
     ("--flagfile=nowhere", "^Unable to open flagfile"),

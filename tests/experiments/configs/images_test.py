@@ -22,7 +22,7 @@ from experiments.configs.image_settings import ImageSettings
 from experiments.configs.settings import with_values
 from experiments.datasets import cache, image_datasets
 from experiments.errors import SettingError
-from experiments.run_folder.results import Results
+from experiments.run_folder.results import NOT_SCORED, Results
 from gan_jax.data import images
 from gan_jax.metrics import classifier, inception
 from tests.experiments import tiny_images
@@ -342,7 +342,7 @@ class DCGANTest(parameterized.TestCase):
         jax.random.key(0), train.pixels.shape[1:], len(train.class_names) or 4
       )
       net = image_datasets.feature_net("mnist", train, test, print)
-    found = str(net.protocol.get(image_datasets.NOT_SCORED, ""))
+    found = str(net.protocol.get(NOT_SCORED, ""))
     if not reason:
       self.assertEqual(found, "")
     else:
@@ -421,7 +421,7 @@ class DCGANTest(parameterized.TestCase):
         [[0.3 / perfect, 1, 1, np.nan]],
         rtol=1e-12,
       )
-    reason = {image_datasets.NOT_SCORED: "no"}
+    reason = {NOT_SCORED: "no"}
     np.testing.assert_array_equal(
       dcgan.score(run([0.3, 1], **reason)), [[np.nan, np.nan]]
     )

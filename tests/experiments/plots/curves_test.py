@@ -61,6 +61,12 @@ class ImageQualityTest(parameterized.TestCase):
     said = [text.get_text() for axes in figure.axes for text in axes.texts]
     self.assertEqual(said, ["not measured"] * 3 if np.isnan(value) else [])
 
+  def test_features_that_may_know_nothing_are_said(self):
+    run = make_2d()
+    for protocol, said in (({}, False), ({"not_scored": "chance"}, True)):
+      figure = curves.image_quality(run._replace(protocol=protocol))
+      self.assertEqual("may know nothing" in figure.get_suptitle(), said)
+
 
 class ManyStepsTest(parameterized.TestCase):
   def drawn(self, values):

@@ -24,6 +24,7 @@ SECONDS = 2.5
 MACHINE = {
   "versions": {"python": "3.11", "jax": "0.10"},
   "device": "1 x cpu (abacus)",
+  "threads": 2,
   "git_commit": "abc123",
 }
 

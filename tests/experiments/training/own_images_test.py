@@ -119,7 +119,7 @@ class OwnImagesTest(parameterized.TestCase):
     # The photos of both classes are noise.
     (line,) = (x for x in self.line.splitlines() if "not scored" in x)
     summary = results.read_json(self.whole / results.SUMMARY)
-    reason = summary["protocol"][image_datasets.NOT_SCORED]
+    reason = summary["protocol"][results.NOT_SCORED]
     self.assertIn(reason, line)
     self.assertIn("on 18 held-out images", reason)
     for which in ("final", "best"):

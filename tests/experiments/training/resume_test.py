@@ -416,6 +416,9 @@ class ResumptionTest(parameterized.TestCase):
     self.assertIn("decay over 24 steps instead of 12", self.stderr.getvalue())
     events = results.read_rows(self.workdir / results.EVENTS).rows
     self.assertIn("changed_steps", [event["kind"] for event in events])
+    self.assertIn(
+      "The result would differ", (self.workdir / results.REPORT).read_text()
+    )
     self.stderr.truncate(0)
     self.assertEqual(self.resume("--steps=24"), 0)
     self.assertNotIn("decay", self.stderr.getvalue())
