@@ -129,18 +129,18 @@ def draw(
 ) -> np.ndarray:
   """Draws n samples: uint8 [n, h, w, c] of images, else float32 [n, ...].
 
-  `labels` are int32 [n], or None if the game has no classes.
+  `labels` are the condition, int32 [n]; None if the game has no classes.
   """
   sample = jax.jit(member.generator.sample, static_argnums=2)
   key = jax.random.key(latents_seed)
   parts = []
   for index, start in enumerate(range(0, num_samples, _AT_ONCE)):
-    classes = ()
+    condition = ()
     if labels is not None:
       chosen = labels[start : start + _AT_ONCE]
-      classes = (jnp.pad(chosen, (0, _AT_ONCE - len(chosen))),)
+      condition = (jnp.pad(chosen, (0, _AT_ONCE - len(chosen))),)
     pass_key = jax.random.fold_in(key, index)
-    parts.append(sample(member.state, pass_key, _AT_ONCE, *classes))
+    parts.append(sample(member.state, pass_key, _AT_ONCE, *condition))
   samples = jnp.concatenate(parts)[:num_samples]
   if not jnp.isfinite(samples).all():
     raise RunFolderError(

@@ -1,4 +1,4 @@
-"""Types that all other modules share: Players, TrainState, Step, Batch."""
+"""Types that all other modules share: Players, TrainState, Step, Batch, ..."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -19,16 +19,24 @@ Batch = Any
 """A pytree of arrays whose leading axis is the batch; None without data."""
 
 
-class Labelled(NamedTuple):
-  """A batch of samples with class labels.
+Condition = Any
+"""What n samples are generated and judged under: a pytree of arrays [n, ...],
+such as labels int32 [n], images [n, h, w, c], or a tuple of images and masks.
+"""
+Conditions = Callable[[PRNGKey, int], Condition]
+"""(key, n) -> the conditions of n samples."""
+
+
+class Conditional(NamedTuple):
+  """A batch of samples with their conditions.
 
   Attributes:
     samples: [n, ...].
-    labels: [n] int32.
+    condition: of each sample, with the leading axis n.
   """
 
   samples: Array
-  labels: Array
+  condition: Condition
 
 
 Metrics = dict[str, Array]

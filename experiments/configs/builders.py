@@ -30,7 +30,8 @@ from gan_jax.training import Problem, health
 from gan_jax.types import (
   Array,
   Batch,
-  Labelled,
+  Conditional,
+  Conditions,
   Metrics,
   Players,
   PRNGKey,
@@ -124,14 +125,14 @@ def game(
   latent_dim: int,
   step: Array,
   adversarial_loss: AdversarialLoss | None = None,
-  num_classes: int = 0,
+  conditions: Conditions | None = None,
 ) -> games.Game:
   """Makes the game of two networks.
 
   The discriminator judges samples, or packs of samples. `step` is [] int32, the
   number of steps taken: instance noise and lazy penalties depend on it.
-  `adversarial_loss` replaces the loss in the settings. `num_classes` is 0 if
-  the game has no classes.
+  `adversarial_loss` replaces the loss in the settings. `conditions` are as in
+  `games.adversarial`.
   """
   augment = None
   if is_on(settings.instance_noise):
@@ -155,7 +156,7 @@ def game(
     augment=augment,
     replay=replay,
     mixes_samples=settings.mixes_samples(),
-    num_classes=num_classes,
+    conditions=conditions,
   )
   if not settings.judges_single_samples():
     made = made._replace(discriminate=None)
@@ -238,9 +239,9 @@ def generator(
   player_optimizers = optimizers(settings)
   average = _keeps_average(settings)
 
-  def sample(state, key, n, *labels):
+  def sample(state, key, n, *condition):
     state = steps.with_average(state) if average else state
-    return game.sample(state.params, state.variables, key, n, *labels)
+    return game.sample(state.params, state.variables, key, n, *condition)
 
   return Generator(
     lambda key: steps.init_state(game, player_optimizers, key, average),
@@ -283,7 +284,7 @@ def problem(
     measures_rarely: whether `measure` is too expensive for every row of
       metrics. The costs are then evaluated on one minibatch.
     protocol: description of the measurement.
-    class_names: names of the classes by label, if the game has classes.
+    class_names: names of the classes by label, if labels are the condition.
     statistics: arrays that `measure` compares samples with.
   """
   player_optimizers = optimizers(settings)
@@ -342,11 +343,11 @@ def problem(
   def measure_health(state, key, data):
     real_key, latents_key = jax.random.split(key)
     real = source.sample(data, real_key, SPREAD_SAMPLES)
-    samples, labels = real, ()
-    if isinstance(real, Labelled):
-      samples, labels = real.samples, (real.labels,)
+    samples, condition = real, ()
+    if isinstance(real, Conditional):
+      samples, condition = real.samples, (real.condition,)
     fake = first_game.sample(
-      state.params, state.variables, latents_key, SPREAD_SAMPLES, *labels
+      state.params, state.variables, latents_key, SPREAD_SAMPLES, *condition
     )
     spread = health.spread(samples, fake)
     return health.norms(state) | {"generated_spread": spread}

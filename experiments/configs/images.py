@@ -30,7 +30,7 @@ with epy.lazy_imports():
   from experiments.plots import curves
   from experiments.plots import images as image_plots
   from gan_jax import games, types
-  from gan_jax.data import images
+  from gan_jax.data import images, latents
   from gan_jax.metrics import neighbours
 
 NUM_DRAWN = 64
@@ -111,7 +111,7 @@ def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
 
   def sample(data, key, n):
     pixels, labels = sampler.draw(data["train"], key, n)
-    return types.Labelled(pixels, labels) if conditional else pixels
+    return types.Conditional(pixels, labels) if conditional else pixels
 
   chosen = np.random.default_rng(0).permutation(len(train.pixels))
   chosen = np.sort(chosen[: settings.evaluation_samples])
@@ -166,6 +166,7 @@ def _game_maker(
 ) -> Callable[[Any, types.Array], games.Game]:
   """Returns the function (settings, step) -> game."""
   players = networks(settings, num_classes)
+  conditions = latents.classes(num_classes) if num_classes else None
 
   def make_game(settings, step):
     return builders.game(
@@ -174,7 +175,7 @@ def _game_maker(
       players.discriminator,
       settings.latent_dim,
       step,
-      num_classes=num_classes,
+      conditions=conditions,
     )
 
   return make_game

@@ -9,7 +9,14 @@ from flax import linen as nn
 
 from gan_jax import sharding
 from gan_jax.losses import AdversarialLoss
-from gan_jax.types import Array, Metrics, Params, PRNGKey, Variables
+from gan_jax.types import (
+  Array,
+  Condition,
+  Metrics,
+  Params,
+  PRNGKey,
+  Variables,
+)
 
 
 def split_variables(collections: Any) -> tuple[Params, Variables]:
@@ -24,14 +31,14 @@ def apply_network(
   variables: Variables,
   inputs: Array,
   key: PRNGKey,
-  labels: Array | None = None,
+  condition: Condition | None = None,
 ) -> tuple[Array, Variables]:
   """Applies a network in training mode; returns outputs and new variables."""
   outputs, updated = network.apply(
     {"params": params, **variables},
     inputs,
     train=True,
-    **label_arguments(labels),
+    **condition_arguments(condition),
     rngs={"dropout": key},
     mutable=list(variables),
   )
@@ -43,18 +50,18 @@ def evaluate_network(
   params: Params,
   variables: Variables,
   inputs: Array,
-  labels: Array | None = None,
+  condition: Condition | None = None,
 ) -> Array:
   """Applies a network in evaluation mode."""
   outputs: Any = network.apply(
-    {"params": params, **variables}, inputs, **label_arguments(labels)
+    {"params": params, **variables}, inputs, **condition_arguments(condition)
   )
   return outputs
 
 
-def label_arguments(labels: Array | None) -> dict[str, Any]:
-  """Returns the keyword arguments that pass labels to a network."""
-  return {} if labels is None else {"labels": labels}
+def condition_arguments(condition: Condition | None) -> dict[str, Any]:
+  """Returns the keyword arguments that pass a condition to a network."""
+  return {} if condition is None else {"condition": condition}
 
 
 def generate_samples(
@@ -64,13 +71,13 @@ def generate_samples(
   variables: Variables,
   key: PRNGKey,
   n: int,
-  labels: Array | None = None,
+  condition: Condition | None = None,
 ) -> tuple[Array, Variables]:
   """Draws n samples in training mode; returns them and the new variables."""
   latents_key, dropout_key = jax.random.split(key)
   inputs = sharding.split(latents(latents_key, n))
   return apply_network(
-    generator, params, variables, inputs, dropout_key, labels
+    generator, params, variables, inputs, dropout_key, condition
   )
 
 

@@ -11,9 +11,9 @@ from gan_jax import sharding
 from gan_jax.augmentations import Augment
 from gan_jax.games._network_application import (
   apply_network,
+  condition_arguments,
   evaluate_network,
   generate_samples,
-  label_arguments,
   measure_logits,
   split_variables,
 )
@@ -21,7 +21,15 @@ from gan_jax.games.game import Game, pullbacks
 from gan_jax.games.replay import Replay, empty, mix
 from gan_jax.losses import AdversarialLoss
 from gan_jax.penalties import Penalty
-from gan_jax.types import Array, Batch, Labelled, Players, PRNGKey
+from gan_jax.types import (
+  Array,
+  Batch,
+  Condition,
+  Conditional,
+  Conditions,
+  Players,
+  PRNGKey,
+)
 
 MIN_SLOPE = 1e-18
 """Smallest slope |dJ_D/dlogit| that `adversarial` divides by.
@@ -44,7 +52,7 @@ def adversarial(
   augment: Augment | None = None,
   replay: Replay | None = None,
   mixes_samples: bool | None = None,
-  num_classes: int = 0,
+  conditions: Conditions | None = None,
 ) -> Game:
   """Makes the game of a generator against a discriminator.
 
@@ -75,32 +83,39 @@ def adversarial(
       layers of `networks.minibatch`. None means: if the discriminator has
       variables. Pass False for spectral normalisation, which has variables but
       mixes no samples.
-    num_classes: number of classes of a class-conditional game, 0 for none. Its
-      batches are `Labelled` and its modules also take `labels` [n]. Generated
-      samples get the labels of the batch, so that labels do not reveal which
-      samples are real. `sample` takes labels as an optional last argument and
-      otherwise draws them uniformly.
+    conditions: (key, n) -> the conditions of n samples, as `sample` draws them
+      if it is given none; None for a game without conditions. The batches of a
+      game with conditions are `Conditional`, and its modules also take
+      `condition`. Generated samples get the conditions of the batch, so that
+      these do not reveal which samples are real. `sample` and `discriminate`
+      take the condition as their last argument.
 
   Returns:
     The game. Its metrics are `discriminator_real` and `discriminator_fake`, the
     means of D(x) as a probability, or `critic_real` and `critic_fake`, the
     means of the critic, if the loss's output is no probability; and `penalty`,
     the penalty term, if the game has one.
+
+  Raises:
+    ValueError: for a game with both conditions and replay.
   """
+  if conditions is not None and replay is not None:
+    raise ValueError("the old samples of a replay memory have no conditions")
 
   def init(key):
     generator_key, discriminator_key, latents_key = jax.random.split(key, 3)
     sample_latents = latents(latents_key, 1)
-    labels = label_arguments(jnp.zeros(1, jnp.int32) if num_classes else None)
+    # Networks are initialised by the shapes of their inputs, not by the values.
+    condition = condition_arguments(conditions and conditions(latents_key, 1))
     generator_collections = generator.init(
-      generator_key, sample_latents, **labels
+      generator_key, sample_latents, **condition
     )
-    sample = generator.apply(generator_collections, sample_latents, **labels)
+    sample = generator.apply(generator_collections, sample_latents, **condition)
     generator_params, generator_variables = split_variables(
       generator_collections
     )
     discriminator_params, discriminator_variables = split_variables(
-      discriminator.init(discriminator_key, sample, **labels)
+      discriminator.init(discriminator_key, sample, **condition)
     )
     if replay is not None:
       discriminator_variables = {
@@ -112,10 +127,27 @@ def adversarial(
       Players(generator_variables, discriminator_variables),
     )
 
+  def check_condition(condition, n):
+    """Checks that n samples have n conditions, or none without conditions."""
+    if conditions is None and condition is not None:
+      raise ValueError("a game without conditions takes no condition")
+    if conditions is not None and condition is None:
+      raise ValueError("a game with conditions needs the condition of samples")
+    chex.assert_tree_shape_prefix(condition, (n,))
+
+  def split_batch(batch: Batch) -> tuple[Array, Condition | None]:
+    """Returns a batch's samples and condition, split over the devices."""
+    batch = sharding.split(batch)
+    samples, condition = (
+      batch if isinstance(batch, Conditional) else (batch, None)
+    )
+    check_condition(condition, len(samples))
+    return samples, condition
+
   def mixes(variables):
     return bool(variables) if mixes_samples is None else mixes_samples
 
-  def compute_logits(params, variables, batches, labels, key):
+  def compute_logits(params, variables, batches, condition, key):
     """Returns the logits [n] of each batch [n, ...], and new variables."""
     chex.assert_equal_shape(batches)
     # The augmentation's keys are folded in, so that a game has the same dropout
@@ -128,7 +160,7 @@ def adversarial(
       logits = []
       for batch_key, x in zip(keys, batches, strict=True):
         batch_logits, variables = apply_network(
-          discriminator, params, variables, x, batch_key, labels
+          discriminator, params, variables, x, batch_key, condition
         )
         logits.append(batch_logits)
     else:
@@ -138,13 +170,15 @@ def adversarial(
         variables,
         sharding.split(jnp.concatenate(batches)),
         key,
-        None if labels is None else jnp.tile(labels, len(batches)),
+        sharding.split(
+          jax.tree.map(lambda x: jnp.concatenate([x] * len(batches)), condition)
+        ),
       )
       logits = jnp.split(together, len(batches))
     chex.assert_shape(logits, (len(batches[0]), 1))
     return [column[:, 0] for column in logits], variables
 
-  def regularise(params, variables, real, fake, labels, key):
+  def regularise(params, variables, real, fake, condition, key):
     """Returns what is added to J_D besides the loss, and its metrics."""
     cost, metrics = jnp.zeros(()), {}
     if discriminator_l2 is not None:
@@ -155,7 +189,7 @@ def adversarial(
 
       def critic(x):
         logits, _ = apply_network(
-          discriminator, params, variables, x, dropout_key, labels
+          discriminator, params, variables, x, dropout_key, condition
         )
         chex.assert_shape(logits, (len(x), 1))
         return logits[:, 0]
@@ -169,7 +203,7 @@ def adversarial(
     generator_key, discriminator_key, penalty_key, replay_key = (
       jax.random.split(key, 4)
     )
-    real, labels = _split(batch)
+    real, condition = split_batch(batch)
     fake, generator_variables = generate_samples(
       generator,
       latents,
@@ -177,7 +211,7 @@ def adversarial(
       variables.generator,
       generator_key,
       len(real),
-      labels,
+      condition,
     )
     network_variables, memory = dict(variables.discriminator), {}
     batches = [real, fake]
@@ -192,7 +226,7 @@ def adversarial(
       params.discriminator,
       network_variables,
       batches,
-      labels,
+      condition,
       discriminator_key,
     )
     extra_cost, extra_metrics = regularise(
@@ -200,7 +234,7 @@ def adversarial(
       network_variables,
       real,
       batches[-1],
-      labels,
+      condition,
       penalty_key,
     )
     return (
@@ -218,7 +252,7 @@ def adversarial(
     if replay is not None or mixes(variables.discriminator):
       return pullbacks(costs)(params, variables, batch, key)
     generator_key, discriminator_key, penalty_key = jax.random.split(key, 3)
-    real, labels = _split(batch)
+    real, condition = split_batch(batch)
     fake, pull_generator, generator_variables = jax.vjp(
       lambda generator_params: generate_samples(
         generator,
@@ -227,7 +261,7 @@ def adversarial(
         variables.generator,
         generator_key,
         len(real),
-        labels,
+        condition,
       ),
       params.generator,
       has_aux=True,
@@ -237,7 +271,7 @@ def adversarial(
         discriminator_params,
         variables.discriminator,
         [real, fake],
-        labels,
+        condition,
         discriminator_key,
       ),
       params.discriminator,
@@ -271,7 +305,7 @@ def adversarial(
       variables.discriminator,
       real,
       fake,
-      labels,
+      condition,
       penalty_key,
     )
     return (
@@ -285,36 +319,28 @@ def adversarial(
       ),
     )
 
-  def sample(params, variables, key, n, labels=None):
-    if num_classes:
-      key, labels_key = jax.random.split(key)
-      if labels is None:
-        labels = jax.random.randint(labels_key, n, 0, num_classes)
-    elif labels is not None:
-      raise ValueError("a game without classes has no samples of a class")
+  def sample(params, variables, key, n, condition=None):
+    if conditions is not None:
+      key, condition_key = jax.random.split(key)
+      if condition is None:
+        condition = conditions(condition_key, n)
+    check_condition(condition, n)
     return evaluate_network(
       generator,
       params.generator,
       variables.generator,
       sharding.split(latents(key, n)),
-      labels,
+      condition,
     )
 
-  def discriminate(params, variables, x):
+  def discriminate(params, variables, x, condition=None):
+    check_condition(condition, len(x))
     network_variables = dict(variables.discriminator)
     network_variables.pop(MEMORY, None)
     logits = evaluate_network(
-      discriminator, params.discriminator, network_variables, x
+      discriminator, params.discriminator, network_variables, x, condition
     )
     chex.assert_shape(logits, (len(x), 1))
     return logits[:, 0]
 
-  return Game(
-    init, costs, sample, gradients, None if num_classes else discriminate
-  )
-
-
-def _split(batch: Batch) -> tuple[Array, Array | None]:
-  """Returns a batch's samples and labels, if any, split over the devices."""
-  batch = sharding.split(batch)
-  return batch if isinstance(batch, Labelled) else (batch, None)
+  return Game(init, costs, sample, gradients, discriminate)

@@ -40,21 +40,21 @@ class Game(NamedTuple):
       a scalar cost for each player, the updated variables, and more scalars to
       log. Pure; the key draws the latents and the dropout masks.
     sample: (params, variables, key, n) -> [n, ...] generated samples; in a
-      class-conditional game it also takes their labels [n].
+      game with conditions it also takes their condition, and draws it if there
+      is none.
     gradients: (params, variables, batch, key) -> (gradients, costs, (variables,
       metrics)): dJ_G/dg and dJ_D/dd, g and d being the players' parameters,
       then the values of `costs`. None means `pullbacks(costs)`.
     discriminate: (params, variables, x [n, ...]) -> logits [n], without
-      dropout; None if the discriminator takes no single samples of data.
+      dropout; in a game with conditions it also takes the condition of x. None
+      if the discriminator takes no single samples of data.
   """
 
   init: Callable[[PRNGKey], tuple[Players[Params], Players[Variables]]]
   costs: Costs
   sample: Callable[..., Array]
   gradients: Gradients | None = None
-  discriminate: (
-    Callable[[Players[Params], Players[Variables], Array], Array] | None
-  ) = None
+  discriminate: Callable[..., Array] | None = None
 
 
 def pullbacks(costs: Costs) -> Gradients:

@@ -80,10 +80,15 @@ def packed(
     samples are not packed, and its costs raise ValueError unless the size
     divides the batch. `discriminate` is None: a single sample has no logit.
 
+  Raises:
+    ValueError: for a game with conditions.
+
   References:
     Lin, Khetan, Fanti and Oh, PacGAN: The power of two samples in generative
       adversarial networks, arXiv 1712.04086, section 2.
   """
+  if options.get("conditions") is not None:
+    raise ValueError("a pack of samples has no single condition")
   game = adversarial(
     _PackedGenerator(generator, size),
     discriminator,

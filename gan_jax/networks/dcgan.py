@@ -130,8 +130,8 @@ class Generator(nn.Module):
     depth: number of transposed convolutions, each of which doubles the side.
     filters: channels of the last hidden layer; each layer before it has twice
       as many.
-    num_classes: number of classes of a class-conditional generator, which also
-      takes labels; 0 for none.
+    num_classes: number of classes of a class-conditional generator, whose
+      condition is labels; 0 for none.
     normalize: applied to hidden maps before their activation, or None.
     dtype: type of the computation; parameters, statistics and images are
       float32.
@@ -147,7 +147,7 @@ class Generator(nn.Module):
 
   @nn.compact
   def __call__(
-    self, latents: Array, train: bool = False, labels: Array | None = None
+    self, latents: Array, train: bool = False, condition: Array | None = None
   ) -> Array:
     """Maps latents [n, k], and labels [n], to images [n, size, size, channels].
 
@@ -156,7 +156,7 @@ class Generator(nn.Module):
     """
     chex.assert_rank(latents, 2)
     base = base_size(self.size, self.depth)
-    inputs = with_labels(latents, labels, self.num_classes)
+    inputs = with_labels(latents, condition, self.num_classes)
     width = self.filters * 2 ** (self.depth - 1)
     # A transposed convolution of a single pixel is a matrix product.
     maps = nn.Dense(
@@ -181,8 +181,8 @@ class Discriminator(nn.Module):
     depth: number of strided convolutions, each of which halves the side.
     filters: channels of the first hidden layer; each layer after it has twice
       as many.
-    num_classes: number of classes of a class-conditional discriminator, which
-      also takes labels; 0 for none.
+    num_classes: number of classes of a class-conditional discriminator, whose
+      condition is labels; 0 for none.
     projection: whether the inner product of the label's embedding with the last
       hidden maps, summed over positions, is added to the logit; otherwise
       labels are appended to the channels of the image.
@@ -206,7 +206,7 @@ class Discriminator(nn.Module):
 
   @nn.compact
   def __call__(
-    self, images: Array, train: bool = False, labels: Array | None = None
+    self, images: Array, train: bool = False, condition: Array | None = None
   ) -> Array:
     """Maps images [n, h, w, c], and labels [n], to logits [n, 1].
 
@@ -221,7 +221,7 @@ class Discriminator(nn.Module):
 
     maps = images
     if not self.projection:
-      maps = with_labels(maps, labels, self.num_classes)
+      maps = with_labels(maps, condition, self.num_classes)
     for index in range(self.depth):
       layer = Convolution(self.filters * 2**index, dtype=self.dtype)
       maps = apply(layer, maps)
@@ -234,9 +234,9 @@ class Discriminator(nn.Module):
     )
     logits = apply(dense, maps.reshape(len(maps), -1)).astype(jnp.float32)
     if self.projection and self.num_classes:
-      chex.assert_shape(labels, (len(images),))
+      chex.assert_shape(condition, (len(images),))
       embed = nn.Dense(maps.shape[-1], use_bias=False, kernel_init=normal_init)
-      embedding = apply(embed, jax.nn.one_hot(labels, self.num_classes))
+      embedding = apply(embed, jax.nn.one_hot(condition, self.num_classes))
       summed = jnp.sum(maps.astype(jnp.float32), axis=(1, 2))
       logits += jnp.sum(embedding * summed, axis=1, keepdims=True)
     return logits

@@ -266,8 +266,8 @@ class Generator(nn.Module):
     depth: number of residual blocks, each of which doubles the side.
     filters: channels of the last hidden layer.
     widening: each block has this many times the channels of the next one.
-    num_classes: number of classes of a class-conditional generator, which also
-      takes labels; 0 for none.
+    num_classes: number of classes of a class-conditional generator, whose
+      condition is labels; 0 for none.
     normalize: applied to hidden maps before their activation, or None.
     dtype: type of the computation; parameters, statistics and images are
       float32.
@@ -284,7 +284,7 @@ class Generator(nn.Module):
 
   @nn.compact
   def __call__(
-    self, latents: Array, train: bool = False, labels: Array | None = None
+    self, latents: Array, train: bool = False, condition: Array | None = None
   ) -> Array:
     """Maps latents [n, k], and labels [n], to images [n, size, size, channels].
 
@@ -293,7 +293,7 @@ class Generator(nn.Module):
     """
     chex.assert_rank(latents, 2)
     base = base_size(self.size, self.depth)
-    inputs = with_labels(latents, labels, self.num_classes)
+    inputs = with_labels(latents, condition, self.num_classes)
     width = self.filters * self.widening**self.depth
     maps = Dense(base**2 * width, self.dtype)(inputs)
     maps = maps.reshape(-1, base, base, width)
@@ -317,8 +317,8 @@ class Discriminator(nn.Module):
     filters: channels of the first block.
     widening: each halving block has this many times the channels of the one
       before it.
-    num_classes: number of classes of a class-conditional discriminator, which
-      also takes labels; 0 for none.
+    num_classes: number of classes of a class-conditional discriminator, whose
+      condition is labels; 0 for none.
     projection: whether the inner product of the label's embedding with the last
       hidden maps, summed over positions, is added to the logit; otherwise
       labels are appended to the channels of the image.
@@ -345,7 +345,7 @@ class Discriminator(nn.Module):
 
   @nn.compact
   def __call__(
-    self, images: Array, train: bool = False, labels: Array | None = None
+    self, images: Array, train: bool = False, condition: Array | None = None
   ) -> Array:
     """Maps images [n, h, w, c], and labels [n], to logits [n, 1].
 
@@ -360,7 +360,7 @@ class Discriminator(nn.Module):
 
     maps = images
     if not self.projection:
-      maps = with_labels(maps, labels, self.num_classes)
+      maps = with_labels(maps, condition, self.num_classes)
     widths = [
       self.filters * self.widening**index for index in range(self.depth)
     ]
@@ -379,10 +379,10 @@ class Discriminator(nn.Module):
     dense = nn.Dense(1, use_bias=False, kernel_init=glorot_init)
     logits = apply(dense, features)
     if self.projection and self.num_classes:
-      chex.assert_shape(labels, (len(images),))
+      chex.assert_shape(condition, (len(images),))
       embed = nn.Dense(
         features.shape[1], use_bias=False, kernel_init=glorot_init
       )
-      embedding = apply(embed, jax.nn.one_hot(labels, self.num_classes))
+      embedding = apply(embed, jax.nn.one_hot(condition, self.num_classes))
       logits += jnp.sum(embedding * features, axis=1, keepdims=True)
     return logits

@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
-from jax.typing import ArrayLike
 
 from gan_jax import sharding, statistics
 from gan_jax.training.logs import (
@@ -31,7 +30,7 @@ from gan_jax.training.population import (
 )
 from gan_jax.training.problems import Problem
 from gan_jax.training.schedule import Schedule, Stopwatch
-from gan_jax.types import Array, Device, TrainState
+from gan_jax.types import Array, Condition, Device, TrainState
 
 MAX_DRAWN_MEMBERS = 8
 
@@ -137,23 +136,22 @@ class Result(NamedTuple):
     }
 
   def samples(
-    self, num_samples: int, seed: int = 0, labels: ArrayLike | None = None
+    self, num_samples: int, seed: int = 0, condition: Condition | None = None
   ) -> Array:
     """Draws samples [num_seeds, num_samples, ...] of every generator.
 
     Args:
       num_samples: number of samples of each generator.
       seed: seed of the latents, which all generators share.
-      labels: [num_samples], the classes of the samples in a class-conditional
-        game; None draws them uniformly.
+      condition: of the samples, in a game with conditions; None draws it.
     """
     sample = self.problem.sample
     if sample is None:
       raise ValueError("the problem has no `sample` function")
     key = jax.random.key(seed)
-    classes = () if labels is None else (labels,)
+    given = () if condition is None else (condition,)
     return jax.jit(
-      jax.vmap(lambda state: sample(state, key, num_samples, *classes))
+      jax.vmap(lambda state: sample(state, key, num_samples, *given))
     )(self.states)
 
 

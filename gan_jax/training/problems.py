@@ -39,9 +39,9 @@ class Problem(NamedTuple):
     protocol: how metrics are measured, by name; results are comparable only if
       their protocols are equal.
     sample: (state, key, n) -> [n, ...] samples of the generator, or of its
-      average if the state has one. A class-conditional game also takes labels
-      [n]. None for a game without samples.
-    class_names: names of the labels of a class-conditional game.
+      average if the state has one. In a game with conditions it also takes
+      the condition of the samples. None for a game without samples.
+    class_names: names of the labels, if they are the condition.
     data_record: a description of the data, as JSON has it, that tells it from
       other data; empty for a density.
     statistics: arrays by name that generated samples are compared with; empty
@@ -107,8 +107,8 @@ def problem(
       **metrics(samples),
     }
 
-  def sample(state, key, n, *labels):
-    return game.sample(state.params, state.variables, key, n, *labels)
+  def sample(state, key, n, *condition):
+    return game.sample(state.params, state.variables, key, n, *condition)
 
   return Problem(
     init=lambda key: steps.init_state(game, optimizers, key),

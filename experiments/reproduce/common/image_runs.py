@@ -52,7 +52,7 @@ class TrainedNetworks(NamedTuple):
     )
     if labels is None:
       return in_chunks(apply, latents)
-    return in_chunks(lambda z, k: apply(z, labels=k), latents, labels)
+    return in_chunks(lambda z, k: apply(z, condition=k), latents, labels)
 
   def sample_latents(self, seed: int, n: int) -> Array:
     """Draws latents [n, k] from the prior N(0, I)."""

@@ -108,7 +108,7 @@ class DCGANTest(parameterized.TestCase):
     settings.check()
     key = jax.random.key(0)
     latents, labels = jnp.zeros((2, 100)), jnp.zeros(2, int)
-    classes: Any = {"labels": labels} if num_classes else {}
+    classes: Any = {"condition": labels} if num_classes else {}
     generator, discriminator = dcgan.networks(settings, num_classes)
     samples, _ = jax.eval_shape(
       lambda: generator.init_with_output(key, latents, **classes)

@@ -24,6 +24,14 @@ class LatentsTest(parameterized.TestCase):
     # Independent coordinates: a correlation has a standard error of .014.
     np.testing.assert_allclose(np.corrcoef(z.T), np.eye(3), atol=0.06)
 
+  def test_classes_are_equally_likely(self):
+    labels = latents.classes(4)(jax.random.key(1), 2000)
+    chex.assert_shape(labels, (2000,))
+    chex.assert_type(labels, jnp.int32)
+    counts = np.bincount(labels)
+    self.assertLen(counts, 4)
+    self.assertGreater(stats.chisquare(counts).pvalue, 0.01)
+
 
 if __name__ == "__main__":
   absltest.main()

@@ -1,6 +1,9 @@
-"""Tests class-conditional games."""
+"""Tests games with conditions: classes, and images with masks."""
+
+from typing import Any
 
 import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest
@@ -8,7 +11,8 @@ from flax import linen as nn
 
 from gan_jax import games, losses, penalties
 from gan_jax.data import latents
-from gan_jax.types import Labelled, Players
+from gan_jax.networks import MLP, Affine
+from gan_jax.types import Conditional, Players
 from tests.gan_jax.games.affine_games import (
   KEY,
   both_gradients,
@@ -22,10 +26,10 @@ class ByClass(nn.Module):
   multiplies: bool
 
   @nn.compact
-  def __call__(self, x, train=False, labels=None):
+  def __call__(self, x, train=False, condition=None):
     del train
     table = self.param("table", nn.initializers.normal(1), (self.num_classes,))
-    embedding = table[labels][:, None]
+    embedding = table[condition][:, None]
     return x * embedding if self.multiplies else x + embedding
 
 
@@ -37,9 +41,9 @@ class ConditionalTest(absltest.TestCase):
       ByClass(3, multiplies=True),
       losses.wasserstein(),
       lambda key, n: jnp.linspace(-1.0, 1.0, n)[:, None],
-      num_classes=3,
+      conditions=latents.classes(3),
     )
-    self.batch = Labelled(
+    self.batch = Conditional(
       jnp.array([[2.0], [-1.0], [0.5], [4.0]]), jnp.array([0, 2, 1, 2])
     )
     self.params = Players(
@@ -78,7 +82,7 @@ class ConditionalTest(absltest.TestCase):
       losses.wasserstein(),
       latents.normal(1),
       penalty=penalties.r1(2.0),
-      num_classes=3,
+      conditions=latents.classes(3),
     )
     _, (_, metrics) = game.costs(self.params, self.variables, self.batch, KEY)
     np.testing.assert_allclose(
@@ -92,11 +96,116 @@ class ConditionalTest(absltest.TestCase):
     np.testing.assert_array_equal(classes, [-2, 1, 3])
     # A third of 300 each, of deviation 8.
     self.assertGreater(counts.min(), 60)
-    self.assertIsNone(self.game.discriminate)
+    asked = jnp.array([2, 0, 2])
+    samples = self.game.sample(self.params, self.variables, KEY, 3, asked)
+    np.testing.assert_allclose(samples[:, 0], [3 - 1, 1, 3 + 1], rtol=1e-6)
+
+  def test_discriminate_by_hand(self):
+    assert self.game.discriminate is not None
+    logits = self.game.discriminate(self.params, self.variables, *self.batch)
+    np.testing.assert_allclose(logits, [1, 2, 1 / 8, -8], rtol=1e-6)
+
+  def test_a_condition_where_there_is_none_and_the_reverse(self):
+    plain = games.adversarial(
+      Affine(), MLP((), 1), losses.wasserstein(), latents.normal(1)
+    )
+    params, variables = plain.init(KEY)
+    x, labels = self.batch
+    takes = "a game without conditions takes no condition"
+    needs = "a game with conditions needs the condition of samples"
+    assert plain.discriminate is not None
+    assert self.game.discriminate is not None
+    for gradients in both_gradients(plain):
+      with self.assertRaisesRegex(ValueError, takes):
+        gradients(params, variables, self.batch, KEY)
+    with self.assertRaisesRegex(ValueError, takes):
+      plain.sample(params, variables, KEY, 4, labels)
+    with self.assertRaisesRegex(ValueError, takes):
+      plain.discriminate(params, variables, x, labels)
+    for gradients in both_gradients(self.game):
+      with self.assertRaisesRegex(ValueError, needs):
+        gradients(self.params, self.variables, x, KEY)
+    with self.assertRaisesRegex(ValueError, needs):
+      self.game.discriminate(self.params, self.variables, x)
+    with self.assertRaises(AssertionError):
+      self.game.sample(self.params, self.variables, KEY, 3, labels)
+
+  def test_what_a_condition_cannot_be_combined_with(self):
+    networks = ByClass(3, multiplies=False), ByClass(3, multiplies=True)
+    options = losses.wasserstein(), latents.normal(1)
+    with self.assertRaisesRegex(ValueError, "replay memory have no conditions"):
+      games.adversarial(
+        *networks,
+        *options,
+        replay=games.Replay(4),
+        conditions=latents.classes(3),
+      )
+    with self.assertRaisesRegex(ValueError, "pack .* no single condition"):
+      games.packed(*networks, *options, size=2, conditions=latents.classes(3))
 
   def test_init_knows_the_classes(self):
     params, _ = self.game.init(KEY)
     chex.assert_tree_shape_prefix(params, (3,))
+
+
+class Filled(nn.Module):
+  """Fills the hole of an image x m with z + s, or judges by sum(x - c) s."""
+
+  judges: bool
+
+  @nn.compact
+  def __call__(self, x, train=False, condition: Any = None):
+    del train
+    known, mask = condition["image"], condition["mask"]
+    chex.assert_equal_shape([known, mask])
+    scale = self.param("scale", nn.initializers.ones, ())
+    if self.judges:
+      return jnp.sum((x - known) * mask, axis=(1, 2))[:, :1] * scale
+    return known * mask + (1 - mask) * (x[:, :, None, None] + scale)
+
+
+class ImageConditionTest(absltest.TestCase):
+  """Conditions that are a dictionary of images and masks."""
+
+  def setUp(self):
+    super().setUp()
+    image = jax.random.normal(KEY, (4, 2, 3, 1))
+    mask = (jax.random.uniform(jax.random.key(1), (4, 2, 3, 1)) < 0.5) * 1.0
+    condition = {"image": image * mask, "mask": mask}
+    self.batch = Conditional(image + 1.0, condition)
+    self.game = games.adversarial(
+      Filled(judges=False),
+      Filled(judges=True),
+      losses.wasserstein(),
+      latents.normal(1),
+      conditions=lambda key, n: jax.tree.map(lambda x: x[:n], condition),
+    )
+
+  def test_costs_and_samples(self):
+    params, variables = self.game.init(KEY)
+    mask = np.asarray(self.batch.condition["mask"])
+    for gradients in both_gradients(self.game):
+      slopes, costs, (_, metrics) = gradients(
+        params, variables, self.batch, KEY
+      )
+      # Real images are 1 above the known pixels, generated ones equal them.
+      np.testing.assert_allclose(
+        metrics["critic_real"], mask.sum() / 4, rtol=1e-5
+      )
+      np.testing.assert_allclose(metrics["critic_fake"], 0.0, atol=1e-6)
+      np.testing.assert_allclose(
+        costs.discriminator, -mask.sum() / 4, rtol=1e-5
+      )
+      np.testing.assert_allclose(
+        slopes.discriminator["scale"], -mask.sum() / 4, rtol=1e-5
+      )
+    samples = self.game.sample(params, variables, KEY, 3)
+    condition = jax.tree.map(lambda x: x[:3], self.batch.condition)
+    asked = self.game.sample(params, variables, KEY, 3, condition)
+    np.testing.assert_array_equal(samples, asked)
+    np.testing.assert_allclose(
+      samples * mask[:3], condition["image"], rtol=1e-6
+    )
 
 
 if __name__ == "__main__":

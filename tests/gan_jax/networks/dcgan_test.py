@@ -104,13 +104,13 @@ class DCGANTest(parameterized.TestCase):
     )
     latents = jax.random.normal(KEY, (2, 5))
     zeros, ones = jnp.zeros(2, jnp.int32), jnp.ones(2, jnp.int32)
-    params = generator.init(KEY, latents, labels=zeros)
-    images = apply(generator, params, latents, labels=zeros)
-    others = apply(generator, params, latents, labels=ones)
+    params = generator.init(KEY, latents, condition=zeros)
+    images = apply(generator, params, latents, condition=zeros)
+    others = apply(generator, params, latents, condition=ones)
     self.assertGreater(np.abs(images - others).max(), 1e-7)
-    params = discriminator.init(KEY, images, labels=zeros)
-    logits = apply(discriminator, params, images, labels=zeros)
-    others = apply(discriminator, params, images, labels=ones)
+    params = discriminator.init(KEY, images, condition=zeros)
+    logits = apply(discriminator, params, images, condition=zeros)
+    others = apply(discriminator, params, images, condition=ones)
     chex.assert_shape(logits, (2, 1))
     self.assertGreater(np.abs(logits - others).min(), 0)
 
@@ -118,12 +118,12 @@ class DCGANTest(parameterized.TestCase):
     discriminator = dcgan.Discriminator(1, filters=2, num_classes=3)
     image = jax.random.normal(KEY, (1, 4, 4, 1))
     label = jnp.array([2])
-    variables: Any = discriminator.init(KEY, image, labels=label)
+    variables: Any = discriminator.init(KEY, image, condition=label)
     maps = apply(
       discriminator,
       variables,
       image,
-      labels=label,
+      condition=label,
       capture_intermediates=lambda module, _: module.name == "Convolution_0",
       mutable=["intermediates"],
     )[1]["intermediates"]["Convolution_0"]["__call__"][0]
@@ -134,7 +134,9 @@ class DCGANTest(parameterized.TestCase):
       + hidden.sum((1, 2)) @ params["Dense_1"]["kernel"][2][:, None]
     )
     np.testing.assert_allclose(
-      apply(discriminator, variables, image, labels=label), expected, rtol=1e-5
+      apply(discriminator, variables, image, condition=label),
+      expected,
+      rtol=1e-5,
     )
 
   def test_spectral_norm_bounds_every_kernel(self):

@@ -392,11 +392,11 @@ class ResNetTest(parameterized.TestCase):
       (generator, normal(0, (2, 5))),
       (discriminator, normal(0, (2, 8, 8, 1))),
     ):
-      variables = filled(network, inputs, labels=zeros)
+      variables = filled(network, inputs, condition=zeros)
 
       @jax.jit
       def of(labels, network=network, variables=variables, inputs=inputs):
-        return network.apply(variables, inputs, labels=labels)
+        return network.apply(variables, inputs, condition=labels)
 
       change = np.abs(of(zeros) - of(ones)).reshape(2, -1).max(axis=1)
       self.assertGreater(change.min(), 1e-3)
@@ -406,12 +406,12 @@ class ResNetTest(parameterized.TestCase):
       1, 1, filters=4, num_classes=3, spectral_norm=False
     )
     images, labels = normal(0, (2, 4, 4, 1)), jnp.array([2, 0])
-    variables = filled(discriminator, images, labels=labels)
+    variables = filled(discriminator, images, condition=labels)
     logits, captured = apply(
       discriminator,
       variables,
       images,
-      labels=labels,
+      condition=labels,
       capture_intermediates=lambda module, _: (
         module.name == "DiscriminatorBlock_1"
       ),

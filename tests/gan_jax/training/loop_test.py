@@ -298,12 +298,13 @@ class LoopTest(parameterized.TestCase):
       training.train(counting_problem(), [0], 1).samples(5)
 
   def test_samples_of_the_classes_that_are_asked_for(self):
-    # Class y is at (y + 1)^2; without labels only class 0 is drawn.
+    # Class y is at (y + 1)^2; without a condition only class 0 is drawn.
     table = Players(jnp.array([1.0, 4.0, 9.0]), jnp.zeros(3))
 
-    def sample(params, variables, key, n, labels=None):
+    def sample(params, variables, key, n, condition=None):
       del variables, key
-      return params.generator[jnp.zeros(n, int) if labels is None else labels]
+      classes = jnp.zeros(n, int) if condition is None else condition
+      return params.generator[classes]
 
     def costs(params, variables, batch, key):
       del batch, key
@@ -319,7 +320,7 @@ class LoopTest(parameterized.TestCase):
     result = training.train(problem, range(2), 1)
     labels = jnp.array([2, 0, 1, 2])
     np.testing.assert_array_equal(
-      result.samples(4, labels=labels), [[9, 1, 4, 9]] * 2
+      result.samples(4, condition=labels), [[9, 1, 4, 9]] * 2
     )
     np.testing.assert_array_equal(result.samples(4), np.ones((2, 4)))
 
