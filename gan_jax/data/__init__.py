@@ -2,6 +2,6 @@
 
 `images` loads and samples image datasets. `image_files` and `image_folders`
 find their files, `image_decoding` decodes them, and `faces` draws a dataset.
-`densities` has synthetic data with exact densities, and `latents` the priors of
-generators.
+`pyramids` splits images into details of each size. `densities` has synthetic
+data with exact densities, and `latents` the priors of generators.
 """
