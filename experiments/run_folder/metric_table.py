@@ -91,6 +91,13 @@ METRICS: Mapping[str, Metric] = {
   "penalty": Metric(
     "the penalty term", "`--penalty`", "unit of the loss", ideal="0"
   ),
+  "reconstruction": Metric(
+    "mean absolute difference of samples and the data of their condition",
+    "games of images with `reconstruction` in the generator's cost",
+    "units of pixel values in [-1, 1]",
+    better="lower",
+    limits=DISTANCE,
+  ),
   "generator_gradient_norm": Metric(
     "norm of the gradient of the generator's cost on a minibatch",
     _GAMES,

@@ -53,6 +53,7 @@ def adversarial(
   replay: Replay | None = None,
   mixes_samples: bool | None = None,
   conditions: Conditions | None = None,
+  reconstruction: float | Array | None = None,
 ) -> Game:
   """Makes the game of a generator against a discriminator.
 
@@ -89,18 +90,32 @@ def adversarial(
       `condition`. Generated samples get the conditions of the batch, so that
       these do not reveal which samples are real. `sample` and `discriminate`
       take the condition as their last argument.
+    reconstruction: weight w of w mean |G(z, c) - x|, added to the generator's
+      cost, where c is the condition of the real sample x: for games whose
+      condition nearly determines the sample, such as one image made of another.
 
   Returns:
     The game. Its metrics are `discriminator_real` and `discriminator_fake`, the
     means of D(x) as a probability, or `critic_real` and `critic_fake`, the
-    means of the critic, if the loss's output is no probability; and `penalty`,
-    the penalty term, if the game has one.
+    means of the critic, if the loss's output is no probability; `penalty`, the
+    penalty term, if the game has one; and `reconstruction`, mean |G(z, c) - x|
+    without the weight, if it is in the cost.
 
   Raises:
-    ValueError: for a game with both conditions and replay.
+    ValueError: for a game with both conditions and replay, or with
+      `reconstruction` but without conditions.
+
+  References:
+    Mirza and Osindero, Conditional Generative Adversarial Nets, arXiv
+      1411.1784, for conditions.
+    Isola, Zhu, Zhou and Efros, Image-to-Image Translation with Conditional
+      Adversarial Networks, arXiv 1611.07004, eq. 3 and 4, for `reconstruction`;
+      the weight is the paper's lambda, 100 there.
   """
   if conditions is not None and replay is not None:
     raise ValueError("the old samples of a replay memory have no conditions")
+  if conditions is None and reconstruction is not None:
+    raise ValueError("reconstruction needs the conditions of real samples")
 
   def init(key):
     generator_key, discriminator_key, latents_key = jax.random.split(key, 3)
@@ -199,6 +214,14 @@ def adversarial(
       cost += metrics["penalty"]
     return cost, metrics
 
+  def compare(fake, real):
+    """Returns what is added to J_G besides the loss, and its metrics."""
+    if reconstruction is None:
+      return jnp.zeros(()), {}
+    chex.assert_equal_shape([fake, real])
+    distance = jnp.mean(jnp.abs(fake - real))
+    return reconstruction * distance, {"reconstruction": distance}
+
   def costs(params, variables, batch, key):
     generator_key, discriminator_key, penalty_key, replay_key = (
       jax.random.split(key, 4)
@@ -237,14 +260,19 @@ def adversarial(
       condition,
       penalty_key,
     )
+    compared_cost, compared_metrics = compare(fake, real)
     return (
       Players(
-        generator=loss.generator(logits[0], logits[1]),
+        generator=loss.generator(logits[0], logits[1]) + compared_cost,
         discriminator=loss.discriminator(logits[0], logits[-1]) + extra_cost,
       ),
       (
         Players(generator_variables, {**discriminator_variables, **memory}),
-        {**measure_logits(loss, logits[0], logits[1]), **extra_metrics},
+        {
+          **measure_logits(loss, logits[0], logits[1]),
+          **extra_metrics,
+          **compared_metrics,
+        },
       ),
     )
 
@@ -295,9 +323,14 @@ def adversarial(
     gradient, to_fake = pull_discriminator([real_slope, fake_slope])
     ratio = generator_slope / fake_slope
     to_fake *= ratio.reshape(-1, *(1,) * (fake.ndim - 1))
+    # The other terms of the costs are no functions of these logits, so they are
+    # differentiated separately and the gradients are added.
+    (compared_cost, compared_metrics), to_fake_too = jax.value_and_grad(
+      compare, has_aux=True
+    )(fake, real)
+    if reconstruction is not None:
+      to_fake += to_fake_too
     (generator_gradient,) = pull_generator(to_fake)
-    # The regularisation is no function of these logits, so it is differentiated
-    # separately and the gradients are added.
     (extra_cost, extra_metrics), extra_gradient = jax.value_and_grad(
       regularise, has_aux=True
     )(
@@ -312,10 +345,14 @@ def adversarial(
       Players(
         generator_gradient, jax.tree.map(jnp.add, gradient, extra_gradient)
       ),
-      Players(generator_cost, discriminator_cost + extra_cost),
+      Players(generator_cost + compared_cost, discriminator_cost + extra_cost),
       (
         Players(generator_variables, discriminator_variables),
-        {**measure_logits(loss, *logits), **extra_metrics},
+        {
+          **measure_logits(loss, *logits),
+          **extra_metrics,
+          **compared_metrics,
+        },
       ),
     )
 

@@ -1,11 +1,12 @@
 """Flax Linen networks: small generators and discriminators.
 
 `MLP` and `Affine` are for vectors; the modules `dcgan` and `resnet` have
-generators and discriminators of images. `MinibatchDiscrimination` and
+generators and discriminators of images, and `image_to_image` those of images
+whose condition is images. `MinibatchDiscrimination` and
 `MinibatchStandardDeviation` are layers for any discriminator.
 """
 
-from gan_jax.networks import dcgan, mlp, resnet
+from gan_jax.networks import dcgan, image_to_image, mlp, resnet
 from gan_jax.networks.affine import Affine
 from gan_jax.networks.minibatch import (
   MinibatchDiscrimination,
@@ -19,6 +20,7 @@ __all__ = [
   "MinibatchDiscrimination",
   "MinibatchStandardDeviation",
   "dcgan",
+  "image_to_image",
   "mlp",
   "resnet",
 ]

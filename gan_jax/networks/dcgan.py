@@ -10,6 +10,8 @@ References:
   Generative Adversarial Networks", arXiv 1511.06434, section 3. Mirza and
   Osindero, "Conditional Generative Adversarial Nets", arXiv 1411.1784. Miyato
   and Koyama, "cGANs with Projection Discriminator", arXiv 1802.05637, eq. 3.
+  Isola et al., "Image-to-Image Translation with Conditional Adversarial
+  Networks", arXiv 1611.07004, section 3.2.2, for patches.
 """
 
 import functools
@@ -186,6 +188,9 @@ class Discriminator(nn.Module):
     projection: whether the inner product of the label's embedding with the last
       hidden maps, summed over positions, is added to the logit; otherwise
       labels are appended to the channels of the image.
+    patches: whether the logit is the mean of the logits of overlapping patches,
+      whose features are the last hidden maps at 3 x 3 neighbouring positions;
+      otherwise it is linear in the last maps at all positions.
     normalize: applied to all hidden maps but the first before their activation,
       or None.
     spectral_norm: whether every kernel is divided by its largest singular
@@ -199,6 +204,7 @@ class Discriminator(nn.Module):
   filters: int = 64
   num_classes: int = 0
   projection: bool = True
+  patches: bool = False
   normalize: Normalize | None = batch_normalized
   spectral_norm: bool = False
   dropout: float = 0.0
@@ -229,10 +235,15 @@ class Discriminator(nn.Module):
         maps = self.normalize(maps, train, self.dtype)
       maps = nn.leaky_relu(maps, SLOPE)
       maps = nn.Dropout(self.dropout, deterministic=not train)(maps)
-    dense = nn.Dense(
-      1, use_bias=False, kernel_init=normal_init, dtype=self.dtype
-    )
-    logits = apply(dense, maps.reshape(len(maps), -1)).astype(jnp.float32)
+    if self.patches:
+      judge = Convolution(1, kernel_size=3, stride=1, dtype=self.dtype)
+      of_patches = apply(judge, maps).astype(jnp.float32)
+      logits = jnp.mean(of_patches, axis=(1, 2))
+    else:
+      dense = nn.Dense(
+        1, use_bias=False, kernel_init=normal_init, dtype=self.dtype
+      )
+      logits = apply(dense, maps.reshape(len(maps), -1)).astype(jnp.float32)
     if self.projection and self.num_classes:
       chex.assert_shape(condition, (len(images),))
       embed = nn.Dense(maps.shape[-1], use_bias=False, kernel_init=normal_init)

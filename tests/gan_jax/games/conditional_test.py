@@ -34,15 +34,19 @@ class ByClass(nn.Module):
 
 
 class ConditionalTest(absltest.TestCase):
-  def setUp(self):
-    super().setUp()
-    self.game = games.adversarial(
+  def game_with(self, **options):
+    return games.adversarial(
       ByClass(3, multiplies=False),
       ByClass(3, multiplies=True),
       losses.wasserstein(),
       lambda key, n: jnp.linspace(-1.0, 1.0, n)[:, None],
       conditions=latents.classes(3),
+      **options,
     )
+
+  def setUp(self):
+    super().setUp()
+    self.game = self.game_with()
     self.batch = Conditional(
       jnp.array([[2.0], [-1.0], [0.5], [4.0]]), jnp.array([0, 2, 1, 2])
     )
@@ -72,6 +76,48 @@ class ConditionalTest(absltest.TestCase):
         slopes.discriminator["table"],
         [-2 / 4, (-5 / 3 - 0.5) / 4, (8 / 3 + 4 + 1 - 4) / 4],
         rtol=1e-5,
+      )
+
+  def test_reconstruction_by_hand(self):
+    # Samples (0, 8/3, -5/3, 4) differ from x by (-2, 11/3, -13/6, 1).
+    batch = self.batch._replace(samples=self.batch.samples.at[3].set(3.0))
+    distance = (2 + 11 / 3 + 13 / 6 + 1) / 4
+
+    def gradients_of(game_gradients, weight):
+      game = self.game_with(reconstruction=weight)
+      made = game.gradients if game_gradients else games.pullbacks(game.costs)
+      assert made is not None
+      return made(self.params, self.variables, batch, KEY)
+
+    for game_gradients in (True, False):
+      plain, costs, _ = gradients_of(game_gradients, None)
+      # A traced weight, as in a sweep.
+      more, more_costs, (_, metrics) = jax.jit(
+        lambda weight, game_gradients=game_gradients: gradients_of(
+          game_gradients, weight
+        )
+      )(10.0)
+      np.testing.assert_allclose(metrics["reconstruction"], distance, rtol=1e-5)
+      np.testing.assert_allclose(
+        more_costs.generator - costs.generator, 10 * distance, rtol=1e-5
+      )
+      # d|x|/dm_y is the sum of signs of class y, here / 4 and times 10.
+      np.testing.assert_allclose(
+        more.generator["table"] - plain.generator["table"],
+        [-10 / 4, -10 / 4, 20 / 4],
+        rtol=1e-5,
+      )
+      chex.assert_trees_all_close(
+        (more.discriminator, more_costs.discriminator),
+        (plain.discriminator, costs.discriminator),
+        rtol=1e-6,
+      )
+
+  def test_reconstruction_needs_conditions(self):
+    with self.assertRaisesRegex(ValueError, "reconstruction needs the cond"):
+      games.adversarial(
+        *(Affine(), MLP((), 1), losses.wasserstein(), latents.normal(1)),
+        reconstruction=1.0,
       )
 
   def test_a_penalty_judges_with_the_classes(self):

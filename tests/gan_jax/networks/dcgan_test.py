@@ -49,6 +49,31 @@ class DCGANTest(parameterized.TestCase):
     chex.assert_shape(logits, (2, 1))
     self.assertEqual(count(discriminator["params"]), 2_765_568)
 
+  def test_patches_by_hand(self):
+    # One convolution of ones, 4 x 4 with stride 2, of an image of one colour c
+    # > 0, 8 x 8: the maps are 9 c in corners, 12 c on edges, 16 c inside. The
+    # logit is the mean over patches of the sum of their 3 x 3 maps.
+    discriminator = dcgan.Discriminator(1, filters=1, patches=True)
+    images = jnp.array([0.5, 1.5])[:, None, None, None] * jnp.ones((1, 8, 8, 1))
+    variables = discriminator.init(KEY, images)
+    chex.assert_shape(
+      [*jax.tree.leaves(variables)], [(4, 4, 1, 1), (3, 3, 1, 1)]
+    )
+    maps = np.full((4, 4), 16.0)
+    maps[[0, -1]] = 12
+    maps[:, [0, -1]] = 12
+    maps[np.ix_([0, -1], [0, -1])] = 9
+    padded = np.pad(maps, 1)
+    sums = [
+      padded[i : i + 3, j : j + 3].sum() for i in range(4) for j in range(4)
+    ]
+    logits = apply(
+      discriminator, jax.tree.map(jnp.ones_like, variables), images
+    )
+    np.testing.assert_allclose(
+      logits[:, 0], np.mean(sums) * np.array([0.5, 1.5]), rtol=1e-5
+    )
+
   @parameterized.parameters((28, 1, 2), (32, 3, 3), (64, 1, 4))
   def test_the_rules(self, size, channels, depth):
     generator = dcgan.Generator(size, channels, depth, filters=2)
