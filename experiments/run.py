@@ -202,7 +202,7 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
     workdir = Path(options.workdir)
     if multihost.is_first():
       run_report.write([workdir], workdir / results.REPORT)
-      print(f"{workdir} has finished; pass more --steps to train it for longer")
+      return _print_complete(workdir, len(seeds))
     return 0
   run = run_config.RunSettings(BY_NAME[name], settings, seeds)
   layout = multihost.in_all(
@@ -258,6 +258,23 @@ def _train(line: CommandLine[RunOptions], wanted: Wanted) -> int:
     return exit_code
 
 
+def _print_complete(workdir: Path, num_seeds: int) -> int:
+  """Says why there is nothing left to train, and returns the exit code."""
+  summary = results.read_json(workdir / results.SUMMARY)
+  steps = f"{summary['steps']:,}"
+  if len(summary["failures"]) == num_seeds:
+    console.say(
+      f"error: all seeds of {workdir} have failed, and it stopped at step "
+      f"{steps}; there is nothing to resume"
+    )
+    return FAILED_EXIT_CODE
+  print(
+    f"{workdir} has finished its {steps} steps; pass more --steps to train it "
+    "for longer"
+  )
+  return 0
+
+
 def _loggers(options: RunOptions) -> list[type[callbacks.Logger]]:
   """Lists the loggers that the options ask for."""
   chosen = []
@@ -275,10 +292,15 @@ def _print_results(summary: dict[str, Any], num_seeds: int) -> int:
     f"{summary['device']}"
   )
   if len(summary["failures"]) == num_seeds:
-    first = training.Failure(**summary["failures"][0])
+    first = min(
+      (training.Failure(**each) for each in summary["failures"]),
+      key=lambda failure: failure.step,
+    )
     console.say(
-      f"error: seed {first.seed}: {monitor.describe(first)}; what was logged "
-      "is kept"
+      f"error: {'' if num_seeds == 1 else f'all {num_seeds} seeds failed; '}"
+      f"seed {first.seed}: {monitor.describe(first)}; training stopped at step "
+      f"{summary['steps']:,} of {summary['settings']['steps']:,}, and what was "
+      "logged is kept"
     )
     return FAILED_EXIT_CODE
   if summary["steps"] < summary["settings"]["steps"]:

@@ -24,6 +24,8 @@ NUM_PLAIN_LINES = 10
 """Lines of progress if the output is not a terminal."""
 LONG_SECONDS = 60.0
 """Trainings that take longer begin with an estimate of their time."""
+STEADY_SECONDS = 5.0
+"""The estimate is made after so long, when the rate has settled."""
 
 
 def say(line: str) -> None:
@@ -162,7 +164,8 @@ class TrainingProgress:
       status=self._speed(),
     )
     taken = step - self._first_step
-    if not self._has_estimate and taken >= steps_per_second > 0:
+    seconds = taken / steps_per_second if steps_per_second else 0.0
+    if not self._has_estimate and seconds >= STEADY_SECONDS:
       self._has_estimate = True
       if self._seconds_left() >= LONG_SECONDS:
         self._say(
@@ -244,5 +247,9 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     table.add_column("at best score", justify="right")
     rows, columns = {"score": summary["score"], **rows}, ["final", "best"]
   for name, entry in rows.items():
-    table.add_row(name, *(intervals.text(entry[x], name) for x in columns))
+    texts = (
+      intervals.text(entry[x], name, settings=summary["settings"])
+      for x in columns
+    )
+    table.add_row(name, *texts)
   Console().print(table)

@@ -409,7 +409,9 @@ def curve(
   marker = "o" if len(steps) == 1 else ""
   axes.plot(steps, mean, color=color, label=label, marker=marker)
   if len(results.seeds) > 1:
-    ends = np.array([intervals.ends(each, name) for each in values.T[drawn]])
+    ends = np.array(
+      [intervals.ends(each, name, results.settings) for each in values.T[drawn]]
+    )
     low, high = ends.reshape(-1, 2).T
     axes.fill_between(steps, low, high, color=color, alpha=0.2, lw=0)
 

@@ -233,8 +233,8 @@ def _metrics(
     return [
       (
         name,
-        intervals.text(entry["final"], name),
-        intervals.text(entry["best"], name),
+        intervals.text(entry["final"], name, settings=measured.settings),
+        intervals.text(entry["best"], name, settings=measured.settings),
       )
       for name, entry in entries.items()
     ]
@@ -243,7 +243,11 @@ def _metrics(
   return [
     (
       name,
-      intervals.text(results.seed_summary(measured.metrics[name][:, -1]), name),
+      intervals.text(
+        results.seed_summary(measured.metrics[name][:, -1]),
+        name,
+        settings=measured.settings,
+      ),
       intervals.ABSENT,
     )
     for name in names

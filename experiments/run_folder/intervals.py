@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,14 +18,35 @@ ABSENT = "-"
 """Text of a number that is not known."""
 
 
-def limits(name: str) -> tuple[float, float]:
-  """Returns the least and the greatest value that a metric can have."""
+NO_SETTINGS: Mapping[str, Any] = MappingProxyType({})
+
+
+def limits(
+  name: str, settings: Mapping[str, Any] = NO_SETTINGS
+) -> tuple[float, float]:
+  """Returns the least and the greatest value that a metric can have.
+
+  The `settings` of the run say how many modes the data have, if any.
+  """
   if name == DIFFERENCE:
     return -1.0, 1.0
-  return metric_table.describe(name).limits
+  metric = metric_table.describe(name)
+  least, greatest = metric.limits
+  if metric.counts_modes:
+    greatest = _num_modes(settings)
+  return least, greatest
 
 
-def ends(values: np.ndarray, name: str) -> tuple[float, float]:
+def _num_modes(settings: Mapping[str, Any]) -> float:
+  """Returns the number of modes of the data; infinity if no setting says it."""
+  if "grid_side" in settings:
+    return settings["grid_side"] ** 2
+  return settings.get("num_modes", math.inf)
+
+
+def ends(
+  values: np.ndarray, name: str, settings: Mapping[str, Any] = NO_SETTINGS
+) -> tuple[float, float]:
   """Returns the ends of the interval of a mean over seeds.
 
   They are those of the 95 % confidence interval within the limits of the
@@ -34,6 +56,7 @@ def ends(values: np.ndarray, name: str) -> tuple[float, float]:
   Args:
     values: [num_seeds]; NaN where a seed has none.
     name: of the metric.
+    settings: of the run.
 
   Returns:
     NaN for both where there is no interval.
@@ -43,12 +66,14 @@ def ends(values: np.ndarray, name: str) -> tuple[float, float]:
     return math.nan, math.nan
   if n == 2:
     return float(np.nanmin(values)), float(np.nanmax(values))
-  return _within(mean, ci95, name)
+  return _within(mean, ci95, limits(name, settings))
 
 
-def _within(mean: float, ci95: float, name: str) -> tuple[float, float]:
+def _within(
+  mean: float, ci95: float, limits: tuple[float, float]
+) -> tuple[float, float]:
   """Returns the ends of mean +- ci95 within the limits of a metric."""
-  least, greatest = limits(name)
+  least, greatest = limits
   # Rounding may put the mean of a distance just below 0.
   return (
     min(max(mean - ci95, least), mean),
@@ -61,6 +86,7 @@ def text(
   name: str,
   digits: str = ".4g",
   half_digits: str = ".2g",
+  settings: Mapping[str, Any] = NO_SETTINGS,
 ) -> str:
   """Writes the mean over seeds of a metric with its interval.
 
@@ -74,6 +100,7 @@ def text(
     name: of the metric.
     digits: format of the mean and of values.
     half_digits: format of half the width of an interval.
+    settings: of the run.
   """
   if entry["mean"] is None:
     return ABSENT
@@ -83,7 +110,7 @@ def text(
   if ci95 is not None and len(known) == 2:
     shown += f" ({known[0]:{digits}} and {known[1]:{digits}})"
   elif ci95 is not None:
-    shown += _around(mean, ci95, name, digits, half_digits)
+    shown += _around(mean, ci95, limits(name, settings), digits, half_digits)
   num_seeds = len(entry["per_seed"])
   if len(known) < num_seeds:
     shown += f", {len(known)} of {num_seeds} seeds"
@@ -98,15 +125,19 @@ def difference_text(difference: statistics.Difference) -> str:
   if difference.ci95 is None:
     return shown
   return shown + _around(
-    difference.mean, difference.ci95, DIFFERENCE, ".4g", ".2g"
+    difference.mean, difference.ci95, limits(DIFFERENCE), ".4g", ".2g"
   )
 
 
 def _around(
-  mean: float, ci95: float, name: str, digits: str, half_digits: str
+  mean: float,
+  ci95: float,
+  limits: tuple[float, float],
+  digits: str,
+  half_digits: str,
 ) -> str:
   """Writes the interval of a mean, within the limits of its metric."""
-  low, high = _within(mean, ci95, name)
+  low, high = _within(mean, ci95, limits)
   if (low, high) == (mean - ci95, mean + ci95):
     return f" ± {ci95:{half_digits}}"
   return f" ({low:{digits}} to {high:{digits}})"

@@ -29,6 +29,7 @@ class Metric(NamedTuple):
     better: "higher" or "lower"; "" if neither is better.
     ideal: the value of a perfect generator; "" if there is none.
     limits: the least and the greatest value.
+    counts_modes: whether the number of modes is a limit too.
   """
 
   meaning: str
@@ -37,6 +38,7 @@ class Metric(NamedTuple):
   better: str = ""
   ideal: str = ""
   limits: tuple[float, float] = ALWAYS
+  counts_modes: bool = False
 
   @property
   def guide(self) -> str:
@@ -154,6 +156,7 @@ METRICS: Mapping[str, Metric] = {
     "higher",
     "all",
     DISTANCE,
+    counts_modes=True,
   ),
   "modes_balanced": Metric(
     "number of modes with a quarter of their share in samples of high quality",
@@ -162,6 +165,7 @@ METRICS: Mapping[str, Metric] = {
     "higher",
     "all",
     DISTANCE,
+    counts_modes=True,
   ),
   "high_quality_fraction": Metric(
     "fraction of samples within 3 standard deviations of a mode",

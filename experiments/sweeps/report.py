@@ -1,5 +1,6 @@
 """report.html of a sweep: one self-contained page."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -139,15 +140,16 @@ def _row(
 ) -> dict[str, Any]:
   """Returns what the template shows of a trial."""
   final, num_failed = ranked_trial.results.final, ranked_trial.num_failed
+  trial = ranked_trial.trial
+  settings = dataclasses.asdict(trial.run.settings)
   metric_texts = []
   for name in metrics:
     values = final.get(f"{AVERAGE}{name}", final.get(name))
     metric_texts.append(
       intervals.ABSENT
       if values is None
-      else intervals.text(results.seed_summary(values), name)
+      else intervals.text(results.seed_summary(values), name, settings=settings)
     )
-  trial = ranked_trial.trial
   return {
     "rank": ranked_trial.rank,
     "name": trial.name,

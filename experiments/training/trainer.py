@@ -402,14 +402,12 @@ def _write_results(
     **results.final_and_best(metrics, score),
     "failures": [failure._asdict() for failure in failures],
   }
-  all_warned = result.stopped or len(failures) == len(seeds)
-  logger.event(
-    "ended",
-    step,
-    "every seed has failed or has a warning"
-    if all_warned
-    else f"after {wall_seconds:,.1f} s",
-  )
+  ended = f"after {wall_seconds:,.1f} s"
+  if len(failures) == len(seeds):
+    ended = "every seed has failed"
+  elif result.stopped:
+    ended = "every seed has failed or has a warning"
+  logger.event("ended", step, ended)
   return FinishedRun(run_results, summary)
 
 

@@ -14,6 +14,7 @@ from PIL import Image
 
 from experiments.configs.registry import EXPERIMENTS
 from experiments.run_folder import results
+from gan_jax.types import Players
 from tests.experiments import commands, trained_runs
 from tests.experiments.drawn_runs import count_colors
 
@@ -28,6 +29,22 @@ class RunTest(absltest.TestCase):
     folder = tempfile.TemporaryDirectory()
     self.addCleanup(folder.cleanup)
     self.folder = Path(folder.name)
+
+  def test_a_run_whose_seeds_all_fail(self):
+    flags = ("--experiment=ring", "--num_seeds=2", *SMALL, "--optimizer=sgd")
+    rates = [f"--{name}_learning_rate=1e30" for name in Players._fields]
+    done = run(*flags, *rates, "--workdir=run", cwd=self.folder)
+    self.assertEqual(done.returncode, 1)
+    self.assertRegex(
+      done.stderr.splitlines()[-1],
+      "^error: all 2 seeds failed; seed 0: .* was not finite at step .*; "
+      "training stopped at step .* of 20, and what was logged is kept$",
+    )
+    again = run("--resume", "--workdir=run", "--steps=40", cwd=self.folder)
+    self.assertEqual(again.returncode, 1)
+    self.assertRegex(
+      again.stderr, "^error: all seeds of run have failed, .* nothing to resume"
+    )
 
   def test_a_run_leaves_its_folder(self):
     flags = ("--experiment=ring", "--num_seeds=3", "--seed=5", *SMALL)

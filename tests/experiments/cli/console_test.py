@@ -86,11 +86,11 @@ class ProgressTest(parameterized.TestCase):
     # First step; (seconds, step, rate), with a log where there is a row; lines.
     (
       0,
-      [(9, 0, 0.0), (10, 1, 2.0), (12, 5, 2.0), (70, 100, 1.5)],
+      [(9, 0, 0.0), (10, 1, 0.9), (12, 5, 2.0), (15, 11, 2), (70, 100, 1.5)],
       [
         "0:00:09  step 0 of 1,000, first step  J_G 0.500  J_D 1.500",
-        # 995 / 2 = 497.5 s.
-        "0:00:12  the steps take about 8 min at 2 steps/s, and measurements "
+        # After 11 / 2 s of steps there are 989 / 2 = 494.5 s left.
+        "0:00:15  the steps take about 8 min at 2 steps/s, and measurements "
         "are added",
         # 900 / 1.5 = 600 s.
         "0:01:10  step 100 of 1,000, 1.5 steps/s, 10 min left  J_G 0.500  "
@@ -112,7 +112,7 @@ class ProgressTest(parameterized.TestCase):
     with self.progress(1_000, first_step) as shown:
       for self.now, step, rate in events:
         shown.advance(step, rate)
-        if step not in (1, 5):
+        if step not in (1, 5, 11):
           shown.log(make_log(step), ())
       shown.show("drawing costs.png")
     last = f"0:{events[-1][0] // 60:02}:{events[-1][0] % 60:02}"

@@ -35,6 +35,21 @@ class IntervalsTest(parameterized.TestCase):
     entry = results.seed_summary(np.array(values))
     self.assertEqual(intervals.text(entry, name), expected)
 
+  @parameterized.parameters(
+    # 6 +- 3.1824 * 2.3094 / 2 = 3.6748; neither ring nor grid has a mode too many.
+    ({"num_modes": 8}, "6 (2.325 to 8)", 8.0),
+    ({"grid_side": 3}, "6 (2.325 to 9)", 9.0),
+    ({}, "6 ± 3.7", 9.675),
+  )
+  def test_no_interval_has_more_modes_than_there_are(self, settings, text, end):
+    values = np.array([8.0, 8.0, 4.0, 4.0])
+    entry = results.seed_summary(values)
+    for name in ("modes_covered", "average_modes_balanced"):
+      self.assertEqual(intervals.text(entry, name, settings=settings), text)
+      self.assertAlmostEqual(
+        intervals.ends(values, name, settings)[1], end, places=3
+      )
+
   def test_ends_are_those_of_the_text(self):
     values = np.array([0.9, 1.0, 0.9, 1.0])
     low, high = stats.t.interval(0.95, 3, values.mean(), stats.sem(values))
