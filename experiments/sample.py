@@ -117,8 +117,9 @@ def run(argv: list[str]) -> int:
       columns = 0 if options.label else len(member.generator.class_names)
       page = image_plots.mosaic(samples, columns)
       Image.fromarray(image_plots.coloured(page)).save(partial)
+  average = "" if member.state.averages is None else "'s average generator"
   print(
-    f"{len(samples):,} samples of seed {member.seed} after "
+    f"{len(samples):,} samples of seed {member.seed}{average} after "
     f"{int(member.state.step):,} steps are in {out}"
   )
   return 0

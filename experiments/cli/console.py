@@ -135,7 +135,8 @@ class TrainingProgress:
     self._is_plain = not bar.console.is_terminal
     self._has_estimate = not self._is_plain
     if self._is_plain:
-      self._say("compiling")
+      resumes = f"resumes at step {first_step:,}, " if first_step else ""
+      self._say(f"{resumes}compiling")
 
   def _update(self, **fields: Any) -> None:
     self._bar.update(self._bar.task_ids[0], **fields)
@@ -205,7 +206,7 @@ class TrainingProgress:
 
   def finish(self) -> None:
     """Shows the rate of the training in the end."""
-    self._update(status=speed(self._rate))
+    self._update(status=speed(self._rate) if self._rate else "")
     if self._step == self._num_steps:
       self._update(completed=self._num_steps + 1)
 

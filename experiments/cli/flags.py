@@ -10,6 +10,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from importlib import metadata
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from absl import app, flags, logging
@@ -82,13 +83,14 @@ class _HelpOptions:
 
   help: bool = setting(
     False,
-    "print the flags, and the settings of the experiment, and exit; also -h",
+    "print the flags, with --experiment also its settings, and exit; also -h",
     heading="Help",
   )
   helpshort: bool = setting(False, "print the flags of the command and exit")
   helpfull: bool = setting(
     False, "print the flags, and the settings of all experiments, and exit"
   )
+  version: bool = setting(False, "print the version of gan_jax and exit")
 
 
 class _TupleParser(flags.ArgumentParser):
@@ -184,6 +186,9 @@ def read_command_line(
     if shown and not values.helpshort:
       print(help_text.settings_text(shown), end="\n\n")
     print(help_text.wrapped(help_text.ENDING))
+    sys.exit(0)
+  if values.version:
+    print(f"gan_jax {metadata.version('gan_jax')}")
     sys.exit(0)
   if arguments and not takes_arguments:
     raise UsageError(_stray_argument(arguments[0], fields, experiments))

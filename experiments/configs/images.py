@@ -13,6 +13,7 @@ from experiments.configs.image_settings import (
   NEIGHBOURS,
   ImageSettings,
   read_dataset,
+  say,
 )
 from experiments.errors import SettingError
 
@@ -106,6 +107,11 @@ def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
     raise SettingError(
       f"--training_images={settings.training_images} leaves "
       f"{list(sizes).count(0)} of {num_classes} classes without an image"
+    )
+  if len(used.pixels) < len(train.pixels):
+    say(
+      f"of these, {len(used.pixels):,} training images are used, a random "
+      "subset that is the same for every seed"
     )
   sampler = images.sampler(used, used.pixels.nbytes <= MEMORY_ON_DEVICE)
 

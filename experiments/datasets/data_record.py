@@ -77,7 +77,7 @@ def _classes(train: Mapping[str, int], test: Mapping[str, int]) -> str:
     sizes = train.values()
     return f"{len(train)} classes of {min(sizes):,} to {max(sizes):,} images"
   listed = [
-    f"{name} {count:,}" + (f" + {test[name]:,}" if test else "")
+    f"{name} ({count:,}{f' + {test[name]:,}' if test else ''})"
     for name, count in train.items()
   ]
   return f"{len(train)} classes{' (training + test)' if test else ''}: " + (

@@ -90,8 +90,9 @@ def read_dataset(
     loaded = _cached(load, log)
   except images.NotPreparedError as error:
     at = f" --data_dir={shlex.quote(data_dir)}" if data_dir else ""
+    gone = "" if error.data_dir.exists() else ", which does not exist"
     raise SettingError(
-      f"{error}; this prepares it: python -m experiments.prepare_data "
+      f"{error}{gone}; this prepares it: python -m experiments.prepare_data "
       f"--dataset={dataset}{at}"
     ) from error
   except images.AmbiguousLayoutError as error:

@@ -32,12 +32,12 @@ class Page(NamedTuple):
   `verdict` how far it came.
   `command` trains it again, unless it `changed_steps`: settings that decay over
   the run then jumped. `resume` is None if it has finished. `warnings` are the
-  `events` of `run_logs.WARNINGS`, and `faults` say what is wrong with the files
-  of the run. `data` says what images were read. `metrics` are rows of name,
-  final value and best value; `settings` are rows of name, value, whether it was
-  changed, and help. `final` and `values` have the same text by name, to compare
-  runs. `comparable` is what two runs must have in common for metrics of their
-  samples to be comparable.
+  `events` of `run_logs.WARNINGS`, `failed` says how many seeds failed, and
+  `faults` say what is wrong with the files of the run. `data` says what images
+  were read. `metrics` are rows of name, final value and best value; `settings`
+  are rows of name, value, whether it was changed, and help. `final` and
+  `values` have the same text by name, to compare runs. `comparable` is what two
+  runs must have in common for metrics of their samples to be comparable.
   """
 
   name: str
@@ -48,6 +48,7 @@ class Page(NamedTuple):
   changed_steps: bool
   resume: str | None
   warnings: list[dict[str, Any]]
+  failed: str
   faults: Sequence[str]
   metrics: list[tuple[str, str, str]]
   has_best: bool
@@ -167,6 +168,7 @@ def _page(workdir: Path, name: str) -> Page:
     ),
     resume=None if finished else run_config.resume_command(workdir),
     warnings=[event for event in events if event["kind"] in run_logs.WARNINGS],
+    failed=_failed(events, num_seeds),
     faults=[*measured.faults, *faults],
     metrics=metrics,
     has_best=finished and run.settings.evaluate,
@@ -192,6 +194,12 @@ def _page(workdir: Path, name: str) -> Page:
     },
     results=measured,
   )
+
+
+def _failed(events: Sequence[dict[str, Any]], num_seeds: int) -> str:
+  """Says how many seeds have failed; "" if none has."""
+  seeds = {event["seed"] for event in events if event["kind"] == "failed"}
+  return f"{len(seeds)} of {num_seeds} seeds failed" if seeds else ""
 
 
 def _subject(run: RunSettings) -> str:

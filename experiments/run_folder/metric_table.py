@@ -85,7 +85,8 @@ METRICS: Mapping[str, Metric] = {
   "critic_fake": Metric("mean of the critic on generated samples", _CRITICS),
   "critic_distance": Metric(
     "`critic_real` - `critic_fake`: with the Wasserstein loss the critic's "
-    "estimate of the distance to the data, times its largest slope",
+    "estimate of the distance to the data, times its largest slope; negative "
+    "where it takes samples for data",
     _CRITICS,
     better="lower",
     ideal="0",

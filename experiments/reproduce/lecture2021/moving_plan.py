@@ -126,7 +126,7 @@ def compute(inputs: Inputs) -> Computed:
   )
   plans = {
     "the cheapest plan": (plan, cost),
-    "T = P Q^T": (independent, independent_cost),
+    "T = P Q^T: all spread like Q": (independent, independent_cost),
   }
   return Computed(checks, {"plans": plans})
 

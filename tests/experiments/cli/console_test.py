@@ -116,9 +116,12 @@ class ProgressTest(parameterized.TestCase):
           shown.log(make_log(step), ())
       shown.show("drawing costs.png")
     last = f"0:{events[-1][0] // 60:02}:{events[-1][0] % 60:02}"
+    first = "0:00:00  compiling"
+    if first_step:
+      first = "0:00:00  resumes at step 930, compiling"
     self.assertEqual(
       self.output.getvalue().splitlines(),
-      ["0:00:00  compiling", *expected, f"{last}  drawing costs.png"],
+      [first, *expected, f"{last}  drawing costs.png"],
     )
 
   @parameterized.parameters(

@@ -166,6 +166,9 @@ class FlagsTest(parameterized.TestCase):
       self.assertIn("--color=red\n      color of things [one of red, gr", text)
     self.assertEqual(help_of("-h"), help_of("--help"))
 
+  def test_the_version(self):
+    self.assertRegex(help_of("--version"), r"^gan_jax \d+\.\d+\.\d+\n$")
+
   def test_short_and_full_help(self):
     short = help_of("--experiment=ring", "--helpshort")
     self.assertIn("--count", short)

@@ -36,7 +36,7 @@ class IntervalsTest(parameterized.TestCase):
     self.assertEqual(intervals.text(entry, name), expected)
 
   @parameterized.parameters(
-    # 6 +- 3.1824 * 2.3094 / 2 = 3.6748; neither ring nor grid has a mode too many.
+    # 6 +- 3.1824 * 2.3094 / 2 = 6 +- 3.6748, of 8 and of 9 modes.
     ({"num_modes": 8}, "6 (2.325 to 8)", 8.0),
     ({"grid_side": 3}, "6 (2.325 to 9)", 9.0),
     ({}, "6 ± 3.7", 9.675),

@@ -101,7 +101,7 @@ class OwnImagesTest(parameterized.TestCase):
     self.assertIn(said, self.line)
     self.assertRegex(
       self.line,
-      r"2 classes \(training \+ test\): cat \d+ \+ \d+, dog \d+ \+ \d+",
+      r"2 classes \(training \+ test\): cat \(\d+ \+ \d+\), dog \(\d+ \+ \d+\)",
     )
     for name in (results.SETTINGS, results.SUMMARY):
       data = results.read_json(self.whole / name)["data"]
