@@ -24,9 +24,9 @@ from gan_jax.types import Array
 USAGE = """\
 python -m experiments.sample --workdir=DIR --num_samples=N --out=FILE.png|.npz
 
-Draws samples from the generator of a finished run, or from its average if the
-run has one. Images are written as one picture or as an array of bytes, other
-samples as an array of numbers. --label chooses the class of a class-conditional
+Draws samples from the generator of a run, or from its average if the run has
+one. Images are written as one picture or as an array of bytes, other samples as
+an array of numbers. --label chooses the class of a class-conditional
 generator."""
 
 _MAX_LISTED = 20
@@ -114,7 +114,8 @@ def run(argv: list[str]) -> int:
       )
     else:
       # With 0 columns the mosaic is square.
-      columns = 0 if options.label else len(member.generator.class_names)
+      num_classes = 0 if options.label else len(member.generator.class_names)
+      columns = image_plots.class_columns(num_classes) if num_classes else 0
       page = image_plots.mosaic(samples, columns)
       Image.fromarray(image_plots.coloured(page)).save(partial)
   average = "" if member.state.averages is None else "'s average generator"

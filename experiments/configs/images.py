@@ -35,8 +35,6 @@ with epy.lazy_imports():
   from gan_jax.metrics import neighbours
 
 NUM_DRAWN = 64
-COLUMNS = 8
-"""Columns of figures; a conditional game has one for each class instead."""
 MAX_CLASS_COLUMNS = 12
 MEMORY_ON_DEVICE = 2**30
 """Bytes of pixels up to which the device keeps all training images."""
@@ -119,15 +117,15 @@ def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
     pixels, labels = sampler.draw(data["train"], key, n)
     return types.Conditional(pixels, labels) if conditional else pixels
 
-  chosen = np.random.default_rng(0).permutation(len(train.pixels))
-  chosen = np.sort(chosen[: settings.evaluation_samples])
+  shuffled = np.random.default_rng(0).permutation(len(train.pixels))
+  chosen = np.sort(shuffled[: settings.evaluation_samples])
   real = jnp.asarray(train.pixels[chosen])
   measurement = image_metrics.measurement_of(settings, dataset, real)
   data = {"train": sampler.data, **measurement.data}
-  columns = COLUMNS
-  drawn = real[:NUM_DRAWN]
+  columns = image_plots.COLUMNS
+  drawn = jnp.asarray(train.pixels[shuffled[:NUM_DRAWN]])
   if train.labels is not None and 0 < num_classes <= MAX_CLASS_COLUMNS:
-    columns = num_classes
+    columns = image_plots.class_columns(num_classes)
     drawn = jnp.asarray(train.pixels[_of_each_class(train.labels, num_classes)])
 
   record = data_record.make(settings.dataset, settings.data_dir, dataset)

@@ -196,7 +196,10 @@ def _note_if_not_measured(axes: Axes, results: Results, name: str) -> None:
   """Writes into a panel that the run has no value of its metric."""
   if np.isnan(results.metric(name)).all():
     axes.annotate(
-      "not measured", (0.5, 0.5), xycoords="axes fraction", ha="center"
+      "not measured" if results.is_scored else "not scored",
+      (0.5, 0.5),
+      xycoords="axes fraction",
+      ha="center",
     )
 
 

@@ -16,6 +16,14 @@ from PIL import Image
 from experiments.plots import curves
 from experiments.run_folder.results import Results
 
+COLUMNS = 8
+"""Columns of pictures of many images."""
+
+
+def class_columns(num_classes: int) -> int:
+  """Returns how many columns show classes in turn, each column one of them."""
+  return num_classes * max(1, COLUMNS // num_classes)
+
 
 def mosaic(images: np.ndarray, columns: int | None = None) -> np.ndarray:
   """Lays images, uint8 [n, h, w, c], out in rows with a white pixel between.

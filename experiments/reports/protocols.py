@@ -10,7 +10,12 @@ from typing import Any
 from experiments.configs.fields import fields_of
 from experiments.configs.settings import Settings
 
-_NOT_OF_SAMPLES = ("generator_", "discriminator_", "critic_")
+_NOT_OF_SAMPLES = (
+  "generator_",
+  "discriminator_",
+  "critic_real",
+  "critic_fake",
+)
 """Prefixes of metrics of the players, which do not say how good samples are."""
 _ACCURACY = "features_accuracy"
 """Entry that may differ in its last digits: other machines train the same
@@ -31,7 +36,7 @@ def comparable(
   if protocol:
     return {name: x for name, x in protocol.items() if name != _ACCURACY}
   return {
-    "dataset": experiment,
+    "dataset": getattr(settings, "dataset", experiment),
     **{
       field.name: field.format(getattr(settings, field.name))
       for field in fields_of(type(settings))

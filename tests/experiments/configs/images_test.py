@@ -178,6 +178,20 @@ class DCGANTest(parameterized.TestCase):
     whole = {(0, 0, 0), (1, -1, -1)}
     self.assertLessEqual({tuple(colour) for colour in colours.tolist()}, whole)
 
+  def test_real_images_of_all_classes_are_drawn(self):
+    folder = self.folder / "two"
+    for name, color in (("black", 0), ("white", 255)):
+      (folder / name).mkdir(parents=True)
+      for index in range(80):
+        image = Image.new("L", (16, 16), color)
+        image.save(folder / name / f"{index}.png")
+    settings = settings_of("dcgan_mnist").replace(
+      **tiny_images.SETTINGS, dataset="folder", data_dir=str(folder)
+    )
+    problem = dcgan.build(settings.replace(evaluate=False))
+    share = np.mean(problem.reference["data_samples"] > 0)
+    self.assertBetween(share, 0.25, 0.75)
+
   def test_a_class_of_few_images_has_them_repeated(self):
     places = dcgan._of_each_class(np.array([1, 0, 0, 1, 2, 0, 0]), 3)
     rows = places.reshape(-1, 3)

@@ -47,5 +47,15 @@ class ShownSeedTest(parameterized.TestCase):
       self.assertIn(name, " ".join([*titles, draw(run).get_suptitle()]))
 
 
+class ColumnsTest(parameterized.TestCase):
+  @parameterized.parameters((1, 8), (2, 8), (3, 6), (5, 5), (8, 8), (10, 10))
+  def test_a_column_has_one_class(self, num_classes, columns):
+    self.assertEqual(images.class_columns(num_classes), columns)
+    labels = (np.arange(4 * columns) % num_classes).reshape(4, columns)
+    np.testing.assert_array_equal(
+      labels, np.broadcast_to(labels[0], (4, columns))
+    )
+
+
 if __name__ == "__main__":
   absltest.main()

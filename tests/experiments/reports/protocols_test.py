@@ -38,6 +38,12 @@ class ProtocolsTest(parameterized.TestCase):
       of("normal", input_mean=(1.0, 2.0)),
       "input mean is 15 in A, 1,2 in B",
     ),
+    # Without measured samples there is no protocol.
+    (
+      of("dcgan_mnist", dataset="folder", data_dir="photos"),
+      of("dcgan_mnist", dataset="fashion_mnist"),
+      "dataset is folder in A, fashion_mnist in B",
+    ),
     (of("ring"), of("grid"), "dataset is ring in A, grid in B"),
     (of("dcgan_mnist", MNIST), of("conditional_mnist", MNIST), ""),
     (
@@ -67,7 +73,7 @@ class ProtocolsTest(parameterized.TestCase):
     )
 
   def test_metrics_of_players_say_nothing_of_samples(self):
-    for name in ("score", "frechet_distance", "average_recall"):
+    for name in ("score", "critic_distance", "average_recall"):
       self.assertTrue(protocols.measures_samples(name))
     for name in ("generator_cost", "critic_real", "discriminator_norm"):
       self.assertFalse(protocols.measures_samples(name))
