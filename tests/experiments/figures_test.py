@@ -16,6 +16,7 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
 from experiments import figures
+from experiments.devices import environment
 from experiments.reproduce.common.checks import close
 from experiments.reproduce.common.figure import (
   Computed,
@@ -267,6 +268,23 @@ class TrainedFigureTest(parameterized.TestCase):
       {path.suffix for path in self.out.iterdir()},
       {".png", ".pdf", ".svg"} - {f".{figure_format}"},
     )
+
+  @parameterized.product(cores=(1, 5), flag=(None, 3))
+  def test_threads_do_not_depend_on_the_machine(self, cores, flag):
+    counts = []
+
+    def choose_devices(*_):
+      counts.append(environment.num_threads())
+      raise InterruptedError
+
+    with (
+      mock.patch.dict(os.environ, NPROC=""),
+      mock.patch.object(os, "sched_getaffinity", lambda _: {*range(cores)}),
+      mock.patch.object(environment, "choose_devices", choose_devices),
+      self.assertRaises(InterruptedError),
+    ):
+      self.draw(*([] if flag is None else [f"--threads={flag}"]))
+    self.assertEqual(counts, [flag or 2])
 
   def test_seeds_and_the_folder_of_runs(self):
     runs = self.out / "runs"

@@ -153,7 +153,7 @@ class ReportTest(parameterized.TestCase):
   @pytest.mark.slow
   def test_a_comparison_of_long_runs_is_fast(self):
     num_steps = 25_000  # Of two seeds: 50,000 rows.
-    workdirs = []
+    workdirs, texts = [], []
     for index, run in enumerate(self.runs):
       workdir = self.folder / f"long-{index}"
       shutil.copytree(run, workdir)
@@ -166,9 +166,16 @@ class ReportTest(parameterized.TestCase):
       (workdir / results.METRICS).write_text(text)
       (workdir / results.SUMMARY).unlink()
       workdirs.append(workdir)
+      texts.append(text)
     started = time.process_time()
+    for text in texts:
+      list(map(json.loads, text.splitlines()))
+    parsed = time.process_time()
     self.report(*workdirs, f"--out={self.folder / 'long.html'}")
-    self.assertLess(time.process_time() - started, 15)
+    finished = time.process_time()
+    # A busy machine parses more slowly, too. It was 3.1 to 3.6 times as long,
+    # and 28 times with every point drawn.
+    self.assertLess(finished - parsed, 7 * (parsed - started))
 
   def test_a_run_of_an_earlier_version_without_new_rows(self):
     workdir = self.folder / "without_gradients"
