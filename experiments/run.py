@@ -111,7 +111,7 @@ class RunOptions:
   )
   on_failure: str = setting(
     "continue",
-    "what to do once every seed has failed or has a warning (exploded, "
+    "what to do once every seed has failed or has a warning (exploding, "
     "collapsed or saturated): stop, or continue until every seed has failed",
     choices=("continue", "stop"),
   )

@@ -231,7 +231,8 @@ def progress(
 def print_summary(summary: Mapping[str, Any]) -> None:
   """Prints the score and the metrics of a run, final and at best score.
 
-  A run with `--noevaluate` has no score.
+  A run with `--noevaluate` has no score, nor has one of images whose features
+  may know nothing.
   """
   num_seeds = len(summary["seeds"])
   seeds = (
@@ -244,7 +245,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
   heading = f"final {intervals.heading(num_seeds)}".strip()
   table.add_column(heading, justify="right")
   rows, columns = summary["metrics"], ["final"]
-  if summary["settings"].get("evaluate", True):
+  if summary["score"]["best"]["mean"] is not None:
     table.add_column("at best score", justify="right")
     rows, columns = {"score": summary["score"], **rows}, ["final", "best"]
   for name, entry in rows.items():
@@ -254,3 +255,5 @@ def print_summary(summary: Mapping[str, Any]) -> None:
     )
     table.add_row(name, *texts)
   Console().print(table)
+  if reason := summary.get("protocol", {}).get(intervals.NOT_SCORED):
+    print(f"not scored: {reason}")

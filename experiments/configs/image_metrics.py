@@ -12,7 +12,7 @@ from experiments.configs.image_settings import (
   say,
 )
 from experiments.datasets import image_datasets
-from experiments.run_folder import results
+from experiments.run_folder import intervals
 from gan_jax.data import images
 from gan_jax.data.images import Dataset
 from gan_jax.metrics import classifier, frechet, kernel, neighbours
@@ -68,7 +68,7 @@ def measurement_of(
     if settings.inception_weights
     else image_datasets.feature_net(settings.dataset, train, dataset.test, say)
   )
-  doubt = net.protocol.get(results.NOT_SCORED)
+  doubt = net.protocol.get(intervals.NOT_SCORED)
   if doubt:
     say(f"samples of {name} are measured but not scored: {doubt}")
   measures_classes = train.labels is not None and not settings.inception_weights

@@ -26,7 +26,7 @@ from rich.progress import (
 from experiments.datasets import data_record, inception_weights
 from experiments.datasets.cache import cache_dir
 from experiments.errors import SettingError
-from experiments.run_folder import results
+from experiments.run_folder import intervals
 from gan_jax import statistics
 from gan_jax.data import image_source, images
 from gan_jax.data.images import Dataset, Images
@@ -93,7 +93,7 @@ def read_dataset(
     gone = "" if error.data_dir.exists() else ", which does not exist"
     raise SettingError(
       f"{error}{gone}; this prepares it: python -m experiments.prepare_data "
-      f"--dataset={dataset}{at}"
+      f"--dataset={dataset}{at}; images of your own are --dataset=folder"
     ) from error
   except images.AmbiguousLayoutError as error:
     choices = [
@@ -172,7 +172,7 @@ def feature_net(
   images or more; `test` measures the accuracy.
 
   If the accuracy does not show that the classifier knows the images, the
-  protocol says why under `results.NOT_SCORED`.
+  protocol says why under `intervals.NOT_SCORED`.
   """
   task = "rotations" if train.labels is None else "classes"
   digest = hashlib.sha256(train.pixels.tobytes())
@@ -225,7 +225,7 @@ def feature_net(
     protocol["features_accuracy"] = accuracy
   doubt = _doubt(accuracy, train, test)
   if doubt:
-    protocol[results.NOT_SCORED] = doubt
+    protocol[intervals.NOT_SCORED] = doubt
   return FeatureNet(features, protocol)
 
 

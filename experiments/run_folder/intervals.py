@@ -12,6 +12,8 @@ from gan_jax import statistics
 
 SCORE = "score"
 """Name of the score among the metrics of a run."""
+NOT_SCORED = "not_scored"
+"""Key of a protocol: why the score of samples is NaN. Metrics are measured."""
 DIFFERENCE = "difference"
 """Name of the difference of two scores."""
 ABSENT = "-"

@@ -31,6 +31,7 @@ from matplotlib.figure import Figure
 from PIL import Image
 
 from experiments.errors import RunFolderError
+from experiments.run_folder import intervals
 from gan_jax import statistics
 
 (
@@ -64,8 +65,6 @@ PLAN, TRIALS = "plan.json", "trials"
 """The plan and the trials' run folders in the folder of a sweep."""
 WALL_SECONDS = "wall_seconds"
 """Key of the time that a run has taken, in rows of metrics and the summary."""
-NOT_SCORED = "not_scored"
-"""Key of a protocol: why the score of samples is NaN. Metrics are measured."""
 PARTIAL = ".partial-"
 """Prefix of the names of incomplete files."""
 
@@ -114,7 +113,7 @@ class Results(NamedTuple):
   @property
   def is_scored(self) -> bool:
     """Tells whether the features that measured images are known to be good."""
-    return NOT_SCORED not in self.protocol
+    return intervals.NOT_SCORED not in self.protocol
 
   def sampled(self, name: str) -> np.ndarray:
     """Returns a metric of the generator's average if there is one.

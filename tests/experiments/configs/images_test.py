@@ -22,7 +22,8 @@ from experiments.configs.image_settings import ImageSettings
 from experiments.configs.settings import with_values
 from experiments.datasets import cache, image_datasets
 from experiments.errors import SettingError
-from experiments.run_folder.results import NOT_SCORED, Results
+from experiments.run_folder.intervals import NOT_SCORED
+from experiments.run_folder.results import Results
 from gan_jax.data import images
 from gan_jax.metrics import classifier, inception
 from tests.experiments import tiny_images

@@ -17,7 +17,7 @@ from experiments import report, run, sample
 from experiments.configs.registry import BY_NAME
 from experiments.datasets import image_datasets
 from experiments.errors import RunFolderError, SettingError
-from experiments.run_folder import results
+from experiments.run_folder import intervals, results
 from experiments.training import checkpoints
 from tests.experiments import tiny_images, trained_runs
 
@@ -119,7 +119,7 @@ class OwnImagesTest(parameterized.TestCase):
     # The photos of both classes are noise.
     (line,) = (x for x in self.line.splitlines() if "not scored" in x)
     summary = results.read_json(self.whole / results.SUMMARY)
-    reason = summary["protocol"][results.NOT_SCORED]
+    reason = summary["protocol"][intervals.NOT_SCORED]
     self.assertIn(reason, line)
     self.assertIn("on 18 held-out images", reason)
     for which in ("final", "best"):
