@@ -2,7 +2,7 @@
 
 import dataclasses
 
-import numpy as np
+import jax.numpy as jnp
 from absl.testing import absltest, parameterized
 
 from experiments.configs import choices, settings
@@ -248,7 +248,7 @@ class SettingsTest(parameterized.TestCase):
     self.assertEqual(choices.F_DIVERGENCES, tuple(F_DIVERGENCES))
 
   def test_every_zero_sum_loss_has_a_practical_objective_or_says_why_not(self):
-    logits = np.array([0.5, -1.0]), np.array([0.25, 2.0])
+    logits = jnp.array([0.5, -1.0]), jnp.array([0.25, 2.0])
     for name, make in choices.LOSSES.items():
       loss = make()
       if loss.generator(*logits) == -loss.discriminator(*logits):
