@@ -213,20 +213,28 @@ def bounded_linear() -> AdversarialLoss:
   )
 
 
-def f_divergence(name: str) -> AdversarialLoss:
-  """Returns the zero-sum loss that estimates an f-divergence of data and model.
+def f_divergence(name: str, practical: bool = False) -> AdversarialLoss:
+  """Returns the loss that estimates an f-divergence of data and model.
 
-  J_D = -E g(r) + E f*(g(f)),  J_G = -J_D.
+  J_D = -E g(r) + E f*(g(f)),
+  J_G = -J_D, or -E g(f) if `practical`.
+
+  At the optimal discriminator the zero-sum J_G is D_f(p || q). The slope of the
+  practical one is q / p times as large: it does not vanish where the data has
+  no mass, and is that of another divergence, `FDivergence.practical`.
 
   Args:
     name: a key of `f_divergences.F_DIVERGENCES`, which defines g and f*.
+    practical: whether the generator maximises the output g(f) on its samples,
+      which is `non_saturating` for "gan".
 
   Raises:
     ValueError: no divergence has that name.
 
   References:
     Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers using
-      Variational Divergence Minimization, arXiv 1606.00709, section 2.
+      Variational Divergence Minimization, arXiv 1606.00709, section 2, and
+      section 3.2 on the practical objective.
   """
   divergence = f_divergences.named(name)
 
@@ -234,7 +242,13 @@ def f_divergence(name: str) -> AdversarialLoss:
     bound = jnp.mean(divergence.activation(r))
     return jnp.mean(divergence.conjugate_of_activation(f)) - bound
 
-  return _zero_sum(discriminator, divergence.probability)
+  if not practical:
+    return _zero_sum(discriminator, divergence.probability)
+  return _loss(
+    lambda _, f: -jnp.mean(divergence.activation(f)),
+    discriminator,
+    divergence.probability,
+  )
 
 
 def relativistic_average() -> AdversarialLoss:

@@ -97,7 +97,9 @@ def loss(settings: Settings) -> AdversarialLoss:
   if is_on(settings.label_smoothing):
     real_label = 1.0 - settings.label_smoothing
     return choices.LABELLED_LOSSES[settings.loss](real_label)
-  return choices.LOSSES[settings.loss]()
+  return choices.GENERATOR_OBJECTIVES[settings.generator_objective][
+    settings.loss
+  ]()
 
 
 def _penalty(settings: Settings, step: Array) -> Penalty | None:

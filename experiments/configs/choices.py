@@ -59,6 +59,28 @@ LOSSES: Mapping[str, Callable[[], losses.AdversarialLoss]] = {
   },
 }
 
+PRACTICAL_LOSSES: Mapping[str, Callable[[], losses.AdversarialLoss]] = {
+  f"f_{name}": lambda name=name: losses.f_divergence(name, practical=True)
+  for name in F_DIVERGENCES
+  # Its two costs of the generator have equal gradients.
+  if name != "total_variation"
+}
+
+STANDARD = "standard"
+"""The objective of the generator that is part of the loss."""
+
+GENERATOR_OBJECTIVES = {STANDARD: LOSSES, "practical": PRACTICAL_LOSSES}
+"""The losses that have each objective of the generator."""
+
+NOT_PRACTICAL: Mapping[str, str] = {
+  # Why another loss has no practical objective; the others are not zero-sum.
+  "minimax": "its practical objective is --loss=non_saturating",
+  **dict.fromkeys(
+    ("wasserstein", "bounded_linear", "f_total_variation"),
+    "both objectives have the same gradient",
+  ),
+}
+
 PAIRING_LOSSES = ("relativistic_pairing",)
 """Losses that compare the i-th real sample with the i-th generated one."""
 

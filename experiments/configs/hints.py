@@ -52,6 +52,10 @@ OTHER_FLAGS: tuple[tuple[str, str], ...] = (
     "the loss of both players is --loss",
   ),
   (
+    "g_loss gen_loss generator_loss g_objective gen_objective practical",
+    "the generator's cost is --generator_objective",
+  ),
+  (
     "gp gradient_penalty use_gp lambda_gp gp_weight gp_lambda gp_coef",
     "write --penalty=gradient_penalty and its --penalty_weight",
   ),
@@ -213,6 +217,10 @@ OTHER_VALUES: dict[str, tuple[tuple[str, str], ...]] = {
     ("tv", "f_total_variation"),
     ("hellinger", "f_squared_hellinger"),
     ("chi2 chi_squared pearson_chi2", "f_pearson"),
+  ),
+  "generator_objective": (
+    ("zero_sum zerosum saturating minimax default", "standard"),
+    ("non_saturating ns heuristic alternative", "practical"),
   ),
   "optimizer": (
     ("adamw", "adam"),

@@ -25,6 +25,12 @@ class Settings:
     choices=choices.LOSSES,
     heading="Loss and update rule",
   )
+  generator_objective: str = setting(
+    choices.STANDARD,
+    "what the generator minimises: the cost of the loss, or -E g(V), f-GAN's "
+    "practical cost (losses f_...)",
+    choices=choices.GENERATOR_OBJECTIVES,
+  )
   update: str = setting(
     "simultaneous",
     "update rule: how the players take their steps",
@@ -297,6 +303,13 @@ class Settings:
       raise SettingError(
         f"--penalty_weight has {len(self.penalty_weight)} numbers for the "
         f"{len(self.penalty)} of --penalty; give one for each, or one for all"
+      )
+    losses = choices.GENERATOR_OBJECTIVES[self.generator_objective]
+    if self.loss not in losses:
+      reason = choices.NOT_PRACTICAL.get(self.loss, "it is not zero-sum")
+      raise SettingError(
+        f"--generator_objective={self.generator_objective} cannot be combined "
+        f"with --loss={self.loss}: {reason}; it is for {', '.join(losses)}"
       )
     spectral = self.discriminator_normalization == choices.SPECTRAL
     if self.weight_clipping and spectral:

@@ -291,8 +291,9 @@ def title(figure: Figure, results: Results, subject: str) -> None:
   num_seeds, num_failed = len(results.seeds), failed(results).sum()
   members = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
   run = [f"{members} ({num_failed} failed)" if num_failed else members]
-  for name in ("loss", "update"):
-    if name in results.settings:
+  for name in ("loss", "generator_objective", "update"):
+    # The standard objective is what the loss says.
+    if results.settings.get(name, "standard") != "standard":
       run.append(f"{name}={results.settings[name]}")
   figure.suptitle(
     f"{results.experiment}: {subject}\n{' · '.join(run)}",

@@ -10,7 +10,12 @@ from experiments.reproduce.dcgan2016 import (
   nearest_neighbours,
   window_drop,
 )
-from experiments.reproduce.fgan2016 import conjugates, fitted_normals
+from experiments.reproduce.fgan2016 import (
+  conjugates,
+  cross_evaluation,
+  fitted_normals,
+  practical_objective,
+)
 from experiments.reproduce.gan2014 import game_round
 from experiments.reproduce.gidel2018 import bilinear_game
 from experiments.reproduce.goodfellow2016 import (
@@ -82,6 +87,9 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   support_rank.REPRODUCTION,
   conjugates.REPRODUCTION,
   fitted_normals.REPRODUCTION,
+  # It has the runs of the figure before it.
+  cross_evaluation.REPRODUCTION,
+  practical_objective.REPRODUCTION,
   saturation.REPRODUCTION,
   lipschitz_needed.REPRODUCTION,
   ppca.REPRODUCTION,

@@ -6,7 +6,11 @@ for normal distributions (`normals`), or from samples (`samples`, `transport`).
 `f_divergences` defines each f-divergence, and `huffman` computes code lengths.
 """
 
-from gan_jax.divergences.f_divergences import F_DIVERGENCES, FDivergence
+from gan_jax.divergences.f_divergences import (
+  F_DIVERGENCES,
+  FDivergence,
+  Integrand,
+)
 from gan_jax.divergences.game import (
   optimal_discriminator,
   optimal_value,
@@ -22,6 +26,7 @@ from gan_jax.divergences.information import (
   f_divergence,
   jensen_shannon,
   kl,
+  practical_divergence,
   self_information,
   total_variation,
 )
@@ -52,6 +57,7 @@ from gan_jax.divergences.transport import (
 __all__ = [
   "F_DIVERGENCES",
   "FDivergence",
+  "Integrand",
   "cross_entropy",
   "entropy",
   "entropy_from_samples",
@@ -75,6 +81,7 @@ __all__ = [
   "optimal_discriminator",
   "optimal_plan",
   "optimal_value",
+  "practical_divergence",
   "self_information",
   "sliced_wasserstein_1",
   "total_variation",

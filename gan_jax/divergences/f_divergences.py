@@ -5,6 +5,10 @@ an objective over critics v. With the conjugate f*(t) = sup_u [u t - f(u)] and
 an increasing activation g from the reals to the domain of f*,
 
   D_f(p || q) = sup_v E_p[g(v)] - E_q[f*(g(v))], reached where g(v) = f'(p / q).
+
+A generator q that minimises this maximum descends D_f. One that maximises
+E_q[g(v)] instead, the practical objective of f-GAN, descends another one:
+`FDivergence.practical`.
 """
 
 import math
@@ -92,8 +96,8 @@ def _log_wright_omega_jvp(primals, tangents):
   return s, sigmoid(-s) * tangents[0]
 
 
-class FDivergence(NamedTuple):
-  """A divergence and its variational objective, as elementwise functions.
+class Integrand(NamedTuple):
+  """The integrand q f(p / q) of a divergence, as elementwise functions.
 
   Attributes:
     f: u = p / q -> f(u), convex on u >= 0.
@@ -103,12 +107,36 @@ class FDivergence(NamedTuple):
     perspective: (p, q, r = log p / q) -> q f(p / q), for p, q >= 0 that may
       underflow although r does not. If p or q is 0, r is very large instead of
       infinite, and the result is correct wherever its limit is finite.
+  """
+
+  f: Callable[[Array], Array]
+  at_zero: float
+  slope_at_infinity: float
+  perspective: Callable[[Array, Array, Array], Array]
+
+
+class FDivergence(NamedTuple):
+  """A divergence and its variational objective, as elementwise functions.
+
+  Attributes:
+    f, at_zero, slope_at_infinity, perspective: those of `Integrand`.
     activation: v -> g(v), increasing, from the reals into the domain of f*.
     conjugate: t -> f*(t), in the published form.
     conjugate_of_activation: v -> f*(g(v)), in a form without the cancellation
       and overflow of the composition.
     probability: whether the optimal v is log p / q, so that sigmoid(v) is
       p / (p + q), the probability that a sample is real.
+    practical: D_h, which a generator that minimises J_G = -E_q[g(v)] descends.
+      At the best critic g(v) = f'(u). A change dq then changes J_G by
+      -int dq f'(u), and D_h by int dq (h(u) - u h'(u)). These are equal if
+      u h'(u) - h(u) = f'(u); so h'' = f'' / u, and h is convex. As int dq = 0,
+      a constant may be added to f', and any multiple of u to h.
+
+  References:
+    Poole, Alemi, Sohl-Dickstein and Angelova, Improved generator objectives for
+      GANs, arXiv 1612.02780.
+    Shannon et al., Non-saturating GAN training as divergence minimization,
+      arXiv 2010.08029, on the practical divergence of "gan".
   """
 
   f: Callable[[Array], Array]
@@ -119,6 +147,7 @@ class FDivergence(NamedTuple):
   conjugate: Callable[[Array], Array]
   conjugate_of_activation: Callable[[Array], Array]
   probability: bool
+  practical: Integrand
 
 
 def _expm1_of_limit_both(v: Array) -> Array:
@@ -151,6 +180,20 @@ def _jeffrey_conjugate_of_activation(v: Array) -> Array:
   return jnp.where(v > EXPONENT_LIMIT, beyond, jnp.exp(-s) - s - 1.0)
 
 
+# KL(q || p) less "jensen_shannon", so that h = (1 + u) log((1 + u) / (2 u)).
+_NON_SATURATING = Integrand(
+  f=lambda u: (1.0 + u) * (jnp.log1p(1.0 / u) - math.log(2.0)),
+  at_zero=math.inf,
+  slope_at_infinity=-math.log(2.0),
+  perspective=lambda p, q, r: (p + q) * (softplus(-r) - math.log(2.0)),
+)
+_TOTAL_VARIATION = Integrand(
+  f=lambda u: 0.5 * jnp.abs(u - 1.0),
+  at_zero=0.5,
+  slope_at_infinity=0.5,
+  perspective=lambda p, q, r: 0.5 * jnp.abs(p - q),
+)
+
 # Where the objective has an exponential of v, `limit_exponent` is applied to v
 # in both g and f*(g). For every increasing g the objective is a lower bound of
 # D_f, so beyond the limit it still estimates this divergence and the optimal v
@@ -175,6 +218,13 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate=lambda t: jnp.exp(t - 1.0),
     conjugate_of_activation=lambda v: limited_exp(v, -1.0),
     probability=False,
+    # KL(q || p).
+    practical=Integrand(
+      f=lambda u: -jnp.log(u),
+      at_zero=math.inf,
+      slope_at_infinity=0.0,
+      perspective=lambda p, q, r: -q * r,
+    ),
   ),
   # E_q[log q / p].
   "reverse_kl": FDivergence(
@@ -186,6 +236,13 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate=lambda t: -1.0 - jnp.log(-t),
     conjugate_of_activation=lambda v: -1.0 - limit_exponent(-v),
     probability=True,
+    # Half of Neyman's.
+    practical=Integrand(
+      f=lambda u: 0.5 * jnp.square(1.0 - u) / u,
+      at_zero=math.inf,
+      slope_at_infinity=0.5,
+      perspective=lambda p, q, r: 0.5 * (q - p) * expm1(-r),
+    ),
   ),
   # Twice the Jensen-Shannon divergence whose largest value is log 2.
   "jensen_shannon": FDivergence(
@@ -199,6 +256,7 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate=lambda t: -jnp.log(2.0 - jnp.exp(t)),
     conjugate_of_activation=lambda v: softplus(v) - math.log(2.0),
     probability=True,
+    practical=_NON_SATURATING,
   ),
   # The value of the minimax game: "jensen_shannon" - log 4, so f(1) is not 0.
   "gan": FDivergence(
@@ -210,6 +268,7 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate=lambda t: -jnp.log(-jnp.expm1(t)),
     conjugate_of_activation=softplus,
     probability=True,
+    practical=_NON_SATURATING,
   ),
   # int (p - q)^2 / q. The conjugate is that of f on all reals. With u >= 0 only
   # it would be constant, with slope 0, below t = -2.
@@ -222,6 +281,13 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate=lambda t: t * t / 4.0 + t,
     conjugate_of_activation=lambda v: v * v / 4.0 + v,
     probability=False,
+    # 2 KL(p || q).
+    practical=Integrand(
+      f=lambda u: 2.0 * special.xlogy(u, u),
+      at_zero=0.0,
+      slope_at_infinity=math.inf,
+      perspective=lambda p, q, r: 2.0 * p * r,
+    ),
   ),
   # int (p - q)^2 / p.
   "neyman": FDivergence(
@@ -233,6 +299,13 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate=lambda t: 2.0 - 2.0 * jnp.sqrt(1.0 - t),
     conjugate_of_activation=lambda v: -2.0 * expm1(limit_exponent(-v) / 2.0),
     probability=False,
+    # int (q^3 / p^2 - q) / 3.
+    practical=Integrand(
+      f=lambda u: (1.0 / jnp.square(u) - 1.0) / 3.0,
+      at_zero=math.inf,
+      slope_at_infinity=0.0,
+      perspective=lambda p, q, r: q * expm1(-2.0 * r) / 3.0,
+    ),
   ),
   # int (sqrt p - sqrt q)^2.
   "squared_hellinger": FDivergence(
@@ -244,6 +317,13 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate=lambda t: t / (1.0 - t),
     conjugate_of_activation=_expm1_of_limit_both,
     probability=False,
+    # 2/3 int (q sqrt(q / p) - q).
+    practical=Integrand(
+      f=lambda u: (1.0 / jnp.sqrt(u) - 1.0) / 1.5,
+      at_zero=math.inf,
+      slope_at_infinity=0.0,
+      perspective=lambda p, q, r: q * expm1(-r / 2.0) / 1.5,
+    ),
   ),
   # KL(p || q) + KL(q || p).
   "jeffrey": FDivergence(
@@ -255,17 +335,23 @@ F_DIVERGENCES: dict[str, FDivergence] = {
     conjugate=_jeffrey_conjugate,
     conjugate_of_activation=_jeffrey_conjugate_of_activation,
     probability=False,
+    # KL(q || p) and half of Neyman's.
+    practical=Integrand(
+      f=lambda u: 0.5 * jnp.square(1.0 - u) / u - jnp.log(u),
+      at_zero=math.inf,
+      slope_at_infinity=0.5,
+      perspective=lambda p, q, r: 0.5 * (q - p) * expm1(-r) - q * r,
+    ),
   ),
   # 1/2 int |p - q|.
   "total_variation": FDivergence(
-    f=lambda u: 0.5 * jnp.abs(u - 1.0),
-    at_zero=0.5,
-    slope_at_infinity=0.5,
-    perspective=lambda p, q, r: 0.5 * jnp.abs(p - q),
+    *_TOTAL_VARIATION,
     activation=lambda v: 0.5 * tanh(v),
     conjugate=lambda t: t,
     conjugate_of_activation=lambda v: 0.5 * tanh(v),
     probability=False,
+    # The same: f'' is 0 but where u = 1.
+    practical=_TOTAL_VARIATION,
   ),
 }
 """The divergences of Nowozin, Cseke and Tomioka, f-GAN: Training Generative

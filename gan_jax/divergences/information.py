@@ -15,7 +15,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax.divergences import _logarithms, f_divergences
-from gan_jax.divergences.f_divergences import F_DIVERGENCES, FDivergence
+from gan_jax.divergences.f_divergences import (
+  F_DIVERGENCES,
+  FDivergence,
+  Integrand,
+)
 
 
 def _sum(terms: Array, weights: Array | None) -> Array:
@@ -72,7 +76,7 @@ def entropy(p: Array, weights: Array | None = None) -> Array:
 
 
 def _divergence(
-  divergence: FDivergence, p: Array, q: Array, weights: Array | None
+  divergence: FDivergence | Integrand, p: Array, q: Array, weights: Array | None
 ) -> Array:
   _check(p, q, weights)
   has_p, has_q = _logarithms.is_positive(p), _logarithms.is_positive(q)
@@ -81,8 +85,10 @@ def _divergence(
     infinite |= ~has_p & has_q
   if divergence.slope_at_infinity == jnp.inf:
     infinite |= has_p & ~has_q
-  # A difference of logarithms, as the ratio could over- or underflow.
-  terms = divergence.perspective(p, q, _logarithms.log(p) - _logarithms.log(q))
+  # A difference of logarithms, as the ratio could over- or underflow. Where the
+  # term is infinite it is 0, so that the branch not taken has a finite slope.
+  ratio = jnp.where(infinite, 0.0, _logarithms.log(p) - _logarithms.log(q))
+  terms = divergence.perspective(p, q, ratio)
   return _sum(jnp.where(infinite, jnp.inf, terms), weights)
 
 
@@ -110,6 +116,27 @@ def f_divergence(
       Information Theory, 2006, eq. 21.
   """
   return _divergence(f_divergences.named(name), p, q, weights)
+
+
+def practical_divergence(
+  name: str, p: Array, q: Array, weights: Array | None = None
+) -> Array:
+  """Computes the divergence that f-GAN's practical generator descends.
+
+  D_h(p || q) = int q h(p / q),  u h'(u) - h(u) = f'(u).
+
+  `name` is a key of `F_DIVERGENCES`, the divergence D_f that the discriminator
+  estimates; its `practical` defines h. Where one of p and q is 0, h counts as f
+  does in `f_divergence`.
+
+  Raises:
+    ValueError: no divergence has that name.
+
+  References:
+    Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers using
+      Variational Divergence Minimization, arXiv 1606.00709, section 3.2.
+  """
+  return _divergence(f_divergences.named(name).practical, p, q, weights)
 
 
 def kl(p: Array, q: Array, weights: Array | None = None) -> Array:

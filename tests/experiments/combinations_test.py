@@ -16,7 +16,11 @@ from gan_jax import games, losses, penalties, steps
 from gan_jax.networks.mlp import MLP
 from gan_jax.types import Players
 
-LOSSES = tuple(choices.LOSSES)
+LOSSES = {
+  f"{name}, {objective}": make
+  for objective, zoo in choices.GENERATOR_OBJECTIVES.items()
+  for name, make in zoo.items()
+}
 PENALTIES = ("none", *choices.PENALTIES)
 BATCH = 8
 FAST = ("simultaneous",)
@@ -33,7 +37,7 @@ def train(settings, loss, weights):
   game = games.adversarial(
     MLP((4,), 2),
     MLP((4,), 1, activation=jnp.tanh),
-    losses.selected(loss, [make() for make in choices.LOSSES.values()]),
+    losses.selected(loss, [make() for make in LOSSES.values()]),
     latents,
     penalty=penalties.combined(
       *(

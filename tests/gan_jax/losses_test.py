@@ -36,6 +36,13 @@ FACTORIES = {
   f"f_divergence_{name}": functools.partial(losses.f_divergence, name)
   for name in f_divergences.F_DIVERGENCES
 }
+PRACTICAL = {
+  f"practical_{name}": functools.partial(
+    losses.f_divergence, name, practical=True
+  )
+  for name in f_divergences.F_DIVERGENCES
+}
+FACTORIES |= PRACTICAL
 ZERO_SUM = (
   "minimax",
   "bounded_linear",
@@ -139,6 +146,10 @@ DISCRIMINATORS = {
 }
 DISCRIMINATORS["non_saturating"] = DISCRIMINATORS["minimax"]
 DISCRIMINATORS["maximum_likelihood"] = DISCRIMINATORS["minimax"]
+DISCRIMINATORS |= {
+  name: DISCRIMINATORS[name.replace("practical", "f_divergence")]
+  for name in PRACTICAL
+}
 
 # name: per-sample (J_G, dJ_G/df) of the games that are not zero-sum.
 GENERATORS = {
@@ -151,6 +162,28 @@ GENERATORS = {
   "least_squares": (lambda f: (f - 1) ** 2 / 2, lambda f: f - 1),
   "hinge": (lambda f: -f, lambda f: 0 * f - 1),
   "wasserstein": (lambda f: -f, lambda f: 0 * f - 1),
+  # -g(f) and -g'(f), with the g of the discriminators above.
+  **dict.fromkeys(
+    ("practical_kl", "practical_pearson", "practical_jeffrey"),
+    (lambda f: -f, lambda f: 0 * f - 1),
+  ),
+  "practical_reverse_kl": (lambda f: np.exp(-f), lambda f: -np.exp(-f)),
+  **dict.fromkeys(
+    ("practical_neyman", "practical_squared_hellinger"),
+    (lambda f: np.exp(-f) - 1, lambda f: -np.exp(-f)),
+  ),
+  "practical_jensen_shannon": (
+    lambda f: -np.log(2 * sigmoid(f)),
+    lambda f: -(1 - sigmoid(f)),
+  ),
+  "practical_gan": (
+    lambda f: -np.log(sigmoid(f)),
+    lambda f: -(1 - sigmoid(f)),
+  ),
+  "practical_total_variation": (
+    lambda f: -np.tanh(f) / 2,
+    lambda f: -(1 - np.tanh(f) ** 2) / 2,
+  ),
 }
 
 
@@ -266,12 +299,15 @@ class ConventionsTest(parameterized.TestCase):
         "f_divergence_gan",
         "f_divergence_jensen_shannon",
         "f_divergence_reverse_kl",
+        "practical_gan",
+        "practical_jensen_shannon",
+        "practical_reverse_kl",
       },
     )
 
   def test_unknown_divergence_lists_the_known(self):
     with self.assertRaises(ValueError) as context:
-      losses.f_divergence("kullback")
+      losses.f_divergence("kullback", practical=True)
     for name in ("kullback", *f_divergences.F_DIVERGENCES):
       self.assertIn(name, str(context.exception))
 

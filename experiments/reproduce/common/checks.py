@@ -162,6 +162,17 @@ at_most = functools.partial(_check, relation="at most")
 """Checks that a number, or the interval over seeds, is small enough."""
 
 
+def lower_end(per_seed: Sequence[float] | np.ndarray) -> float:
+  """Returns the lower end of a mean's 95 % interval, NaN if it has none.
+
+  A check that it is at least 0 claims that the mean is positive beyond doubt;
+  an interval in `at_least` only has to come near.
+  """
+  values = np.asarray(per_seed, float)
+  ci95 = statistics.mean_and_interval(values).ci95
+  return math.nan if ci95 is None else float(np.mean(values)) - ci95
+
+
 def _json_number(value: float) -> float | str:
   """Writes inf, -inf and nan as strings, because JSON has no such numbers."""
   return value if math.isfinite(value) else str(value)

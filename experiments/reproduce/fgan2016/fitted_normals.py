@@ -14,34 +14,23 @@ q)^2 / q. The paper does not publish its mixture; this one is inferred from its
 table.
 """
 
-import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from scipy import optimize, stats
+from scipy import stats
 
-from experiments.configs.registry import BY_NAME
-from experiments.configs.toy_1d import OneDimensionalSettings, data_density
 from experiments.plots import curves
 from experiments.reproduce.common import pictures
 from experiments.reproduce.common.checks import close, covers
-from experiments.reproduce.common.figure import (
-  Computed,
-  Inputs,
-  Reproduction,
-  Training,
-)
+from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
+from experiments.reproduce.fgan2016 import mixture_game
+from experiments.reproduce.fgan2016.mixture_game import NUM_SEEDS, TITLES
 from gan_jax import divergences
-from gan_jax.data import densities
 
-EXPERIMENT = "fgan_mixture"
-NUM_SEEDS = 8
-ENDS = -14.0, 18.0
 QUANTITIES = {"divergence": 0.1, "mu": 0.05, "sigma": 0.05}
 """The rows of the table, with the relative tolerance of a trained number."""
 
@@ -50,54 +39,21 @@ class Column(NamedTuple):
   """A column of the table.
 
   Attributes:
-    title: its name in the picture.
     best: the least divergence of a normal, and its mean and standard deviation.
     published: mean and deviation of the paper's trained generator, unconfirmed.
   """
 
-  title: str
   best: tuple[float, float, float]
   published: tuple[float, float]
 
 
 TABLE: Mapping[str, Column] = {
-  "kl": Column("KL", (0.2831, 1.0100, 1.8308), (1.0335, 1.8236)),
-  "reverse_kl": Column(
-    "reverse KL", (0.2480, 1.5782, 1.6319), (1.5624, 1.6403)
-  ),
-  "jensen_shannon": Column("JS", (0.1280, 1.3070, 1.7542), (1.2854, 1.7659)),
-  "jeffrey": Column("Jeffrey", (0.5705, 1.3218, 1.7034), (1.2295, 1.8087)),
-  "pearson": Column("Pearson", (0.6457, 0.5737, 1.9274), (0.6157, 1.9031)),
+  "kl": Column((0.2831, 1.0100, 1.8308), (1.0335, 1.8236)),
+  "reverse_kl": Column((0.2480, 1.5782, 1.6319), (1.5624, 1.6403)),
+  "jensen_shannon": Column((0.1280, 1.3070, 1.7542), (1.2854, 1.7659)),
+  "jeffrey": Column((0.5705, 1.3218, 1.7034), (1.2295, 1.8087)),
+  "pearson": Column((0.6457, 0.5737, 1.9274), (0.6157, 1.9031)),
 }
-
-
-def _best(name: str) -> np.ndarray:
-  """Finds the least divergence of a normal, its mean and its deviation."""
-  settings = BY_NAME[EXPERIMENT].settings
-  assert isinstance(settings, OneDimensionalSettings)
-  x, weights = divergences.gauss_legendre(*ENDS, 20, 64)
-  p = jnp.exp(data_density(settings).log_prob(x[:, None]))
-
-  @jax.jit
-  def divergence(mean, stddev):
-    q = jnp.exp(densities.normal(mean, stddev).log_prob(x[:, None]))
-    return divergences.f_divergence(name, p, q, weights)
-
-  found = optimize.minimize(
-    lambda normal: float(divergence(*normal)),
-    (1.0, 1.5),
-    method="Nelder-Mead",
-    options={"xatol": 1e-6, "fatol": 1e-10},
-  )
-  return np.array([found.fun, *found.x])
-
-
-def _moments(x: np.ndarray, density: np.ndarray) -> tuple[float, float]:
-  """Fits mean and standard deviation to a normal density [n] at x [n]."""
-  # log N = -x^2 / (2 sigma^2) + x mu / sigma^2 + ... is exact, unlike moments
-  # of samples, and needs no tails, unlike an integral.
-  square, linear, _ = np.polyfit(x, np.log(density), 2)
-  return -linear / (2 * square), math.sqrt(-1 / (2 * square))
 
 
 def compute(inputs: Inputs) -> Computed:
@@ -105,14 +61,14 @@ def compute(inputs: Inputs) -> Computed:
   checks, drawn = [], {}
   for name, run in inputs.runs.items():
     with jax.enable_x64(True):
-      best = _best(name)
+      *normal, least = mixture_game.best_normal(divergences.f_divergence, name)
+    best = np.array([least, *normal])
     x, column = run.snapshots["x"], TABLE[name]
-    generated = run.snapshots["generated_density"][:, -1]
     trained = np.column_stack(
       [
         # The generator's cost is the critic's bound on the divergence.
         run.metrics["generator_cost"][:, -1],
-        [_moments(x, density) for density in generated],
+        mixture_game.trained_normals(run),
       ]
     )
     for (quantity, tolerance), value, per_seed, expected, published in zip(
@@ -142,9 +98,9 @@ def compute(inputs: Inputs) -> Computed:
     drawn[name] = {
       "x": x,
       "data": run.snapshots["data_density"],
-      "generated": generated,
+      "generated": run.snapshots["generated_density"][:, -1],
       "best": best,
-      "density": stats.norm.pdf(x, *best[1:]),
+      "density": stats.norm.pdf(x, *normal),
       "trained": trained.mean(axis=0),
     }
   return Computed(checks, drawn)
@@ -175,7 +131,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
     axes.plot(
       x, fit["density"], color=curves.DATA, label="best q*", **curves.REFERENCE
     )
-    axes.set_title(TABLE[name].title, fontsize=10)
+    axes.set_title(TITLES[name], fontsize=10)
     axes.set(xlim=(-4, 7), xlabel="x")
     _write_column(table, fit["best"], fit["trained"], TABLE[name].published)
   panels[0].set_ylabel("probability density")
@@ -226,12 +182,5 @@ REPRODUCTION = Reproduction(
   summary="five divergences fit a normal to a mixture in five ways",
   compute=compute,
   draw=draw,
-  trainings={
-    name: Training(
-      EXPERIMENT,
-      {"loss": f"f_{name}", "evaluation_samples": 10_000, "log_every": 100},
-      NUM_SEEDS,
-    )
-    for name in TABLE
-  },
+  trainings={name: mixture_game.training(name) for name in TABLE},
 )

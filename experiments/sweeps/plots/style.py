@@ -9,6 +9,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from experiments.configs import choices
 from experiments.plots import curves
 from experiments.run_folder import intervals, results
 from experiments.run_folder.intervals import SCORE
@@ -48,8 +49,11 @@ def title(
   varied = {*plan.drawn, *(axis.name for axis in plan.axes)}
   facts += [
     f"{name}={getattr(settings, name)}"
-    for name in ("loss", "update")
-    if name not in varied and EXPERIMENT not in varied
+    for name in ("loss", "generator_objective", "update")
+    if name not in varied
+    and EXPERIMENT not in varied
+    # The standard objective is what the loss says.
+    and getattr(settings, name) != choices.STANDARD
   ]
   # All trials have the value of an axis that has only one.
   facts += [

@@ -24,7 +24,10 @@ SMALL = {
   "latent_dim": "3",
 }
 # What a word needs beside it.
-BESIDE = {"instance_noise_decay": {"instance_noise": "0.1"}}
+BESIDE = {
+  "instance_noise_decay": {"instance_noise": "0.1"},
+  "generator_objective": {"loss": "f_kl"},
+}
 WORDS = tuple(
   (f"{field.name}_{word}", field.name, word)
   for field in fields_of(type(RING.settings))

@@ -47,6 +47,7 @@ class FlagsTest(parameterized.TestCase):
     ("run", "learning_rate", "--generator_learning_rate and"),
     ("run", "Learning-Rate", "--generator_learning_rate and"),
     ("run", "lrG", "is --generator_learning_rate"),
+    ("run", "generator_loss", "cost is --generator_objective"),
     ("run", "n_critic", "--update=alternating and --discriminator_steps"),
     ("run", "z_dim", "--latent_dim"),
     ("run", "batch", "--batch_size"),
@@ -105,6 +106,7 @@ class ValuesTest(parameterized.TestCase):
     ("update", "sga", "--update=symplectic_gradient_adjustment"),
     ("penalty", "gp", "--penalty=gradient_penalty"),
     ("penalty", "R1", "--penalty=r1"),
+    ("generator_objective", "ns", "--generator_objective=practical"),
     ("dataset", "fashion-mnist", "--dataset=fashion_mnist"),
     ("platform", "cuda", "--platform=gpu"),
   )

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import jax.numpy as jnp
 from absl.testing import absltest, parameterized
 
 from experiments.configs import choices, settings
@@ -52,6 +53,7 @@ class SettingsTest(parameterized.TestCase):
     ("generator_learning_rate", "1e-46", "numbers of 1.18e-38 to 3.4e+38"),
     ("loss", "hing", "one of minimax"),
     ("loss", "", "one of minimax"),
+    ("generator_objective", "heuristic", "one of standard, practical"),
   )
   def test_a_wrong_value_is_refused_in_one_line(self, name, text, allowed):
     with self.assertRaises(SettingError) as caught:
@@ -110,6 +112,22 @@ class SettingsTest(parameterized.TestCase):
     (
       {"label_smoothing": "0.1", "loss": "hinge"},
       "no effect without --loss=minimax or non_saturating or .* is hinge",
+    ),
+    *(
+      (
+        {"generator_objective": "practical", "loss": loss},
+        f"--generator_objective=practical cannot be .* with --loss={loss}: "
+        f"{reason}; it is for f_kl, f_reverse_kl,",
+      )
+      for loss, reason in (
+        ("minimax", "its practical objective is --loss=non_saturating"),
+        ("wasserstein", "both objectives have the same gradient"),
+        ("bounded_linear", "both objectives have the same gradient"),
+        ("f_total_variation", "both objectives have the same gradient"),
+        ("non_saturating", "it is not zero-sum"),
+        ("hinge", "it is not zero-sum"),
+        ("relativistic_pairing", "it is not zero-sum"),
+      )
     ),
     ({"instance_noise_decay": "none"}, "without --instance_noise above 0"),
     ({"replay_share": "0.1"}, "without --replay_size above 0"),
@@ -228,6 +246,13 @@ class SettingsTest(parameterized.TestCase):
 
   def test_the_names_of_the_library(self):
     self.assertEqual(choices.F_DIVERGENCES, tuple(F_DIVERGENCES))
+
+  def test_every_zero_sum_loss_has_a_practical_objective_or_says_why_not(self):
+    logits = jnp.array([0.5, -1.0]), jnp.array([0.25, 2.0])
+    for name, make in choices.LOSSES.items():
+      loss = make()
+      if loss.generator(*logits) == -loss.discriminator(*logits):
+        self.assertIn(name, {*choices.PRACTICAL_LOSSES, *choices.NOT_PRACTICAL})
 
   def test_settings_of_one_name_have_one_type(self):
     types = {}

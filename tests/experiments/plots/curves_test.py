@@ -159,6 +159,13 @@ class EveryPictureTest(parameterized.TestCase):
     figure = curves.costs(make_1d()._replace(settings={}))
     self.assertEndsWith(figure.get_suptitle(), "\n1 seed")
 
+  def test_the_title_names_an_objective_that_is_not_standard(self):
+    for objective, named in (("standard", False), ("practical", True)):
+      run = make_1d()
+      run.settings["generator_objective"] = objective
+      title = curves.costs(run).get_suptitle()
+      self.assertEqual("generator_objective=practical" in title, named)
+
   def test_a_single_panel_is_800_by_500_pixels(self):
     for still in (curves.costs, toy_1d.final_1d, toy_1d.densities_over_time):
       self.assertEqual(render(still(make_1d())).shape, (500, 800, 3))

@@ -30,7 +30,24 @@ F = {
   "total_variation": lambda u: abs(u - 1) / 2,
 }
 
+# The divergences that the practical generators descend.
+H = {
+  "kl": lambda u: -np.log(u),
+  "reverse_kl": lambda u: (1 / u + u) / 2 - 1,
+  "jensen_shannon": lambda u: (u + 1) * np.log((u + 1) / (2 * u)),
+  "gan": lambda u: (u + 1) * np.log((u + 1) / (2 * u)),
+  "pearson": lambda u: 2 * u * np.log(u),
+  "neyman": lambda u: (u**-2 - 1) / 3,
+  "squared_hellinger": lambda u: 2 * (u**-0.5 - 1) / 3,
+  "jeffrey": lambda u: -np.log(u) + (1 / u + u) / 2 - 1,
+  "total_variation": lambda u: abs(u - 1) / 2,
+}
+
 f_divergence = jax.jit(divergences.f_divergence, static_argnums=0)
+practical_divergence = jax.jit(
+  divergences.practical_divergence, static_argnums=0
+)
+BOTH = ((f_divergence, F), (practical_divergence, H))
 cross_entropy = jax.jit(divergences.cross_entropy)
 jensen_shannon = jax.jit(divergences.jensen_shannon)
 kl = jax.jit(divergences.kl)
@@ -100,17 +117,20 @@ class EntropyTest(StrictTestCase):
 
 
 class FDivergenceTest(StrictTestCase):
-  @parameterized.product(name=NAMES, dtype=(jnp.float32, jnp.float64))
-  def test_value_slopes_and_dtype(self, name, dtype):
+  @parameterized.product(
+    name=NAMES, dtype=(jnp.float32, jnp.float64), both=BOTH
+  )
+  def test_value_slopes_and_dtype(self, name, dtype, both):
+    divergence, functions = both
     rtol = 2e-5 if dtype == jnp.float32 else 1e-12
     p = np.array([0.5, 0.25, 0.125, 0.125])
     q = np.array([0.125, 0.125, 0.625, 0.125])
     weights = np.array([0.5, 1.0, 2.0, 3.0])
-    f = F[name]
+    f = functions[name]
     with jax.enable_x64(dtype == jnp.float64):
       given_p, given_q, given = (jnp.asarray(a, dtype) for a in (p, q, weights))
       measure = jax.value_and_grad(
-        lambda p, q: f_divergence(name, p, q, given), argnums=(0, 1)
+        lambda p, q: divergence(name, p, q, given), argnums=(0, 1)
       )
       value, slopes = measure(given_p, given_q)
       chex.assert_type([value, *slopes], dtype)
@@ -164,12 +184,31 @@ class FDivergenceTest(StrictTestCase):
       measured = f_divergence(name, a, b)
       np.testing.assert_allclose(measured, value, rtol=1e-6)
 
-  @parameterized.parameters(*NAMES)
-  def test_limits_of_f(self, name):
-    divergence = F_DIVERGENCES[name]
+  # p = (1, 0), q = (1/4, 3/4): u = 4 and 0. Swapped, u = 1/4 and infinity.
+  @parameterized.parameters(
+    ("kl", INF, 2 * LOG_2),
+    ("reverse_kl", INF, 9 / 8 + 3 / 8),
+    ("jensen_shannon", INF, 1.25 * np.log(2.5) - 0.75 * LOG_2),
+    ("pearson", 4 * LOG_2, INF),
+    ("neyman", INF, 15 / 3),
+    ("squared_hellinger", INF, 2 / 3),
+    ("jeffrey", INF, 2 * LOG_2 + 9 / 8 + 3 / 8),
+    ("total_variation", 0.75, 0.75),
+  )
+  def test_zeros_of_the_practical_divergence(self, name, expected, swapped):
+    p, q = array(1, 0), array(0.25, 0.75)
+    for a, b, value in ((p, q, expected), (q, p, swapped)):
+      measured = practical_divergence(name, a, b)
+      np.testing.assert_allclose(measured, value, rtol=1e-6)
+
+  @parameterized.product(name=NAMES, practical=(False, True))
+  def test_limits_of_f(self, name, practical):
+    divergence, f = F_DIVERGENCES[name], F[name]
+    if practical:
+      divergence, f = divergence.practical, H[name]
     for limit, value in (
-      (divergence.at_zero, lambda: F[name](1e-30)),
-      (divergence.slope_at_infinity, lambda: F[name](1e30) / 1e30),
+      (divergence.at_zero, lambda: f(1e-30)),
+      (divergence.slope_at_infinity, lambda: f(1e30) / 1e30),
     ):
       if limit == INF:
         # One of them grows no faster than a logarithm, log 1e30 = 69.
@@ -185,14 +224,16 @@ class FDivergenceTest(StrictTestCase):
     measured = f_divergence(name, p, q)
     np.testing.assert_allclose(measured, expected, rtol=1e-6, atol=1e-30)
 
-  @parameterized.parameters(*NAMES)
-  def test_gradients_are_never_nan(self, name):
+  @parameterized.product(
+    name=NAMES, divergence=(f_divergence, practical_divergence)
+  )
+  def test_gradients_are_never_nan(self, name, divergence):
     p, q = jnp.meshgrid(
       array(0.5, 1e-30, TINIEST, 0), array(0.5, 1e-30, 3e-39, TINIEST, 0)
     )
     measure = jax.vmap(
       jax.value_and_grad(
-        lambda p, q: f_divergence(name, p[None], q[None]), argnums=(0, 1)
+        lambda p, q: divergence(name, p[None], q[None]), argnums=(0, 1)
       )
     )
     for result in jax.tree.leaves(measure(jnp.ravel(p), jnp.ravel(q))):
@@ -239,8 +280,12 @@ class FDivergenceTest(StrictTestCase):
         np.testing.assert_allclose(measured, expected, rtol=1e-4)
 
   def test_unknown_name_raises(self):
-    with self.assertRaisesRegex(ValueError, "'renyi'.*kl, reverse_kl, .*tot"):
-      divergences.f_divergence("renyi", array(1), array(1))
+    for divergence in (
+      divergences.f_divergence,
+      divergences.practical_divergence,
+    ):
+      with self.assertRaisesRegex(ValueError, "'renyi'.*kl, reverse_kl, .*tot"):
+        divergence("renyi", array(1), array(1))
 
   def test_wrong_shapes_raise(self):
     for shapes in (

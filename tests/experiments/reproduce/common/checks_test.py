@@ -99,6 +99,11 @@ class ChecksTest(parameterized.TestCase):
     # float() reads the strings back.
     self.assertEqual(str(float(read["measured"])), str(measured))
 
+  def test_lower_end(self):
+    self.assertAlmostEqual(checks.lower_end(SEEDS), 1 - 0.02598, places=4)
+    self.assertTrue(math.isnan(checks.lower_end([1.0])))
+    self.assertTrue(math.isnan(checks.lower_end([1.0, 1.1, math.nan])))
+
 
 if __name__ == "__main__":
   absltest.main()
