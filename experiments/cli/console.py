@@ -78,6 +78,11 @@ def duration(seconds: float) -> str:
   return f"{seconds / 3600:.1f} h"
 
 
+def milliseconds(seconds: float) -> str:
+  """Writes a short time with two digits, such as 260 ms or 0.26 ms."""
+  return f"{float(f'{1e3 * seconds:.2g}'):,g} ms"
+
+
 def speed(steps_per_second: float) -> str:
   """Writes the rate of a training, with two digits if it is slow."""
   digits = ",.0f" if steps_per_second >= 10 else ".2g"

@@ -158,7 +158,7 @@ def _page(workdir: Path, name: str) -> Page:
     step=step,
     summary=(
       f"{run.experiment.name} ({run.experiment.source}): "
-      f"{_subject(run)}; {num_seeds} "
+      f"{subject(run)}; {num_seeds} "
       f"{'seed' if num_seeds == 1 else 'seeds'} from {run.seeds[0]}."
     ),
     verdict=_verdict(summary, step, run.settings.steps),
@@ -202,7 +202,7 @@ def _failed(events: Sequence[dict[str, Any]], num_seeds: int) -> str:
   return f"{len(seeds)} of {num_seeds} seeds failed" if seeds else ""
 
 
-def _subject(run: RunSettings) -> str:
+def subject(run: RunSettings) -> str:
   """Says what a run trains on; its images may not be the experiment's."""
   settings, usual = run.settings, run.experiment.settings
   if not (

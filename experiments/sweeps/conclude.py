@@ -29,6 +29,8 @@ from experiments.sweeps.search_space import format_values
 
 FAILED_EXIT_CODE = 1
 _SHOWN_TRIALS = 10
+_TRIAL_SHARE = 0.4
+"""Share of a terminal's width that settings and their values may take."""
 
 
 def conclude(plan: Plan, folder: Path) -> int:
@@ -146,7 +148,8 @@ def summary_json(
     `program_seconds` is None if it is not known. `environments` have the number
     of trials of each. `trials` are in the order of their ranks, each with its
     `difference` and `tie` to the best trial of its protocol, which has None of
-    both; `tie` is None also where there is no interval. `protocol` is the index
+    both; `tie` is None also where there is no interval. `rank` is None of a
+    trial without a score. `protocol` is the index
     of a trial's protocol among `protocols`.
   """
   planned = plan_json(plan)
@@ -205,14 +208,41 @@ def _trial_json(ranked_trial: RankedTrial) -> dict[str, Any]:
 
 def print_ranking(plan: Plan, ranked: Sequence[RankedTrial]) -> None:
   """Prints the best trials, of each protocol as many."""
-  num_seeds = len(plan.base.seeds)
+  terminal = Console()
+  shown = ranking.shown(ranked, _SHOWN_TRIALS)
+  terminal.print(_table(plan, ranked, shown, terminal.width))
   groups = ranking.groups(ranked)
-  several = len(groups) > 1
-  each_shown = max(1, _SHOWN_TRIALS // len(groups))
-  shown = [each for group in groups for each in group[:each_shown]]
-  shown = shown[:_SHOWN_TRIALS]
+  for group in groups:
+    if reason := labels.unranked(group):
+      name = f"{labels.protocol_name(group[0].protocol)}: "
+      print(f"{name if len(groups) > 1 else ''}{reason}")
+  if len(ranked) > len(shown):
+    print(f"and {len(ranked) - len(shown):,} more")
+
+
+def _table(
+  plan: Plan,
+  ranked: Sequence[RankedTrial],
+  shown: Sequence[RankedTrial],
+  width: int,
+) -> Table:
+  """Makes the table of the trials `shown`, for a terminal of a width."""
+  num_seeds = len(plan.base.seeds)
+  several = len(ranking.groups(ranked)) > 1
   some_failed = any(each.num_failed for each in shown)
+  some_tie = any(each.is_best and not each.leads for each in shown)
+  values = [
+    format_values(plan.base.settings, each.trial.values) for each in shown
+  ]
+  pairs = [pair for each in values for pair in each.items()]
+  longest = max(len(f"{name}={text}") for name, text in pairs)
+  separator = "="
+  if longest > _TRIAL_SHARE * width:
+    # A line is broken after "=", so that no number is.
+    separator = "=\n"
+    longest = max(max(len(name) + 1, len(text)) for name, text in pairs)
   notes = (
+    labels.TIE if some_tie else "",
     labels.ONE_SEED if num_seeds == 1 else labels.method(ranked),
     labels.protocol_note(ranked),
   )
@@ -226,24 +256,21 @@ def print_ranking(plan: Plan, ranked: Sequence[RankedTrial]) -> None:
   table.add_column("rank", justify="right")
   if several:
     table.add_column("protocol")
-  table.add_column("trial", overflow="fold")
+  table.add_column("trial", overflow="fold", no_wrap=longest <= width / 2)
   table.add_column(
     f"final score\n{intervals.heading(num_seeds)}".strip(), justify="right"
   )
   table.add_column("to the best", justify="right")
   if some_failed:
     table.add_column("failed", justify="right")
-  for each in shown:
-    values = format_values(plan.base.settings, each.trial.values)
-    ties = each.difference is not None and each.difference.tie
+  for each, settings in zip(shown, values, strict=True):
+    ties = each.is_best and not each.leads
     table.add_row(
-      str(each.rank),
+      str(each.rank or intervals.ABSENT),
       *([labels.protocol_name(each.protocol)] if several else []),
-      "\n".join(f"{name}={text}" for name, text in values.items()),
+      "\n".join(f"{name}{separator}{x}" for name, x in settings.items()),
       intervals.text(results.seed_summary(each.results.final[SCORE]), SCORE),
       "tie" if ties else labels.verdict(each),
       *([str(each.num_failed or "")] if some_failed else []),
     )
-  Console().print(table)
-  if len(ranked) > len(shown):
-    print(f"and {len(ranked) - len(shown):,} more")
+  return table

@@ -67,10 +67,8 @@ def progress_bar(plan: Plan, folder: Path) -> Iterator[Callable[[], None]]:
       fields = watcher.fields(rate, total - steps)
       bar.update(
         bar.task_ids[0],
-        total=None
-        if fields["status"] == "compiling"
         # Until all is done, what follows the steps is a last part.
-        else total + bool(fields["status"]),
+        total=total + bool(fields["status"]) if steps else None,
         completed=steps,
         **fields,
       )

@@ -9,6 +9,7 @@ from experiments.sweeps import ranking
 from experiments.sweeps.plan import Plan
 from experiments.sweeps.ranking import RankedTrial
 
+TIE = "tie: not told apart from the best by these seeds"
 ONE_SEED = "one seed: no intervals; differences may be noise"
 
 
@@ -39,10 +40,22 @@ def verdict(ranked_trial: RankedTrial) -> str:
   difference = ranked_trial.difference
   if ranked_trial.has_failed:
     return "failed"
-  if difference is None:
+  if ranked_trial.leads:
     return "best"
+  if difference is None:
+    return intervals.ABSENT
   text = intervals.difference_text(difference)
   return f"tie, {text}" if difference.tie else text
+
+
+def unranked(group: Sequence[RankedTrial]) -> str:
+  """Says why the trials of a protocol are not ranked; "" if they are."""
+  if any(each.rank for each in group):
+    return ""
+  reason = group[0].results.protocol.get(intervals.NOT_SCORED)
+  return "no trial is ranked: " + (
+    f"not scored because {reason}" if reason else "none has a score"
+  )
 
 
 def method(ranked: Sequence[RankedTrial]) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from experiments.errors import RunFolderError
 from experiments.reports import protocols
-from experiments.run_folder import results
+from experiments.run_folder import intervals, results
 from experiments.run_folder.intervals import SCORE
 from experiments.sweeps.plan import Plan, Trial
 from experiments.sweeps.search_space import EXPERIMENT
@@ -25,7 +25,9 @@ from gan_jax.statistics import (
   welch_difference,
 )
 
-METHOD = "Welch's t, Bonferroni over all pairs of trials"
+METHOD = (
+  "Welch's t, Bonferroni over all pairs of comparable trials that did not fail"
+)
 """How trials are compared with the best.
 
 The best is chosen after looking at all scores. Intervals that hold for all
@@ -44,13 +46,14 @@ class TrialResults(NamedTuple):
     trial: of the plan.
     workdir: its run folder.
     final: score and metrics at the end by name, each [num_seeds]; NaN where a
-      seed has none.
+      seed has none. Nothing has a score if the protocol says NOT_SCORED.
     best: the same at each seed's best score.
     failures: seed -> the step at which it failed.
     wall_seconds: from its start to its end.
     environment: `device`, `versions`, `threads` and `git_commit`.
     protocol: how the metrics were measured.
     comparable: what trials must have in common to be compared.
+    data: what images were read; None for other data.
   """
 
   trial: Trial
@@ -62,22 +65,29 @@ class TrialResults(NamedTuple):
   environment: dict[str, Any]
   protocol: dict[str, Any]
   comparable: dict[str, Any]
+  data: dict[str, Any] | None = None
+
+  @property
+  def has_failed(self) -> bool:
+    """Whether all of its seeds failed."""
+    return len(self.failures) == len(self.trial.run.seeds)
 
 
 class RankedTrial(NamedTuple):
   """A trial and how it compares to the best one of its protocol.
 
   Attributes:
-    rank: 1 for the best; trials of the same mean share a rank.
+    rank: 1 for the best; trials of the same mean share a rank, and one without
+      a score has None.
     results: of the trial.
     score: mean over seeds of the final score.
     difference: of that mean to the best trial's, at most 0, with an interval
       that holds together with those of all other pairs of trials; None for the
-      best trial itself, the first of equals.
+      first trial, which is the best unless it failed or has no score.
     protocol: index of its protocol, in the order of the trials.
   """
 
-  rank: int
+  rank: int | None
   results: TrialResults
   score: Mean
   difference: Difference | None
@@ -96,17 +106,20 @@ class RankedTrial(NamedTuple):
   @property
   def has_failed(self) -> bool:
     """Whether all of its seeds failed."""
-    return self.num_failed == len(self.trial.run.seeds)
+    return self.results.has_failed
 
   @property
   def is_best(self) -> bool:
     """Whether it is the best trial or ties with it."""
-    return self.difference is None or self.difference.tie is True
+    if self.difference is None:
+      return self.leads
+    return self.difference.tie is True
 
   @property
   def leads(self) -> bool:
     """Whether it is the best trial of its protocol."""
-    return self.difference is None
+    is_first = self.difference is None and self.rank is not None
+    return is_first and not self.has_failed
 
 
 def read_trials(plan: Plan, folder: Path) -> list[TrialResults]:
@@ -147,9 +160,14 @@ def _read_trial(trial: Trial, workdir: Path) -> TrialResults:
           f"{workdir} is a damaged run: {name} of {values.size} seeds, not of "
           f"{num_seeds}"
         )
-    for values in (final, best):
-      values[SCORE] = results.count_diverged(values[SCORE])
     protocol = dict(summary.get("protocol", {}))
+    for values in (final, best):
+      # A run gives a seed that failed the score 0 also if it scores no other.
+      values[SCORE] = (
+        np.full(num_seeds, np.nan)
+        if intervals.NOT_SCORED in protocol
+        else results.count_diverged(values[SCORE])
+      )
     return TrialResults(
       trial,
       workdir,
@@ -167,6 +185,7 @@ def _read_trial(trial: Trial, workdir: Path) -> TrialResults:
       protocols.comparable(
         trial.run.experiment.name, trial.run.settings, protocol
       ),
+      described.get("data"),
     )
 
 
@@ -194,8 +213,8 @@ def rank_trials(trials: Sequence[TrialResults]) -> list[RankedTrial]:
 
   Returns:
     The trials of each protocol, in the order of their first trials, and of a
-    protocol the best one first. Equals keep their order, and trials without any
-    score come last.
+    protocol the best one first. Equals keep their order, but for failed ones,
+    which follow the others, and trials without any score come last.
   """
   num_pairs = max(1, num_comparisons(trials))
   return [
@@ -232,8 +251,7 @@ def num_compared(trials: Sequence[TrialResults]) -> int:
     [
       each
       for each in trials
-      if len(each.failures) < len(each.trial.run.seeds)
-      and np.isfinite(each.final[SCORE]).sum() > 1
+      if not each.has_failed and np.isfinite(each.final[SCORE]).sum() > 1
     ]
   )
 
@@ -243,20 +261,23 @@ def _rank_group(
 ) -> list[RankedTrial]:
   """Ranks the trials of a protocol."""
 
-  def sort_key(score: Mean) -> float:
-    return np.inf if score.mean is None else -score.mean
+  def sort_key(pair: tuple[TrialResults, Mean]) -> tuple[float, bool]:
+    each, score = pair
+    return np.inf if score.mean is None else -score.mean, each.has_failed
 
   scored = [(each, mean_and_interval(each.final[SCORE])) for each in group]
-  scored.sort(key=lambda pair: sort_key(pair[1]))
+  scored.sort(key=sort_key)
   best = scored[0][0]
-  ranked = [RankedTrial(1, *scored[0], None, protocol)]
+  first_rank = None if scored[0][1].mean is None else 1
+  ranked = [RankedTrial(first_rank, *scored[0], None, protocol)]
   for index, (each, score) in enumerate(scored[1:], 2):
-    equal = sort_key(score) == sort_key(ranked[-1].score)
+    equal = score.mean == ranked[-1].score.mean
+    rank = ranked[-1].rank if equal else index
     difference = welch_difference(
       each.final[SCORE], best.final[SCORE], num_pairs
     )
     found = RankedTrial(
-      ranked[-1].rank if equal else index, each, score, difference, protocol
+      None if score.mean is None else rank, each, score, difference, protocol
     )
     if found.has_failed:
       # However wide the interval is, a trial that learnt nothing does not tie.
@@ -271,6 +292,13 @@ def groups(ranked: Sequence[RankedTrial]) -> list[list[RankedTrial]]:
   for each in ranked:
     found.setdefault(each.protocol, []).append(each)
   return list(found.values())
+
+
+def shown(ranked: Sequence[RankedTrial], limit: int) -> list[RankedTrial]:
+  """Chooses the best trials, at most `limit`, of each protocol as many."""
+  found = groups(ranked)
+  each_shown = max(1, limit // len(found))
+  return [each for group in found for each in group[:each_shown]][:limit]
 
 
 def all_failed(ranked: Sequence[RankedTrial]) -> bool:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from experiments.datasets import data_record
 from experiments.reports import html, protocols, run_report
 from experiments.run_folder import intervals, metric_table, results
 from experiments.run_folder.intervals import SCORE
@@ -49,11 +50,19 @@ def write_report(
     bases=[
       (
         each.experiment,
+        each.experiment.summary
+        if names & {"dataset", "data_dir"}
+        else run_report.subject(each),
         [row for row in html.settings_rows(each) if row[0] not in names],
       )
       for each in bases
     ],
     extent=labels.extent(plan),
+    data=dict.fromkeys(
+      data_record.describe(each.results.data)
+      for each in ranked
+      if each.results.data
+    ),
     left_out=plan.left_out,
     seconds=seconds,
     num_programs=len(plan.programs),
@@ -61,6 +70,7 @@ def write_report(
     num_trials=len(ranked),
     num_failed=sum(each.num_failed for each in ranked),
     all_failed=ranking.all_failed(ranked),
+    has_best=any(each.leads for each in ranked),
     groups=[_group(group) for group in ranking.groups(ranked)],
     protocol_note=labels.protocol_note(ranked),
     method=labels.method(ranked),
@@ -122,6 +132,7 @@ def _group(ranked: Sequence[RankedTrial]) -> dict[str, Any]:
     "best": best.trial.name,
     "score": _score(best),
     "all_failed": ranking.all_failed(ranked),
+    "unranked": labels.unranked(ranked),
     "has_interval": best.score.ci95 is not None,
     "num_others": len(ranked) - 1,
     "num_ties": sum(each.is_best for each in ranked[1:]),
@@ -151,7 +162,7 @@ def _row(
       else intervals.text(results.seed_summary(values), name, settings=settings)
     )
   return {
-    "rank": ranked_trial.rank,
+    "rank": ranked_trial.rank or intervals.ABSENT,
     "name": trial.name,
     "link": quote(f"{plans.TRIALS}/{trial.name}/{results.REPORT}"),
     "protocol": labels.protocol_name(ranked_trial.protocol),

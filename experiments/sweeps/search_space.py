@@ -213,6 +213,7 @@ def _assignments(
       raise SettingError(
         f"--{flag}: {registry.no_such_setting(settings, name)}"
       )
+    _refuse_setting(flag, fields[name], values)
     assignments.append((fields[name], values.strip()))
   if not assignments:
     raise SettingError(f"--{flag} is empty; write NAME=VALUE,VALUE;NAME=...")
@@ -233,6 +234,16 @@ def _split_values(flag: str, name: str, text: str) -> list[str]:
       "parentheses around it"
     )
   return values
+
+
+def _refuse_setting(flag: str, field: Field, text: str) -> None:
+  """Raises SettingError if a value looks like the next setting."""
+  found = re.search(r"(?:^|,)\s*((?:--)?\w+=[^,]*)", text)
+  if found and not field.metadata["is_path"]:
+    raise SettingError(
+      f"--{flag}: {found[1].strip()!r} is not a value of {field.name}; "
+      "settings are separated by ;"
+    )
 
 
 def _refuse_range(field: Field, text: str) -> None:

@@ -68,8 +68,8 @@ def print_time(plan: Plan, platform: str, num_parallel: int) -> None:
     f"about {console.duration(total)} on {len(devices)} x "
     f"{devices[0].device_kind}, {num_parallel} "
     f"{'program' if num_parallel == 1 else 'programs'} at a time: "
-    f"{seconds / count * 1e3:.2g} ms for a step, {to_compile:.0f} s to "
-    "compile"
+    f"{console.milliseconds(seconds / count)} for a step, {to_compile:.0f} s "
+    "to compile"
   )
 
 

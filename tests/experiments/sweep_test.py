@@ -52,6 +52,15 @@ class MistakesTest(parameterized.TestCase):
       ("--grid=loss=hinge", "--grid=steps=1"),
       "separate settings by semicolons",
     ),
+    (
+      ("--grid=loss=minimax,hinge,generator_learning_rate=1e-3",),
+      "'generator_learning_rate=1e-3' is not a value of loss; settings are "
+      "separated by ;",
+    ),
+    (
+      ("--random=loss=hinge,--steps=log:1:9", "--trials=2"),
+      "settings are separated by ;",
+    ),
     (("--experiment=ring,gird",), "did you mean 'grid'"),
     (("--experiment=ring,ring",), "it has ring twice"),
     (("--experiment=ring,grid", "--radius=2"), "'grid' has no --radius"),

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.colors import Normalize
+from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
@@ -21,9 +21,9 @@ from experiments.sweeps.search_space import Axis, format_value
 
 MAX_WRITTEN = 100
 """With more cells than this, no numbers are written into them."""
-ALL_TIE = (
-  "All trials tie with the best: colours have the whole range of scores, so as "
-  "not to show noise"
+_ALL_TIE = (
+  "tie with the best: colours have the whole range of scores, so as not to "
+  "show noise"
 )
 _MAX_WIDTH = 15.0
 _MAX_TICKS = 30
@@ -59,7 +59,8 @@ def heat_maps(
   Returns:
     A panel for each value of `by`, with one colour scale. Up to 100 cells have
     mean and interval written in them. The best cell has a frame, and ties with
-    it a broken one; points without a trial are grey.
+    it a broken one. Trials that failed are dark grey, and points without a
+    trial or a score are light grey.
   """
   across, up = (
     Axis(name, tuple(sorted(values))) for name, values in (across, up)
@@ -97,15 +98,15 @@ def heat_maps(
     extendfrac=0.04,
     aspect=3.4 * figure.get_figheight(),
   )
-  kinds = {_kind(each) for each in ranked}
-  style.legend(
-    figure,
-    [
-      Rectangle((0, 0), 1, 1, fill=False, label=kind, **frame)
-      for kind, frame in _FRAMES.items()
-      if kind in kinds
-    ],
-  )
+  kinds = {style.kind(each) for each in ranked}
+  handles = [
+    Rectangle((0, 0), 1, 1, fill=False, label=kind, **frame)
+    for kind, frame in _FRAMES.items()
+    if kind in kinds
+  ]
+  if "failed" in kinds:
+    handles.append(Rectangle((0, 0), 1, 1, color=style.FAILED, label="failed"))
+  style.legend(figure, handles)
   return figure
 
 
@@ -146,14 +147,22 @@ def _draw_panel(
     each = cells.get((up.values[row], across.values[column]))
     if each is None or each.score.mean is None:
       continue
-    means[row, column] = each.score.mean
-    frame = _FRAMES.get(_kind(each))
+    color = style.FAILED
+    if each.has_failed:
+      corner = (column - 0.5, row - 0.5)
+      axes.add_patch(
+        Rectangle(corner, 1, 1, facecolor=color, edgecolor="white")
+      )
+    else:
+      means[row, column] = each.score.mean
+      color = _COLORS(scale(each.score.mean))
+    frame = _FRAMES.get(style.kind(each))
     if frame:
       # Inside its cell, whose neighbour may have a frame as well.
       corner = (column - 0.46, row - 0.46)
       axes.add_patch(Rectangle(corner, 0.92, 0.92, fill=False, **frame))
     if writes:
-      red, green, blue, _ = _COLORS(scale(each.score.mean))
+      red, green, blue = to_rgb(color)
       is_dark = 0.299 * red + 0.587 * green + 0.114 * blue < 0.5
       axes.text(
         column,
@@ -201,19 +210,25 @@ def _value_ticks(
 def _scale(ranked: Sequence[RankedTrial]) -> tuple[Normalize, bool, str]:
   """Chooses the range of scores that colours distinguish.
 
-  If all trials tie with the best, it is all that a score can be, and the map
-  has nearly one colour, because the differences may be noise.
+  Trials that failed have no colour of the scale. If all others tie with the
+  best, it is all that a score can be, and the map has nearly one colour,
+  because the differences may be noise.
 
-  A few very bad trials, for example failed ones, must not leave a single colour
-  for all others: the scale ends twice as far below the median as the best is
-  above it.
+  A few very bad trials, for example with a failed seed, must not leave a single
+  colour for all others: the scale ends twice as far below the median as the
+  best is above it.
 
   Returns:
     The scale, whether there are scores below it, and a note for the title.
   """
-  if not all(each.leads for each in ranked) and all(map(_kind, ranked)):
-    return Normalize(*intervals.limits(SCORE)), False, ALL_TIE
-  means = style.scores(ranked).mean
+  working = [each for each in ranked if not each.has_failed]
+  if not all(each.leads for each in working) and all(
+    each.is_best for each in working
+  ):
+    some_failed = len(working) < len(ranked)
+    which = "All trials that did not fail" if some_failed else "All trials"
+    return Normalize(*intervals.limits(SCORE)), False, f"{which} {_ALL_TIE}"
+  means = style.scores(working).mean
   known = means[np.isfinite(means)]
   if not known.size:
     return Normalize(0, 1), False, ""
@@ -222,10 +237,3 @@ def _scale(ranked: Sequence[RankedTrial]) -> tuple[Normalize, bool, str]:
   if high - low < 1e-9:
     low, high = high - 0.01, high + 0.01
   return Normalize(low, high), bool(least < low), ""
-
-
-def _kind(ranked_trial: RankedTrial) -> str:
-  """Says which frame a trial has; "" for none."""
-  if ranked_trial.has_failed or not ranked_trial.is_best:
-    return ""
-  return "best" if ranked_trial.leads else "tie with the best"

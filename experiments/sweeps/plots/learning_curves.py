@@ -25,27 +25,35 @@ def learning_curves(plan: Plan, ranked: Sequence[RankedTrial]) -> Figure:
   Returns:
     Means over seeds with the bands of their intervals. With an even number of
     trials the median is the worse one of the two in the middle. Where samples
-    were measured differently, the best trial of each protocol is drawn instead.
+    were measured differently, the best trial of each protocol that has scores
+    is drawn instead. A trial that failed is called the first, not the best.
 
   Raises:
     RunFolderError: if what a trial measured cannot be read.
   """
-  chosen = [("best", ranked[0], style.BEST)]
+  first = _first(ranked)
+  chosen = [(first, ranked[0], style.BEST)]
   subject = "score of the only trial"
   groups = ranking.groups(ranked)
   if len(groups) > 1:
     colors = itertools.cycle(comparison.COLORS)
     chosen = [
-      (f"best of {labels.protocol_name(index)}", group[0], next(colors))
-      for index, group in enumerate(groups[:MAX_CURVES])
-    ]
-    subject = "score of the best trial of each protocol"
+      (
+        f"{_first(group)} of {labels.protocol_name(index)}",
+        group[0],
+        next(colors),
+      )
+      for index, group in enumerate(groups)
+      if group[0].rank
+    ][:MAX_CURVES]
+    which = "first" if ranking.all_failed(ranked) else "best"
+    subject = f"score of the {which} trial of each protocol"
   elif len(ranked) == 2:
     chosen.append(("other", ranked[1], style.TIE))
     subject = "score of both trials"
   elif len(ranked) > 2:
     chosen.append(("median", ranked[len(ranked) // 2], style.TIE))
-    subject = "score of the best and of the median trial"
+    subject = f"score of the {first} and of the median trial"
   num_seeds = len(plan.base.seeds)
   figure, (axes,) = curves.grid(1, 1, (8, 5.4))
   style.title(
@@ -57,6 +65,8 @@ def learning_curves(plan: Plan, ranked: Sequence[RankedTrial]) -> Figure:
   )
   for label, ranked_trial, color in chosen:
     text = f"{label}: {ranked_trial.trial.name}"
+    if ranked_trial.has_failed:
+      text += " (every seed failed)"
     scores = _read_scores(ranked_trial)
     if np.isnan(scores.metrics[SCORE]).all():
       text += " (metrics of the score not measured)"
@@ -66,6 +76,11 @@ def learning_curves(plan: Plan, ranked: Sequence[RankedTrial]) -> Figure:
   style.score_axis(axes, "score (0 to 1)")
   style.legend(figure, axes.get_legend_handles_labels()[0], columns=1)
   return figure
+
+
+def _first(ranked: Sequence[RankedTrial]) -> str:
+  """Says what the first trial of a protocol is."""
+  return "best" if ranked[0].leads else "first"
 
 
 def _read_scores(ranked_trial: RankedTrial) -> Results:

@@ -34,8 +34,10 @@ def figures(plan: Plan, ranked: Sequence[RankedTrial]) -> dict[str, Figure]:
     anything else: the best trials as bars (ranked.png);
 
   and always the learning curves of the best and of the median trial
-  (learning_curves.png).
+  (learning_curves.png). Where no trial has a score there is none.
   """
+  if not any(each.rank for each in ranked):
+    return {}
   return {
     **_comparison(plan, ranked),
     "learning_curves.png": learning_curves(plan, ranked),

@@ -23,23 +23,24 @@ _MAX_TICKS = 12
 _MIN_TICK_DISTANCE = 0.08
 """Share of an axis between two ticks, so that their labels do not overlap."""
 _COLUMNS = 3
+_LEGEND_COLUMNS = 4
 _JITTER = 0.12
 """Spread of trials with the same choice, where choices are 1 apart."""
-_BEST_MARKER: dict[str, Any] = {
-  "linestyle": "",
-  "marker": "*",
-  "markersize": 14,
-  "color": style.BEST,
-  "label": "best",
-  "zorder": 4,
+_MARKERS: dict[str, dict[str, Any]] = {
+  "other trials": {"marker": "o", "markersize": 4.5, "color": style.OTHER},
+  "tie with the best": {"marker": "o", "markersize": 4.5, "color": style.TIE},
+  "failed": {"marker": "x", "markersize": 7, "color": style.FAILED},
+  "best": {"marker": "*", "markersize": 14, "color": style.BEST, "zorder": 4},
 }
+"""How trials are marked, by what they are; later ones on top."""
 
 
 def line(plan: Plan, ranked: Sequence[RankedTrial], axis: Axis) -> Figure:
   """Draws the final score against an axis of at least two numbers.
 
   Returns:
-    The mean with the band of its interval, and a dot for each seed.
+    The mean with the band of its interval, and a dot for each seed. Trials that
+    failed have a cross, and are not on the line.
   """
   several = len(plan.base.seeds) > 1
   figure, (axes,) = curves.grid(1, 1, (8, 5.2))
@@ -48,20 +49,19 @@ def line(plan: Plan, ranked: Sequence[RankedTrial], axis: Axis) -> Figure:
   )
   values = [each.trial.values[axis.name] for each in ranked]
   x = np.array([as_number(value) for value in values], float)
-  leads = np.array([each.leads and not each.has_failed for each in ranked])
-  best_x, best_mean = x[leads], style.scores(ranked).mean[leads]
   order = np.argsort(x, kind="stable")
   x, in_order = x[order], [ranked[index] for index in order]
-  mean, low, high = style.scores(in_order)
-  mean_label = "mean" if several else "score"
+  has_failed = np.array([each.has_failed for each in in_order])
+  mean, low, high = np.where(has_failed, np.nan, style.scores(in_order))
   handles: list[Artist] = []
-  handles += axes.plot(
-    x, mean, color=style.TIE, marker="o", markersize=4, label=mean_label
-  )
-  if several:
-    band = axes.fill_between(x, low, high, color=style.TIE, alpha=0.2, lw=0)
+  if not has_failed.all():
+    mean_label = "mean" if several else "score"
+    handles += axes.plot(x, mean, color=style.OTHER, label=mean_label)
+  if handles and several:
+    band = axes.fill_between(x, low, high, color=style.OTHER, alpha=0.25, lw=0)
     band.set_label("range" if len(plan.base.seeds) == 2 else "95 % interval")
     scores = style.seed_scores(in_order)
+    scores[has_failed] = np.nan
     dots = axes.plot(
       np.repeat(x, scores.shape[1]),
       scores.ravel(),
@@ -69,8 +69,7 @@ def line(plan: Plan, ranked: Sequence[RankedTrial], axis: Axis) -> Figure:
       **style.SEED_DOTS,
     )
     handles += [band, *dots]
-  if leads.any():
-    handles += axes.plot(best_x, best_mean, **_BEST_MARKER)
+  handles += _mark(axes, in_order, x)
   style.score_axis(axes, "final score (0 to 1)")
   _number_axis(axes, axis.name, list(x))
   if len(x) <= _MAX_TICKS:
@@ -79,7 +78,7 @@ def line(plan: Plan, ranked: Sequence[RankedTrial], axis: Axis) -> Figure:
       for index in order
     ]
     _tick_values(axes, x, texts)
-  style.legend(figure, handles)
+  style.legend(figure, handles, min(len(handles), _LEGEND_COLUMNS))
   return figure
 
 
@@ -111,7 +110,7 @@ def scatter(
   style.title(figure, plan, ranked, subject)
   for axes, name in zip(panels, names, strict=True):
     x = _horizontal(axes, plan, name, [e.trial.values[name] for e in ranked])
-    _points(axes, ranked, x)
+    _mark(axes, ranked, x, np.nan_to_num(style.scores(ranked).lengths))
   for axes in panels[::columns]:
     style.score_axis(axes, style.MEAN_LABEL)
   return curves.legend(figure)
@@ -137,35 +136,41 @@ def _horizontal(
   return np.array([choices.index(text) for text in texts]) + jitter
 
 
-def _points(axes: Axes, ranked: Sequence[RankedTrial], x: np.ndarray) -> None:
-  """Draws trials and their intervals: others, ties, and the best on top."""
-  scores = style.scores(ranked)
-  mean, lengths = scores.mean, np.nan_to_num(scores.lengths)
-  ties = np.array([each.is_best for each in ranked])
-  leads = np.array([each.leads for each in ranked])
-  # The best trial has another marker.
-  for chosen, color, label in (
-    (~ties, style.OTHER, "other trials"),
-    (ties & ~leads, style.TIE, "tie with the best"),
-  ):
-    if chosen.any():
-      at, height = x[chosen], mean[chosen]
-      line_style: dict[str, Any] = {"linestyle": "", "color": color}
+def _mark(
+  axes: Axes,
+  ranked: Sequence[RankedTrial],
+  x: np.ndarray,
+  lengths: np.ndarray | None = None,
+) -> list[Artist]:
+  """Marks trials by what they are, and returns an artist of each kind.
+
+  Args:
+    axes: to draw in.
+    ranked: trials.
+    x: where they are, [num_trials].
+    lengths: of their error bars, [2, num_trials], if they have any.
+  """
+  artists: list[Artist] = []
+  mean = style.scores(ranked).mean
+  kinds = np.array([style.kind(each) for each in ranked])
+  for kind, marker in _MARKERS.items():
+    chosen = (kinds == kind) & np.isfinite(mean)
+    if not chosen.any():
+      continue
+    if lengths is not None:
       axes.errorbar(
-        at, height, lengths[:, chosen], alpha=0.4, linewidth=1, **line_style
+        x[chosen],
+        mean[chosen],
+        lengths[:, chosen],
+        linestyle="",
+        color=marker["color"],
+        alpha=1.0 if kind == "best" else 0.4,
+        linewidth=1.2 if kind == "best" else 1.0,
       )
-      axes.plot(
-        at, height, marker="o", markersize=4.5, label=label, **line_style
-      )
-  axes.errorbar(
-    x[leads],
-    mean[leads],
-    lengths[:, leads],
-    linestyle="",
-    color=style.BEST,
-    linewidth=1.2,
-  )
-  axes.plot(x[leads], mean[leads], **_BEST_MARKER)
+    artists += axes.plot(
+      x[chosen], mean[chosen], linestyle="", label=kind, **marker
+    )
+  return artists
 
 
 def _number_axis(axes: Axes, name: str, values: Sequence[float]) -> None:

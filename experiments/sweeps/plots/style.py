@@ -21,6 +21,9 @@ from experiments.sweeps.search_space import EXPERIMENT, format_value
 BEST, TIE, OTHER = curves.GENERATED, curves.DISCRIMINATOR, "#9A9A9A"
 """The best trial, those that tie with it, and the rest."""
 
+FAILED = "#6E6E6E"
+"""A trial of which every seed failed."""
+
 MEAN_LABEL = "mean final score (0 to 1)"
 SEED_DOTS: dict[str, Any] = {
   "linestyle": "",
@@ -119,6 +122,15 @@ def scores(ranked: Sequence[RankedTrial]) -> Scores:
   mean = np.array([each.score.mean for each in ranked], float)
   ends = [intervals.ends(each.results.final[SCORE], SCORE) for each in ranked]
   return Scores(mean, *np.array(ends).reshape(-1, 2).T)
+
+
+def kind(ranked_trial: RankedTrial) -> str:
+  """Says in a legend what a trial is."""
+  if ranked_trial.has_failed:
+    return "failed"
+  if ranked_trial.leads:
+    return "best"
+  return "tie with the best" if ranked_trial.is_best else "other trials"
 
 
 def score_text(ranked_trial: RankedTrial) -> str:

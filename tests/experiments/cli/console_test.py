@@ -23,6 +23,17 @@ def make_log(step):
   return types.SimpleNamespace(step=step, metrics=costs)
 
 
+class TextTest(parameterized.TestCase):
+  @parameterized.parameters(
+    (0.2633, "260 ms"),
+    (0.0997, "100 ms"),
+    (2.6e-4, "0.26 ms"),
+    (12, "12,000 ms"),
+  )
+  def test_milliseconds(self, seconds, expected):
+    self.assertEqual(console.milliseconds(seconds), expected)
+
+
 class ProgressTest(parameterized.TestCase):
   def setUp(self):
     super().setUp()

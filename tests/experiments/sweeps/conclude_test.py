@@ -2,17 +2,21 @@
 
 import contextlib
 import io
+import os
 import tempfile
 import urllib.parse
 from pathlib import Path
 from unittest import mock
 
+import numpy as np
 from absl.testing import absltest, parameterized
 
+from experiments.datasets import data_record
 from experiments.errors import RunFolderError
 from experiments.run_folder import results
 from experiments.sweeps import conclude as outcome
 from experiments.sweeps import folders, report
+from gan_jax.data import images
 from tests.experiments import shown_pages
 from tests.experiments.sweeps import finished_sweeps
 
@@ -75,9 +79,13 @@ class OutcomeTest(parameterized.TestCase):
     text = " ".join(printed.split())
     self.assertIn("4 trials of 3 seeds in 1 compiled program, 100 steps", text)
     self.assertRegex(
-      text, r"1 generator_learning_rate 0\.75 ± 0\.025 best =0\.1 discriminator"
+      text, r"1 generator_learning_rate=0\.1 0\.75 ± 0\.025 best discriminator"
     )
-    self.assertIn("Bonferroni over all pairs of trials: 6 comparisons)", text)
+    self.assertIn(
+      "all pairs of comparable trials that did not fail: 6 comparisons)", text
+    )
+    # No trial ties.
+    self.assertNotIn("not told apart", text)
     # Once more: everything is there, and the same.
     before = (self.folder / results.SUMMARY).read_text()
     self.assertEqual(conclude(plan, self.folder)[0], 0)
@@ -104,7 +112,12 @@ class OutcomeTest(parameterized.TestCase):
     self.assertIn("0 of the 3 others tie with it", text)
     self.assertIn("1 of 12 seeds of all trials failed", text)
     self.assertIn("it is optimistic", text)
-    self.assertIn("over all pairs of trials: 6 comparisons)", text)
+    self.assertIn(
+      "all pairs of comparable trials that did not fail: 6 comparisons): of "
+      "equal trials, about one in twenty sweeps calls some trial worse; more "
+      "where seeds collapse and there are fewer than 8.",
+      text,
+    )
     self.assertIn("discriminator_learning_rate 0.01, 0.1 learning rate", text)
     self.assertRegex(text, r"1 0\.1 0\.1 0\.75 ± 0\.025 best")
     self.assertRegex(text, r"4 0\.03 0\.01 .* 1 of 3")
@@ -150,9 +163,95 @@ class OutcomeTest(parameterized.TestCase):
     code, _, said = conclude(plan, self.folder)
     self.assertEqual(code, 1)
     self.assertEqual(said, "error: every seed of every trial failed\n")
-    text = (self.folder / results.REPORT).read_text()
+    read = shown_pages.Reader((self.folder / results.REPORT).read_text())
+    text = " ".join(read.words)
     self.assertIn("Every seed of every trial failed.", text)
+    self.assertIn("No trial is the best", text)
+    for claim in ("it is optimistic", "are bold", "best is bold"):
+      self.assertNotIn(claim, text)
     self.assertTrue((self.folder / results.SUMMARY).exists())
+
+  def test_features_that_may_know_nothing(self):
+    # The seed that failed has the score 0, and is not the best for it.
+    plan = make(self.folder)
+    finished_sweeps.forget_scores(plan, self.folder, range(4), "it may be luck")
+    code, printed, said = conclude(plan, self.folder)
+    self.assertEqual((code, said), (0, ""))
+    line = "o trial is ranked: not scored because it may be luck"
+    self.assertIn(f"\nn{line}\n", printed)
+    read = shown_pages.Reader((self.folder / results.REPORT).read_text())
+    self.assertEmpty(read.open)
+    text = " ".join(read.words)
+    self.assertIn(f"N{line}. 1 of 12 seeds", text)
+    self.assertRegex(text, r"- 0\.03 0\.01 - - .* 1 of 3")
+    for shown in (printed, text):
+      self.assertNotRegex(shown, "The best (trial|is|of)")
+      self.assertNotRegex(
+        shown, "tie: |comparison|it is optimistic|are bold|is bold"
+      )
+    self.assertNotIn("Figures", text)
+    self.assertEqual(list((self.folder / results.FIGURES).iterdir()), [])
+    found = results.read_json(self.folder / results.SUMMARY)["trials"]
+    self.assertEqual(
+      [(each["rank"], each["score"]["final"]["mean"]) for each in found],
+      [(None, None)] * 4,
+    )
+
+  def test_ties_and_settings_on_a_narrow_terminal(self):
+    plan = finished_sweeps.plan(
+      "generator_learning_rate=0.0001208,0.0002;"
+      "discriminator_learning_rate=0.00012345,0.1"
+    )
+    finished_sweeps.finish(plan, self.folder, lambda values: [0.25, 0.9, 0.6])
+    for columns in (60, 80, 140):
+      with mock.patch.dict(os.environ, {"COLUMNS": str(columns)}):
+        _, printed, _ = conclude(plan, self.folder)
+      lines = printed.splitlines()
+      self.assertLessEqual(max(map(len, lines[:-1])), columns)
+      for value in ("0.0001208", "0.00012345"):
+        # The name is before it, or above it.
+        self.assertRegex(printed, rf"learning_rate=(\s.*\n\s+)?{value}\s")
+      self.assertIn(
+        "tie: not told apart from the best by these seeds",
+        " ".join(printed.split()),
+      )
+
+  @parameterized.parameters((0.0, "ties"), (0.5, "does not tie"))
+  def test_two_trials(self, effect, verb):
+    plan = finished_sweeps.plan("batch_size=8,9")
+    finished_sweeps.finish(
+      plan,
+      self.folder,
+      lambda values: (
+        np.array([0.2, 0.21, 0.22]) + effect * (values["batch_size"] == 9)
+      ),
+    )
+    conclude(plan, self.folder)
+    read = shown_pages.Reader((self.folder / results.REPORT).read_text())
+    self.assertIn(f"The other {verb} with it.", " ".join(read.words))
+
+  def test_images_that_were_read(self):
+    plan = finished_sweeps.plan(
+      "generator_learning_rate=0.1,0.2",
+      name="dcgan_cifar10",
+      dataset="folder",
+      data_dir="/far/photos",
+    )
+    finished_sweeps.finish(plan, self.folder, lambda values: [0.1, 0.2, 0.3])
+    finished_sweeps.forget_scores(plan, self.folder, range(2), "luck")
+    photos = images.Images(np.zeros((3, 4, 4, 1), np.uint8), None, ())
+    record = data_record.make(
+      "folder", "/far/photos", images.Dataset(photos, photos, "a half", {}, ())
+    )
+    for index in range(2):
+      path = plan.workdir(self.folder, index) / results.SETTINGS
+      results.write_json(path, {**results.read_json(path), "data": record})
+    conclude(plan, self.folder)
+    read = shown_pages.Reader((self.folder / results.REPORT).read_text())
+    text = " ".join(read.words)
+    self.assertIn("convolutional networks on the images of photos; 2", text)
+    self.assertNotIn("small photographs", text)
+    self.assertEqual(text.count("Images of /far/photos: 3 training and 3"), 1)
 
   def test_the_average_of_a_generator_is_what_is_shown(self):
     plan = make(self.folder)

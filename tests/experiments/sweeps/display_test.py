@@ -9,6 +9,7 @@ from unittest import mock
 
 from absl.testing import absltest, parameterized
 from rich.console import Console
+from rich.progress import Progress
 
 from experiments.run_folder import results
 from experiments.sweeps import display, progress, worker_process
@@ -83,6 +84,21 @@ class ProgressTest(parameterized.TestCase):
       " ".join(word for word in words if not re.match("[━╸╺⠀-⣿]", word)),
       f"{name}0 of 2 trials 0:01:05 15 s left{details}",
     )
+
+  def test_a_resumed_sweep_shows_what_is_done_while_it_compiles(self):
+    bars = []
+    self.take(400)
+    with (
+      mock.patch.object(
+        Progress, "update", lambda bar, *_, **fields: bars.append(fields)
+      ),
+      self.progress(80) as poll,
+    ):
+      self.now = 1.0
+      poll()
+    self.assertEqual(bars[0]["status"], "compiling")
+    share = bars[0]["completed"] / bars[0]["total"]
+    self.assertAlmostEqual(share, 2 / 3, delta=0.01)
 
 
 if __name__ == "__main__":

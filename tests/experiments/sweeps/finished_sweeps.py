@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from experiments.configs.habr import NORMAL_JSD
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import with_values
 from experiments.configs.toy_1d import DISJOINT_JSD
-from experiments.run_folder import results
+from experiments.run_folder import intervals, results
 from experiments.sweeps import plan as plans
 from experiments.sweeps import rounds, search_space, worker_process
 from experiments.sweeps.plan import Plan, PlanOptions
@@ -36,10 +36,11 @@ def plan(
   num_seeds: int = 3,
   skips_invalid: bool = False,
   max_members: int = 0,
+  name: str = "normal",
   **values: Any,
 ) -> Plan:
-  """Plans a sweep of `normal`, as the command would."""
-  experiment = BY_NAME["normal"]
+  """Plans a sweep of the experiment `name`, as the command would."""
+  experiment = BY_NAME[name]
   values = {"steps": STEPS[-1], **values}
   base = with_values(experiment.settings, values)
   axes = search_space.read_grid(grid, base) if grid else ()
@@ -83,6 +84,24 @@ def finish(
     scratch = worker_process.scratch(folder, index)
     scratch.mkdir(parents=True)
     results.write_json(scratch / rounds.ROUNDS, {"trials": [len(trials)]})
+
+
+def forget_scores(
+  made: Plan, folder: Path, trials: Sequence[int], reason: str
+) -> None:
+  """Makes trials of a finished sweep look as if features knew nothing.
+
+  As in a run, a seed that failed keeps the score 0.
+  """
+  for index in trials:
+    path = made.workdir(folder, index) / results.SUMMARY
+    content = results.read_json(path)
+    content["protocol"] = {"features": "x", intervals.NOT_SCORED: reason}
+    lost = {each["seed"] for each in content["failures"]}
+    score = np.array([0.0 if x in lost else np.nan for x in content["seeds"]])
+    summarised = results.seed_summary(score)
+    content["score"] = {"final": summarised, "best": summarised}
+    results.write_json(path, content)
 
 
 def write_run(

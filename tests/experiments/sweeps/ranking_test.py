@@ -181,6 +181,37 @@ class RankingTest(absltest.TestCase):
     self.assertFalse(ranking.all_failed(ranked))
     self.assertTrue(ranking.all_failed(ranked[1:]))
 
+  def test_a_trial_that_failed_follows_its_equals(self):
+    plan = finished_sweeps.plan(GRID)
+    folder = self.folder / "nothing"
+    finished_sweeps.finish(
+      plan,
+      folder,
+      lambda values: [0.0] * 3,
+      {name: {5: 0, 6: 0, 7: 0} for name in NAMES[:2]},
+    )
+    ranked = ranking.rank_trials(ranking.read_trials(plan, folder))
+    self.assertEqual([each.rank for each in ranked], [1] * 4)
+    self.assertEqual(
+      [each.trial.name for each in ranked], [*NAMES[2:], *NAMES[:2]]
+    )
+    self.assertEqual(
+      [(each.leads, each.is_best) for each in ranked],
+      [(True, True), (False, True), (False, False), (False, False)],
+    )
+    # None is the best if all failed.
+    finished_sweeps.finish(
+      plan,
+      self.folder / "all",
+      lambda values: [0.5] * 3,
+      {name: {5: 0, 6: 0, 7: 0} for name in NAMES},
+    )
+    for each in ranking.rank_trials(
+      ranking.read_trials(plan, self.folder / "all")
+    ):
+      self.assertFalse(each.leads or each.is_best)
+      self.assertEqual(labels.verdict(each), "failed")
+
   def test_a_trial_that_failed_ties_with_none(self):
     # The best one's interval is so wide that 0 is in it.
     plan = finished_sweeps.plan("generator_learning_rate=0.1,0.2")
@@ -353,12 +384,8 @@ class ProtocolTest(absltest.TestCase):
     page = shown_pages.Reader((self.folder / results.REPORT).read_text())
     text = " ".join(page.words)
     self.assertIn(line, text)
-    self.assertRegex(
-      text, r"A: ?The best trial is batch_size=9,evaluation_samp"
-    )
-    self.assertRegex(
-      text, r"B: ?The best trial is batch_size=9,evaluation_samp"
-    )
+    for name in ("A", "B"):
+      self.assertIn(f" {name}: The best trial is batch_size=9,evaluat", text)
     found = results.read_json(self.folder / results.SUMMARY)
     self.assertEqual(
       [each["evaluation_samples"] for each in found["protocols"]], ["50", "60"]
@@ -369,6 +396,27 @@ class ProtocolTest(absltest.TestCase):
     figures = overview.figures(self.plan, self.ranked)
     for figure in figures.values():
       self.assertIn(line, " ".join(figure.get_suptitle().split()))
+
+  def test_a_protocol_without_scores_is_not_ranked(self):
+    # The trials of 60 samples, which would be the best.
+    finished_sweeps.forget_scores(self.plan, self.folder, (1, 3), "bad luck")
+    ranked = ranking.rank_trials(ranking.read_trials(self.plan, self.folder))
+    self.assertEqual(
+      [(each.protocol, each.rank, each.leads) for each in ranked],
+      [(0, 1, True), (0, 2, False), (1, None, False), (1, None, False)],
+    )
+    self.assertEqual([labels.verdict(each) for each in ranked[2:]], ["-"] * 2)
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+      conclude.conclude(self.plan, self.folder)
+    line = "o trial is ranked: not scored because bad luck"
+    self.assertIn(f"\nB: n{line}\n", printed.getvalue())
+    page = shown_pages.Reader((self.folder / results.REPORT).read_text())
+    text = " ".join(page.words)
+    self.assertIn(f"B: N{line}.", text)
+    self.assertIn("A: The best trial is batch_size=9,", text)
+    figure = overview.figures(self.plan, ranked)["learning_curves.png"]
+    (curve,) = figure.axes[0].lines
+    self.assertStartsWith(str(curve.get_label()), "best of A: batch_size=9,")
 
   def test_features_of_images_are_a_protocol(self):
     protocols = ("A", "B", "A", "A")

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from absl.testing import absltest, parameterized
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgba
 from matplotlib.patches import Rectangle
 
 from experiments.errors import RunFolderError
@@ -17,6 +18,7 @@ from experiments.sweeps.plots import (
   learning_curves,
   overview,
   scores_by_setting,
+  style,
 )
 from tests.experiments.sweeps import finished_sweeps
 
@@ -115,14 +117,35 @@ class PlotsTest(parameterized.TestCase):
       is_worse = values["generator_learning_rate"] < 1
       return 0.5 - 2 * effect * is_worse + np.array([-0.01, 0, 0.01])
 
-    plan, ranked = self.finished(scores=scores, grid=f"{RATES};{BETAS}")
-    up, across = plan.axes
-    figure = heat_map.heat_maps(plan, ranked, across, up)
-    mesh = figure.axes[0].collections[0]
-    ends = np.array([mesh.norm.vmin, mesh.norm.vmax], float)
-    np.testing.assert_allclose(ends, limits)
-    self.assertEqual("All trials tie" in figure.get_suptitle(), says)
-    self.assert_apart(figure)
+    lost = "generator_learning_rate=0.01,discriminator_beta1={}"
+    failures = {lost.format(beta): {5: 0, 6: 0, 7: 0} for beta in (0, 0.9)}
+    for failed, who in (
+      ({}, "All trials tie"),
+      (failures, "All trials that did not fail tie"),
+    ):
+      plan, ranked = self.finished(
+        failed, scores=scores, grid=f"{RATES};{BETAS}"
+      )
+      up, across = plan.axes
+      figure = heat_map.heat_maps(plan, ranked, across, up)
+      axes = figure.axes[0]
+      mesh = axes.collections[0]
+      ends = np.array([mesh.norm.vmin, mesh.norm.vmax], float)
+      np.testing.assert_allclose(ends, limits)
+      self.assertEqual(who in figure.get_suptitle(), says)
+      # Cells of failed trials have no colour of the scale.
+      colors = np.ma.asarray(mesh.get_array())
+      self.assertEqual(np.ma.count_masked(colors), len(failed))
+      grey = [
+        tuple(np.round(each.get_center()))
+        for each in axes.patches
+        if isinstance(each, Rectangle)
+        and each.get_facecolor() == to_rgba(style.FAILED)
+      ]
+      self.assertCountEqual(grey, [(0, 1), (2, 1)] if failed else [])
+      entries = [each.get_text() for each in figure.legends[0].get_texts()]
+      self.assertEqual("failed" in entries, bool(failed))
+      self.assert_apart(figure)
 
   def test_maps_side_by_side(self):
     plan, ranked = self.finished(
@@ -144,36 +167,81 @@ class PlotsTest(parameterized.TestCase):
     self.assertIn(labels.ONE_SEED, figure.get_suptitle())
     self.assert_apart(figure)
 
-  def test_a_failed_trial_does_not_take_all_colours(self):
+  def test_a_very_bad_trial_does_not_take_all_colours(self):
     values = ",".join(f"{each / 100}" for each in range(1, 9))
     name = "generator_learning_rate=0.01,discriminator_beta1=0.5"
     plan, ranked = self.finished(
       grid=f"generator_learning_rate={values};{BETAS}",
-      failures={name: {5: 0, 6: 0, 7: 0}},
+      failures={name: {5: 0, 6: 0}},
     )
     up, across = plan.axes
     figure = heat_map.heat_maps(plan, ranked, across, up)
     mesh = figure.axes[0].collections[0]
-    # 0 is below the scale, and so is what is far from the others.
-    self.assertLess(np.asarray(mesh.norm(np.array([0.1])))[0], 0)
-    self.assertEqual(np.ma.min(np.ma.asarray(mesh.get_array())), 0)
+    # It is below the scale: 0.697 + 0.01 of one seed of three.
+    worst = np.ma.min(np.ma.asarray(mesh.get_array()))
+    self.assertAlmostEqual(worst, 0.707 / 3)
+    self.assertLess(np.asarray(mesh.norm(np.array([worst])))[0], 0)
 
   def test_a_line(self):
     plan, ranked = self.finished(grid=RATES)
     figure = scores_by_setting.line(plan, ranked, plan.axes[0])
     (axes,) = figure.axes
     self.assertEqual(axes.get_xscale(), "log")
-    mean, seeds, best = axes.lines
+    mean, seeds, other, tie, best = axes.lines
     np.testing.assert_allclose(points(mean)[:, 0], [1e-4, 0.01, 1])
     np.testing.assert_allclose(points(mean)[:, 1], [0.49997, 0.497, 0.2])
     self.assertLen(points(seeds)[:, 0], 9)
     np.testing.assert_allclose(points(best), [[1e-4, 0.49997]])
+    np.testing.assert_allclose(points(tie), [[0.01, 0.497]])
+    np.testing.assert_allclose(points(other), [[1, 0.2]])
     self.assertLen(axes.collections, 1)
     FigureCanvasAgg(figure).draw()
     self.assertEqual(
       [each.get_text() for each in axes.get_xticklabels()],
       ["0.0001", "0.01", "1"],
     )
+    self.assert_apart(figure)
+
+  def test_a_line_with_failed_trials(self):
+    lost = {"generator_learning_rate=0.01": {5: 0, 6: 0, 7: 0}}
+    plan, ranked = self.finished(lost, grid=RATES)
+    figure = scores_by_setting.line(plan, ranked, plan.axes[0])
+    (axes,) = figure.axes
+    crosses = [each for each in axes.lines if each.get_marker() == "x"]
+    self.assertEqual([each.get_label() for each in crosses], ["failed"])
+    np.testing.assert_allclose(points(crosses[0]), [[0.01, 0]])
+    mean, seeds = axes.lines[:2]
+    np.testing.assert_allclose(points(mean)[:, 1], [0.49997, np.nan, 0.2])
+    self.assertEqual(np.isnan(points(seeds)[:, 1]).sum(), 3)
+    self.assert_apart(figure)
+    (legend,) = figure.legends
+    ends = legend.get_window_extent()
+    self.assertGreater(ends.x0, 0)
+    self.assertLess(ends.x1, figure.bbox.width)
+
+  def test_bars_of_two_protocols(self):
+    values = ",".join(f"{each}" for each in range(1, 21))
+    plan, ranked = self.finished(
+      grid=f"batch_size={values};evaluation_samples=50,60",
+      scores=lambda each: 0.9 - 0.01 * each["batch_size"] + np.zeros(3),
+    )
+    figure = bars.bars(plan, ranked)
+    (axes,) = figure.axes
+    texts = [each.get_text() for each in axes.get_yticklabels()]
+    # As many of each, apart.
+    self.assertEqual(texts[:2], ["A · 1 · 50", "A · 2 · 50"])
+    self.assertEqual(texts[14:16], ["A · 15 · 50", "B · 1 · 60"])
+    self.assertLen(texts, 30)
+    distances = np.diff(
+      [
+        each.get_center()[1]
+        for each in axes.patches
+        if isinstance(each, Rectangle)
+      ]
+    )
+    self.assertGreater(distances[14], 1.5)
+    np.testing.assert_allclose(np.delete(distances, 14), 1)
+    self.assertIn("labels: protocol · batch size", figure.get_suptitle())
     self.assert_apart(figure)
 
   def test_bars(self):
@@ -253,6 +321,20 @@ class PlotsTest(parameterized.TestCase):
     with self.assertRaisesRegex(RunFolderError, "batch_size=2"):
       learning_curves.learning_curves(plan, ranked)
 
+  def test_learning_curves_of_a_protocol_that_failed(self):
+    name = "evaluation_samples=50"
+    plan, ranked = self.finished(
+      {name: {5: 0, 6: 0, 7: 0}}, grid="evaluation_samples=50,60"
+    )
+    figure = learning_curves.learning_curves(plan, ranked)
+    self.assertEqual(
+      [str(each.get_label()) for each in figure.axes[0].lines],
+      [
+        f"first of A: {name} (every seed failed)",
+        "best of B: evaluation_samples=60",
+      ],
+    )
+
   def test_learning_curves_of_trials_without_the_metric_of_the_score(self):
     plan, ranked = self.finished(grid="batch_size=1,2")
     path = ranked[0].results.workdir / results.METRICS
@@ -278,6 +360,17 @@ class PlotsTest(parameterized.TestCase):
     self.assertTrue(ranking.all_failed(ranked))
     for figure in overview.figures(plan, ranked).values():
       FigureCanvasAgg(figure).draw()
+      texts = [figure.get_suptitle()]
+      texts += [
+        text.get_text() for each in figure.legends for text in each.get_texts()
+      ]
+      for text in texts:
+        self.assertNotRegex(text, r"\bbest\b|tie")
+      markers = [x.get_marker() for each in figure.axes for x in each.lines]
+      self.assertNotIn("*", markers)
+    if changes == {"grid": RATES}:
+      figure = scores_by_setting.line(plan, ranked, plan.axes[0])
+      self.assertEqual([x.get_marker() for x in figure.axes[0].lines], ["x"])
 
   def assert_apart(self, figure):
     """Sees that no two labels of an axis overlap, and all are on the figure."""
