@@ -29,7 +29,7 @@ from PIL import Image
 
 from benchmarks import result_tables, speed_tables
 from experiments.configs import image_settings
-from experiments.configs.image_settings import ImageSettings
+from experiments.configs.image_settings import DCGANSettings
 from experiments.datasets import image_datasets
 from experiments.devices import environment
 from experiments.errors import UsageError
@@ -198,7 +198,7 @@ def memorised(runs: Runs) -> Figure:
   for axes, name in zip(panels, ("digits", "memorised"), strict=True):
     run = runs.results(name)
     samples = run.snapshots["samples"][0, -1][:NUM_NEIGHBOURS]
-    settings = ImageSettings(**run.settings)
+    settings = DCGANSettings(**run.settings)
     train = image_settings.read_dataset(settings).train
     data = image_datasets.limited(train, settings.training_images).pixels
     distances = [

@@ -233,7 +233,7 @@ def _keeps_average(settings: Settings) -> bool:
 
 def generator(
   settings: Settings,
-  make_game: Callable[[Settings, Array], games.Game],
+  make_game: Callable[[Any, Array], games.Game],
   class_names: tuple[str, ...] = (),
 ) -> Generator:
   """Makes what draws samples of a trained state; arguments as in `problem`."""
@@ -254,7 +254,7 @@ def generator(
 
 def problem(
   settings: Settings,
-  make_game: Callable[[Settings, Array], games.Game],
+  make_game: Callable[[Any, Array], games.Game],
   source: Source,
   measure: Callable[[TrainState, PRNGKey, Any], Metrics],
   snapshot: Callable[[TrainState, PRNGKey], dict[str, Array]],

@@ -26,7 +26,7 @@ NEIGHBOURS = 5
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class ImageSettings(Settings):
-  """Adds images, convolutional networks and the measurement of samples."""
+  """Adds images and the measurement of samples."""
 
   dataset: str = setting(
     "mnist",
@@ -63,51 +63,6 @@ class ImageSettings(Settings):
     "decode large JPEGs at a fraction of their size: sooner and with less "
     "memory, but pixels move by up to 14 of 255",
   )
-  architecture: str = setting(
-    "dcgan",
-    "networks: strided convolutions, or the residual blocks of SN-GAN",
-    choices=choices.ARCHITECTURES,
-    heading="Convolutional networks",
-  )
-  depth: int = setting(
-    2,
-    "number of halvings of the image, each a convolution or a block; residual "
-    f"discriminators have one less, and from {choices.LARGE} pixels one more",
-    minimum=1,
-    maximum=8,
-  )
-  latent_dim: int = setting(
-    100, "number of latents of the generator", minimum=1, maximum=4096
-  )
-  generator_filters: int = setting(
-    64,
-    "channels of the generator's last hidden layer; each layer before it has "
-    f"twice as many, except in residual networks below {choices.LARGE} pixels",
-    minimum=1,
-    maximum=1024,
-  )
-  generator_normalization: str = setting(
-    "batch",
-    "normalisation of the generator's hidden maps",
-    choices=choices.MAP_NORMALIZATIONS,
-  )
-  discriminator_filters: int = setting(
-    64,
-    "channels of the discriminator's first layer; each next layer has twice as "
-    f"many, except in residual networks below {choices.LARGE} pixels",
-    minimum=1,
-    maximum=1024,
-  )
-  condition: str = setting(
-    "none",
-    "way that classes enter the discriminator; none is no class condition",
-    choices=choices.CONDITIONS,
-  )
-  compute_dtype: str = setting(
-    "float32",
-    "number format of the convolutions; parameters stay float32",
-    choices=choices.COMPUTE_DTYPES,
-  )
   evaluate_every: int = setting(
     0,
     "steps between measurements of samples; 0 is a tenth of the run",
@@ -139,6 +94,84 @@ class ImageSettings(Settings):
       )
     if self.image_channels == 2:
       raise SettingError("--image_channels must be 1 or 3, not 2")
+
+  def check_single_samples(self, condition: str, lost: str) -> None:
+    """Raises SettingError where samples would lose what they depend on.
+
+    Args:
+      condition: what settings give samples a condition.
+      lost: what packs of samples and the replay memory do not keep.
+    """
+    mixed = {"packing": self.packing > 1, "replay_size": self.replay_size}
+    for name, is_on in mixed.items():
+      if is_on:
+        raise SettingError(
+          f"--{name}={getattr(self, name)} cannot be combined with "
+          f"{condition}: the samples would lose their {lost}"
+        )
+
+  def evaluation_interval(self) -> int:
+    return self.evaluate_every or max(1, self.steps // 10)
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class ConvolutionSettings(ImageSettings):
+  """Adds convolutional networks."""
+
+  generator_filters: int = setting(
+    64,
+    "channels of the generator's last hidden layer; each layer before it has "
+    f"twice as many, except in residual networks below {choices.LARGE} pixels",
+    minimum=1,
+    maximum=1024,
+  )
+  generator_normalization: str = setting(
+    "batch",
+    "normalisation of the generator's hidden maps",
+    choices=choices.MAP_NORMALIZATIONS,
+  )
+  discriminator_filters: int = setting(
+    64,
+    "channels of the discriminator's first layer; each next layer has twice as "
+    f"many, except in residual networks below {choices.LARGE} pixels",
+    minimum=1,
+    maximum=1024,
+  )
+  compute_dtype: str = setting(
+    "float32",
+    "number format of the convolutions; parameters stay float32",
+    choices=choices.COMPUTE_DTYPES,
+  )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DCGANSettings(ConvolutionSettings):
+  """Adds the architecture of a game with latents, and classes."""
+
+  architecture: str = setting(
+    "dcgan",
+    "networks: strided convolutions, or the residual blocks of SN-GAN",
+    choices=choices.ARCHITECTURES,
+    heading="Architecture and classes",
+  )
+  depth: int = setting(
+    2,
+    "number of halvings of the image, each a convolution or a block; residual "
+    f"discriminators have one less, and from {choices.LARGE} pixels one more",
+    minimum=1,
+    maximum=8,
+  )
+  latent_dim: int = setting(
+    100, "number of latents of the generator", minimum=1, maximum=4096
+  )
+  condition: str = setting(
+    "none",
+    "way that classes enter the discriminator; none is no class condition",
+    choices=choices.CONDITIONS,
+  )
+
+  def check_contradictions(self) -> None:
+    super().check_contradictions()
     if self.image_size % 2**self.depth:
       raise SettingError(
         f"--image_size={self.image_size} must be a multiple of "
@@ -150,20 +183,12 @@ class ImageSettings(Settings):
         f"--architecture={self.architecture} with --depth={self.depth} cannot "
         f"halve the discriminator's {self.image_size} pixels {halvings} times"
       )
-    classless = {"packing": self.packing > 1, "replay_size": self.replay_size}
-    for name, is_on in classless.items():
-      if self.condition != "none" and is_on:
-        raise SettingError(
-          f"--{name}={getattr(self, name)} cannot be combined with "
-          f"--condition={self.condition}: the samples would lose their classes"
-        )
+    if self.condition != "none":
+      self.check_single_samples(f"--condition={self.condition}", "classes")
 
   def discriminator_halvings(self) -> int:
     """Returns how many times the discriminator halves an image."""
     return choices.ARCHITECTURES[self.architecture].halvings(self)
-
-  def evaluation_interval(self) -> int:
-    return self.evaluate_every or max(1, self.steps // 10)
 
 
 def say(line: str) -> None:

@@ -11,14 +11,14 @@ from experiments.configs import choices
 from experiments.configs.experiment import Experiment, Generator
 from experiments.configs.image_settings import (
   NEIGHBOURS,
-  ImageSettings,
+  DCGANSettings,
   read_dataset,
-  say,
 )
 from experiments.errors import SettingError
 
 if TYPE_CHECKING:
   from experiments.run_folder.results import Results
+  from gan_jax.data.images import Dataset, Images
   from gan_jax.training import Problem
 
 with epy.lazy_imports():
@@ -26,147 +26,91 @@ with epy.lazy_imports():
   import numpy as np
   from flax import linen as nn
 
-  from experiments.configs import builders, image_metrics
-  from experiments.datasets import data_record, image_datasets
+  from experiments.configs import builders, image_builders, image_metrics
+  from experiments.datasets import image_datasets
   from experiments.plots import curves
   from experiments.plots import images as image_plots
   from gan_jax import games, types
-  from gan_jax.data import images, latents
+  from gan_jax.data import latents
   from gan_jax.metrics import neighbours
 
-NUM_DRAWN = 64
 MAX_CLASS_COLUMNS = 12
-MEMORY_ON_DEVICE = 2**30
-"""Bytes of pixels up to which the device keeps all training images."""
+"""Classes up to which the figures of images have a column for each."""
 
 
 def networks(
-  settings: ImageSettings, num_classes: int
+  settings: DCGANSettings, num_classes: int
 ) -> types.Players[nn.Module]:
   """Makes the networks of a game with `num_classes` classes, 0 for none."""
   architecture = choices.ARCHITECTURES[settings.architecture]
   generator, discriminator = architecture.networks(settings)
-  dtype = getattr(jnp, settings.compute_dtype)
-  normalization = settings.discriminator_normalization
-  spectral = normalization == choices.SPECTRAL
-  normalize = None if spectral else choices.MAP_NORMALIZATIONS[normalization]
+  layers = image_builders.convolutions(settings)
   return types.Players(
     generator=generator(
       size=settings.image_size,
       channels=settings.image_channels,
       depth=settings.depth,
-      filters=settings.generator_filters,
       num_classes=num_classes,
-      normalize=choices.MAP_NORMALIZATIONS[settings.generator_normalization],
-      dtype=dtype,
+      **layers.generator,
     ),
     discriminator=discriminator(
       depth=settings.discriminator_halvings(),
-      filters=settings.discriminator_filters,
       num_classes=num_classes,
       projection=settings.condition == "projection",
-      normalize=normalize,
-      spectral_norm=spectral,
-      dropout=settings.discriminator_dropout,
-      dtype=dtype,
+      **layers.discriminator,
     ),
   )
 
 
-def build(settings: ImageSettings) -> Problem:
+def build(settings: DCGANSettings) -> Problem:
   """Builds a game on images; raises SettingError if they cannot be read."""
   return builder(settings)(settings)
 
 
-def builder(settings: ImageSettings) -> Callable[[ImageSettings], Problem]:
+def builder(settings: DCGANSettings) -> Callable[[DCGANSettings], Problem]:
   """Reads the images once, for games that differ only in numeric settings.
 
   Returns `build` for settings that differ from these only in fields that vary,
   which may be traced. Raises SettingError if the images cannot be read.
   """
   dataset = read_dataset(settings)
+  of_classes, num_classes = {}, 0
+  if settings.condition != "none":
+    _check_classes(settings, dataset)
+    of_classes = _of_classes(dataset.train)
+    num_classes = len(dataset.train.class_names)
+  image_data = image_builders.prepare(settings, dataset)
+  return lambda settings: image_builders.problem(
+    settings, image_data, _game_maker(settings, num_classes), **of_classes
+  )
+
+
+def _check_classes(settings: DCGANSettings, dataset: Dataset) -> None:
+  """Raises SettingError unless there are training images of all classes."""
   train = dataset.train
-  conditional = settings.condition != "none"
-  if conditional and train.labels is None:
+  if train.labels is None:
     raise SettingError(
       f"--condition={settings.condition} needs classes, and "
       f"{settings.data_dir or settings.dataset} has none; put the images of "
       "each class in a folder"
     )
-  if conditional and dataset.empty_classes:
+  if dataset.empty_classes:
     raise SettingError(
       f"--condition={settings.condition} needs images of every class, and "
       f"there are none of {', '.join(dataset.empty_classes)}"
     )
-  class_names = train.class_names if conditional else ()
-  num_classes = len(class_names)
   used = image_datasets.limited(train, settings.training_images)
-  if conditional and not all(sizes := used.class_sizes().values()):
+  sizes = used.class_sizes()
+  if not all(sizes.values()):
     raise SettingError(
       f"--training_images={settings.training_images} leaves "
-      f"{list(sizes).count(0)} of {num_classes} classes without an image"
+      f"{list(sizes.values()).count(0)} of {len(sizes)} classes without an "
+      "image"
     )
-  if len(used.pixels) < len(train.pixels):
-    say(
-      f"of these, {len(used.pixels):,} training images are used, a random "
-      "subset that is the same for every seed"
-    )
-  sampler = images.sampler(used, used.pixels.nbytes <= MEMORY_ON_DEVICE)
-
-  def sample(data, key, n):
-    pixels, labels = sampler.draw(data["train"], key, n)
-    return types.Conditional(pixels, labels) if conditional else pixels
-
-  shuffled = np.random.default_rng(0).permutation(len(train.pixels))
-  chosen = np.sort(shuffled[: settings.evaluation_samples])
-  real = jnp.asarray(train.pixels[chosen])
-  measurement = image_metrics.measurement_of(settings, dataset, real)
-  data = {"train": sampler.data, **measurement.data}
-  columns = image_plots.COLUMNS
-  drawn = jnp.asarray(train.pixels[shuffled[:NUM_DRAWN]])
-  if train.labels is not None and 0 < num_classes <= MAX_CLASS_COLUMNS:
-    columns = image_plots.class_columns(num_classes)
-    drawn = jnp.asarray(train.pixels[_of_each_class(train.labels, num_classes)])
-
-  record = data_record.make(settings.dataset, settings.data_dir, dataset)
-
-  def build_with_images(settings: ImageSettings) -> Problem:
-    make_game = _game_maker(settings, num_classes)
-    game = make_game(settings, jnp.int32(0))
-
-    def sample_classes(state, key, n):
-      """Draws n samples, with classes 0, 1, ... in turn if there are any."""
-      if not conditional:
-        return game.sample(state.params, state.variables, key, n), None
-      labels = jnp.arange(n) % num_classes
-      return game.sample(state.params, state.variables, key, n, labels), labels
-
-    def measure(state, key, data):
-      samples, labels = sample_classes(state, key, settings.evaluation_samples)
-      return measurement.measure(samples, labels, data)
-
-    def snapshot(state, key):
-      samples, _ = sample_classes(state, key, len(drawn))
-      return {"samples": images.to_pixels(samples)}
-
-    return builders.problem(
-      settings,
-      make_game,
-      builders.Source(sample, data, record),
-      measure,
-      snapshot,
-      reference={"data_samples": drawn, "columns": jnp.int32(columns)},
-      measures_rarely=True,
-      protocol=measurement.protocol,
-      class_names=class_names,
-      statistics=measurement.statistics,
-    )
-
-  return build_with_images
 
 
 def _game_maker(
-  settings: ImageSettings, num_classes: int
+  settings: DCGANSettings, num_classes: int
 ) -> Callable[[Any, types.Array], games.Game]:
   """Returns the function (settings, step) -> game."""
   players = networks(settings, num_classes)
@@ -185,7 +129,7 @@ def _game_maker(
   return make_game
 
 
-def generator(settings: ImageSettings, record: Mapping[str, Any]) -> Generator:
+def generator(settings: DCGANSettings, record: Mapping[str, Any]) -> Generator:
   """Makes the generator of a trained run, without its images."""
   conditional = settings.condition != "none"
   class_names = tuple(record["class_names"]) if conditional else ()
@@ -194,12 +138,32 @@ def generator(settings: ImageSettings, record: Mapping[str, Any]) -> Generator:
   )
 
 
+def _of_classes(train: Images) -> dict[str, Any]:
+  """Returns the arguments of a problem whose condition is the class."""
+  assert train.labels is not None
+  num_classes = len(train.class_names)
+  arguments: dict[str, Any] = {
+    "condition": image_builders.ImageCondition(
+      of_images=lambda images, labels: labels,
+      of_samples=lambda n: jnp.arange(n) % num_classes,
+    ),
+    "class_names": train.class_names,
+  }
+  if num_classes <= MAX_CLASS_COLUMNS:
+    drawn = train.pixels[_of_each_class(train.labels, num_classes)]
+    arguments |= {
+      "drawn": jnp.asarray(drawn),
+      "columns": image_plots.class_columns(num_classes),
+    }
+  return arguments
+
+
 def _of_each_class(labels: np.ndarray, num_classes: int) -> np.ndarray:
   """Returns indices of images, in rows of one image of each class.
 
   Images are repeated if a class has fewer images than there are rows.
   """
-  rows = -(-NUM_DRAWN // num_classes)
+  rows = -(-image_builders.NUM_DRAWN // num_classes)
   columns = [np.flatnonzero(labels == label) for label in range(num_classes)]
   return np.stack([np.resize(each, rows) for each in columns], axis=1).ravel()
 
@@ -233,7 +197,7 @@ FIGURES = {
 }
 METRIC_FIGURES = ("score.png", "metrics.png")
 
-_DEFAULTS = ImageSettings(
+_DEFAULTS = DCGANSettings(
   generator_learning_rate=2e-4,
   discriminator_learning_rate=2e-4,
   generator_beta1=0.5,

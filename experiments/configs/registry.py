@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.configs import fgan, habr, images, toy_2d
+from experiments.configs import fgan, habr, images, lapgan, toy_2d
 from experiments.configs.experiment import Experiment
 from experiments.configs.fields import fields_of
 from experiments.configs.hints import unknown, unknown_flag
@@ -15,6 +15,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
   *fgan.EXPERIMENTS,
   *toy_2d.EXPERIMENTS,
   *images.EXPERIMENTS,
+  *lapgan.EXPERIMENTS,
 )
 
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 AVERAGE = "average_"
 """Prefix of the metrics of the generator's average."""
+LEVEL = "_level_"
+"""Comes before the level in the metrics of one level of a Laplacian pyramid."""
 
 _GAMES, _LINE, _PLANE = "every game", "data on the line", "data in the plane"
 _IMAGES, _CLASSES = "images", "images with classes"
@@ -262,9 +264,13 @@ METRICS: Mapping[str, Metric] = {
 
 
 def describe(name: str) -> Metric:
-  """Returns what is known of a metric, or of one of the generator's average."""
-  plain = name.removeprefix(AVERAGE)
+  """Returns what is known of a metric, of the average's, or of a level's."""
+  plain, _, level = name.removeprefix(AVERAGE).partition(LEVEL)
   metric = METRICS.get(plain, Metric("", ""))
   if plain == name or not metric.meaning:
     return metric
+  if level:
+    return metric._replace(
+      meaning=f"{plain} of level {level}, images halved {level} times"
+    )
   return metric._replace(meaning=f"{plain} of the generator's average")

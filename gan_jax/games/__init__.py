@@ -1,8 +1,9 @@
 """Games: each defines both players' parameters and the cost each minimises.
 
 `adversarial` is a generator network against a discriminator network, `packed`
-the same with a discriminator of several samples at once, and `against_optimal`
-a generator against the exact best discriminator. Module `closed_form` has
+the same with a discriminator of several samples at once, `laplacian_pyramid`
+has such a game at each size of images, and `against_optimal` is a generator
+against the exact best discriminator. Module `closed_form` has
 small games without networks; `replay` has the memory of old samples that
 `adversarial` can use.
 """
@@ -10,6 +11,7 @@ small games without networks; `replay` has the memory of old samples that
 from gan_jax.games.adversarial import adversarial
 from gan_jax.games.against_optimal import against_optimal
 from gan_jax.games.game import Costs, Game, Gradients, pullbacks
+from gan_jax.games.laplacian_pyramid import laplacian_pyramid
 from gan_jax.games.packing import packed
 from gan_jax.games.replay import Replay
 
@@ -20,6 +22,7 @@ __all__ = [
   "Replay",
   "adversarial",
   "against_optimal",
+  "laplacian_pyramid",
   "packed",
   "pullbacks",
 ]

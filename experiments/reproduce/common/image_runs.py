@@ -11,7 +11,7 @@ from flax import linen as nn
 
 from experiments.cli import console
 from experiments.configs import images as image_experiments
-from experiments.configs.image_settings import ImageSettings, read_dataset
+from experiments.configs.image_settings import DCGANSettings, read_dataset
 from experiments.datasets import image_datasets
 from experiments.reproduce.common.figure import Training
 from experiments.run_folder.results import Results
@@ -71,7 +71,7 @@ def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   assert results.workdir is not None
   loaded = load_run.load_run(results.workdir, seed, jax.devices()[0])
   settings = loaded.settings
-  assert isinstance(settings, ImageSettings)
+  assert isinstance(settings, DCGANSettings)
   dataset = read_dataset(settings)
   train, test = dataset.train, dataset.test
   num_classes = len(train.class_names) if settings.condition != "none" else 0

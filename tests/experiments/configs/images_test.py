@@ -18,7 +18,7 @@ from rich.console import Console
 
 from experiments.configs import choices, image_metrics
 from experiments.configs import images as dcgan
-from experiments.configs.image_settings import ImageSettings
+from experiments.configs.image_settings import DCGANSettings
 from experiments.configs.settings import with_values
 from experiments.datasets import cache, image_datasets
 from experiments.errors import SettingError
@@ -29,10 +29,10 @@ from gan_jax.metrics import classifier, inception
 from tests.experiments import tiny_images
 
 
-def settings_of(name: str) -> ImageSettings:
+def settings_of(name: str) -> DCGANSettings:
   """Returns the defaults of an experiment."""
   (settings,) = (e.settings for e in dcgan.EXPERIMENTS if e.name == name)
-  assert isinstance(settings, ImageSettings)
+  assert isinstance(settings, DCGANSettings)
   return settings
 
 

@@ -14,6 +14,7 @@ class MetricTableTest(parameterized.TestCase):
     ("modes_covered", "modes, higher is better, ideal all", (0, math.inf)),
     ("average_recall", "higher is better, ideal 1", (0, 1)),
     ("discriminator_fake", "probability, ideal 1/2", (0, 1)),
+    ("discriminator_fake_level_2", "probability, ideal 1/2", (0, 1)),
     ("generator_gradient_norm", "", (0, math.inf)),
     ("unheard_of", "", (-math.inf, math.inf)),
   )
@@ -26,6 +27,12 @@ class MetricTableTest(parameterized.TestCase):
     self.assertEqual(
       metric_table.describe("average_recall").meaning,
       "recall of the generator's average",
+    )
+
+  def test_metrics_of_a_level(self):
+    self.assertEqual(
+      metric_table.describe("discriminator_fake_level_2").meaning,
+      "discriminator_fake of level 2, images halved 2 times",
     )
 
   def test_all_are_explained(self):
