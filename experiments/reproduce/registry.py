@@ -33,6 +33,7 @@ from experiments.reproduce.habr2018 import (
   ppca,
 )
 from experiments.reproduce.heusel2017 import two_timescales
+from experiments.reproduce.isola2016 import colouring, edges_to_image
 from experiments.reproduce.lecture2021 import (
   few_samples_separable,
   moving_plan,
@@ -59,6 +60,7 @@ from experiments.reproduce.wgangp2017 import (
   value_surfaces,
   weight_histograms,
 )
+from experiments.reproduce.yeh2016 import inpainting
 
 _HABR = (
   *metric_curves.REPRODUCTIONS,
@@ -112,6 +114,9 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   nearest_neighbours.REPRODUCTION,
   augmentation.REPRODUCTION,
   super_resolution.REPRODUCTION,
+  colouring.REPRODUCTION,
+  edges_to_image.REPRODUCTION,
+  inpainting.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 

@@ -12,6 +12,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 
 from experiments.configs import image_to_image
+from experiments.configs.image_to_image import ImageToImageSettings
 from experiments.configs.registry import BY_NAME
 from experiments.configs.settings import with_values
 from experiments.errors import SettingError
@@ -32,6 +33,7 @@ class ImageToImageTest(parameterized.TestCase):
 
   def settings(self, name, **values):
     settings = BY_NAME[name].settings
+    assert isinstance(settings, ImageToImageSettings)
     return settings.replace(
       **tiny_images.SETTINGS | {"image_channels": settings.image_channels},
     ).replace(dataset="folder", data_dir=str(self.folder), **values)
