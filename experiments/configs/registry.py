@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from experiments.configs import (
+  cycle,
   fgan,
   habr,
   image_to_image,
@@ -24,6 +25,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
   *images.EXPERIMENTS,
   *lapgan.EXPERIMENTS,
   *image_to_image.EXPERIMENTS,
+  *cycle.EXPERIMENTS,
 )
 
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}

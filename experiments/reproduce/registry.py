@@ -61,6 +61,7 @@ from experiments.reproduce.wgangp2017 import (
   weight_histograms,
 )
 from experiments.reproduce.yeh2016 import inpainting
+from experiments.reproduce.zhu2017 import cycle_glasses, cycle_plane
 
 _HABR = (
   *metric_curves.REPRODUCTIONS,
@@ -103,6 +104,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   unrolled_ring.REPRODUCTION,
   consensus_ring.REPRODUCTION,
   packed_discriminators.REPRODUCTION,
+  cycle_plane.REPRODUCTION,
   heat_maps.REPRODUCTION,
   # Most of these use one run, which is trained once.
   batch_statistics.REPRODUCTION,
@@ -117,6 +119,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   colouring.REPRODUCTION,
   edges_to_image.REPRODUCTION,
   inpainting.REPRODUCTION,
+  cycle_glasses.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 

@@ -16,6 +16,7 @@ LEVEL = "_level_"
 _GAMES, _LINE, _PLANE = "every game", "data on the line", "data in the plane"
 _IMAGES, _CLASSES = "images", "images with classes"
 _PAIRS = "images made of images"
+_TRANSLATIONS = "translations to and fro"
 _PROBABILITIES = "losses for which D is a probability"
 _CRITICS = "other losses"
 
@@ -150,6 +151,52 @@ METRICS: Mapping[str, Metric] = {
     better="higher",
     ideal="1",
     limits=(-math.inf, 1),
+  ),
+  "cycle": Metric(
+    "mean absolute difference of samples and their translation to and fro, of "
+    "both sets",
+    _TRANSLATIONS,
+    better="lower",
+    ideal="0",
+    limits=DISTANCE,
+  ),
+  "identity": Metric(
+    "mean absolute difference of samples of a set and their translation into "
+    "it, of both sets",
+    "`--identity_weight`",
+    better="lower",
+    ideal="0",
+    limits=DISTANCE,
+  ),
+  "map_error": Metric(
+    "root mean square distance from the true map up to symmetry, over the "
+    "ring's radius",
+    "translations of rings",
+    better="lower",
+    ideal="0",
+    limits=DISTANCE,
+  ),
+  "modes_kept_apart": Metric(
+    "number of modes near which a centre of a mode is mapped",
+    "translations of rings",
+    "modes",
+    "higher",
+    "all",
+    DISTANCE,
+  ),
+  "attribute_given": Metric(
+    "fraction of translated images that the classifier finds the attribute in",
+    "translations of images",
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+  "class_kept": Metric(
+    "fraction of translated images in the class that corresponds to theirs",
+    "translations of images",
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
   ),
   "generator_gradient_norm": Metric(
     "norm of the gradient of the generator's cost on a minibatch",

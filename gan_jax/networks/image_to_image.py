@@ -175,3 +175,26 @@ class Consistent(nn.Module):
     """Maps latents [n, k] and their condition to images [n, h, w, c]."""
     images: Any = self.network(latents, train=train, condition=condition)
     return self.project(images, condition)
+
+
+class Translator(nn.Module):
+  """Changes images: adds to them what a network makes of them.
+
+  Untrained it hardly changes them, as kernels start near 0.
+
+  Attributes:
+    network: module (latents, train, condition) -> images, such as `Generator`
+      with the activation None. Its parameters are those of this module.
+  """
+
+  network: nn.Module
+
+  def setup(self):
+    nn.share_scope(self, self.network)
+
+  def __call__(self, images: Array, train: bool = False) -> Array:
+    """Maps images [n, h, w, c] to images of the same shape."""
+    none = jnp.zeros((len(images), 0))
+    change: Any = self.network(none, train=train, condition=images)
+    chex.assert_equal_shape([images, change])
+    return images + change

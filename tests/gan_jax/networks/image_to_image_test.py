@@ -201,5 +201,20 @@ class ConsistentTest(absltest.TestCase):
     )
 
 
+class TranslatorTest(absltest.TestCase):
+  def test_adds_the_network_to_images(self):
+    network = image_to_image.Generator(
+      3, depth=1, filters=4, normalize=None, activation=None
+    )
+    images = normal(2, 2, 8, 8, 3)
+    translator = image_to_image.Translator(network)
+    variables = translator.init(KEY, images)
+    change = apply(network, variables, jnp.zeros((2, 0)), condition=images)
+    self.assertGreater(float(jnp.abs(change).max()), 1e-5)
+    np.testing.assert_allclose(
+      apply(translator, variables, images), images + change, atol=1e-6
+    )
+
+
 if __name__ == "__main__":
   absltest.main()
