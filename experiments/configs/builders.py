@@ -128,12 +128,14 @@ def game(
   step: Array,
   adversarial_loss: AdversarialLoss | None = None,
   conditions: Conditions | None = None,
+  **paired: Any,
 ) -> games.Game:
   """Makes the game of two networks.
 
   The discriminator judges samples, or packs of samples. `step` is [] int32, the
   number of steps taken: instance noise and lazy penalties depend on it.
-  `adversarial_loss` replaces the loss in the settings. `conditions` are as in
+  `adversarial_loss` replaces the loss in the settings. `conditions`, and
+  `paired`, which are `reconstruction` and `distance`, are as in
   `games.adversarial`.
   """
   augment = None
@@ -159,6 +161,7 @@ def game(
     replay=replay,
     mixes_samples=settings.mixes_samples(),
     conditions=conditions,
+    **paired,
   )
   if not settings.judges_single_samples():
     made = made._replace(discriminate=None)

@@ -15,7 +15,7 @@ from experiments.configs.image_settings import (
 from experiments.datasets import data_record, image_datasets
 from experiments.plots import images as image_plots
 from gan_jax.data import images
-from gan_jax.data.images import Dataset, Sampler
+from gan_jax.data.images import Dataset, Images, Sampler
 from gan_jax.games import Game
 from gan_jax.training import Problem
 from gan_jax.types import Array, Condition, Conditional, Players
@@ -79,23 +79,28 @@ def convolutions(settings: ConvolutionSettings) -> Players[dict[str, Any]]:
   )
 
 
-def prepare(settings: ImageSettings, dataset: Dataset) -> ImageData:
-  """Prepares the images of a dataset for games that differ only in numbers.
-
-  Raises SettingError if the network that measures images cannot be read.
-  """
-  train = dataset.train
+def sampler(settings: ImageSettings, train: Images) -> Sampler:
+  """Makes the source of minibatches of the images that are trained on."""
   used = image_datasets.limited(train, settings.training_images)
   if len(used.pixels) < len(train.pixels):
     say(
       f"of these, {len(used.pixels):,} training images are used, a random "
       "subset that is the same for every seed"
     )
+  return images.sampler(used, used.pixels.nbytes <= MEMORY_ON_DEVICE)
+
+
+def prepare(settings: ImageSettings, dataset: Dataset) -> ImageData:
+  """Prepares the images of a dataset for games that differ only in numbers.
+
+  Raises SettingError if the network that measures images cannot be read.
+  """
+  train = dataset.train
   shuffled = np.random.default_rng(0).permutation(len(train.pixels))
   chosen = np.sort(shuffled[: settings.evaluation_samples])
   real = jnp.asarray(train.pixels[chosen])
   return ImageData(
-    images.sampler(used, used.pixels.nbytes <= MEMORY_ON_DEVICE),
+    sampler(settings, train),
     real,
     jnp.asarray(train.pixels[shuffled[:NUM_DRAWN]]),
     image_metrics.measurement_of(settings, dataset, real),

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from typing import Any
 
-from experiments.configs import fgan, habr, images, lapgan, toy_2d
+from experiments.configs import (
+  cycle,
+  fgan,
+  habr,
+  image_to_image,
+  images,
+  lapgan,
+  toy_2d,
+)
 from experiments.configs.experiment import Experiment
 from experiments.configs.fields import fields_of
 from experiments.configs.hints import unknown, unknown_flag
@@ -16,6 +24,8 @@ EXPERIMENTS: tuple[Experiment, ...] = (
   *toy_2d.EXPERIMENTS,
   *images.EXPERIMENTS,
   *lapgan.EXPERIMENTS,
+  *image_to_image.EXPERIMENTS,
+  *cycle.EXPERIMENTS,
 )
 
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}

@@ -73,6 +73,28 @@ def real_beside_generated(results: Results) -> Figure:
   return figure
 
 
+def generated_from_conditions(results: Results) -> Figure:
+  """Draws conditions, what a seed made of them at last, and the originals."""
+  seed, seed_name = _shown_seed(results)
+  step = results.snapshots["step"][-1]
+  height = 4.0 * _page_height(results)
+  figure, panels = curves.grid(3, 3, (12, height + 1.0))
+  curves.title(figure, results, "images from images")
+  for axes, images, name in zip(
+    panels,
+    (
+      results.snapshots["conditions"],
+      results.snapshots["samples"][seed, -1],
+      results.snapshots["data_samples"],
+    ),
+    ("condition", f"generated, {seed_name}, step {step:,}", "original"),
+    strict=True,
+  ):
+    show(axes, _page(results, images))
+    axes.set_title(name, fontsize=9)
+  return figure
+
+
 def animation(results: Results) -> Iterator[Image.Image]:
   """Animates a seed's samples, 480 by 540 pixels."""
   seed, name = _shown_seed(results)

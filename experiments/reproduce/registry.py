@@ -38,6 +38,7 @@ from experiments.reproduce.habr2018 import (
   ppca,
 )
 from experiments.reproduce.heusel2017 import two_timescales
+from experiments.reproduce.isola2016 import colouring, edges_to_image
 from experiments.reproduce.lecture2021 import (
   few_samples_separable,
   moving_plan,
@@ -52,6 +53,7 @@ from experiments.reproduce.mescheder2018 import dirac_gan, r1_eigenvalues
 from experiments.reproduce.miyato2018 import singular_values
 from experiments.reproduce.pacgan2018 import packed_discriminators
 from experiments.reproduce.rosca2021 import discretization_drift
+from experiments.reproduce.sonderby2016 import super_resolution
 from experiments.reproduce.unrolled2016 import unrolled_ring
 from experiments.reproduce.wgan2017 import (
   disjoint_lines,
@@ -63,6 +65,8 @@ from experiments.reproduce.wgangp2017 import (
   value_surfaces,
   weight_histograms,
 )
+from experiments.reproduce.yeh2016 import inpainting
+from experiments.reproduce.zhu2017 import cycle_glasses, cycle_plane
 
 _HABR = (
   *metric_curves.REPRODUCTIONS,
@@ -108,6 +112,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   unrolled_ring.REPRODUCTION,
   consensus_ring.REPRODUCTION,
   packed_discriminators.REPRODUCTION,
+  cycle_plane.REPRODUCTION,
   heat_maps.REPRODUCTION,
   # Most of these use one run, which is trained once.
   batch_statistics.REPRODUCTION,
@@ -118,6 +123,11 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   window_drop.REPRODUCTION,
   nearest_neighbours.REPRODUCTION,
   augmentation.REPRODUCTION,
+  super_resolution.REPRODUCTION,
+  colouring.REPRODUCTION,
+  edges_to_image.REPRODUCTION,
+  inpainting.REPRODUCTION,
+  cycle_glasses.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 

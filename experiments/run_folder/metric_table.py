@@ -15,6 +15,8 @@ LEVEL = "_level_"
 
 _GAMES, _LINE, _PLANE = "every game", "data on the line", "data in the plane"
 _IMAGES, _CLASSES = "images", "images with classes"
+_PAIRS = "images made of images"
+_TRANSLATIONS = "translations to and fro"
 _PROBABILITIES = "losses for which D is a probability"
 _CRITICS = "other losses"
 
@@ -97,11 +99,107 @@ METRICS: Mapping[str, Metric] = {
     "the penalty term", "`--penalty`", "unit of the loss", ideal="0"
   ),
   "reconstruction": Metric(
-    "mean absolute difference of samples and the data of their condition",
+    "mean absolute, or squared, difference of samples and the data of their "
+    "condition",
     "games of images with `reconstruction` in the generator's cost",
     "units of pixel values in [-1, 1]",
     better="lower",
     limits=DISTANCE,
+  ),
+  "psnr": Metric(
+    "mean peak signal-to-noise ratio against the originals",
+    _PAIRS,
+    "dB",
+    "higher",
+  ),
+  "condition_error": Metric(
+    "largest difference between the condition of samples and the one that was "
+    "asked for",
+    _PAIRS,
+    "units of pixel values in [-1, 1]",
+    "lower",
+    "0",
+    DISTANCE,
+  ),
+  "high_frequency_ratio": Metric(
+    "energy of details too small for the coarse image, over that of the "
+    "originals",
+    "`--task=super_resolution`",
+    ideal="1",
+    limits=DISTANCE,
+  ),
+  "chroma_intersection": Metric(
+    "overlap of the histograms of a* and b* of samples and originals",
+    "`--task=colouring`",
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+  "edge_overlap": Metric(
+    "Dice's coefficient of the samples' edges and those that were asked for",
+    "`--task=edges`",
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+  "hole_psnr": Metric(
+    "mean peak signal-to-noise ratio in the hole",
+    "`--task=inpainting`",
+    "dB",
+    "higher",
+  ),
+  "hole_explained": Metric(
+    "1 - mean squared error in the hole over that of the mean image",
+    "`--task=inpainting`",
+    better="higher",
+    ideal="1",
+    limits=(-math.inf, 1),
+  ),
+  "cycle": Metric(
+    "mean absolute difference of samples and their translation to and fro, of "
+    "both sets",
+    _TRANSLATIONS,
+    better="lower",
+    ideal="0",
+    limits=DISTANCE,
+  ),
+  "identity": Metric(
+    "mean absolute difference of samples of a set and their translation into "
+    "it, of both sets",
+    "`--identity_weight`",
+    better="lower",
+    ideal="0",
+    limits=DISTANCE,
+  ),
+  "map_error": Metric(
+    "root mean square distance from the true map up to symmetry, over the "
+    "ring's radius",
+    "translations of rings",
+    better="lower",
+    ideal="0",
+    limits=DISTANCE,
+  ),
+  "modes_kept_apart": Metric(
+    "number of modes near which a centre of a mode is mapped",
+    "translations of rings",
+    "modes",
+    "higher",
+    "all",
+    DISTANCE,
+  ),
+  "attribute_given": Metric(
+    "fraction of translated images that the classifier finds the attribute in",
+    "translations of images",
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
+  ),
+  "class_kept": Metric(
+    "fraction of translated images in the class that corresponds to theirs",
+    "translations of images",
+    better="higher",
+    ideal="1",
+    limits=FRACTION,
   ),
   "generator_gradient_norm": Metric(
     "norm of the gradient of the generator's cost on a minibatch",

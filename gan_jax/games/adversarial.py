@@ -54,6 +54,7 @@ def adversarial(
   mixes_samples: bool | None = None,
   conditions: Conditions | None = None,
   reconstruction: float | Array | None = None,
+  distance: Callable[[Array], Array] = jnp.abs,
 ) -> Game:
   """Makes the game of a generator against a discriminator.
 
@@ -93,13 +94,15 @@ def adversarial(
     reconstruction: weight w of w mean |G(z, c) - x|, added to the generator's
       cost, where c is the condition of the real sample x: for games whose
       condition nearly determines the sample, such as one image made of another.
+    distance: replaces |.| in it, elementwise. With `jnp.square` and no other
+      cost, the best generator is the mean of x under its condition.
 
   Returns:
     The game. Its metrics are `discriminator_real` and `discriminator_fake`, the
     means of D(x) as a probability, or `critic_real` and `critic_fake`, the
     means of the critic, if the loss's output is no probability; `penalty`, the
     penalty term, if the game has one; and `reconstruction`, mean |G(z, c) - x|
-    without the weight, if it is in the cost.
+    or that of the other `distance` without the weight, if it is in the cost.
 
   Raises:
     ValueError: for a game with both conditions and replay, or with
@@ -219,8 +222,8 @@ def adversarial(
     if reconstruction is None:
       return jnp.zeros(()), {}
     chex.assert_equal_shape([fake, real])
-    distance = jnp.mean(jnp.abs(fake - real))
-    return reconstruction * distance, {"reconstruction": distance}
+    value = jnp.mean(distance(fake - real))
+    return reconstruction * value, {"reconstruction": value}
 
   def costs(params, variables, batch, key):
     generator_key, discriminator_key, penalty_key, replay_key = (

@@ -147,3 +147,54 @@ class Discriminator(nn.Module):
     logits: Any = self.network(stacked(images, condition), train=train)
     chex.assert_shape(logits, (len(images), 1))
     return logits
+
+
+class Consistent(nn.Module):
+  """Generates images that agree with their condition.
+
+  Attributes:
+    network: module (latents, train, condition) -> images, such as `Generator`
+      with the activation None. Its parameters are those of this module.
+    project: (images, condition) -> the images with the part that the condition
+      determines, such as those of `data.image_conditions`.
+
+  References:
+    Sonderby, Caballero, Theis, Shi and Huszar, "Amortised MAP Inference for
+    Image Super-resolution", arXiv 1610.04490, section 3.1.
+  """
+
+  network: nn.Module
+  project: Callable[[Array, Condition], Array]
+
+  def setup(self):
+    nn.share_scope(self, self.network)
+
+  def __call__(
+    self, latents: Array, train: bool = False, condition: Condition = None
+  ) -> Array:
+    """Maps latents [n, k] and their condition to images [n, h, w, c]."""
+    images: Any = self.network(latents, train=train, condition=condition)
+    return self.project(images, condition)
+
+
+class Translator(nn.Module):
+  """Changes images: adds to them what a network makes of them.
+
+  Untrained it hardly changes them, as kernels start near 0.
+
+  Attributes:
+    network: module (latents, train, condition) -> images, such as `Generator`
+      with the activation None. Its parameters are those of this module.
+  """
+
+  network: nn.Module
+
+  def setup(self):
+    nn.share_scope(self, self.network)
+
+  def __call__(self, images: Array, train: bool = False) -> Array:
+    """Maps images [n, h, w, c] to images of the same shape."""
+    none = jnp.zeros((len(images), 0))
+    change: Any = self.network(none, train=train, condition=images)
+    chex.assert_equal_shape([images, change])
+    return images + change

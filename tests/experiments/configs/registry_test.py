@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 
 from experiments.cli import console
 from experiments.configs.image_settings import ImageSettings
+from experiments.configs.image_to_image import ImageToImageSettings
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
 from experiments.datasets import image_datasets
 from experiments.run_folder import results
@@ -48,7 +49,10 @@ class RegistryTest(parameterized.TestCase):
 
   def small(self, settings):
     if isinstance(settings, ImageSettings):
-      settings = settings.replace(**tiny_images.SETTINGS)
+      small = tiny_images.SETTINGS
+      if isinstance(settings, ImageToImageSettings):
+        small = small | {"image_channels": settings.image_channels}
+      settings = settings.replace(**small)
       if settings.dataset == image_source.FACES:
         return settings
       return settings.replace(dataset=image_source.FOLDER, data_dir=self.folder)

@@ -113,6 +113,28 @@ class ConditionalTest(absltest.TestCase):
         rtol=1e-6,
       )
 
+  def test_squared_reconstruction_by_hand(self):
+    # Samples differ from x by (-2, 11/3, -13/6, 1), of classes 0, 2, 1 and 2;
+    # d x^2/dm_y is twice the sum of the differences of class y.
+    batch = self.batch._replace(samples=self.batch.samples.at[3].set(3.0))
+    squared = self.game_with(reconstruction=10.0, distance=jnp.square)
+    for more_gradients, plain_gradients in zip(
+      both_gradients(squared), both_gradients(self.game_with()), strict=True
+    ):
+      inputs = (self.params, self.variables, batch, KEY)
+      more, costs, _ = more_gradients(*inputs)
+      plain, plain_costs, _ = plain_gradients(*inputs)
+      np.testing.assert_allclose(
+        costs.generator - plain_costs.generator,
+        10 * (4 + 121 / 9 + 169 / 36 + 1) / 4,
+        rtol=1e-5,
+      )
+      np.testing.assert_allclose(
+        more.generator["table"] - plain.generator["table"],
+        [-10, -65 / 6, 70 / 3],
+        rtol=1e-4,
+      )
+
   def test_reconstruction_needs_conditions(self):
     with self.assertRaisesRegex(ValueError, "reconstruction needs the cond"):
       games.adversarial(

@@ -181,5 +181,40 @@ class GameTest(absltest.TestCase):
     chex.assert_shape(samples, (2, 8, 8, 1))
 
 
+class ConsistentTest(absltest.TestCase):
+  def test_output_is_projected_and_parameters_are_those_of_the_network(self):
+    network = image_to_image.Generator(
+      1, depth=1, filters=4, normalize=None, activation=None
+    )
+    projected = image_to_image.Consistent(
+      network, lambda images, condition: images - 2 * condition
+    )
+    condition, latents = normal(1, 2, 8, 8, 1), jnp.zeros((2, 0))
+    variables = projected.init(KEY, latents, condition=condition)
+    chex.assert_trees_all_equal(
+      variables, network.init(KEY, latents, condition=condition)
+    )
+    np.testing.assert_allclose(
+      apply(projected, variables, latents, condition=condition),
+      apply(network, variables, latents, condition=condition) - 2 * condition,
+      atol=1e-6,
+    )
+
+
+class TranslatorTest(absltest.TestCase):
+  def test_adds_the_network_to_images(self):
+    network = image_to_image.Generator(
+      3, depth=1, filters=4, normalize=None, activation=None
+    )
+    images = normal(2, 2, 8, 8, 3)
+    translator = image_to_image.Translator(network)
+    variables = translator.init(KEY, images)
+    change = apply(network, variables, jnp.zeros((2, 0)), condition=images)
+    self.assertGreater(float(jnp.abs(change).max()), 1e-5)
+    np.testing.assert_allclose(
+      apply(translator, variables, images), images + change, atol=1e-6
+    )
+
+
 if __name__ == "__main__":
   absltest.main()
