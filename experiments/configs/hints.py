@@ -146,7 +146,7 @@ OTHER_FLAGS: tuple[tuple[str, str], ...] = (
     "where to write is --out",
   ),
   (
-    "name exp exp_name experiment_name config model task problem game preset "
+    "name exp exp_name experiment_name config model problem game preset "
     "run_name",
     "what to train is --experiment",
   ),
