@@ -237,6 +237,10 @@ class PagesTest(parameterized.TestCase):
     self.assertEqual(names["covered"].n, 8)
     # x^2 + y^2 starts at 1, and each of 100 steps multiplies it by 1 + .1^2.
     self.assertAlmostEqual(names["radius"], 1.01**100, delta=1e-4)
+    # No model of 30 images is better than -log 30; noise has -16 log 2 = -11.
+    self.assertBetween(names["log_likelihood"], -5.5, -np.log(30))
+    log_z = names["boltzmann"].log_partition(names["machine"])
+    self.assertAlmostEqual(names["log_z"].log_partition, log_z, delta=0.15)
 
 
 class ReferenceTest(absltest.TestCase):

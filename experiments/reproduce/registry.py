@@ -26,6 +26,7 @@ from experiments.reproduce.goodfellow2016 import (
   kl_directions,
   latent_arithmetic,
   local_nash,
+  mcmc_mixing,
   ml_gradient,
   ring_divergences,
   shared_value_function,
@@ -89,6 +90,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   ml_gradient.REPRODUCTION,
   density_ratio.REPRODUCTION,
   support_rank.REPRODUCTION,
+  mcmc_mixing.REPRODUCTION,
   conjugates.REPRODUCTION,
   fitted_normals.REPRODUCTION,
   # It has the runs of the figure before it.

@@ -1,10 +1,17 @@
-"""Estimation other than by a game: of densities, and of latents.
+"""Methods that are not games: maximum likelihood, and what GANs are set beside.
 
-`noise_contrastive` has noise-contrastive and maximum-likelihood estimation as
-games, and `ppca` probabilistic principal component analysis. `latent_search`
-finds the latents of images with holes.
+`noise_contrastive` compares noise-contrastive estimation with games, `ppca` is
+probabilistic principal component analysis, `boltzmann` has restricted Boltzmann
+machines, `mcmc` how fast Markov chains mix, and `latent_search` the latents of
+a given image.
 """
 
-from gan_jax.estimation import latent_search, noise_contrastive, ppca
+from gan_jax.estimation import (
+  boltzmann,
+  latent_search,
+  mcmc,
+  noise_contrastive,
+  ppca,
+)
 
-__all__ = ["latent_search", "noise_contrastive", "ppca"]
+__all__ = ["boltzmann", "latent_search", "mcmc", "noise_contrastive", "ppca"]
