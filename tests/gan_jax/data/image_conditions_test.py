@@ -124,7 +124,7 @@ class EdgesTest(absltest.TestCase):
       [ndimage.sobel(each, axis, mode="nearest") / 8 for axis in (0, 1)]
       for each in luma
     ]
-    norms = np.hypot(*np.moveaxis(parts, 1, 0))[..., None]
+    norms = np.hypot(*np.moveaxis(np.array(parts), 1, 0))[..., None]
     slopes = image_conditions.slopes(x)
     np.testing.assert_allclose(slopes, norms, atol=1e-6)
     edges = image_conditions.edges(x, 0.2)
