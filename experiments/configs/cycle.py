@@ -401,8 +401,10 @@ def glasses_builder(
       protocol={
         "dataset": settings.dataset,
         "unseen_images": f"{count} of the test split",
-        **(net.protocol if settings.evaluate else {}),
-      },
+        **net.protocol,
+      }
+      if settings.evaluate
+      else {},
     )
 
   of_b_images = jnp.asarray(

@@ -289,7 +289,9 @@ def builder(
       protocol={
         "dataset": settings.dataset,
         "unseen_images": f"{len(unseen)} of the test split",
-      },
+      }
+      if settings.evaluate
+      else {},
     )
 
   return build_with_images
