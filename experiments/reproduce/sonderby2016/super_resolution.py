@@ -65,14 +65,14 @@ def _checks(of: str, mean, gan) -> list[Check]:
       f"{of}: energy of details, {GAN} minus {MEAN}, of the data's",
       energies[1] - energies[0],
       0.2,
-      "the publication's claim; 0.2 set before the first run",
+      "the publication's claim; 0.2 set before its first result",
       margin=0.1,
     ),
     at_least(
       f"{of}: nearness to the data's energy, gained by the {GAN}",
       np.abs(energies[0] - 1) - np.abs(energies[1] - 1),
       0.1,
-      "the publication's claim; 0.1 set before the first run",
+      "the publication's claim; 0.1 set before its first result",
       margin=0.1,
     ),
     at_least(

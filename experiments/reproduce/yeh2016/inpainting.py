@@ -8,8 +8,8 @@ Four ways to fill the same holes of unseen garments:
 - a network that was trained to fill this hole (Pathak et al.).
 
 The measure is the signal-to-noise ratio in the hole. The network was trained
-for a small difference, and in the publication's table, too, it has the highest
-ratio for central holes of faces although its images are blurred.
+for a small difference, so it should have the highest ratio, although its images
+are blurred.
 
 Source: Yeh et al., Semantic Image Inpainting with Deep Generative Models, arXiv
 1607.07539, sections 3 and 4.2. Pathak et al., Context Encoders: Feature
@@ -186,8 +186,7 @@ def compute(inputs: Inputs) -> Computed:
         f"gain, {DIRECT} over {SEARCH} (dB)",
         network - search,
         1.0,
-        "as in the publication's table for faces with central holes; 1 set "
-        "before the first run",
+        "it was trained for a small difference; 1 set before the first run",
         margin=0.5,
       ),
     ],
