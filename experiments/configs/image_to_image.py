@@ -96,13 +96,14 @@ class ImageToImageSettings(ConvolutionSettings):
     choices=("absolute", "squared"),
   )
   reconstruction_weight: float = setting(
-    100.0, "weight of this distance", minimum=0
+    100.0, "weight of this distance", minimum=0, varies=False
   )
   adversarial_weight: float = setting(
     1.0,
     "weight of the loss in the generator's cost; with 0 it learns by the "
     "distance alone",
     minimum=0,
+    varies=False,
   )
   depth: int = setting(
     2,

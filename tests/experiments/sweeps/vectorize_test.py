@@ -68,6 +68,11 @@ CASES: dict[str, tuple[str, dict[str, Any], dict[str, Any]]] = {
     {"runge_kutta_step_size": 0.2},
   ),
   "grid": ("grid", {}, {"spacing": 1.0}),
+  "cycle": (
+    "cycle_rings",
+    {"generator_width": 8, "identity_weight": 1.0},
+    {"cycle_weight": 3.0, "identity_weight": 5.0},
+  ),
   "line": (
     "mixture_near",
     {"input_weight": (1.0, 1.0)},
