@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from gan_jax import divergences
+from gan_jax.numerics import sigmoid
 from gan_jax.types import Metrics
 
 # Points of the axis over each of the two sets of samples.
@@ -84,6 +85,44 @@ def _normalized(log_density: Array, x: Array) -> Array:
   """Returns the density [k] whose trapezoidal integral over x [k] is one."""
   density = jnp.exp(log_density - jnp.max(log_density))
   return density / jnp.trapezoid(density, x)
+
+
+def density_ratio_error(
+  discriminate: Callable[[Array], Array],
+  data_samples: Array,
+  samples: Array,
+  log_prob: Callable[[Array], Array],
+  generated_log_prob: Callable[[Array], Array],
+  real_label: float | Array = 1.0,
+) -> Array:
+  """Estimates how far a discriminator is from the best one.
+
+  E |D(x) - D*(x)|,  D* = p / (p + q),  x ~ (p + q) / 2,
+
+  where p is the data's density and q the generator's.
+
+  Args:
+    discriminate: [k, 1] -> [k], D as a probability.
+    data_samples: [n, 1], drawn from the data.
+    samples: [n, 1], generated.
+    log_prob: [k, 1] -> [k], log p.
+    generated_log_prob: [k, 1] -> [k], log q.
+    real_label: the label of data that D is trained with, a factor of D*.
+
+  Returns:
+    [], in [0, 1].
+
+  References:
+    Goodfellow et al., Generative Adversarial Nets, arXiv 1406.2661, eq. 2.
+    Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 4.2, on labels.
+  """
+  chex.assert_shape([data_samples, samples], (None, 1))
+  chex.assert_equal_shape([data_samples, samples])
+  x = jnp.concatenate([data_samples, samples])
+  best = real_label * sigmoid(log_prob(x) - generated_log_prob(x))
+  judged = discriminate(x)
+  chex.assert_equal_shape([judged, best])
+  return jnp.mean(jnp.abs(judged - best))
 
 
 def measure(

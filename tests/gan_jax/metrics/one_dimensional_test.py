@@ -209,5 +209,33 @@ class KernelDensityTest(parameterized.TestCase):
       one_dimensional.kernel_density(jnp.zeros((5, 1)), jnp.zeros(3))
 
 
+class DensityRatioErrorTest(parameterized.TestCase):
+  @parameterized.parameters(
+    # The logit of D, as slope and intercept, and the label of data.
+    (0.0, 0.0, 1.0),
+    (0.0, 2.0, 1.0),
+    (-3.0, 1.0, 1.0),
+    (1.0, 0.0, 0.7),
+  )
+  def test_is_the_integral(self, slope, intercept, label):
+    def integrand(x):
+      p, q = stats.norm.pdf(x, 1.0, 0.5), stats.norm.pdf(x, -1.0, 2.0)
+      error = 1 / (1 + np.exp(-slope * x - intercept)) - label * p / (p + q)
+      return abs(error) * (p + q) / 2
+
+    expected, _ = integrate.quad(integrand, -15, 15, limit=500)
+    data, generated = densities.normal(1.0, 0.5), densities.normal(-1.0, 2.0)
+    data_key, key = jax.random.split(jax.random.key(0))
+    error = one_dimensional.density_ratio_error(
+      lambda x: jax.nn.sigmoid(slope * x[:, 0] + intercept),
+      data.sample(data_key, 4 * N),
+      generated.sample(key, 4 * N),
+      data.log_prob,
+      generated.log_prob,
+      label,
+    )
+    np.testing.assert_allclose(error, expected, atol=0.006)
+
+
 if __name__ == "__main__":
   absltest.main()
