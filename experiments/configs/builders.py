@@ -17,6 +17,7 @@ from experiments.configs.settings import (
   MLPDiscriminatorSettings,
   MLPGeneratorSettings,
   Settings,
+  TrainingSetSettings,
 )
 from gan_jax import games, penalties, steps
 from gan_jax.augmentations import instance_noise
@@ -182,6 +183,38 @@ def discriminator_output(
   return jax.nn.sigmoid(logits) if is_probability else logits
 
 
+def measure_overfitting(
+  settings: TrainingSetSettings,
+  game: games.Game,
+  density: Density,
+  state: TrainState,
+  key: PRNGKey,
+  training_set: Array,
+) -> Metrics:
+  """Averages the discriminator on a training set and on held-out samples.
+
+    discriminator_train:    mean of D(x) on the training set, of which
+                            `evaluation_samples` are used if it has more
+    discriminator_held_out: mean of D(x) on `evaluation_samples` new samples
+
+  The metrics of a critic are `critic_train` and `critic_held_out`. There are
+  none without a training set, and none if the discriminator cannot judge single
+  samples.
+  """
+  if not settings.training_samples or game.discriminate is None:
+    return {}
+  count = settings.evaluation_samples
+  is_probability = choices.LOSSES[settings.loss]().probability
+  prefix = "discriminator" if is_probability else "critic"
+  return {
+    f"{prefix}_{name}": jnp.mean(discriminator_output(settings, game, state, x))
+    for name, x in (
+      ("train", training_set[:count]),
+      ("held_out", density.sample(key, count)),
+    )
+  }
+
+
 def optimizers(settings: Settings) -> steps.Optimizers:
   """Makes the optimizer of each player."""
   optimizer = choices.OPTIMIZERS[settings.optimizer]
@@ -217,16 +250,31 @@ class Source(NamedTuple):
 
   `data` are arrays on the device that `sample` draws from and that samples are
   compared with. A density needs none. `record` describes the data.
+  `member_data` is as in `Problem`.
   """
 
   sample: Callable[[Any, PRNGKey, int], Batch]
   data: Any = ()
   record: Mapping[str, Any] = MappingProxyType({})
+  member_data: Callable[[PRNGKey, Any], Any] | None = None
 
 
-def from_density(density: Density) -> Source:
-  """Makes a source that samples from a density."""
-  return Source(lambda data, key, n: density.sample(key, n))
+def from_density(density: Density, training_samples: int = 0) -> Source:
+  """Makes a source that samples from a density.
+
+  With `training_samples` above 0, a member has a training set of that size and
+  draws its batches from it with replacement.
+  """
+  if not training_samples:
+    return Source(lambda data, key, n: density.sample(key, n))
+
+  def sample(training_set, key, n):
+    return training_set[jax.random.randint(key, (n,), 0, training_samples)]
+
+  return Source(
+    sample,
+    member_data=lambda key, _: density.sample(key, training_samples),
+  )
 
 
 def _keeps_average(settings: Settings) -> bool:
@@ -266,6 +314,9 @@ def problem(
   protocol: Mapping[str, str | int | float] | None = None,
   class_names: tuple[str, ...] = (),
   statistics: Mapping[str, Array] | None = None,
+  measure_discriminator: Callable[
+    [TrainState, PRNGKey, Any], Metrics
+  ] = lambda state, key, data: {},
 ) -> Problem:
   """Makes the problem of a game against real samples.
 
@@ -291,6 +342,8 @@ def problem(
     protocol: description of the measurement.
     class_names: names of the classes by label, if labels are the condition.
     statistics: arrays that `measure` compares samples with.
+    measure_discriminator: (state, key, data) -> metrics of the discriminator
+      that are logged with those of samples; not for the generator's average.
   """
   player_optimizers = optimizers(settings)
   step = steps.scheduled(
@@ -370,6 +423,8 @@ def problem(
     metrics |= measure_health(state, jax.random.fold_in(samples_key, 1), data)
     if measures_rarely or not settings.evaluate:
       return metrics
+    judged_key = jax.random.fold_in(samples_key, 2)
+    metrics |= measure_discriminator(state, judged_key, data)
     return metrics | measure_samples(state, samples_key, data)
 
   trained = generator(settings, make_game, class_names)
@@ -387,4 +442,5 @@ def problem(
     class_names=class_names,
     data_record=source.record,
     statistics=statistics or {},
+    member_data=source.member_data,
   )

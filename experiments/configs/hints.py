@@ -86,6 +86,10 @@ OTHER_FLAGS: tuple[tuple[str, str], ...] = (
     "zdim",
     "the number of latents is --latent_dim",
   ),
+  (
+    "num_samples train_samples num_training_samples dataset_size",
+    "the size of the training set is --training_samples",
+  ),
   ("prior noise noise_type", "the latents' distribution is --latent_prior"),
   (
     "ngf gf_dim g_channels gen_filters",

@@ -464,6 +464,20 @@ class MLPGeneratorSettings(MLPDiscriminatorSettings):
       )
 
 
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class TrainingSetSettings(MLPDiscriminatorSettings):
+  """Adds the size of a training set that is drawn from a density."""
+
+  training_samples: int = setting(
+    0,
+    "number of samples of the data that a seed trains on, drawn once; 0 draws "
+    "new ones in every step",
+    minimum=0,
+    maximum=10**6,
+    heading="Training set",
+  )
+
+
 S = typing.TypeVar("S", bound=Settings)
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from etils import epy
 
-from experiments.configs.fields import setting
+from experiments.configs import choices
+from experiments.configs.fields import is_on, setting
 from experiments.configs.settings import (
-  MLPDiscriminatorSettings,
   MLPGeneratorSettings,
+  TrainingSetSettings,
 )
 from experiments.errors import SettingError
 
@@ -41,7 +43,7 @@ NUM_POINTS_OF_MODE = 101
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class OneDimensionalSettings(MLPDiscriminatorSettings):
+class OneDimensionalSettings(TrainingSetSettings):
   """Adds the data: a normal distribution or a mixture of them."""
 
   input_mean: tuple[float, ...] = setting(
@@ -158,6 +160,36 @@ def _problem(
       generated_log_prob(state),
     )
 
+  # D* = (1 - s) p / (p + q) = (1 - s) sigmoid(log p - log q) if the label of
+  # data is 1 - s: Goodfellow 2016, arXiv 1701.00160, section 4.2.
+  real_label = 1 - settings.label_smoothing
+
+  def measure_discriminator(state, key, data):
+    overfitting_key, real_key, fake_key = jax.random.split(key, 3)
+    metrics = builders.measure_overfitting(
+      settings, game, density, state, overfitting_key, data
+    )
+    log_prob = generated_log_prob(state)
+    is_probability = choices.LOSSES[settings.loss]().probability
+    if (
+      log_prob is None
+      or game.discriminate is None
+      or not is_probability
+      or is_on(settings.instance_noise)
+    ):
+      return metrics
+    count = settings.evaluation_samples
+    return metrics | {
+      "density_ratio_error": one_dimensional.density_ratio_error(
+        functools.partial(builders.discriminator_output, settings, game, state),
+        density.sample(real_key, count),
+        game.sample(state.params, state.variables, fake_key, count),
+        density.log_prob,
+        log_prob,
+        real_label,
+      )
+    }
+
   x = drawn_points(density)
   data_log_density = density.log_prob(x[:, None])
 
@@ -177,19 +209,18 @@ def _problem(
       "discriminator": builders.discriminator_output(
         settings, game, state, x[:, None]
       ),
-      # D* = (1 - s) p / (p + q) = (1 - s) sigmoid(log p - log q) if the label
-      # of data is 1 - s: Goodfellow 2016, arXiv 1701.00160, section 4.2.
-      "optimal_discriminator": (1 - settings.label_smoothing)
+      "optimal_discriminator": real_label
       * jax.nn.sigmoid(data_log_density - log_density),
     }
 
   return builders.problem(
     settings,
     make_game,
-    builders.from_density(density),
+    builders.from_density(density, settings.training_samples),
     measure,
     snapshot,
     reference={"x": x, "data_density": jnp.exp(data_log_density)},
+    measure_discriminator=measure_discriminator,
   )
 
 

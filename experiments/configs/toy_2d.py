@@ -11,7 +11,10 @@ from etils import epy
 
 from experiments.configs.experiment import Experiment
 from experiments.configs.fields import setting
-from experiments.configs.settings import MLPGeneratorSettings
+from experiments.configs.settings import (
+  MLPGeneratorSettings,
+  TrainingSetSettings,
+)
 
 if TYPE_CHECKING:
   from experiments.run_folder.results import Results
@@ -36,7 +39,7 @@ NUM_POINTS = 64
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MixtureSettings(MLPGeneratorSettings):
+class MixtureSettings(TrainingSetSettings, MLPGeneratorSettings):
   """Adds the width of the data's modes."""
 
   mode_stddev: float = setting(
@@ -130,7 +133,7 @@ def problem(
   return builders.problem(
     settings,
     make_game,
-    builders.from_density(density),
+    builders.from_density(density, settings.training_samples),
     measure,
     snapshot,
     reference={
@@ -140,6 +143,9 @@ def problem(
       "modes": density.modes,
       "mode_stddev": density.mode_stddev[0],
     },
+    measure_discriminator=functools.partial(
+      builders.measure_overfitting, settings, game, density
+    ),
   )
 
 

@@ -50,6 +50,8 @@ def costs(results: Results) -> Figure:
 def discriminator(results: Results) -> Figure:
   """Draws the discriminator's means over real and over generated samples.
 
+  With a training set, its mean over other samples of the data is drawn too.
+
   A probability is drawn between 0 and 1, with a line at 1/2, or at half the
   label of real samples: there the best discriminator cannot tell the two apart.
   The difference of a critic's means is drawn below: with the Wasserstein loss
@@ -65,6 +67,8 @@ def discriminator(results: Results) -> Figure:
   )
   curve(axes, results, f"{name}_real", DATA, "real")
   curve(axes, results, f"{name}_fake", GENERATED, "generated")
+  if f"{name}_held_out" in results.metrics:
+    curve(axes, results, f"{name}_held_out", AVERAGE, "real, not trained on")
   for below in distance:
     curve(below, results, "critic_distance", DISCRIMINATOR, "difference")
     below.axhline(0, color=FRAME, **REFERENCE)

@@ -85,8 +85,42 @@ METRICS: Mapping[str, Metric] = {
     ideal="1/2",
     limits=FRACTION,
   ),
+  "discriminator_train": Metric(
+    "mean of D on the training samples; above `discriminator_held_out` where D "
+    "overfits",
+    "`--training_samples`, " + _PROBABILITIES,
+    "probability",
+    ideal="1/2",
+    limits=FRACTION,
+  ),
+  "discriminator_held_out": Metric(
+    "mean of D on samples of the data that it was not trained on",
+    "`--training_samples`, " + _PROBABILITIES,
+    "probability",
+    ideal="1/2",
+    limits=FRACTION,
+  ),
+  "density_ratio_error": Metric(
+    "mean of |D - p/(p + q)| on real and generated samples, of densities p and "
+    "q",
+    "data on the line and a linear generator of normal latents, "
+    + _PROBABILITIES,
+    "probability",
+    "lower",
+    "0",
+    FRACTION,
+  ),
   "critic_real": Metric("mean of the critic on real samples", _CRITICS),
   "critic_fake": Metric("mean of the critic on generated samples", _CRITICS),
+  "critic_train": Metric(
+    "mean of the critic on the training samples; above `critic_held_out` where "
+    "it overfits",
+    "`--training_samples`, " + _CRITICS,
+  ),
+  "critic_held_out": Metric(
+    "mean of the critic on samples of the data that it was not trained on",
+    "`--training_samples`, " + _CRITICS,
+  ),
   "critic_distance": Metric(
     "`critic_real` - `critic_fake`: with the Wasserstein loss the critic's "
     "estimate of the distance to the data, times its largest slope; negative "

@@ -29,6 +29,8 @@ from gan_jax.types import (
 
 NEVER = -1
 """The failure step of a player whose cost has always been finite."""
+_NO_STEP = 2**32 - 1
+"""A number whose key no step uses; it draws the data of a member."""
 
 
 class Keys(NamedTuple):
@@ -85,6 +87,13 @@ def structure(
   )
 
 
+def _data_of(problem: Problem, keys: Keys, data: Any) -> Any:
+  """Returns the data that a member draws from."""
+  if problem.member_data is None:
+    return data
+  return problem.member_data(jax.random.fold_in(keys.train, _NO_STEP), data)
+
+
 def advance(
   problem: Problem,
   progress: Progress,
@@ -106,6 +115,7 @@ def advance(
   Returns:
     The progress after `stop` steps.
   """
+  data = _data_of(problem, keys, data)
 
   def body(index, progress):
     key = jax.random.fold_in(keys.train, index)
@@ -290,16 +300,22 @@ def varied_population(
     num_shared=3,
     donate_argnums=1,
   )
-  evaluate = compiled(
-    lambda values, progress, keys, data: make_problem(values).evaluate(
-      progress.state, keys.evaluation, data
-    ),
-    num_shared=1,
-  )
+
+  def evaluate_member(values, progress, keys, data):
+    problem = make_problem(values)
+    return problem.evaluate(
+      progress.state, keys.evaluation, _data_of(problem, keys, data)
+    )
+
+  evaluate = compiled(evaluate_member, num_shared=1)
 
   def measure_member(values, progress, keys, data):
-    measure = make_problem(values).measure
-    return measure(progress.state, keys.evaluation, data) if measure else {}
+    problem = make_problem(values)
+    if problem.measure is None:
+      return {}
+    return problem.measure(
+      progress.state, keys.evaluation, _data_of(problem, keys, data)
+    )
 
   measure = compiled(measure_member, num_shared=1)
 

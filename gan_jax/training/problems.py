@@ -46,6 +46,10 @@ class Problem(NamedTuple):
       other data; empty for a density.
     statistics: arrays by name that generated samples are compared with; empty
       if they can be computed without the data.
+    member_data: (key, data) -> what the functions above take for the data of a
+      member, such as its training set. It is computed again wherever it is
+      needed, with the same key, so it is neither shared nor saved. None if all
+      members draw from `data` itself.
   """
 
   init: Callable[[PRNGKey], TrainState]
@@ -61,6 +65,7 @@ class Problem(NamedTuple):
   class_names: tuple[str, ...] = ()
   data_record: Mapping[str, Any] = MappingProxyType({})
   statistics: Mapping[str, Array] = MappingProxyType({})
+  member_data: Callable[[PRNGKey, Any], Any] | None = None
 
 
 def problem(

@@ -102,6 +102,53 @@ class TrainingTest(parameterized.TestCase):
         jax.tree.map(lambda x: x[0], alone.state),
       )
 
+  def test_a_member_keeps_the_data_that_its_seed_draws(self):
+    # It adds four numbers in [0, 1], which depend on the seed, to 10.
+    def record(state, batch, key):
+      del key
+      params = state.params._replace(
+        generator=jnp.minimum(state.params.generator, jnp.min(batch)),
+        discriminator=jnp.maximum(state.params.discriminator, jnp.max(batch)),
+      )
+      costs = {"generator_cost": 0.0, "discriminator_cost": 0.0}
+      return state.replace(params=params), costs
+
+    problem = ring_problem()._replace(
+      init=lambda key: TrainState(
+        step=jnp.int32(0),
+        params=Players(jnp.float32(jnp.inf), jnp.float32(-jnp.inf)),
+        variables=Players({}, {}),
+        optimizer_states=Players({}, {}),
+      ),
+      sample_batch=lambda key, data: jax.random.choice(key, data, (64,)),
+      step=record,
+      evaluate=lambda state, key, data: {
+        "least": jnp.min(data),
+        "greatest": jnp.max(data),
+      },
+      member_data=lambda key, data: data + jax.random.uniform(key, (4,)),
+      data=jnp.float32(10),
+    )
+    together, metrics = jax.device_get(
+      train(problem, [3, 1], [2, 5, 20], devices=2)
+    )
+    for index, seed in enumerate([3, 1]):
+      alone, measured = train(problem, [seed], [20])
+      for progress, drawn, row in (
+        (together, metrics, index),
+        (alone, measured, 0),
+      ):
+        # 1,280 draws meet all four numbers, and no others.
+        self.assertEqual(
+          progress.state.params.generator[row], drawn["least"][row]
+        )
+        self.assertEqual(
+          progress.state.params.discriminator[row], drawn["greatest"][row]
+        )
+      self.assertEqual(metrics["least"][index], measured["least"][0])
+    self.assertGreater(metrics["least"].min(), 10)
+    self.assertNotEqual(metrics["least"][0], metrics["least"][1])
+
   def test_members_must_divide_among_devices(self):
     with self.assertRaisesRegex(ValueError, "3 members cannot be divided"):
       train(ring_problem(), [1, 2, 3], [1], devices=2)
