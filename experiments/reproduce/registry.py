@@ -1,5 +1,6 @@
 """The list of all figures; lists and tests derive from it."""
 
+from experiments.reproduce.arjovsky2017 import vanishing_gradient
 from experiments.reproduce.common.figure import Reproduction
 from experiments.reproduce.consensus2017 import consensus_ring
 from experiments.reproduce.daskalakis2018 import optimistic_mean
@@ -47,6 +48,7 @@ from experiments.reproduce.lecture2021 import (
 from experiments.reproduce.loss_zoo import heat_maps
 from experiments.reproduce.mathematics_of_gans import (
   best_of_three,
+  overfitting_discriminator,
   steps_ratio,
   theory_identities,
 )
@@ -54,6 +56,7 @@ from experiments.reproduce.mescheder2018 import dirac_gan, r1_eigenvalues
 from experiments.reproduce.miyato2018 import singular_values
 from experiments.reproduce.pacgan2018 import packed_discriminators
 from experiments.reproduce.rosca2021 import discretization_drift
+from experiments.reproduce.shrivastava2016 import replay_modes
 from experiments.reproduce.sonderby2016 import super_resolution
 from experiments.reproduce.unrolled2016 import unrolled_ring
 from experiments.reproduce.wgan2017 import (
@@ -79,6 +82,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   theory_identities.REPRODUCTION,
   best_of_three.REPRODUCTION,
   steps_ratio.REPRODUCTION,
+  overfitting_discriminator.REPRODUCTION,
   game_round.REPRODUCTION,
   disjoint_lines.REPRODUCTION,
   moving_plan.REPRODUCTION,
@@ -97,6 +101,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   cross_evaluation.REPRODUCTION,
   practical_objective.REPRODUCTION,
   saturation.REPRODUCTION,
+  vanishing_gradient.REPRODUCTION,
   lipschitz_needed.REPRODUCTION,
   ppca.REPRODUCTION,
   dirac_gan.REPRODUCTION,
@@ -112,6 +117,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   gradient_norms.REPRODUCTION,
   singular_values.REPRODUCTION,
   unrolled_ring.REPRODUCTION,
+  replay_modes.REPRODUCTION,
   consensus_ring.REPRODUCTION,
   packed_discriminators.REPRODUCTION,
   cycle_plane.REPRODUCTION,
