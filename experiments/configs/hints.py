@@ -87,7 +87,7 @@ OTHER_FLAGS: tuple[tuple[str, str], ...] = (
     "the number of latents is --latent_dim",
   ),
   (
-    "num_samples train_samples num_training_samples dataset_size",
+    "train_samples num_training_samples dataset_size",
     "the size of the training set is --training_samples",
   ),
   ("prior noise noise_type", "the latents' distribution is --latent_prior"),
