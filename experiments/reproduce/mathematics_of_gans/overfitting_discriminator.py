@@ -4,9 +4,9 @@
 of a ring of eight wide Gaussians (`--training_samples`), with five steps of D
 to one of G. D is then compared on the training samples and on held-out samples
 of the same density. With 16 samples D is surer of the training samples than of
-held-out ones. The gap falls with N, and with 4,096 samples it is near 0. D on
-held-out samples is then what it is in a training on fresh samples, where all
-samples are held out and the gap is 0 by definition.
+held-out ones. The claims are that this gap falls with N, that it is near 0 with
+4,096 samples, and that D on held-out samples is then what it is in a training
+on fresh samples, where all samples are held out and the gap is 0 by definition.
 
 The bounds of the checks were set before the first run.
 
