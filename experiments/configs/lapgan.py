@@ -91,16 +91,21 @@ def generator(
 
 def _make_game(settings: PyramidSettings, step: types.Array) -> games.Game:
   """Makes the game of all levels after `step` steps."""
+  return games.laplacian_pyramid(level_games(settings, step))
+
+
+def level_games(
+  settings: PyramidSettings, step: types.Array
+) -> list[games.Game]:
+  """Makes the games of the levels, from coarse to fine, after `step` steps."""
   sizes = [
     settings.image_size // 2**level
     for level in reversed(range(settings.num_bands))
   ]
-  return games.laplacian_pyramid(
-    [
-      _coarsest_game(settings, step),
-      *(_band_game(settings, size, step) for size in sizes),
-    ]
-  )
+  return [
+    _coarsest_game(settings, step),
+    *(_band_game(settings, size, step) for size in sizes),
+  ]
 
 
 def _coarsest_game(settings: PyramidSettings, step: types.Array) -> games.Game:
