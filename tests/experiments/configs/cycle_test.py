@@ -69,6 +69,7 @@ class CycleTest(parameterized.TestCase):
 
   def test_biases_of_all_perceptrons(self):
     settings = BY_NAME["cycle_rings"].settings.replace(initial_bias=0.25)
+    assert isinstance(settings, RingsSettings)
     state = jax.jit(cycle.build_rings(settings).init)(jax.random.key(0))
     biases = [x for x in jax.tree.leaves(state.params) if x.ndim == 1]
     self.assertLen(biases, 4 * 3)
@@ -79,6 +80,7 @@ class CycleTest(parameterized.TestCase):
     settings = BY_NAME["cycle_rings"].settings.replace(
       discriminator_minibatch="standard_deviation"
     )
+    assert isinstance(settings, RingsSettings)
     problem = cycle.build_rings(settings)
     state = jax.jit(problem.init)(jax.random.key(0))
     drawn = jax.jit(problem.snapshot)(state, jax.random.key(1))

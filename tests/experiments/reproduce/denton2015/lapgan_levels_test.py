@@ -209,6 +209,7 @@ class RunsTest(absltest.TestCase):
     real = lapgan_levels.at_levels(images()[..., :1], 2)
     numbers, made = lapgan_levels.measure_seeds(workdir, (0, 1), real, KEY)
     loaded = load_run.load_run(workdir, 1, jax.devices()[0])
+    assert isinstance(loaded.settings, lapgan.PyramidSettings)
     games = lapgan.level_games(loaded.settings, jnp.int32(0))
     for index, size in ((1, 8), (2, 16)):
       name = f"level_{2 - index}"
