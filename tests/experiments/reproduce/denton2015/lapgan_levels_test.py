@@ -161,6 +161,18 @@ class ChecksTest(parameterized.TestCase):
   def test_mistakes_fail(self, changed, count):
     self.assertLen(failed(**changed), count)
 
+  @parameterized.parameters("own", "real", "made")
+  def test_a_mean_above_the_bound_is_not_enough(self, name):
+    self.assertLen(failed(**{name: 0.8 + 30 * SPREAD}), len(SIZES))
+    self.assertLen(failed(**{name: 0.8 + 3 * SPREAD}), 0)
+
+  def test_the_distances_of_seeds_must_differ(self):
+    distances = {
+      lapgan_levels.PYRAMID: 20 + 900 * SPREAD,
+      lapgan_levels.ONE_STEP: 30.0,
+    }
+    self.assertLen(failed(distances=distances), 1)
+
   def test_a_check_of_each_size_names_it(self):
     (name,) = failed(own_16=0.3)
     self.assertStartsWith(name, "16 pixels: correlation")
