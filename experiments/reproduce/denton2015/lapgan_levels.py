@@ -59,11 +59,11 @@ from gan_jax.games.laplacian_pyramid import (
 from gan_jax.types import Array, Players, PRNGKey
 
 PYRAMID, ONE_STEP = "LAPGAN", "one-step DCGAN"
-STEPS = 600
+STEPS = 1500
 _COMMON = {
   "discriminator_filters": 32,
   "steps": STEPS,
-  "evaluate_every": STEPS // 2,
+  "evaluate_every": STEPS // 3,
 }
 NUM_TEST, NUM_SHOWN = 1000, 8
 LARGEST_ERROR = 1e-6
