@@ -14,6 +14,7 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
 from experiments.configs import lapgan
+from experiments.configs.registry import BY_NAME
 from experiments.reproduce.common.figure import Inputs
 from experiments.reproduce.denton2015 import lapgan_levels
 from experiments.training import load_run
@@ -195,14 +196,34 @@ class PictureTest(absltest.TestCase):
     np.testing.assert_allclose(pixels[6:], expected, atol=1)
 
 
+@pytest.mark.slow
 class RunsTest(absltest.TestCase):
-  @pytest.mark.slow
-  def test_trained_levels_are_measured(self):
-    folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
-    tiny_images.write(folder)
-    cache = {"XDG_CACHE_HOME": str(folder / "cache")}
+  def setUp(self):
+    super().setUp()
+    self.folder = Path(self.enterContext(tempfile.TemporaryDirectory()))
+    tiny_images.write(self.folder)
+    cache = {"XDG_CACHE_HOME": str(self.folder / "cache")}
     self.enterContext(mock.patch.dict(os.environ, cache))
-    data = tiny_images.SETTINGS | {"dataset": "mnist", "data_dir": str(folder)}
+    self.data = {"dataset": "mnist", "data_dir": str(self.folder)}
+
+  def test_steps_have_as_many_operations(self):
+    counts = {}
+    for name, training in lapgan_levels.REPRODUCTION.trainings.items():
+      experiment = BY_NAME[training.experiment]
+      problem = experiment.build(
+        experiment.settings.replace(**training.settings).replace(
+          **self.data, evaluate=False
+        )
+      )
+      state = jax.eval_shape(problem.init, KEY)
+      batch = jax.eval_shape(problem.sample_batch, KEY, problem.data)
+      lowered: Any = jax.jit(problem.step).lower(state, batch, KEY)
+      counts[name] = lowered.cost_analysis()["flops"]
+    ratio = counts[lapgan_levels.PYRAMID] / counts[lapgan_levels.ONE_STEP]
+    self.assertBetween(ratio, 0.97, 1.03)
+
+  def test_trained_levels_are_measured(self):
+    folder, data = self.folder, tiny_images.SETTINGS | self.data
     runs = {}
     for name, training in lapgan_levels.REPRODUCTION.trainings.items():
       run = trained_runs.settings_of(training.experiment, (0, 1), **data)
