@@ -45,8 +45,8 @@ def laplacian_pyramid(levels: Sequence[Game]) -> Game:
   References:
     Denton, Chintala, Szlam and Fergus, Deep Generative Image Models using a
       Laplacian Pyramid of Adversarial Networks, arXiv 1506.05751, section 3.
-      The paper's discriminators see the sum of the band and its condition, and
-      its players take turns at one level after another.
+      The discriminators of the paper's code, facebookarchive/eyescream, see the
+      sum of the band and its condition, and its levels train separately.
   """
   names = level_names(len(levels))
 
