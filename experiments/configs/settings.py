@@ -297,6 +297,14 @@ class Settings:
         check_requirement(field, self)
     self.check_contradictions()
 
+  def check_no_latents(self, game: str) -> None:
+    """Raises SettingError if latents are asked for that `game` has not."""
+    if self.latent_prior != "normal":
+      raise SettingError(
+        f"--latent_prior={self.latent_prior} has no effect on {game}, which "
+        "have no latents"
+      )
+
   def check_contradictions(self) -> None:
     """Raises SettingError for settings that cannot be combined."""
     if len(self.penalty_weight) not in (1, len(self.penalty)):

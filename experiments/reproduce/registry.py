@@ -10,6 +10,7 @@ from experiments.reproduce.dcgan2016 import (
   nearest_neighbours,
   window_drop,
 )
+from experiments.reproduce.denton2015 import lapgan_levels
 from experiments.reproduce.fgan2016 import (
   conjugates,
   cross_evaluation,
@@ -130,6 +131,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   edges_to_image.REPRODUCTION,
   inpainting.REPRODUCTION,
   cycle_glasses.REPRODUCTION,
+  lapgan_levels.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 
