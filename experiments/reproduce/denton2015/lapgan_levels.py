@@ -295,6 +295,7 @@ REPRODUCTION = Reproduction(
   id="lapgan_levels",
   source="LAPGAN 2015, arXiv 1506.05751",
   summary="samples drawn from coarse to fine, whose levels use their condition",
+  minutes=30,
   compute=compute,
   draw=draw,
   trainings={
@@ -309,5 +310,4 @@ REPRODUCTION = Reproduction(
       paired_images.NUM_SEEDS,
     ),
   },
-  long=True,
 )
