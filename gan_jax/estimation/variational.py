@@ -96,29 +96,31 @@ def bernoulli() -> Likelihood:
     chex.assert_equal_shape([logits, x])
     return _summed(x * logits - jax.nn.softplus(logits))
 
-  return Likelihood(lambda: (), log_prob)
+  return Likelihood(dict, log_prob)
 
 
-def gaussian(stddev: float | None = None) -> Likelihood:
+def gaussian(stddev: float = 1.0, learned: bool = False) -> Likelihood:
   """Returns independent normal variables, whose means the decoder outputs.
 
   log p(x | z) = sum_i log N(x_i; mu_i, s^2).
 
   Args:
-    stddev: s; None means that log s is a parameter, which starts at 0.
+    stddev: s, or its value at the start of training.
+    learned: whether log s is a parameter.
   """
+
+  def init():
+    return {"log_stddev": jnp.log(stddev)} if learned else {}
 
   def log_prob(params, means, x):
     chex.assert_equal_shape([means, x])
-    log_stddev = params["log_stddev"] if stddev is None else math.log(stddev)
+    log_stddev = params.get("log_stddev", math.log(stddev))
     scaled = (x - means) * jnp.exp(-log_stddev)
     return _summed(
       -0.5 * jnp.square(scaled) - log_stddev - 0.5 * math.log(2 * math.pi)
     )
 
-  return Likelihood(
-    lambda: {"log_stddev": jnp.zeros(())} if stddev is None else (), log_prob
-  )
+  return Likelihood(init, log_prob)
 
 
 def _summed(values: Array) -> Array:
