@@ -3,8 +3,8 @@
 `MLP` and `Affine` are for vectors; the modules `dcgan` and `resnet` have
 generators and discriminators of images, and `image_to_image` those of images
 whose condition is images. `categorical` has generators of discrete symbols.
-`MinibatchDiscrimination` and
-`MinibatchStandardDeviation` are layers for any discriminator.
+`MinibatchDiscrimination` and `MinibatchStandardDeviation` are layers for any
+discriminator.
 """
 
 from gan_jax.networks import categorical, dcgan, image_to_image, mlp, resnet
