@@ -480,5 +480,6 @@ EXPERIMENTS = (
     },
     ("score.png",),
     glasses_builder,
+    minutes=15,
   ),
 )

@@ -401,6 +401,7 @@ def _experiment(name: str, source: str, summary: str, **settings: Any):
     FIGURES,
     METRIC_FIGURES,
     builder,
+    minutes=15,
   )
 
 

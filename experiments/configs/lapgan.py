@@ -171,5 +171,6 @@ EXPERIMENTS = (
     images.METRIC_FIGURES,
     builder,
     generator,
+    minutes=30,
   ),
 )

@@ -11,7 +11,7 @@ generate.
 References:
   Hinton, Training Products of Experts by Minimizing Contrastive Divergence,
     Neural Computation 14(8), 2002.
-  Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 2.3.2.
+  Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, section 3.2.1.
 """
 
 from typing import NamedTuple

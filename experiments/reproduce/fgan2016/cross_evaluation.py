@@ -218,6 +218,7 @@ REPRODUCTION = Reproduction(
   id="fgan_matrix",
   source="f-GAN 2016, arXiv 1606.00709, section 4.1",
   summary="the divergence that is trained with is the smallest in the end",
+  minutes=2,
   compute=compute,
   draw=draw,
   trainings={name: mixture_game.training(name) for name in NAMES},

@@ -180,6 +180,7 @@ REPRODUCTION = Reproduction(
   id="fgan_table",
   source="f-GAN 2016, arXiv 1606.00709, section 4.1, the table",
   summary="five divergences fit a normal to a mixture in five ways",
+  minutes=2,
   compute=compute,
   draw=draw,
   trainings={name: mixture_game.training(name) for name in TABLE},

@@ -141,8 +141,8 @@ REPRODUCTION = Reproduction(
   id="goodfellow2016_fig17",
   source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 17",
   summary="batch normalisation couples the samples of a minibatch",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings=image_runs.OF_GARMENTS,
-  long=True,
 )

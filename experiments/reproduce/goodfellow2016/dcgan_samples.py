@@ -88,11 +88,11 @@ REPRODUCTION = Reproduction(
   id="goodfellow2016_fig18",
   source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 18",
   summary="samples of a DCGAN, and their decreasing distance from the data",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings={
     **image_runs.OF_GARMENTS,
     EARLY: Training("dcgan_fashion_mnist", {"steps": 200}),
   },
-  long=True,
 )

@@ -168,8 +168,8 @@ REPRODUCTION = Reproduction(
   id="goodfellow2016_fig19",
   source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 19",
   summary="latents of faces can be added: glasses move from face to face",
+  minutes=60,
   compute=compute,
   draw=draw,
   trainings=image_runs.OF_FACES,
-  long=True,
 )

@@ -22,7 +22,7 @@ modes with equal shares, but draws states in which one unit differs from a mode
 less often than the machine does: 14 % of the samples, not 22 %.
 
 Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
-1701.00160, section 2.3.2, on Markov chain approximations. The tutorial has no
+1701.00160, section 3.2.1, on what distinguishes GANs. The tutorial has no
 figure of it.
 """
 
@@ -214,8 +214,9 @@ def _draw_times(axes: Axes, drawn: Mapping[str, Any]) -> None:
 
 REPRODUCTION = Reproduction(
   id="mcmc_mixing",
-  source="Goodfellow 2016, arXiv 1701.00160, section 2.3.2",
+  source="Goodfellow 2016, arXiv 1701.00160, section 3.2.1",
   summary="a Gibbs chain mixes slowly between two modes, a GAN draws both",
+  minutes=1,
   compute=compute,
   draw=draw,
   trains=True,

@@ -209,7 +209,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="ppca",
-  source="Habr 2018, introduction; Tipping and Bishop 1999",
+  source="Habr 2018, introduction, and Tipping and Bishop 1999",
   summary="probabilistic PCA in closed form and by EM, before GANs",
   compute=compute,
   draw=draw,

@@ -283,11 +283,11 @@ def _trainings(
 
 REPRODUCTION = Reproduction(
   id="pacgan_table1",
-  source="PacGAN 2018, table 1",
+  source="PacGAN 2018, arXiv 1712.04086, table 1",
   summary="packs of 2 to 4 samples keep modes of the ring that a GAN loses",
+  minutes=120,
   compute=compute,
   draw=draw,
   trainings=_trainings(3000, 3e-3, "cosine"),
-  long=True,
   full_trainings=_trainings(400_000, 1e-4, "none"),
 )
