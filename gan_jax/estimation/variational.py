@@ -138,8 +138,6 @@ def divergence(posterior: Posterior) -> Array:
   """Computes KL(q || N(0, I)) [n], in nats.
 
   KL = 1/2 sum_j m_j^2 + v_j - 1 - log v_j.
-
-  References:
   """
   mean, log_variance = posterior
   chex.assert_equal_shape([mean, log_variance])

@@ -502,8 +502,9 @@ def _draw_near_mode(axes: Axes, runs: Mapping[str, Any]) -> None:
 
 REPRODUCTION = Reproduction(
   id="discrete_variables",
-  source="Goodfellow 2016, arXiv 1701.00160; Jang et al. 2016, 1611.01144",
+  source="Goodfellow 2016, arXiv 1701.00160, and Jang et al. 2016, 1611.01144",
   summary="symbols: no gradient as outputs of a GAN or latents of a VAE",
+  minutes=1,
   compute=compute,
   draw=draw,
   trains=True,

@@ -380,6 +380,7 @@ REPRODUCTION = Reproduction(
   id="vae_and_gan",
   source="Kingma and Welling 2013, arXiv 1312.6114",
   summary="the same decoder in a VAE and in a GAN: bounds or sharp samples",
+  minutes=12,
   compute=compute,
   draw=draw,
   trainings={
@@ -401,5 +402,4 @@ REPRODUCTION = Reproduction(
     )
   },
   trains=True,
-  long=True,
 )
