@@ -23,6 +23,7 @@ from experiments.reproduce.goodfellow2016 import (
   batch_statistics,
   dcgan_samples,
   density_ratio,
+  discrete_variables,
   generator_costs,
   kl_directions,
   latent_arithmetic,
@@ -41,6 +42,7 @@ from experiments.reproduce.habr2018 import (
 )
 from experiments.reproduce.heusel2017 import two_timescales
 from experiments.reproduce.isola2016 import colouring, edges_to_image
+from experiments.reproduce.kingma2013 import vae_and_gan
 from experiments.reproduce.lecture2021 import (
   few_samples_separable,
   moving_plan,
@@ -115,6 +117,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   unrolled_ring.REPRODUCTION,
   consensus_ring.REPRODUCTION,
   packed_discriminators.REPRODUCTION,
+  discrete_variables.REPRODUCTION,
   cycle_plane.REPRODUCTION,
   heat_maps.REPRODUCTION,
   # Most of these use one run, which is trained once.
@@ -126,6 +129,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   window_drop.REPRODUCTION,
   nearest_neighbours.REPRODUCTION,
   augmentation.REPRODUCTION,
+  vae_and_gan.REPRODUCTION,
   super_resolution.REPRODUCTION,
   colouring.REPRODUCTION,
   edges_to_image.REPRODUCTION,
