@@ -2,11 +2,18 @@
 
 `MLP` and `Affine` are for vectors; the modules `dcgan` and `resnet` have
 generators and discriminators of images, and `image_to_image` those of images
-whose condition is images. `MinibatchDiscrimination` and
+whose condition is images. `weight_normalized` has perceptrons for
+semi-supervised learning. `MinibatchDiscrimination` and
 `MinibatchStandardDeviation` are layers for any discriminator.
 """
 
-from gan_jax.networks import dcgan, image_to_image, mlp, resnet
+from gan_jax.networks import (
+  dcgan,
+  image_to_image,
+  mlp,
+  resnet,
+  weight_normalized,
+)
 from gan_jax.networks.affine import Affine
 from gan_jax.networks.minibatch import (
   MinibatchDiscrimination,
@@ -23,4 +30,5 @@ __all__ = [
   "image_to_image",
   "mlp",
   "resnet",
+  "weight_normalized",
 ]
