@@ -5,6 +5,7 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -179,6 +180,21 @@ class SemiSupervisedTest(parameterized.TestCase):
     for name, label in (("test_errors", 3), ("average_test_errors", 4)):
       wrong = 10_000 * np.mean(labels != label)
       np.testing.assert_allclose(measured[name], wrong, rtol=1e-6)
+
+  def test_samples_without_the_images(self):
+    settings = self.settings(generator_average=0.5)
+    problem = semi_supervised.build(settings)
+    made = semi_supervised.generator(settings, problem.data_record)
+    assert problem.sample
+    state = jax.jit(problem.init)(jax.random.key(0))
+    chex.assert_trees_all_equal_shapes_and_dtypes(
+      jax.eval_shape(problem.init, jax.random.key(0)),
+      jax.eval_shape(made.init, jax.random.key(0)),
+    )
+    np.testing.assert_array_equal(
+      made.sample(state, jax.random.key(1), 3),
+      problem.sample(state, jax.random.key(1), 3),
+    )
 
   def test_score(self):
     run = Results(
