@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 AVERAGE = "average_"
-"""Prefix of the metrics of the generator's average."""
+"""Prefix of the metrics of averaged parameters."""
 LEVEL = "_level_"
 """Comes before the level in the metrics of one level of a Laplacian pyramid."""
 
@@ -395,4 +395,4 @@ def describe(name: str) -> Metric:
     return metric._replace(
       meaning=f"{plain} of level {level}, images halved {level} times"
     )
-  return metric._replace(meaning=f"{plain} of the generator's average")
+  return metric._replace(meaning=f"{plain} of the averaged parameters")
