@@ -132,9 +132,15 @@ class NoisyClassifierTest(parameterized.TestCase):
     for input_noise, hidden_noise in ((0.3, 0.0), (0.0, 0.5), (0.0, 0.0)):
       network = NoisyClassifier((16,), 3, input_noise, hidden_noise)
       collections = network.init(jax.random.key(0), images + X[0, 0])
-      _, logits = apply(network, collections, images, train=True, rngs=key)
-      differs = bool(np.ptp(np.asarray(logits), axis=0).max() > 1e-3)
-      self.assertEqual(differs, input_noise > 0 or hidden_noise > 0)
+      features, logits = apply(
+        network, collections, images, train=True, rngs=key
+      )
+      for units, noisy in (
+        (features, input_noise > 0),
+        (logits, input_noise > 0 or hidden_noise > 0),
+      ):
+        differs = np.ptp(np.asarray(units), axis=0).max() > 1e-3
+        self.assertEqual(bool(differs), noisy)
 
 
 class SoftplusGeneratorTest(absltest.TestCase):
