@@ -332,6 +332,10 @@ EXPERIMENTS = (
       generator_beta1=0.5,
       discriminator_beta1=0.5,
       latent_prior="uniform",
+      # Half of the published units; a wider generator is less stable at this
+      # rate.
+      discriminator_width=500,
+      generator_width=250,
       batch_size=100,
       evaluation_samples=10_000,
       generator_average=0.998,
