@@ -7,7 +7,7 @@ it is compared with the same network that has the labelled digits alone. Each
 seed has other labels; both networks of a seed have the same.
 
 The publication trains networks of twice the widths for 300 epochs of 600 steps,
-and its classifier at three times the rate. A thirtieth of these steps cannot
+at twice the rates. A thirtieth of these steps cannot
 reach its errors, which are drawn beside those of the figure; --full takes as
 many steps.
 
