@@ -325,8 +325,8 @@ EXPERIMENTS = (
     "Salimans et al. 2016, arXiv 1606.03498",
     "a classifier of digits, of which few are labelled",
     SemiSupervisedSettings(
-      # With the published 3e-3 the classifier leaves the generator behind: after
-      # 4,000 steps it makes more errors than with these after 2,000.
+      # With the published 3e-3 the classifier leaves the generator behind, and
+      # makes more errors after 4,000 steps than with these after 2,000.
       generator_learning_rate=1.5e-3,
       discriminator_learning_rate=1.5e-3,
       learning_rate_decay="linear",

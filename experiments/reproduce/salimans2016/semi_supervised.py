@@ -6,10 +6,9 @@ generated images, and the generator matches the means of its features. With 20,
 it is compared with the same network that has the labelled digits alone. Each
 seed has other labels; both networks of a seed have the same.
 
-The publication trains networks of twice the widths for 300 epochs of 600 steps,
-at twice the rates. A thirtieth of these steps cannot
-reach its errors, which are drawn beside those of the figure; --full takes as
-many steps.
+The publication trains networks of twice the widths at twice the rates for 300
+epochs of 600 steps. A thirtieth of these steps cannot reach its errors, which
+are drawn beside those of the figure; --full takes as many steps.
 
 Source: Salimans, Goodfellow, Zaremba, Cheung, Radford and Chen, Improved
 Techniques for Training GANs, arXiv 1606.03498.
