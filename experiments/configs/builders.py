@@ -97,9 +97,7 @@ def loss(settings: Settings) -> AdversarialLoss:
   if is_on(settings.label_smoothing):
     real_label = 1.0 - settings.label_smoothing
     return choices.LABELLED_LOSSES[settings.loss](real_label)
-  return choices.GENERATOR_OBJECTIVES[settings.generator_objective][
-    settings.loss
-  ]()
+  return choices.losses_of(settings.generator_objective)[settings.loss]()
 
 
 def _penalty(settings: Settings, step: Array) -> Penalty | None:
@@ -238,6 +236,7 @@ def generator(
   settings: Settings,
   make_game: Callable[[Any, Array], games.Game],
   class_names: tuple[str, ...] = (),
+  averages_both: bool = False,
 ) -> Generator:
   """Makes what draws samples of a trained state; arguments as in `problem`."""
   game = make_game(settings, jnp.int32(0))
@@ -249,7 +248,13 @@ def generator(
     return game.sample(state.params, state.variables, key, n, *condition)
 
   return Generator(
-    lambda key: steps.init_state(game, player_optimizers, key, average),
+    lambda key: steps.init_state(
+      game,
+      player_optimizers,
+      key,
+      average,
+      average_both=average and averages_both,
+    ),
     sample,
     class_names,
   )
@@ -266,6 +271,7 @@ def problem(
   protocol: Mapping[str, str | int | float] | None = None,
   class_names: tuple[str, ...] = (),
   statistics: Mapping[str, Array] | None = None,
+  averages_both: bool = False,
 ) -> Problem:
   """Makes the problem of a game against real samples.
 
@@ -291,6 +297,8 @@ def problem(
     protocol: description of the measurement.
     class_names: names of the classes by label, if labels are the condition.
     statistics: arrays that `measure` compares samples with.
+    averages_both: whether an average is one of both players, not only of the
+      generator.
   """
   player_optimizers = optimizers(settings)
   step = steps.scheduled(
@@ -372,7 +380,7 @@ def problem(
       return metrics
     return metrics | measure_samples(state, samples_key, data)
 
-  trained = generator(settings, make_game, class_names)
+  trained = generator(settings, make_game, class_names, averages_both)
   return Problem(
     init=trained.init,
     sample_batch=sample_batch,

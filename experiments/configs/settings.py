@@ -312,7 +312,7 @@ class Settings:
         f"--penalty_weight has {len(self.penalty_weight)} numbers for the "
         f"{len(self.penalty)} of --penalty; give one for each, or one for all"
       )
-    losses = choices.GENERATOR_OBJECTIVES[self.generator_objective]
+    losses = choices.losses_of(self.generator_objective)
     if self.loss not in losses:
       reason = choices.NOT_PRACTICAL.get(self.loss, "it is not zero-sum")
       raise SettingError(

@@ -57,6 +57,7 @@ from experiments.reproduce.mescheder2018 import dirac_gan, r1_eigenvalues
 from experiments.reproduce.miyato2018 import singular_values
 from experiments.reproduce.pacgan2018 import packed_discriminators
 from experiments.reproduce.rosca2021 import discretization_drift
+from experiments.reproduce.salimans2016 import semi_supervised
 from experiments.reproduce.sonderby2016 import super_resolution
 from experiments.reproduce.unrolled2016 import unrolled_ring
 from experiments.reproduce.wgan2017 import (
@@ -136,6 +137,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   inpainting.REPRODUCTION,
   cycle_glasses.REPRODUCTION,
   lapgan_levels.REPRODUCTION,
+  semi_supervised.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 
