@@ -152,6 +152,22 @@ MUTANTS = (
 )
 """Figure, the function that gets a mistake, and the mistake."""
 MORE_MUTANTS = (
+  # The generator compares its samples with data.
+  (
+    "theory_identities",
+    "gan_jax.losses.hinge",
+    replaced_by(losses.relativistic_pairing),
+  ),
+  (
+    "theory_identities",
+    "gan_jax.losses.relativistic_pairing",
+    replaced_by(losses.hinge),
+  ),
+  (
+    "theory_identities",
+    "gan_jax.losses.relativistic_average",
+    replaced_by(losses.relativistic_pairing),
+  ),
   ("theory_identities", "gan_jax.divergences.cross_entropy", swapped),
   ("theory_identities", "gan_jax.divergences.optimal_discriminator", swapped),
   ("theory_identities", "gan_jax.divergences.value", swapped),
