@@ -21,6 +21,7 @@ from experiments.reproduce.gan2014 import game_round
 from experiments.reproduce.gidel2018 import bilinear_game
 from experiments.reproduce.goodfellow2016 import (
   batch_statistics,
+  dcgan_architecture,
   dcgan_samples,
   density_ratio,
   discrete_variables,
@@ -90,6 +91,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   kl_directions.REPRODUCTION,
   ring_divergences.REPRODUCTION,
   generator_costs.REPRODUCTION,
+  dcgan_architecture.REPRODUCTION,
   shared_value_function.REPRODUCTION,
   ml_gradient.REPRODUCTION,
   density_ratio.REPRODUCTION,

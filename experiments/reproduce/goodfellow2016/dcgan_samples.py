@@ -7,7 +7,7 @@ features from the data's has to fall to a fifth of its value after 200 steps,
 and all ten classes have to appear.
 
 Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
-1701.00160, section 4.1, figure 18; Radford, Metz and Chintala, Unsupervised
+1701.00160, section 3.3, figure 18; Radford, Metz and Chintala, Unsupervised
 Representation Learning with Deep Convolutional Generative Adversarial Networks,
 arXiv 1511.06434.
 """

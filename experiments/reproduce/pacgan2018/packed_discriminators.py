@@ -149,10 +149,12 @@ def compute(inputs: Inputs) -> Computed:
   ):
     check, margin = (at_most, 1.0) if name == PLAIN else (at_least, 0.6)
     checks.append(
-      check(f"modes, {name}", values, published, origin, margin, published)
+      check(
+        f"modes, {name}", values, published, origin, margin, published, origin
+      )
     )
   checks += [
-    compare(f"{column.label}, {name}", values.mean(), published)
+    compare(f"{column.label}, {name}", values.mean(), published, origin)
     for column in (HIGH_QUALITY, REVERSE_KL)
     for name, published, values in zip(
       COLORS, column.published, final[column.label], strict=True
