@@ -139,7 +139,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig21",
-  source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 21",
+  source="Goodfellow 2016, arXiv 1701.00160, figure 21",
   summary="batch normalisation couples the samples of a minibatch",
   minutes=15,
   compute=compute,

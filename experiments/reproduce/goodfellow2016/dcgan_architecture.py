@@ -306,7 +306,7 @@ def _draw_row(axes: Axes, boxes: Sequence[Shape]) -> None:
 
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig17",
-  source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 17",
+  source="Goodfellow 2016, arXiv 1701.00160, figure 17",
   summary="the architecture of a DCGAN: shapes of its maps, and parameters",
   compute=compute,
   draw=draw,

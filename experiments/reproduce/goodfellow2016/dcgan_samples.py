@@ -86,7 +86,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig18",
-  source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 18",
+  source="Goodfellow 2016, arXiv 1701.00160, figure 18",
   summary="samples of a DCGAN, and their decreasing distance from the data",
   minutes=15,
   compute=compute,

@@ -166,7 +166,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig19",
-  source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 19",
+  source="Goodfellow 2016, arXiv 1701.00160, figure 19",
   summary="latents of faces can be added: glasses move from face to face",
   minutes=60,
   compute=compute,
