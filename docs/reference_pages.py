@@ -72,8 +72,11 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
 def experiments_page() -> str:
   """Returns a table of all experiments."""
   return _table(
-    ("name", "source", "what happens"),
-    ((f"`{e.name}`", e.source, e.summary) for e in EXPERIMENTS),
+    ("name", "source", "what happens", "minutes"),
+    (
+      (f"`{e.name}`", e.source, e.summary, f"{e.minutes:.0f}")
+      for e in EXPERIMENTS
+    ),
   )
 
 

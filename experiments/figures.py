@@ -105,11 +105,7 @@ def run(argv: list[str]) -> int:
     )
   options = line.options
   if options.list:
-    rows = (
-      (each.id, _kind(each), f"{each.summary} ({each.source})")
-      for each in REPRODUCTIONS
-    )
-    print(help_text.table(rows))
+    print(_list())
     return 0
   reproductions = _choose(options.figure)
   if options.full:
@@ -171,11 +167,22 @@ def run(argv: list[str]) -> int:
   return FAILED_CHECK_EXIT_CODE if failed else 0
 
 
-def _kind(reproduction: Reproduction) -> str:
-  """Returns how a figure is made: in closed form, or trained, or for long."""
-  if not reproduction.trained:
-    return "closed form"
-  return "long" if reproduction.long else "trained"
+def _list() -> str:
+  """Lists the figures by source, each with its time on two CPU cores."""
+  width = max(len(each.id) for each in REPRODUCTIONS)
+  groups: dict[str, list[tuple[str, str, str]]] = {}
+  for each in REPRODUCTIONS:
+    name, *parts = each.source.split(", ")
+    if parts and parts[0].startswith("arXiv"):
+      name += f", {parts.pop(0)}"
+    minutes = f"{each.minutes:.0f} min" if each.minutes >= 1 else "seconds"
+    text = f"{each.summary} ({', '.join(parts)})" if parts else each.summary
+    groups.setdefault(name, []).append(
+      (f"{each.id:{width}}", f"{minutes:7}", text)
+    )
+  return "\n\n".join(
+    f"{name}\n{help_text.table(rows)}" for name, rows in groups.items()
+  )
 
 
 def _choose(ids: str) -> list[Reproduction]:

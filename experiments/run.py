@@ -157,7 +157,10 @@ def run(argv: list[str]) -> int:
   line = flags.read_command_line(argv, RunOptions, EXPERIMENTS, USAGE)
   options = line.options
   if options.list:
-    rows = ((e.name, f"{e.summary} ({e.source})") for e in EXPERIMENTS)
+    rows = (
+      (e.name, f"{e.minutes:2.0f} min", f"{e.summary} ({e.source})")
+      for e in EXPERIMENTS
+    )
     print(help_text.table(rows))
     return 0
   kept, every = options.keep_checkpoint_every, options.checkpoint_every

@@ -98,9 +98,7 @@ def loss(settings: Settings) -> AdversarialLoss:
   if is_on(settings.label_smoothing):
     real_label = 1.0 - settings.label_smoothing
     return choices.LABELLED_LOSSES[settings.loss](real_label)
-  return choices.GENERATOR_OBJECTIVES[settings.generator_objective][
-    settings.loss
-  ]()
+  return choices.losses_of(settings.generator_objective)[settings.loss]()
 
 
 def _penalty(settings: Settings, step: Array) -> Penalty | None:
@@ -286,6 +284,7 @@ def generator(
   settings: Settings,
   make_game: Callable[[Any, Array], games.Game],
   class_names: tuple[str, ...] = (),
+  averages_both: bool = False,
 ) -> Generator:
   """Makes what draws samples of a trained state; arguments as in `problem`."""
   game = make_game(settings, jnp.int32(0))
@@ -297,7 +296,13 @@ def generator(
     return game.sample(state.params, state.variables, key, n, *condition)
 
   return Generator(
-    lambda key: steps.init_state(game, player_optimizers, key, average),
+    lambda key: steps.init_state(
+      game,
+      player_optimizers,
+      key,
+      average,
+      average_both=average and averages_both,
+    ),
     sample,
     class_names,
   )
@@ -317,6 +322,7 @@ def problem(
   measure_discriminator: Callable[
     [TrainState, PRNGKey, Any], Metrics
   ] = lambda state, key, data: {},
+  averages_both: bool = False,
 ) -> Problem:
   """Makes the problem of a game against real samples.
 
@@ -344,6 +350,8 @@ def problem(
     statistics: arrays that `measure` compares samples with.
     measure_discriminator: (state, key, data) -> metrics of the discriminator
       that are logged with those of samples; not for the generator's average.
+    averages_both: whether an average is one of both players, not only of the
+      generator.
   """
   player_optimizers = optimizers(settings)
   step = steps.scheduled(
@@ -427,7 +435,7 @@ def problem(
     metrics |= measure_discriminator(state, judged_key, data)
     return metrics | measure_samples(state, samples_key, data)
 
-  trained = generator(settings, make_game, class_names)
+  trained = generator(settings, make_game, class_names, averages_both)
   return Problem(
     init=trained.init,
     sample_batch=sample_batch,

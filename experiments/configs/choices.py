@@ -72,6 +72,18 @@ STANDARD = "standard"
 GENERATOR_OBJECTIVES = {STANDARD: LOSSES, "practical": PRACTICAL_LOSSES}
 """The losses that have each objective of the generator."""
 
+FEATURE_MATCHING = "feature_matching"
+"""The objective of matching features of the discriminator, which is in place of
+the loss's, for experiments whose discriminator has features."""
+
+
+def losses_of(
+  generator_objective: str,
+) -> Mapping[str, Callable[[], losses.AdversarialLoss]]:
+  """Returns the losses that have an objective of the generator."""
+  return GENERATOR_OBJECTIVES.get(generator_objective, LOSSES)
+
+
 NOT_PRACTICAL: Mapping[str, str] = {
   # Why another loss has no practical objective; the others are not zero-sum.
   "minimax": "its practical objective is --loss=non_saturating",

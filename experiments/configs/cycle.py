@@ -23,8 +23,6 @@ from experiments.configs.settings import MLPDiscriminatorSettings, Settings
 from experiments.errors import SettingError
 
 if TYPE_CHECKING:
-  from flax import linen as nn
-
   from experiments.run_folder.results import Results
   from gan_jax.training import Problem
 
@@ -32,6 +30,7 @@ with epy.lazy_imports():
   import jax
   import jax.numpy as jnp
   import numpy as np
+  from flax import linen as nn
 
   from experiments.configs import builders, image_builders
   from experiments.datasets import data_record, image_datasets
@@ -76,6 +75,7 @@ class CycleSettings(Settings):
 
   def check_contradictions(self) -> None:
     super().check_contradictions()
+    self.check_no_latents("translations to and fro")
     without_effect = {
       "packing": self.packing > 1,
       "replay_size": self.replay_size,
@@ -173,7 +173,7 @@ def _game(
 ) -> games.Game:
   """Makes the game of two equal generators and two equal discriminators."""
   identity = settings.identity_weight
-  return games.cycle(
+  made = games.cycle(
     {cycle_game.FORWARD: generator, cycle_game.BACKWARD: generator},
     {cycle_game.OF_A: discriminator, cycle_game.OF_B: discriminator},
     builders.loss(settings),
@@ -181,6 +181,9 @@ def _game(
     settings.cycle_weight,
     identity if is_on(identity) else None,
   )
+  if not settings.judges_single_samples():
+    made = made._replace(discriminate=None)
+  return made
 
 
 def true_map(points: types.Array, num_modes: int) -> types.Array:
@@ -200,6 +203,7 @@ def build_rings(settings: RingsSettings) -> Problem:
     kernel_init=choices.INITIALIZERS[settings.initializer](
       settings.initial_scale
     ),
+    bias_init=nn.initializers.constant(settings.initial_bias),
   )
   discriminator = builders.mlp_discriminator(settings)
 
@@ -480,5 +484,6 @@ EXPERIMENTS = (
     },
     ("score.png",),
     glasses_builder,
+    minutes=15,
   ),
 )

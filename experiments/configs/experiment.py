@@ -50,6 +50,8 @@ class Experiment(NamedTuple):
       fields that vary; it reads the data once. None if `build` reads no data.
     generator: (settings, description of the data in the run folder) -> the
       generator. None if `build` reads no data.
+    minutes: how long a run of one seed takes with the default settings on two
+      CPU cores, about.
   """
 
   name: str
@@ -62,3 +64,4 @@ class Experiment(NamedTuple):
   metric_figures: Collection[str] = ()
   builder: Callable[[Any], Callable[[Any], Problem]] | None = None
   generator: Callable[[Any, Mapping[str, Any]], Generator] | None = None
+  minutes: float = 1

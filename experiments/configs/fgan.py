@@ -1,9 +1,9 @@
 """The game of the f-GAN paper: one Gaussian against a mixture of two.
 
 Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers using
-Variational Divergence Minimization, arXiv 1606.00709, section 4.1. The mixture
-is not published; this one is inferred from the best divergences, means and
-deviations in the paper's table, which it reproduces to 4e-4.
+Variational Divergence Minimization, arXiv 1606.00709. The mixture is not
+published; this one is inferred from the best divergences, means and deviations
+in the paper's table, which it reproduces to 4e-4.
 """
 
 import functools
@@ -23,7 +23,7 @@ MIXTURE_JSD = 0.0640
 EXPERIMENTS = (
   Experiment(
     name="fgan_mixture",
-    source="f-GAN 2016, section 4.1",
+    source="f-GAN 2016, the fitted normals",
     summary="a linear generator, and a mixture that each divergence fits apart",
     settings=OneDimensionalSettings(
       loss="f_jensen_shannon",

@@ -4,7 +4,8 @@ The article (Habr, "Generative adversarial networks", 2018, in Russian) trains a
 linear generator on a normal distribution and on mixtures of two, then an MLP on
 the mixtures. It does not publish the means of its mixtures; those here show
 what it describes. The settings start from the author's code. They differ where
-the author's do not show, in most seeds, what the article says.
+the author's do not show, in most seeds, what the article says, or where players
+come closer to rest.
 """
 
 import functools
@@ -48,14 +49,20 @@ _NORMAL = OneDimensionalSettings(
   initial_scale=0.1,
   initial_bias=0.1,
 )
-# With the author's rate of 0.1 the generator jumps from mode to mode.
+# With the author's rate of 0.1, batches of 32 and 2,000 steps, 8 of 8 seeds
+# average the near modes too, as in figures 8-14. Only at the far modes of
+# figure 15 does the generator not come to rest: its mean has a standard
+# deviation of 2.6 to 3.6 over the last quarter of the steps.
 _AFFINE = _NORMAL.replace(
   generator_learning_rate=0.01,
   learning_rate_decay="none",
   generator_beta1=0.9,
   discriminator_beta1=0.9,
 )
-# The author's settings collapse onto one mode, or a point, in most seeds.
+# With the author's settings and a plain discriminator, 7 of 8 seeds find both
+# near modes and 6 of 8 both far modes: the lighter one has a share of at least
+# 0.37. But the last divergence from the near modes is 0.16 to 0.29, more than
+# that of the best normal.
 _PERCEPTRON = PerceptronSettings(
   update="alternating",
   generator_learning_rate=0.002,

@@ -94,6 +94,7 @@ class ImageToImageSettings(ConvolutionSettings):
     "absolute",
     "distance to the original in the generator's cost",
     choices=("absolute", "squared"),
+    requires="reconstruction_weight",
   )
   reconstruction_weight: float = setting(
     100.0, "weight of this distance", minimum=0, varies=False
@@ -115,6 +116,7 @@ class ImageToImageSettings(ConvolutionSettings):
   def check_contradictions(self) -> None:
     super().check_contradictions()
     self.check_single_samples("images made of images", "conditions")
+    self.check_no_latents("images made of images")
     if self.inception_weights:
       raise SettingError(
         "--inception_weights has no effect here: samples are compared with the "
@@ -401,6 +403,7 @@ def _experiment(name: str, source: str, summary: str, **settings: Any):
     FIGURES,
     METRIC_FIGURES,
     builder,
+    minutes=15,
   )
 
 

@@ -214,6 +214,7 @@ def _experiment(
   name: str,
   summary: str,
   source: str = "DCGAN 2016, arXiv 1511.06434",
+  minutes: float = 11,
   **settings: Any,
 ) -> Experiment:
   changed = _DEFAULTS.replace(**settings)
@@ -228,6 +229,7 @@ def _experiment(
     METRIC_FIGURES,
     builder,
     generator,
+    minutes,
   )
 
 
@@ -241,6 +243,7 @@ EXPERIMENTS = (
   _experiment(
     "dcgan_cifar10",
     "convolutional networks on small photographs",
+    minutes=28,
     dataset="cifar10",
     image_size=32,
     image_channels=3,
@@ -249,6 +252,7 @@ EXPERIMENTS = (
   _experiment(
     "dcgan_faces",
     "convolutional networks on cartoon faces, drawn on this machine",
+    minutes=17,
     dataset="faces",
     image_size=64,
     image_channels=3,

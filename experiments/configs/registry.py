@@ -10,6 +10,7 @@ from experiments.configs import (
   image_to_image,
   images,
   lapgan,
+  semi_supervised,
   toy_2d,
 )
 from experiments.configs.experiment import Experiment
@@ -26,6 +27,7 @@ EXPERIMENTS: tuple[Experiment, ...] = (
   *lapgan.EXPERIMENTS,
   *image_to_image.EXPERIMENTS,
   *cycle.EXPERIMENTS,
+  *semi_supervised.EXPERIMENTS,
 )
 
 BY_NAME = {experiment.name: experiment for experiment in EXPERIMENTS}

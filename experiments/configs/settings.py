@@ -297,6 +297,14 @@ class Settings:
         check_requirement(field, self)
     self.check_contradictions()
 
+  def check_no_latents(self, game: str) -> None:
+    """Raises SettingError if latents are asked for that `game` has not."""
+    if self.latent_prior != "normal":
+      raise SettingError(
+        f"--latent_prior={self.latent_prior} has no effect on {game}, which "
+        "have no latents"
+      )
+
   def check_contradictions(self) -> None:
     """Raises SettingError for settings that cannot be combined."""
     if len(self.penalty_weight) not in (1, len(self.penalty)):
@@ -304,7 +312,7 @@ class Settings:
         f"--penalty_weight has {len(self.penalty_weight)} numbers for the "
         f"{len(self.penalty)} of --penalty; give one for each, or one for all"
       )
-    losses = choices.GENERATOR_OBJECTIVES[self.generator_objective]
+    losses = choices.losses_of(self.generator_objective)
     if self.loss not in losses:
       reason = choices.NOT_PRACTICAL.get(self.loss, "it is not zero-sum")
       raise SettingError(

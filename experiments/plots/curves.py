@@ -196,6 +196,18 @@ def image_quality(results: Results) -> Figure:
   return legend(figure)
 
 
+def test_errors(results: Results) -> Figure:
+  """Draws the errors of a classifier and of its average on test images."""
+  figure, (axes,) = _curves(
+    results, "errors on test images", ["errors of 10,000"]
+  )
+  curve(axes, results, "test_errors", DISCRIMINATOR, "classifier")
+  if "average_test_errors" in results.metrics:
+    curve(axes, results, "average_test_errors", AVERAGE, "average")
+  axes.set_yscale("log", nonpositive="mask")
+  return legend(figure)
+
+
 def _note_if_not_measured(axes: Axes, results: Results, name: str) -> None:
   """Writes into a panel that the run has no value of its metric."""
   if np.isnan(results.metric(name)).all():

@@ -11,6 +11,7 @@ from experiments.reproduce.dcgan2016 import (
   nearest_neighbours,
   window_drop,
 )
+from experiments.reproduce.denton2015 import lapgan_levels
 from experiments.reproduce.fgan2016 import (
   conjugates,
   cross_evaluation,
@@ -21,8 +22,10 @@ from experiments.reproduce.gan2014 import game_round
 from experiments.reproduce.gidel2018 import bilinear_game
 from experiments.reproduce.goodfellow2016 import (
   batch_statistics,
+  dcgan_architecture,
   dcgan_samples,
   density_ratio,
+  discrete_variables,
   generator_costs,
   kl_directions,
   latent_arithmetic,
@@ -41,6 +44,7 @@ from experiments.reproduce.habr2018 import (
 )
 from experiments.reproduce.heusel2017 import two_timescales
 from experiments.reproduce.isola2016 import colouring, edges_to_image
+from experiments.reproduce.kingma2013 import vae_and_gan
 from experiments.reproduce.lecture2021 import (
   few_samples_separable,
   moving_plan,
@@ -56,6 +60,7 @@ from experiments.reproduce.mescheder2018 import dirac_gan, r1_eigenvalues
 from experiments.reproduce.miyato2018 import singular_values
 from experiments.reproduce.pacgan2018 import packed_discriminators
 from experiments.reproduce.rosca2021 import discretization_drift
+from experiments.reproduce.salimans2016 import semi_supervised
 from experiments.reproduce.shrivastava2016 import replay_modes
 from experiments.reproduce.sonderby2016 import super_resolution
 from experiments.reproduce.unrolled2016 import unrolled_ring
@@ -90,6 +95,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   kl_directions.REPRODUCTION,
   ring_divergences.REPRODUCTION,
   generator_costs.REPRODUCTION,
+  dcgan_architecture.REPRODUCTION,
   shared_value_function.REPRODUCTION,
   ml_gradient.REPRODUCTION,
   density_ratio.REPRODUCTION,
@@ -120,6 +126,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   replay_modes.REPRODUCTION,
   consensus_ring.REPRODUCTION,
   packed_discriminators.REPRODUCTION,
+  discrete_variables.REPRODUCTION,
   cycle_plane.REPRODUCTION,
   heat_maps.REPRODUCTION,
   # Most of these use one run, which is trained once.
@@ -131,11 +138,14 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   window_drop.REPRODUCTION,
   nearest_neighbours.REPRODUCTION,
   augmentation.REPRODUCTION,
+  vae_and_gan.REPRODUCTION,
   super_resolution.REPRODUCTION,
   colouring.REPRODUCTION,
   edges_to_image.REPRODUCTION,
   inpainting.REPRODUCTION,
   cycle_glasses.REPRODUCTION,
+  lapgan_levels.REPRODUCTION,
+  semi_supervised.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 

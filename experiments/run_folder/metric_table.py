@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 AVERAGE = "average_"
-"""Prefix of the metrics of the generator's average."""
+"""Prefix of the metrics of averaged parameters."""
 LEVEL = "_level_"
 """Comes before the level in the metrics of one level of a Laplacian pyramid."""
 
@@ -17,6 +17,7 @@ _GAMES, _LINE, _PLANE = "every game", "data on the line", "data in the plane"
 _IMAGES, _CLASSES = "images", "images with classes"
 _PAIRS = "images made of images"
 _TRANSLATIONS = "translations to and fro"
+_SEMI = "semi-supervised learning"
 _PROBABILITIES = "losses for which D is a probability"
 _CRITICS = "other losses"
 
@@ -235,6 +236,29 @@ METRICS: Mapping[str, Metric] = {
     ideal="1",
     limits=FRACTION,
   ),
+  "label_cost": Metric(
+    "cross-entropy of the classifier on labelled images",
+    _SEMI,
+    "nats",
+    "lower",
+    limits=DISTANCE,
+  ),
+  "feature_distance": Metric(
+    "squared distance of the classifier's mean features on real and on "
+    "generated images",
+    _SEMI,
+    better="lower",
+    ideal="0",
+    limits=DISTANCE,
+  ),
+  "test_errors": Metric(
+    "test images that the classifier takes for another class",
+    _SEMI,
+    "of 10,000",
+    "lower",
+    "0",
+    (0, 10_000),
+  ),
   "generator_gradient_norm": Metric(
     "norm of the gradient of the generator's cost on a minibatch",
     _GAMES,
@@ -405,4 +429,4 @@ def describe(name: str) -> Metric:
     return metric._replace(
       meaning=f"{plain} of level {level}, images halved {level} times"
     )
-  return metric._replace(meaning=f"{plain} of the generator's average")
+  return metric._replace(meaning=f"{plain} of the averaged parameters")

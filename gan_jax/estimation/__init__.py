@@ -2,8 +2,8 @@
 
 `noise_contrastive` compares noise-contrastive estimation with games, `ppca` is
 probabilistic principal component analysis, `boltzmann` has restricted Boltzmann
-machines, `mcmc` how fast Markov chains mix, and `latent_search` the latents of
-a given image.
+machines, `mcmc` how fast Markov chains mix, `variational` has variational
+autoencoders, and `latent_search` finds the latents of a given image.
 """
 
 from gan_jax.estimation import (
@@ -12,6 +12,14 @@ from gan_jax.estimation import (
   mcmc,
   noise_contrastive,
   ppca,
+  variational,
 )
 
-__all__ = ["boltzmann", "latent_search", "mcmc", "noise_contrastive", "ppca"]
+__all__ = [
+  "boltzmann",
+  "latent_search",
+  "mcmc",
+  "noise_contrastive",
+  "ppca",
+  "variational",
+]

@@ -4,7 +4,8 @@
 the same with a discriminator of several samples at once, `laplacian_pyramid`
 has such a game at each size of images, and `against_optimal` is a generator
 against the exact best discriminator. `cycle` has two generators, which are
-inverse to each other, between unpaired sets. Module `closed_form` has small
+inverse to each other, between unpaired sets. In `semi_supervised` the
+discriminator is a classifier. Module `closed_form` has small
 games without networks; `replay` has the memory of old samples that
 `adversarial` can use.
 """
@@ -16,6 +17,7 @@ from gan_jax.games.game import Costs, Game, Gradients, pullbacks
 from gan_jax.games.laplacian_pyramid import laplacian_pyramid
 from gan_jax.games.packing import packed
 from gan_jax.games.replay import Replay
+from gan_jax.games.semi_supervised import semi_supervised
 
 __all__ = [
   "Costs",
@@ -28,4 +30,5 @@ __all__ = [
   "laplacian_pyramid",
   "packed",
   "pullbacks",
+  "semi_supervised",
 ]

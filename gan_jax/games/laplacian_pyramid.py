@@ -14,6 +14,7 @@ from gan_jax.types import (
   Metrics,
   Params,
   Players,
+  PRNGKey,
   Variables,
 )
 
@@ -44,10 +45,10 @@ def laplacian_pyramid(levels: Sequence[Game]) -> Game:
   References:
     Denton, Chintala, Szlam and Fergus, Deep Generative Image Models using a
       Laplacian Pyramid of Adversarial Networks, arXiv 1506.05751, section 3.
-      The paper's discriminators see the sum of the band and its condition, and
-      its players take turns at one level after another.
+      The discriminators of the paper's code, facebookarchive/eyescream, see the
+      sum of the band and its condition, and its levels train separately.
   """
-  names = [f"level_{level}" for level in reversed(range(len(levels)))]
+  names = level_names(len(levels))
 
   def init(key):
     keys = jax.random.split(key, len(levels))
@@ -58,7 +59,7 @@ def laplacian_pyramid(levels: Sequence[Game]) -> Game:
   def call_each(functions, params, variables, batch, key):
     """Calls a function of each level, which takes what `costs` takes."""
     return [
-      function(*_of_level(name, params, variables), level_batch, level_key)
+      function(*of_level(name, params, variables), level_batch, level_key)
       for function, name, level_batch, level_key in zip(
         functions,
         names,
@@ -90,20 +91,42 @@ def laplacian_pyramid(levels: Sequence[Game]) -> Game:
     )
 
   def sample(params, variables, key, n):
-    images: Any = None
-    for game, name, level_key in zip(
-      levels, names, jax.random.split(key, len(levels)), strict=True
-    ):
-      inputs = (*_of_level(name, params, variables), level_key, n)
-      if images is None:
-        images = game.sample(*inputs)
-      else:
-        coarser = pyramids.up(images)
-        images = coarser + game.sample(*inputs, coarser)
-      images = jnp.clip(images, -1, 1)
-    return images
+    return sample_levels(levels, params, variables, key, n)[-1]
 
   return Game(init, costs, sample, gradients)
+
+
+def level_names(num_levels: int) -> list[str]:
+  """Returns the keys of the levels' parameters, from coarse to fine."""
+  return [f"level_{level}" for level in reversed(range(num_levels))]
+
+
+def sample_levels(
+  levels: Sequence[Game],
+  params: Players[Params],
+  variables: Players[Variables],
+  key: PRNGKey,
+  n: int,
+) -> list[Array]:
+  """Draws n samples as `laplacian_pyramid` does, and returns I_K, ..., I_0.
+
+  Parameters and variables are those of the game of these levels.
+  """
+  drawn: list[Array] = []
+  for game, name, level_key in zip(
+    levels,
+    level_names(len(levels)),
+    jax.random.split(key, len(levels)),
+    strict=True,
+  ):
+    inputs = (*of_level(name, params, variables), level_key, n)
+    if drawn:
+      coarser = pyramids.up(drawn[-1])
+      images = coarser + game.sample(*inputs, coarser)
+    else:
+      images = game.sample(*inputs)
+    drawn.append(jnp.clip(images, -1, 1))
+  return drawn
 
 
 def _level_batches(images: Array, num_bands: int) -> list[Any]:
@@ -118,7 +141,7 @@ def _level_batches(images: Array, num_bands: int) -> list[Any]:
   return batches
 
 
-def _of_level(
+def of_level(
   name: str, params: Players[Params], variables: Players[Variables]
 ) -> tuple[Players[Params], Players[Variables]]:
   """Returns the parameters and variables of a level."""

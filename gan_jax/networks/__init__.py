@@ -2,11 +2,20 @@
 
 `MLP` and `Affine` are for vectors; the modules `dcgan` and `resnet` have
 generators and discriminators of images, and `image_to_image` those of images
-whose condition is images. `MinibatchDiscrimination` and
-`MinibatchStandardDeviation` are layers for any discriminator.
+whose condition is images. `categorical` has generators of discrete symbols and
+`weight_normalized` perceptrons for semi-supervised learning.
+`MinibatchDiscrimination` and `MinibatchStandardDeviation` are layers for any
+discriminator.
 """
 
-from gan_jax.networks import dcgan, image_to_image, mlp, resnet
+from gan_jax.networks import (
+  categorical,
+  dcgan,
+  image_to_image,
+  mlp,
+  resnet,
+  weight_normalized,
+)
 from gan_jax.networks.affine import Affine
 from gan_jax.networks.minibatch import (
   MinibatchDiscrimination,
@@ -19,8 +28,10 @@ __all__ = [
   "Affine",
   "MinibatchDiscrimination",
   "MinibatchStandardDeviation",
+  "categorical",
   "dcgan",
   "image_to_image",
   "mlp",
   "resnet",
+  "weight_normalized",
 ]

@@ -193,6 +193,8 @@ class Discriminator(nn.Module):
       otherwise it is linear in the last maps at all positions.
     normalize: applied to all hidden maps but the first before their activation,
       or None.
+    features: number of outputs: 1 for a discriminator, more for another network
+      of images, such as the encoder of an autoencoder.
     spectral_norm: whether every kernel is divided by its largest singular
       value, estimated in training mode by one power iteration per pass.
     dropout: probability of dropping a hidden unit in training mode.
@@ -206,6 +208,7 @@ class Discriminator(nn.Module):
   projection: bool = True
   patches: bool = False
   normalize: Normalize | None = batch_normalized
+  features: int = 1
   spectral_norm: bool = False
   dropout: float = 0.0
   dtype: Any = jnp.float32
@@ -214,7 +217,7 @@ class Discriminator(nn.Module):
   def __call__(
     self, images: Array, train: bool = False, condition: Array | None = None
   ) -> Array:
-    """Maps images [n, h, w, c], and labels [n], to logits [n, 1].
+    """Maps images [n, h, w, c], and labels [n], to logits [n, features].
 
     Raises:
       ValueError: if the images' sides cannot be halved `depth` times.
@@ -236,12 +239,17 @@ class Discriminator(nn.Module):
       maps = nn.leaky_relu(maps, SLOPE)
       maps = nn.Dropout(self.dropout, deterministic=not train)(maps)
     if self.patches:
-      judge = Convolution(1, kernel_size=3, stride=1, dtype=self.dtype)
+      judge = Convolution(
+        self.features, kernel_size=3, stride=1, dtype=self.dtype
+      )
       of_patches = apply(judge, maps).astype(jnp.float32)
       logits = jnp.mean(of_patches, axis=(1, 2))
     else:
       dense = nn.Dense(
-        1, use_bias=False, kernel_init=normal_init, dtype=self.dtype
+        self.features,
+        use_bias=False,
+        kernel_init=normal_init,
+        dtype=self.dtype,
       )
       logits = apply(dense, maps.reshape(len(maps), -1)).astype(jnp.float32)
     if self.projection and self.num_classes:

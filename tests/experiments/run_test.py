@@ -193,7 +193,8 @@ class RunTest(absltest.TestCase):
     self.assertLessEqual(max(map(len, lines)), 80)
     words = " ".join(done.stdout.split())
     for each in EXPERIMENTS:
-      self.assertIn(f"{each.name} {each.summary} ({each.source})", words)
+      row = f"{each.name} {each.minutes} min {each.summary} ({each.source})"
+      self.assertIn(row, words)
     done = run("--help", cwd=self.folder)
     self.assertEqual(done.returncode, 0)
     self.assertIn("--num_seeds", done.stdout)

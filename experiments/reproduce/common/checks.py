@@ -36,12 +36,13 @@ class Check(NamedTuple):
       check then neither passes nor fails.
     tolerance: the largest distance from the expected value that passes.
     origin: where `expected` comes from: a closed form, a quadrature, or a
-      publication with its table or figure.
+      publication.
     relation: "within", "at least" or "at most".
     ci95: half of the 95 % confidence interval over seeds; None for a single
       number.
     published: the published number, for comparison only.
-    unconfirmed: whether `published` could not be found in the publication.
+    place: the table, figure or file that prints `published`; empty if it could
+      not be found in the publication.
   """
 
   name: str
@@ -52,7 +53,22 @@ class Check(NamedTuple):
   relation: str = "within"
   ci95: float | None = None
   published: float | None = None
-  unconfirmed: bool = False
+  place: str = ""
+
+  @property
+  def unconfirmed(self) -> bool:
+    """Whether there is a published number without a place."""
+    return self.published is not None and not self.place
+
+  @property
+  def provenance(self) -> str:
+    """Whether the expected number is computed, published or unconfirmed.
+
+    If nothing is expected, the number is the published one.
+    """
+    if self.expected is not None and self.expected != self.published:
+      return "computed"
+    return "unconfirmed" if self.unconfirmed else "published"
 
   @property
   def passed(self) -> bool | None:
@@ -75,7 +91,12 @@ class Check(NamedTuple):
     """Returns the check as it is written to the figure's JSON file."""
     return {
       name: _json_number(value) if isinstance(value, float) else value
-      for name, value in {**self._asdict(), "passed": self.passed}.items()
+      for name, value in {
+        **self._asdict(),
+        "unconfirmed": self.unconfirmed,
+        "provenance": self.provenance,
+        "passed": self.passed,
+      }.items()
     }
 
 
@@ -86,6 +107,7 @@ def close(
   tolerance: float,
   origin: str,
   published: float | None = None,
+  place: str = "",
 ) -> Check:
   """Checks that a number is within a tolerance of the expected one."""
   return Check(
@@ -95,6 +117,7 @@ def close(
     float(tolerance),
     origin,
     published=published,
+    place=place,
   )
 
 
@@ -105,13 +128,14 @@ def covers(
   margin: float,
   origin: str,
   published: float | None = None,
+  place: str = "",
 ) -> Check:
   """Checks that the interval over seeds comes near to the expected number."""
-  return _check(name, per_seed, expected, origin, margin, published)
+  return _check(name, per_seed, expected, origin, margin, published, place)
 
 
 def compare(
-  name: str, measured: ArrayLike, published: float, unconfirmed: bool = False
+  name: str, measured: ArrayLike, published: float, place: str = ""
 ) -> Check:
   """Shows a published number beside the measured one, without judging it."""
   return Check(
@@ -121,7 +145,7 @@ def compare(
     0.0,
     "",
     published=published,
-    unconfirmed=unconfirmed,
+    place=place,
   )
 
 
@@ -132,6 +156,7 @@ def _check(
   origin: str,
   margin: float = 0.0,
   published: float | None = None,
+  place: str = "",
   *,
   relation: str = "within",
 ) -> Check:
@@ -153,6 +178,7 @@ def _check(
     relation,
     ci95,
     published,
+    place,
   )
 
 

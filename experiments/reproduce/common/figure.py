@@ -10,6 +10,9 @@ from PIL import Image
 from experiments.reproduce.common.checks import Check
 from experiments.run_folder.results import Results
 
+LONGEST = 6
+"""Minutes of the longest figures that `all` draws."""
+
 
 class Training(NamedTuple):
   """A run that a figure needs.
@@ -76,7 +79,7 @@ class Reproduction(NamedTuple):
     trainings: the runs that `compute` needs, by a name that the figure chooses.
     animate: maps `Computed.drawn` to the frames of an animation, if any.
     trains: whether `compute` itself trains a network.
-    long: whether the figure takes many minutes, so that `all` leaves it out.
+    minutes: how long the figure takes on two CPU cores, its trainings included.
     full_trainings: the runs of the publication's length, for --full.
   """
 
@@ -88,10 +91,15 @@ class Reproduction(NamedTuple):
   trainings: Mapping[str, Training] = {}
   animate: Callable[[Mapping[str, Any]], Iterator[Image.Image]] | None = None
   trains: bool = False
-  long: bool = False
+  minutes: float = 0.2
   full_trainings: Mapping[str, Training] = {}
 
   @property
   def trained(self) -> bool:
     """Whether drawing the figure needs trained networks."""
     return self.trains or bool(self.trainings)
+
+  @property
+  def long(self) -> bool:
+    """Whether the figure takes so long that `all` leaves it out."""
+    return self.minutes > LONGEST

@@ -145,6 +145,7 @@ REPRODUCTION = Reproduction(
   id="consensus_ring",
   source="Mescheder et al. 2017, arXiv 1705.10461, figure 4",
   summary="consensus finds all modes of a ring, simultaneous training does not",
+  minutes=5,
   compute=compute,
   draw=draw,
   trainings=_trainings(20_000),

@@ -154,6 +154,7 @@ REPRODUCTION = Reproduction(
   id="gan_augmentation",
   source="Data augmentation GAN 2017, arXiv 1711.04340",
   summary="a classifier of few images, with and without a GAN's beside them",
+  minutes=30,
   compute=compute,
   draw=draw,
   trainings={
@@ -161,5 +162,4 @@ REPRODUCTION = Reproduction(
       "conditional_mnist", {"training_images": NUM_FEW, "steps": 2000}
     )
   },
-  long=True,
 )

@@ -179,8 +179,8 @@ REPRODUCTION = Reproduction(
   id="dcgan_filters",
   source="DCGAN 2016, arXiv 1511.06434, figure 5",
   summary="the discriminator's filters find parts of garments",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings=image_runs.OF_GARMENTS,
-  long=True,
 )

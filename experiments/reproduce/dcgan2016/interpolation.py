@@ -123,8 +123,8 @@ REPRODUCTION = Reproduction(
   id="dcgan_interpolation",
   source="DCGAN 2016, arXiv 1511.06434, figure 4",
   summary="a walk between latents changes images gradually",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings=image_runs.OF_GARMENTS,
-  long=True,
 )

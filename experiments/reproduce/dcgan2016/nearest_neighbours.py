@@ -119,8 +119,8 @@ REPRODUCTION = Reproduction(
   id="nearest_neighbours",
   source="GAN 2014, arXiv 1406.2661, figure 2",
   summary="samples are not copies of training images",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings=image_runs.OF_GARMENTS,
-  long=True,
 )

@@ -193,8 +193,8 @@ REPRODUCTION = Reproduction(
   id="dcgan_window_drop",
   source="DCGAN 2016, arXiv 1511.06434, figure 6",
   summary="without some of its maps the generator forgets glasses",
+  minutes=60,
   compute=compute,
   draw=draw,
   trainings=image_runs.OF_FACES,
-  long=True,
 )

@@ -15,8 +15,8 @@ happens to be the best for JS; five steps of the critic to one of the generator
 do not change it.
 
 Source: Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers
-using Variational Divergence Minimization, arXiv 1606.00709, section 4.1, the
-table of the divergences trained with and evaluated by.
+using Variational Divergence Minimization, arXiv 1606.00709, the table of the
+divergences trained with and evaluated by.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ MIXTURE = (-1.0, 2.0), (0.255, 1.415), (0.33, 0.67)
 TIES: Mapping[str, tuple[str, float]] = {"jensen_shannon": ("jeffrey", 2.4e-4)}
 """The row that ties with the diagonal of a column, and by how much."""
 ENDS = -12.0, 14.0
-ORIGIN = "f-GAN 2016, section 4.1: the diagonal is the best of its column"
+ORIGIN = "f-GAN 2016: the diagonal is the best of its column"
 
 
 def compute(inputs: Inputs) -> Computed:
@@ -216,8 +216,9 @@ def _matrix(
 
 REPRODUCTION = Reproduction(
   id="fgan_matrix",
-  source="f-GAN 2016, arXiv 1606.00709, section 4.1",
+  source="f-GAN 2016, arXiv 1606.00709, the table of both divergences",
   summary="the divergence that is trained with is the smallest in the end",
+  minutes=2,
   compute=compute,
   draw=draw,
   trainings={name: mixture_game.training(name) for name in NAMES},

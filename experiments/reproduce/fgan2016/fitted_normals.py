@@ -6,9 +6,9 @@ itself, and by the game of a linear generator with a critic, which uses samples
 only.
 
 Source: Nowozin, Cseke and Tomioka, f-GAN: Training Generative Neural Samplers
-using Variational Divergence Minimization, arXiv 1606.00709, section 4.1. Its
-settings (unconfirmed) are a critic of 64-64 tanh units, batches of 1,024 and a
-learning rate of 0.01, which decays to 0 here. The paper's JS is twice the
+using Variational Divergence Minimization, arXiv 1606.00709. Its settings
+(unconfirmed) are a critic of 64-64 tanh units, batches of 1,024 and a learning
+rate of 0.01, which decays to 0 here. The paper's JS is twice the
 divergence whose largest value is log 2, and its Pearson divergence is int (p -
 q)^2 / q. The paper does not publish its mixture; this one is inferred from its
 table.
@@ -93,7 +93,8 @@ def compute(inputs: Inputs) -> Computed:
           expected,
           tolerance * expected,
           "the best normal",
-        )._replace(published=published, unconfirmed=published is not None),
+          published,
+        ),
       ]
     drawn[name] = {
       "x": x,
@@ -178,8 +179,9 @@ def _write_column(
 
 REPRODUCTION = Reproduction(
   id="fgan_table",
-  source="f-GAN 2016, arXiv 1606.00709, section 4.1, the table",
+  source="f-GAN 2016, arXiv 1606.00709, the table of fitted normals",
   summary="five divergences fit a normal to a mixture in five ways",
+  minutes=2,
   compute=compute,
   draw=draw,
   trainings={name: mixture_game.training(name) for name in TABLE},

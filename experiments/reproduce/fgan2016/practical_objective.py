@@ -366,6 +366,7 @@ REPRODUCTION = Reproduction(
   id="fgan_practical",
   source="f-GAN 2016, arXiv 1606.00709, section 3.2",
   summary="f-GAN's practical objective descends another divergence",
+  minutes=2,
   compute=compute,
   draw=draw,
   trainings={

@@ -293,7 +293,7 @@ def _draw_map(axes: Axes, mean: float, stddev: float) -> None:
 
 REPRODUCTION = Reproduction(
   id="gan2014_fig1",
-  source="GAN 2014, figure 1",
+  source="GAN 2014, arXiv 1406.2661, figure 1",
   summary="p, q, D and the map from latents, during a round of the game",
   compute=compute,
   draw=draw,

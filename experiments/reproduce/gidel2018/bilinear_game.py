@@ -90,7 +90,7 @@ class Rule(NamedTuple):
     step: makes the step.
     optimizers: optimizers of both players.
     by_hand: maps w, the w before and t = 1, 2, ... to the next w.
-    published: the last distance, as printed.
+    published: the last distance, unconfirmed.
     color: colour of the path.
     averages: whether the points are means of the points played.
   """

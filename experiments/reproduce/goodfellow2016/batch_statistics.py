@@ -11,7 +11,7 @@ A mean over n latents varies by n^(-1/2), so the coupling in minibatches 16
 times as large is a fourth. With averaged statistics it is 0.
 
 Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
-1701.00160, section 4.2, figure 17; Ioffe and Szegedy, Batch Normalization,
+1701.00160, figure 21; Ioffe and Szegedy, Batch Normalization,
 arXiv 1502.03167.
 """
 
@@ -138,11 +138,11 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 
 REPRODUCTION = Reproduction(
-  id="goodfellow2016_fig17",
-  source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 17",
+  id="goodfellow2016_fig21",
+  source="Goodfellow 2016, arXiv 1701.00160, figure 21",
   summary="batch normalisation couples the samples of a minibatch",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings=image_runs.OF_GARMENTS,
-  long=True,
 )

@@ -7,7 +7,7 @@ features from the data's has to fall to a fifth of its value after 200 steps,
 and all ten classes have to appear.
 
 Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
-1701.00160, section 4.1, figure 18; Radford, Metz and Chintala, Unsupervised
+1701.00160, section 3.3, figure 18; Radford, Metz and Chintala, Unsupervised
 Representation Learning with Deep Convolutional Generative Adversarial Networks,
 arXiv 1511.06434.
 """
@@ -86,13 +86,13 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig18",
-  source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 18",
+  source="Goodfellow 2016, arXiv 1701.00160, figure 18",
   summary="samples of a DCGAN, and their decreasing distance from the data",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings={
     **image_runs.OF_GARMENTS,
     EARLY: Training("dcgan_fashion_mnist", {"steps": 200}),
   },
-  long=True,
 )

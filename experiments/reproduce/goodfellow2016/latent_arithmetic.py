@@ -12,7 +12,7 @@ pixels is shown for comparison. Faces drawn on top of each other are no faces,
 so these sums are farther from the data.
 
 Source: Goodfellow, NIPS 2016 Tutorial: Generative Adversarial Networks, arXiv
-1701.00160, section 4.1, figure 19; Radford, Metz and Chintala, Unsupervised
+1701.00160, section 3.3, figure 19; Radford, Metz and Chintala, Unsupervised
 Representation Learning with Deep Convolutional Generative Adversarial Networks,
 arXiv 1511.06434, section 6.3.2 and figure 7.
 """
@@ -166,10 +166,10 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="goodfellow2016_fig19",
-  source="Goodfellow tutorial 2016, arXiv 1701.00160, figure 19",
+  source="Goodfellow 2016, arXiv 1701.00160, figure 19",
   summary="latents of faces can be added: glasses move from face to face",
+  minutes=60,
   compute=compute,
   draw=draw,
   trainings=image_runs.OF_FACES,
-  long=True,
 )

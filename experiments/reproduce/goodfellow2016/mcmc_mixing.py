@@ -216,6 +216,7 @@ REPRODUCTION = Reproduction(
   id="mcmc_mixing",
   source="Goodfellow 2016, arXiv 1701.00160, section 3.2.1",
   summary="a Gibbs chain mixes slowly between two modes, a GAN draws both",
+  minutes=1,
   compute=compute,
   draw=draw,
   trains=True,

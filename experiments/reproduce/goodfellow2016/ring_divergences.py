@@ -155,6 +155,7 @@ REPRODUCTION = Reproduction(
   id="goodfellow2016_fig15",
   source="Goodfellow 2016, arXiv 1701.00160, figure 15",
   summary="samples of four divergences on a ring, all equally sharp",
+  minutes=2,
   compute=compute,
   draw=draw,
   trainings={

@@ -55,7 +55,7 @@ NEAR_STDDEV = math.sqrt(10)
 
 def source(figure: int) -> str:
   """Returns the source line of a figure of the article."""
-  return f"Habr 2018, Generative adversarial networks, figure {figure}"
+  return f"Habr 2018, figure {figure}"
 
 
 def of_runs(
@@ -105,4 +105,5 @@ def of_runs(
       for name in discriminators
     },
     animate=animate,
+    minutes=len(discriminators),
   )

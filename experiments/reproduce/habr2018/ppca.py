@@ -48,7 +48,7 @@ SPACE = (
 MODELS = {"2-D": PLANE, "5-D": SPACE}
 
 
-def _data(name: str) -> np.ndarray:
+def make_data(name: str) -> np.ndarray:
   """Draws samples x = W z + mu + s e, [NUM_POINTS, d]."""
   weights, mean, stddev = MODELS[name]
   rng = np.random.default_rng(0)
@@ -94,7 +94,7 @@ def compute(inputs: Inputs) -> Computed:
   del inputs
   checks, drawn = [], {}
   for name, (weights, _, stddev) in MODELS.items():
-    data, k = _data(name), weights.shape[1]
+    data, k = make_data(name), weights.shape[1]
     best, noise_variance = _expected(data, k)
     with jax.enable_x64(True):
       exact, likelihood, fitted, curve = jax.tree.map(
@@ -209,7 +209,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="ppca",
-  source="Habr 2018, introduction; Tipping and Bishop 1999",
+  source="Habr 2018, introduction, and Tipping and Bishop 1999",
   summary="probabilistic PCA in closed form and by EM, before GANs",
   compute=compute,
   draw=draw,

@@ -80,6 +80,7 @@ REPRODUCTION = Reproduction(
   id="colouring",
   source="pix2pix 2016, arXiv 1611.07004, figure 7",
   summary="colours of grey photographs, with and without a discriminator",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings={
@@ -90,5 +91,4 @@ REPRODUCTION = Reproduction(
     )
     for game, of_game in _GAMES.items()
   },
-  long=True,
 )

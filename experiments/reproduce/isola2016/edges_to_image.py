@@ -74,6 +74,7 @@ REPRODUCTION = Reproduction(
   id="edges_to_image",
   source="pix2pix 2016, arXiv 1611.07004, section 4",
   summary="garments from their edges, with and without a discriminator",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings={
@@ -84,5 +85,4 @@ REPRODUCTION = Reproduction(
     )
     for game, of_game in _GAMES.items()
   },
-  long=True,
 )

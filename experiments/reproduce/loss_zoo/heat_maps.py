@@ -416,10 +416,10 @@ def _heat_map(
 
 REPRODUCTION = Reproduction(
   id="loss_zoo",
-  source="no publication; modes as in PacGAN 2018, section 4.1",
+  source="no publication, modes as in PacGAN 2018, section 4.1",
   summary="every loss under three update rules and three penalties",
+  minutes=45,
   compute=compute,
   draw=draw,
   trains=True,
-  long=True,
 )

@@ -5,6 +5,20 @@ derivative of a generator's cost in a logit is -D (minimax), -(1 - D)
 (non-saturating) or -exp(logit) (maximum likelihood). All are twice those of
 Goodfellow's tutorial, which halves each mean.
 
+The generator learns of data only through D: if D is held, another real batch
+does not change its gradient. So the mixed derivatives
+
+  M_ij = d^2 J_G / (df_i dr_j)
+
+in the logits f of generated and r of n real samples are 0. A zero-sum cost has
+a term of the real batch, but no mixed one. Relativistic losses are different:
+their logits are compared with those of data, and M_ij is
+
+  -s'(r_i - f_i) / n if i = j                (pairing),
+  -(s'(E r - f_i) + s'(r_j - E f)) / n^2     (average),
+
+with the slope s' = D (1 - D) of the sigmoid.
+
 References:
   Goodfellow, NIPS 2016 Tutorial, arXiv 1701.00160, sections 3.2.1-3.2.4 and
     figure 16.
@@ -20,6 +34,7 @@ import numpy as np
 from jax.typing import ArrayLike
 from scipy import special
 
+from experiments.configs import choices
 from experiments.reproduce.common.checks import Check, close
 from gan_jax import losses
 
@@ -45,6 +60,36 @@ def slopes(
   """Computes dJ_G / dlogit [n] at D = probabilities [n]."""
   slope = jax.vmap(jax.grad(functools.partial(_generator_cost, loss)))
   return np.asarray(jax.jit(slope)(special.logit(np.asarray(probabilities))))
+
+
+def _mixed_derivatives(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+  """Computes the largest |M_ij| of each loss from the logits [n] of D."""
+
+  @jax.jit
+  def differentiate(r, f):
+    return {
+      name: jax.jacobian(jax.grad(make().generator, argnums=1))(r, f)
+      for name, make in choices.LOSSES.items()
+    }
+
+  return {
+    name: float(np.max(np.abs(derivatives)))
+    for name, derivatives in differentiate(real, fake).items()
+  }
+
+
+def _largest_by_hand(real: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+  """Computes the largest |M_ij| of the relativistic losses in NumPy."""
+
+  def slope(x):
+    return special.expit(x) * special.expit(-x)
+
+  n = len(real)
+  from_mean = slope(real.mean() - fake)[:, None] + slope(real - fake.mean())
+  return {
+    "relativistic_pairing": np.max(slope(real - fake)) / n,
+    "relativistic_average": np.max(from_mean) / n**2,
+  }
 
 
 def checks() -> list[Check]:
@@ -100,4 +145,18 @@ def checks() -> list[Check]:
       )
       for d, measured in zip((0.1, 0.9), slopes(loss, (0.1, 0.9)), strict=True)
     ]
+  batches = real[:4], fake[:4]
+  by_hand = _largest_by_hand(*batches)
+  identities += [
+    close(
+      f"largest change of {loss} dJ_G / df_i with r_j",
+      measured,
+      by_hand.get(loss, 0.0),
+      1e-12,
+      "closed form: D (1 - D) / n or its sum / n^2"
+      if loss in by_hand
+      else "closed form: the generator sees data through D only",
+    )
+    for loss, measured in _mixed_derivatives(*batches).items()
+  ]
   return identities

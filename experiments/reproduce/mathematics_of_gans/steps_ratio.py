@@ -126,6 +126,7 @@ REPRODUCTION = Reproduction(
   id="steps_ratio",
   source="The mathematics of GANs 2020, the algorithm",
   summary="too many steps of G collapse G, too many steps of D stall G",
+  minutes=2,
   compute=compute,
   draw=draw,
   trainings={

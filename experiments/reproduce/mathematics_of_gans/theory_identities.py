@@ -208,7 +208,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="theory_identities",
-  source="The mathematics of GANs 2020; GAN 2014, section 4.1",
+  source="The mathematics of GANs 2020, and GAN 2014, section 4.1",
   summary="D*, its value and the JSD, KL, codes and slopes, each checked",
   compute=compute,
   draw=draw,

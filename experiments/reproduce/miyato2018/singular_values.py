@@ -169,6 +169,7 @@ REPRODUCTION = Reproduction(
   id="spectral_norm",
   source="spectral normalisation 2018, arXiv 1802.05957, section 2.1",
   summary="a normalised discriminator's layers have a largest singular value 1",
+  minutes=1,
   compute=compute,
   draw=draw,
   trains=True,

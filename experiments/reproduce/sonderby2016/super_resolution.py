@@ -111,6 +111,7 @@ REPRODUCTION = Reproduction(
   id="super_resolution",
   source="AffGAN 2016, arXiv 1610.04490, sections 3.1 and 5",
   summary="a GAN has the details that the mean of images lacks",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings={
@@ -122,5 +123,4 @@ REPRODUCTION = Reproduction(
     for of, data in DATA.items()
     for game, of_game in _GAMES.items()
   },
-  long=True,
 )

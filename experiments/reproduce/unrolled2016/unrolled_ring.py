@@ -151,6 +151,7 @@ REPRODUCTION = Reproduction(
   id="unrolled_ring",
   source="Metz et al. 2016, arXiv 1611.02163, figure 2",
   summary="a generator that foresees the discriminator's steps stops hopping",
+  minutes=6,
   compute=compute,
   draw=draw,
   trainings=_trainings(12_000, 5e-4, 64),

@@ -113,7 +113,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="disjoint_lines",
-  source="WGAN 2017, example 1 and figure 1",
+  source="WGAN 2017, arXiv 1701.07875, example 1 and figure 1",
   summary="W grows with the distance of two lines; JS, KL and TV jump",
   compute=compute,
   draw=draw,

@@ -164,7 +164,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="lipschitz_needed",
-  source="lecture 2021, WGAN; WGAN-GP 2017, arXiv 1704.00028, section 4",
+  source="Lee 2021, lecture 6-2, and WGAN-GP 2017, arXiv 1704.00028, section 4",
   summary="a critic's objective diverges unless its slope is bounded",
   compute=compute,
   draw=draw,

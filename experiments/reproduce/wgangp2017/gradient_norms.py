@@ -186,6 +186,7 @@ REPRODUCTION = Reproduction(
   id="wgangp_gradient_norms",
   source="WGAN-GP 2017, arXiv 1704.00028, figure 1b, left",
   summary="gradients explode or vanish with clipping, and not with a penalty",
+  minutes=1,
   compute=compute,
   draw=draw,
   trains=True,

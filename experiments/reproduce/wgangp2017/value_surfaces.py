@@ -181,6 +181,7 @@ REPRODUCTION = Reproduction(
   id="wgangp_surfaces",
   source="WGAN-GP 2017, arXiv 1704.00028, figure 1a",
   summary="clipped critics are boxes, penalised ones have hills on the data",
+  minutes=6,
   compute=compute,
   draw=draw,
   trains=True,

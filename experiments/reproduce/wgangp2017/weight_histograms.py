@@ -113,6 +113,7 @@ REPRODUCTION = Reproduction(
   id="wgangp_weights",
   source="WGAN-GP 2017, arXiv 1704.00028, figure 1b, right",
   summary="clipped weights end at the limits, penalised ones form a bell",
+  minutes=6,
   compute=compute,
   draw=draw,
   trains=True,

@@ -202,8 +202,9 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
 
 REPRODUCTION = Reproduction(
   id="inpainting",
-  source="Yeh et al. 2016, arXiv 1607.07539; context encoders, 1604.07379",
+  source="Yeh et al. 2016, arXiv 1607.07539, and context encoders, 1604.07379",
   summary="holes filled by a search among latents, and by a network",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings={
@@ -223,5 +224,4 @@ REPRODUCTION = Reproduction(
       paired_images.NUM_SEEDS,
     ),
   },
-  long=True,
 )

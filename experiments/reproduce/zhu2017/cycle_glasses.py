@@ -82,6 +82,7 @@ REPRODUCTION = Reproduction(
   id="cycle_glasses",
   source="CycleGAN 2017, arXiv 1703.10593",
   summary="cartoon faces get glasses, from unpaired faces",
+  minutes=15,
   compute=compute,
   draw=draw,
   trainings={
@@ -92,5 +93,4 @@ REPRODUCTION = Reproduction(
     )
     for game, weight in ((WITH, 10.0), (WITHOUT, 0.0))
   },
-  long=True,
 )

@@ -121,6 +121,7 @@ REPRODUCTION = Reproduction(
   id="cycle_plane",
   source="CycleGAN 2017, arXiv 1703.10593, sections 3.2 and 5.1.4",
   summary="a translation of rings, with and without cycle consistency",
+  minutes=1,
   compute=compute,
   draw=draw,
   trainings={

@@ -36,6 +36,10 @@ class CycleTest(parameterized.TestCase):
       {"generator_normalization": "batch"},
       "--generator_normalization=batch is not available",
     ),
+    *(
+      (name, {"latent_prior": "uniform"}, "no effect on translations to and")
+      for name in ("cycle_rings", "cycle_glasses")
+    ),
     ("cycle_glasses", {"image_size": "30"}, "must be a multiple of 4"),
     ("cycle_glasses", {"inception_weights": "x.pth"}, "has no effect here"),
   )
@@ -62,6 +66,26 @@ class CycleTest(parameterized.TestCase):
     measured = modes.measure(made, outer)
     self.assertGreater(measured["high_quality_fraction"], 0.97)
     self.assertEqual(measured["modes_balanced"], num_modes)
+
+  def test_biases_of_all_perceptrons(self):
+    settings = BY_NAME["cycle_rings"].settings.replace(initial_bias=0.25)
+    assert isinstance(settings, RingsSettings)
+    state = jax.jit(cycle.build_rings(settings).init)(jax.random.key(0))
+    biases = [x for x in jax.tree.leaves(state.params) if x.ndim == 1]
+    self.assertLen(biases, 4 * 3)
+    for bias in biases:
+      np.testing.assert_array_equal(bias, 0.25)
+
+  def test_a_discriminator_that_compares_samples_is_not_drawn(self):
+    settings = BY_NAME["cycle_rings"].settings.replace(
+      discriminator_minibatch="standard_deviation"
+    )
+    assert isinstance(settings, RingsSettings)
+    problem = cycle.build_rings(settings)
+    state = jax.jit(problem.init)(jax.random.key(0))
+    drawn = jax.jit(problem.snapshot)(state, jax.random.key(1))
+    self.assertTrue(np.isnan(drawn["discriminator"]).all())
+    self.assertFalse(np.isnan(drawn["samples"]).any())
 
   def test_pairs_of_classes(self):
     self.assertEqual(

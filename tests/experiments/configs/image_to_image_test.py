@@ -47,6 +47,20 @@ class ImageToImageTest(parameterized.TestCase):
     ("inpainting", {"packing": "2"}, "--packing=2 .* lose their conditions"),
     ("edges_to_image", {"replay_size": "9"}, "lose their conditions"),
     ("edges_to_image", {"inception_weights": "x.pth"}, "pixel by pixel"),
+    *(
+      (name, {"latent_prior": "uniform"}, "uniform has no effect on images ma")
+      for name in TASKS
+    ),
+    *(
+      (
+        name,
+        {"reconstruction": distance, "reconstruction_weight": "0"},
+        f"^--reconstruction={distance} has no effect without",
+      )
+      for name, distance in zip(
+        TASKS, ("absolute", *["squared"] * 3), strict=True
+      )
+    ),
     (
       "edges_to_image",
       {"reconstruction_weight": "0", "adversarial_weight": "0"},

@@ -105,6 +105,11 @@ MUTANTS = (
     "gan_jax.games.against_optimal",
     changed(1, times(-1)),
   ),
+  (
+    "goodfellow2016_fig17",
+    "flax.linen.BatchNorm",
+    lambda layer: functools.partial(layer, use_bias=False),
+  ),
   ("ml_gradient", "gan_jax.games.against_optimal", changed(1, times(-1))),
   # Squared distances.
   (
@@ -147,6 +152,22 @@ MUTANTS = (
 )
 """Figure, the function that gets a mistake, and the mistake."""
 MORE_MUTANTS = (
+  # The generator compares its samples with data.
+  (
+    "theory_identities",
+    "gan_jax.losses.hinge",
+    replaced_by(losses.relativistic_pairing),
+  ),
+  (
+    "theory_identities",
+    "gan_jax.losses.relativistic_pairing",
+    replaced_by(losses.hinge),
+  ),
+  (
+    "theory_identities",
+    "gan_jax.losses.relativistic_average",
+    replaced_by(losses.relativistic_pairing),
+  ),
   ("theory_identities", "gan_jax.divergences.cross_entropy", swapped),
   ("theory_identities", "gan_jax.divergences.optimal_discriminator", swapped),
   ("theory_identities", "gan_jax.divergences.value", swapped),
@@ -165,6 +186,17 @@ MORE_MUTANTS = (
     "goodfellow2016_fig16",
     f"{GOODFELLOW}.generator_costs._shares",
     changed(0, lambda sizes: -sizes),
+  ),
+  (
+    "goodfellow2016_fig17",
+    "gan_jax.networks.dcgan.base_size",
+    with_arguments(lambda size, depth: (2 * size, depth)),
+  ),
+  # The image keeps its side in every layer of the discriminator.
+  (
+    "goodfellow2016_fig17",
+    "gan_jax.networks.dcgan.convolution",
+    with_arguments(lambda x, kernel, stride, padding: (x, kernel, 1, padding)),
   ),
   # The tutorial's factor.
   ("ml_gradient", f"{GOODFELLOW}.normal_game.gradient", times(0.5)),

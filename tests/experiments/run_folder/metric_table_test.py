@@ -26,7 +26,7 @@ class MetricTableTest(parameterized.TestCase):
   def test_metrics_of_the_average(self):
     self.assertEqual(
       metric_table.describe("average_recall").meaning,
-      "recall of the generator's average",
+      "recall of the averaged parameters",
     )
 
   def test_metrics_of_a_level(self):

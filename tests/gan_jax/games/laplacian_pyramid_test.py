@@ -13,6 +13,7 @@ from scipy import stats
 
 from gan_jax import games, losses, penalties, steps, training
 from gan_jax.data import latents, pyramids
+from gan_jax.games.laplacian_pyramid import sample_levels
 from gan_jax.networks import dcgan, image_to_image
 from gan_jax.types import Conditional, Players
 from tests.gan_jax.games.affine_games import KEY, both_gradients
@@ -132,14 +133,18 @@ class LaplacianPyramidTest(absltest.TestCase):
   def test_samples_are_drawn_from_coarse_to_fine(self):
     keys = jax.random.split(KEY, 3)
     images = self.levels[0].sample(*self.of_level("level_2"), keys[0], 5)
+    expected = [images]
     for game, name, key in zip(
       self.levels[1:], NAMES[1:], keys[1:], strict=True
     ):
       coarse = pyramids.up(images)
       images = coarse + game.sample(*self.of_level(name), key, 5, coarse)
+      expected.append(images)
     samples = self.game.sample(self.params, self.variables, KEY, 5)
     np.testing.assert_allclose(samples, images, atol=1e-6)
     chex.assert_shape(samples, (5, 16, 16, 1))
+    drawn = sample_levels(self.levels, self.params, self.variables, KEY, 5)
+    chex.assert_trees_all_close(drawn, expected, atol=1e-6)
 
   def test_samples_are_in_the_range_of_images(self):
     large = jax.tree.map(lambda x: 1e4 * x, self.params)

@@ -49,6 +49,12 @@ class DCGANTest(parameterized.TestCase):
     chex.assert_shape(logits, (2, 1))
     self.assertEqual(count(discriminator["params"]), 2_765_568)
 
+  @parameterized.parameters(False, True)
+  def test_outputs(self, patches):
+    network = dcgan.Discriminator(1, filters=2, features=6, patches=patches)
+    _, outputs = shapes(network, jnp.zeros((2, 8, 8, 1)))
+    chex.assert_shape(outputs, (2, 6))
+
   def test_patches_by_hand(self):
     # One convolution of ones, 4 x 4 with stride 2, of an image of one colour c
     # > 0, 8 x 8: the maps are 9 c in corners, 12 c on edges, 16 c inside. The

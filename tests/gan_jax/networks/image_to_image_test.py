@@ -146,6 +146,23 @@ class DiscriminatorTest(parameterized.TestCase):
     self.assertTrue((jnp.abs(slope[0]) > 0).any(axis=(0, 1)).all())
     np.testing.assert_array_equal(slope[1:], 0)
 
+  def test_equal_kernels_judge_the_sum(self):
+    # As LAPGAN's discriminators, which see a band plus its condition.
+    network = dcgan.Discriminator(depth=2, filters=4)
+    discriminator = image_to_image.Discriminator(network)
+    x, images = normal(1, 3, 8, 8, 2), normal(2, 3, 8, 8, 2)
+    of_sum: Any = network.init(KEY, x)
+    params = dict(of_sum["params"])
+    kernel = params["Convolution_0"]["kernel"]
+    stacked_kernel = jnp.concatenate([kernel, kernel], axis=2)
+    params["Convolution_0"] = {"kernel": stacked_kernel}
+    np.testing.assert_allclose(
+      apply(discriminator, {**of_sum, "params": params}, x, condition=images),
+      apply(network, of_sum, x + images),
+      rtol=1e-4,
+      atol=1e-6,
+    )
+
   def test_a_size_that_does_not_divide(self):
     discriminator = image_to_image.Discriminator(
       dcgan.Discriminator(depth=2, filters=2)

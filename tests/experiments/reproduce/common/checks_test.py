@@ -85,11 +85,37 @@ class ChecksTest(parameterized.TestCase):
       checks.covers("x", [1.0], 1, 1, ALGEBRA)
 
   def test_a_published_number_is_shown_and_not_judged(self):
-    record = checks.compare("x", 17.0, published=3.0, unconfirmed=True).record()
+    record = checks.compare("x", 17.0, published=3.0).record()
     self.assertIsNone(record["passed"])
     self.assertIsNone(record["expected"])
     self.assertEqual(record["published"], 3.0)
     self.assertTrue(record["unconfirmed"])
+    record = checks.compare("x", 17.0, 3.0, "table 1").record()
+    self.assertFalse(record["unconfirmed"])
+
+  @parameterized.parameters(
+    (checks.close("x", 1.0, 1.0, 0.1, ALGEBRA), "computed", False),
+    # A number that is printed beside an expected one has its place or none.
+    (checks.close("x", 1.0, 1.0, 0.1, ALGEBRA, 1.1), "computed", True),
+    (checks.close("x", 1.0, 1.0, 0.1, "", 1.1, "table 1"), "computed", False),
+    (
+      checks.covers("x", SEEDS, 1.0, 0.1, "", 1.0, "table 1"),
+      "published",
+      False,
+    ),
+    (
+      checks.at_least("x", 2.0, 1.0, "", 0.1, 1.0, "table 1"),
+      "published",
+      False,
+    ),
+    (checks.at_most("x", 0.0, 1.0, "", 0.1, 1.0), "unconfirmed", True),
+    (checks.compare("x", 1.0, 1.1), "unconfirmed", True),
+    (checks.compare("x", 1.0, 1.1, "table 1"), "published", False),
+  )
+  def test_provenance(self, check, provenance, unconfirmed):
+    record = check.record()
+    self.assertEqual(record["provenance"], provenance)
+    self.assertIs(record["unconfirmed"], unconfirmed)
 
   @parameterized.parameters(math.inf, -math.inf, math.nan, 0.5)
   def test_a_record_is_json(self, measured):

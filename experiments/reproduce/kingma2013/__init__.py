@@ -1,0 +1,1 @@
+"""Figures of Kingma and Welling, Auto-Encoding Variational Bayes."""
