@@ -160,7 +160,7 @@ def compute(inputs: Inputs) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws where the first seed's samples are, and the switches of all seeds."""
-  figure, panels = curves.grid(3, 3, (13, 4.4), width_ratios=(1, 1, 0.55))
+  figure, panels = curves.grid(4, 4, (15, 4.4), width_ratios=(1, 1, 1, 0.55))
   pictures.headline(
     figure,
     "a generator that hops from mode to mode of a ring, and D's minibatches of "
