@@ -6,8 +6,12 @@ import numpy as np
 
 from experiments.run_folder.results import Results
 
-SMALL = {"generator_filters": 16, "discriminator_filters": 16}
-"""Networks of a few seconds per hundred steps on two cores."""
+SMALL = {
+  "generator_filters": 16,
+  "discriminator_filters": 16,
+  "batch_size": 16,
+}
+"""Networks and batches of a few seconds per hundred steps on two cores."""
 NUM_SEEDS = 3
 
 

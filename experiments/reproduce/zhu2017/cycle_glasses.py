@@ -28,7 +28,7 @@ from experiments.reproduce.common.figure import (
 )
 
 WITH, WITHOUT = "with the cycle term", "without it"
-STEPS = 1500
+STEPS = 1000
 
 
 def compute(inputs: Inputs) -> Computed:
