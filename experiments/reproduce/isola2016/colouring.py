@@ -66,7 +66,12 @@ def compute(inputs: Inputs) -> Computed:
         margin=0.5,
       ),
     ],
-    paired_images.panels(inputs.runs),
+    paired_images.panels(
+      inputs.runs,
+      "grey",
+      "chroma_intersection",
+      "{:.2f} of the photographs' colours",
+    ),
   )
 
 

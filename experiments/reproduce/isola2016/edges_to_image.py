@@ -61,7 +61,9 @@ def compute(inputs: Inputs) -> Computed:
         margin=0.5,
       ),
     ],
-    paired_images.panels(inputs.runs),
+    paired_images.panels(
+      inputs.runs, "edges", "edge_overlap", "{:.2f} of the edges"
+    ),
   )
 
 

@@ -91,7 +91,9 @@ def compute(inputs: Inputs) -> Computed:
   for of in DATA:
     runs = {game: inputs.runs[f"{of}, {game}"] for game in _GAMES}
     checks += _checks(of, *runs.values())
-    drawn[of] = paired_images.panels(runs)
+    drawn[of] = paired_images.panels(
+      runs, "coarse", "high_frequency_ratio", "{:.2f} of the details' energy"
+    )
   return Computed(checks, drawn)
 
 

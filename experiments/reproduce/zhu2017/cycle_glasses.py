@@ -43,7 +43,9 @@ def compute(inputs: Inputs) -> Computed:
   same_skin = {
     game: 100 * kept[game] / np.maximum(given[game], 1.0) for game in kept
   }
-  panels = paired_images.panels(inputs.runs)
+  panels = paired_images.panels(
+    inputs.runs, "faces", "class_kept", "{:.0%} with glasses and the same skin"
+  )
   panels["faces with glasses"] = panels.pop("original")
   return Computed(
     [

@@ -11,6 +11,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
+from experiments.reproduce.common import paired_images
 from experiments.reproduce.common.figure import Inputs
 from experiments.reproduce.isola2016 import colouring, edges_to_image
 from experiments.reproduce.sonderby2016 import super_resolution
@@ -157,6 +158,15 @@ class ChecksTest(parameterized.TestCase):
     for mistake, runs in mistakes.items():
       passed = [check.passed for check in self.checks(figure, named(*runs))]
       self.assertIn(False, passed, mistake)
+
+
+class PanelsTest(absltest.TestCase):
+  def test_titles_have_the_last_measurement(self):
+    runs = {"one": run(psnr=12.0), "other": run(psnr=8.0)}
+    drawn = paired_images.panels(runs, "grey", "psnr", "{:.1f} dB")
+    self.assertEqual(
+      list(drawn), ["grey", "one\n12.0 dB", "other\n8.0 dB", "original"]
+    )
 
 
 def holes_swapped(central_mask):
