@@ -195,7 +195,10 @@ def compute(inputs: Inputs) -> Computed:
         margin=0.5,
       ),
     ],
-    {titles.get(name, name): pixels for name, pixels in shown[0].items()},
+    {
+      titles[name] if name in titles else name: pixels
+      for name, pixels in shown[0].items()
+    },
   )
 
 
