@@ -62,7 +62,7 @@ def compute(inputs: Inputs) -> Computed:
       ),
     ],
     paired_images.panels(
-      inputs.runs, "edges", "edge_overlap", "{:.2f} of the edges"
+      inputs.runs, "edges", "edge_overlap", "overlap of edges {:.2f}"
     ),
   )
 
