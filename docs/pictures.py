@@ -93,7 +93,7 @@ STRIP = {
 """The runs of the strip of pictures, by their titles."""
 LITERATURE = (
   *("fgan_table", "wgan_fig2", "steps_ratio", "habr_fig15"),
-  "loss_zoo",
+  *("loss_zoo", "super_resolution", "colouring", "edges_to_image"),
 )
 """Figures of `experiments.figures` that the pages show."""
 

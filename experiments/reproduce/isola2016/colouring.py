@@ -70,14 +70,14 @@ def compute(inputs: Inputs) -> Computed:
       inputs.runs,
       "grey",
       "chroma_intersection",
-      "{:.2f} of the photographs' colours",
+      "overlap of colours {:.2f}",
     ),
   )
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws grey photographs, their colourings, and the originals."""
-  text = "the distance alone leaves colours out"
+  text = "colours of grey photographs: the distance alone leaves them out"
   return pictures.image_panels(text, drawn, (12, 3.6))
 
 
