@@ -78,7 +78,7 @@ def compute(inputs: Inputs) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws grey photographs, their colourings, and the originals."""
   text = "colours of grey photographs: the distance alone leaves them out"
-  return pictures.image_panels(text, drawn, (12, 3.6))
+  return pictures.image_panels(text, drawn, (10, 3.1))
 
 
 REPRODUCTION = Reproduction(

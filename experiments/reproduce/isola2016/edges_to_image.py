@@ -69,7 +69,7 @@ def compute(inputs: Inputs) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws edges, what both networks make of them, and the originals."""
-  return pictures.image_panels("garments from edges", drawn, (12, 3.6))
+  return pictures.image_panels("garments from edges", drawn, (10, 3.1))
 
 
 REPRODUCTION = Reproduction(

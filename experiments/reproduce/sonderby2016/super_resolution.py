@@ -100,7 +100,7 @@ def compute(inputs: Inputs) -> Computed:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws coarse images, what both networks make of them, and the originals."""
   columns = len(_GAMES) + 2
-  figure, axes = curves.grid(len(drawn) * columns, columns, (12, 6.6))
+  figure, axes = curves.grid(len(drawn) * columns, columns, (10, 5.7))
   pictures.headline(figure, "details that a mean lacks")
   for row, (of, panels) in enumerate(drawn.items()):
     for index, (title, pixels) in enumerate(panels.items()):

@@ -195,17 +195,14 @@ def compute(inputs: Inputs) -> Computed:
         margin=0.5,
       ),
     ],
-    {
-      titles[name] if name in titles else name: pixels
-      for name, pixels in shown[0].items()
-    },
+    {str(titles.get(name, name)): pixels for name, pixels in shown[0].items()},
   )
 
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws garments with a hole, filled in four ways, and the originals."""
   text = f"a hole of {HOLE} x {HOLE} pixels, filled in four ways"
-  return pictures.image_panels(text, drawn, (14, 3.0))
+  return pictures.image_panels(text, drawn, (12, 2.6))
 
 
 REPRODUCTION = Reproduction(

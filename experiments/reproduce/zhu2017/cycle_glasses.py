@@ -77,7 +77,7 @@ def compute(inputs: Inputs) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws faces, their translations, and real faces with glasses."""
-  return pictures.image_panels("faces get glasses", drawn, (12, 3.6))
+  return pictures.image_panels("faces get glasses", drawn, (10, 3.1))
 
 
 REPRODUCTION = Reproduction(
