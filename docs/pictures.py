@@ -93,9 +93,11 @@ STRIP = {
 """The runs of the strip of pictures, by their titles."""
 LITERATURE = (
   *("fgan_table", "wgan_fig2", "steps_ratio", "habr_fig15"),
-  "loss_zoo",
+  *("loss_zoo", "super_resolution", "colouring", "edges_to_image"),
 )
 """Figures of `experiments.figures` that the pages show."""
+COLOURFUL = ("figures/colouring", "figures/super_resolution")
+"""Pictures of photographs, whose colours 64 colours by their number lose."""
 
 
 class Runs:
@@ -406,14 +408,20 @@ PICTURES: dict[str, Callable[[Runs], Any]] = {
 }
 
 
-def small_png(picture: Figure | Image.Image) -> bytes:
-  """Returns a PNG of at most 64 colours."""
+def small_png(picture: Figure | Image.Image, colourful: bool) -> bytes:
+  """Returns a PNG of at most 64 colours, or of 128 that are far apart."""
   if isinstance(picture, Figure):
     drawn = io.BytesIO()
     picture.savefig(drawn)
     picture = Image.open(drawn)
   small = io.BytesIO()
-  picture.convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+  image = picture.convert("RGB")
+  reduced = (
+    image.quantize(128, Image.Quantize.FASTOCTREE)
+    if colourful
+    else image.quantize(64)
+  )
+  reduced.save(small, "PNG", optimize=True)
   return small.getvalue()
 
 
@@ -430,7 +438,7 @@ def make(names: Collection[str], runs: Runs) -> bool:
   for name in names:
     runs.commands.clear()
     try:
-      content = small_png(PICTURES[name](runs))
+      content = small_png(PICTURES[name](runs), name in COLOURFUL)
     # Hours of other pictures may follow.
     except Exception as error:
       print(f"{name}.png stays as it is: {error}", file=sys.stderr, flush=True)
