@@ -94,10 +94,18 @@ STRIP = {
 LITERATURE = (
   *("fgan_table", "wgan_fig2", "steps_ratio", "habr_fig15"),
   *("loss_zoo", "super_resolution", "colouring", "edges_to_image"),
+  *("inpainting", "cycle_glasses", "cycle_plane", "fgan_practical"),
+  *("fgan_matrix", "mcmc_mixing", "discrete_variables", "vae_and_gan"),
+  *("lapgan_levels", "semi_supervised"),
 )
 """Figures of `experiments.figures` that the pages show."""
-COLOURFUL = ("figures/colouring", "figures/super_resolution")
-"""Pictures of photographs, whose colours 64 colours by their number lose."""
+COLOURFUL = ("colouring", "super_resolution", "lapgan_levels")
+"""Those of photographs, whose colours a small palette by their number loses."""
+OF_LINES = (
+  *("cycle_plane", "fgan_practical", "fgan_matrix", "mcmc_mixing"),
+  *("discrete_variables", "semi_supervised"),
+)
+"""Those of few colours."""
 
 
 class Runs:
@@ -408,19 +416,18 @@ PICTURES: dict[str, Callable[[Runs], Any]] = {
 }
 
 
-def small_png(picture: Figure | Image.Image, colourful: bool) -> bytes:
-  """Returns a PNG of at most 64 colours, or of 128 that are far apart."""
+def small_png(picture: Figure | Image.Image, name: str = "") -> bytes:
+  """Returns a PNG of 64 colours; the name says if others suit it better."""
   if isinstance(picture, Figure):
     drawn = io.BytesIO()
     picture.savefig(drawn)
     picture = Image.open(drawn)
-  small = io.BytesIO()
   image = picture.convert("RGB")
-  reduced = (
-    image.quantize(128, Image.Quantize.FASTOCTREE)
-    if colourful
-    else image.quantize(64)
-  )
+  if name in COLOURFUL:
+    reduced = image.quantize(128, Image.Quantize.FASTOCTREE)
+  else:
+    reduced = image.quantize(16 if name in OF_LINES else 64)
+  small = io.BytesIO()
   reduced.save(small, "PNG", optimize=True)
   return small.getvalue()
 
@@ -438,7 +445,7 @@ def make(names: Collection[str], runs: Runs) -> bool:
   for name in names:
     runs.commands.clear()
     try:
-      content = small_png(PICTURES[name](runs), name in COLOURFUL)
+      content = small_png(PICTURES[name](runs), name.removeprefix("figures/"))
     # Hours of other pictures may follow.
     except Exception as error:
       print(f"{name}.png stays as it is: {error}", file=sys.stderr, flush=True)
