@@ -94,18 +94,12 @@ STRIP = {
 LITERATURE = (
   *("fgan_table", "wgan_fig2", "steps_ratio", "habr_fig15"),
   *("loss_zoo", "super_resolution", "colouring", "edges_to_image"),
-  *("inpainting", "cycle_glasses", "cycle_plane", "fgan_practical"),
-  *("fgan_matrix", "mcmc_mixing", "discrete_variables", "vae_and_gan"),
-  *("lapgan_levels", "semi_supervised"),
+  *("inpainting", "cycle_plane", "fgan_practical", "fgan_matrix"),
+  *("mcmc_mixing", "discrete_variables", "vae_and_gan"),
 )
 """Figures of `experiments.figures` that the pages show."""
-COLOURFUL = ("colouring", "super_resolution", "lapgan_levels")
+COLOURFUL = ("colouring", "super_resolution")
 """Those of photographs, whose colours a small palette by their number loses."""
-OF_LINES = (
-  *("cycle_plane", "fgan_practical", "fgan_matrix", "mcmc_mixing"),
-  *("discrete_variables", "semi_supervised"),
-)
-"""Those of few colours."""
 
 
 class Runs:
@@ -417,7 +411,10 @@ PICTURES: dict[str, Callable[[Runs], Any]] = {
 
 
 def small_png(picture: Figure | Image.Image, name: str = "") -> bytes:
-  """Returns a PNG of 64 colours; the name says if others suit it better."""
+  """Returns a PNG of 32 colours that cover those of the picture.
+
+  Photographs, which the name tells, get 128.
+  """
   if isinstance(picture, Figure):
     drawn = io.BytesIO()
     picture.savefig(drawn)
@@ -426,7 +423,7 @@ def small_png(picture: Figure | Image.Image, name: str = "") -> bytes:
   if name in COLOURFUL:
     reduced = image.quantize(128, Image.Quantize.FASTOCTREE)
   else:
-    reduced = image.quantize(16 if name in OF_LINES else 64)
+    reduced = image.quantize(32, Image.Quantize.MAXCOVERAGE)
   small = io.BytesIO()
   reduced.save(small, "PNG", optimize=True)
   return small.getvalue()
