@@ -93,9 +93,13 @@ STRIP = {
 """The runs of the strip of pictures, by their titles."""
 LITERATURE = (
   *("fgan_table", "wgan_fig2", "steps_ratio", "habr_fig15"),
-  "loss_zoo",
+  *("loss_zoo", "super_resolution", "colouring", "edges_to_image"),
+  *("inpainting", "cycle_plane", "fgan_practical", "fgan_matrix"),
+  *("mcmc_mixing", "discrete_variables", "vae_and_gan"),
 )
 """Figures of `experiments.figures` that the pages show."""
+COLOURFUL = ("colouring", "super_resolution")
+"""Those of photographs, whose colours a small palette by their number loses."""
 
 
 class Runs:
@@ -406,14 +410,22 @@ PICTURES: dict[str, Callable[[Runs], Any]] = {
 }
 
 
-def small_png(picture: Figure | Image.Image) -> bytes:
-  """Returns a PNG of at most 64 colours."""
+def small_png(picture: Figure | Image.Image, name: str = "") -> bytes:
+  """Returns a PNG of 32 colours that cover those of the picture.
+
+  Photographs, which the name tells, get 128.
+  """
   if isinstance(picture, Figure):
     drawn = io.BytesIO()
     picture.savefig(drawn)
     picture = Image.open(drawn)
+  image = picture.convert("RGB")
+  if name in COLOURFUL:
+    reduced = image.quantize(128, Image.Quantize.FASTOCTREE)
+  else:
+    reduced = image.quantize(32, Image.Quantize.MAXCOVERAGE)
   small = io.BytesIO()
-  picture.convert("RGB").quantize(64).save(small, "PNG", optimize=True)
+  reduced.save(small, "PNG", optimize=True)
   return small.getvalue()
 
 
@@ -430,7 +442,7 @@ def make(names: Collection[str], runs: Runs) -> bool:
   for name in names:
     runs.commands.clear()
     try:
-      content = small_png(PICTURES[name](runs))
+      content = small_png(PICTURES[name](runs), name.removeprefix("figures/"))
     # Hours of other pictures may follow.
     except Exception as error:
       print(f"{name}.png stays as it is: {error}", file=sys.stderr, flush=True)

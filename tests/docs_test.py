@@ -36,7 +36,7 @@ TAKES_EXPERIMENT = ("experiments.run", "experiments.sweep")
 NOT_OURS = ("source", "sbatch")
 ELSEWHERE = re.compile(
   r"--(engine=ray|platform=gpu|distributed|coordinator_address|plan_only)"
-  r"|benchmarks\.|--figure=all"
+  r"|benchmarks\.|--figure=all|=cycle_glasses"
 )
 """Commands that need other machines or long times, or that other tests run."""
 SMALL = {"log_every": 2, "evaluation_samples": 64, "batch_size": 64}
@@ -185,6 +185,8 @@ def shortened(module: str, arguments: list[str]) -> list[str] | None:
   small = {"steps": 4, **SMALL}
   if hasattr(settings, "image_size"):
     small |= {**tiny_images.SETTINGS, "steps": 4}
+    if named[1] == "colouring":
+      small["image_channels"] = 3
     if "--dataset=folder" not in arguments:
       small |= {"dataset": "mnist", "data_dir": "mnist"}
     if "training_images=" in " ".join(arguments):

@@ -7,7 +7,7 @@ middle; conditions have the same height and width.
 
 References:
   Sonderby, Caballero, Theis, Shi and Huszar, "Amortised MAP Inference for Image
-  Super-resolution", arXiv 1610.04490, section 3.1, for the projection.
+  Super-resolution", arXiv 1610.04490, for the projection.
 """
 
 import chex

@@ -2,7 +2,7 @@
 
 References:
   Yeh, Chen, Lim, Schwing, Hasegawa-Johnson and Do, "Semantic Image Inpainting
-  with Deep Generative Models", arXiv 1607.07539, section 3.
+  with Deep Generative Models", arXiv 1607.07539.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from gan_jax.data import image_conditions
 from gan_jax.types import Array
 
 
@@ -74,7 +75,11 @@ def complete(
     num_steps: number of steps.
     learning_rate: of Adam.
     prior_weight: weight of the discriminator, lambda in the paper.
+
+  Raises:
+    ValueError: if the mask has another size than the images.
   """
+  known = image_conditions.with_hole(images, mask)
   weights = importance(mask)[None]
 
   def costs(latents):
@@ -107,5 +112,5 @@ def complete(
     jnp.full(len(latents), jnp.inf),
   )
   (_, _, best, least), _ = jax.lax.scan(step, start, length=num_steps)
-  made = mask[None] * images + (1 - mask[None]) * generate(best)
+  made = image_conditions.with_known(generate(best), known)
   return Completed(made, best, least)

@@ -160,7 +160,7 @@ class Consistent(nn.Module):
 
   References:
     Sonderby, Caballero, Theis, Shi and Huszar, "Amortised MAP Inference for
-    Image Super-resolution", arXiv 1610.04490, section 3.1.
+    Image Super-resolution", arXiv 1610.04490.
   """
 
   network: nn.Module

@@ -72,7 +72,7 @@ RATE = 1e-3
 NUM_SEEDS = 3
 NUM_IMAGES = 2000
 """Samples, and held-out images, that are compared."""
-NUM_DRAWN = 36
+NUM_DRAWN = 16
 
 LINEAR_SEEDS = 4
 LINEAR_STEPS, LINEAR_EVERY = 3000, 150
@@ -292,7 +292,7 @@ def compute(inputs: Inputs) -> Computed:
     if not drawn:
       drawn = {
         "held-out images": loaded.test.pixels[:NUM_DRAWN],
-        "made again by the VAE": vae["reconstructions"],
+        "made again by the VAE": vae["reconstructions"][:NUM_DRAWN],
         **{
           f"samples of the {name}": image_runs.to_pixels(values[:NUM_DRAWN])
           for name, values in samples.items()
@@ -327,7 +327,7 @@ def draw(drawn: Mapping[str, Any]) -> Figure:
   for axes, (title, pixels) in zip(
     panels[:4], drawn["images"].items(), strict=True
   ):
-    pictures.show_images(axes, pixels, 6, title)
+    pictures.show_images(axes, pixels, 4, title)
   bound, sharpness, distance, linear = panels[4:]
   bounds = drawn["bounds"]
   for index, values in enumerate(bounds):

@@ -28,7 +28,7 @@ from experiments.reproduce.common.figure import (
 )
 
 WITH, WITHOUT = "with the cycle term", "without it"
-STEPS = 1500
+STEPS = 1000
 
 
 def compute(inputs: Inputs) -> Computed:
@@ -43,7 +43,9 @@ def compute(inputs: Inputs) -> Computed:
   same_skin = {
     game: 100 * kept[game] / np.maximum(given[game], 1.0) for game in kept
   }
-  panels = paired_images.panels(inputs.runs)
+  panels = paired_images.panels(
+    inputs.runs, "faces", "class_kept", "{:.0%} with glasses and the same skin"
+  )
   panels["faces with glasses"] = panels.pop("original")
   return Computed(
     [
@@ -75,7 +77,7 @@ def compute(inputs: Inputs) -> Computed:
 
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws faces, their translations, and real faces with glasses."""
-  return pictures.image_panels("faces get glasses", drawn, (12, 3.6))
+  return pictures.image_panels("faces get glasses", drawn, (10, 3.1))
 
 
 REPRODUCTION = Reproduction(

@@ -3,11 +3,15 @@
 Metrics of runs are made up, so that nothing trains.
 """
 
+import re
+from unittest import mock
+
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
+from experiments.reproduce.common import paired_images
 from experiments.reproduce.common.figure import Inputs
 from experiments.reproduce.isola2016 import colouring, edges_to_image
 from experiments.reproduce.sonderby2016 import super_resolution
@@ -15,6 +19,7 @@ from experiments.reproduce.yeh2016 import inpainting
 from experiments.reproduce.zhu2017 import cycle_glasses, cycle_plane
 from experiments.run_folder.results import Results
 from gan_jax.data import image_conditions, images
+from gan_jax.metrics import image_pairs
 
 SEEDS = 4
 NOISE = np.linspace(-0.005, 0.005, SEEDS)
@@ -155,7 +160,120 @@ class ChecksTest(parameterized.TestCase):
       self.assertIn(False, passed, mistake)
 
 
+class PanelsTest(absltest.TestCase):
+  def test_titles_have_the_last_measurement(self):
+    runs = {"one": run(psnr=12.0), "other": run(psnr=8.0)}
+    drawn = paired_images.panels(runs, "grey", "psnr", "{:.1f} dB")
+    self.assertEqual(
+      list(drawn), ["grey", "one\n12.0 dB", "other\n8.0 dB", "original"]
+    )
+
+
+def holes_swapped(central_mask):
+  """Makes the hole of what is known."""
+  return lambda size, hole: 1 - central_mask(size, hole)
+
+
+def of_whole_image(psnr):
+  """Measures known pixels too."""
+  return lambda images, originals, weights: psnr(images, originals)
+
+
+def nearest_by_the_hole(fill):
+  """Compares what is in the hole, which is not known."""
+  del fill
+
+  def mutant(train, asked, mask):
+    known = images.to_unit(jnp.asarray(train))
+    squares = ((1 - mask)[None] * (asked[:, None] - known[None])) ** 2
+    nearest = jnp.argmin(jnp.sum(squares, axis=(2, 3, 4)), axis=1)
+    return mask * asked + (1 - mask) * known[nearest]
+
+  return mutant
+
+
 class InpaintingTest(absltest.TestCase):
+  def measured(self):
+    """Measures the figure with networks whose errors are known, by check."""
+    rng = np.random.default_rng(0)
+    side = inpainting.SIDE
+    # Test images are training images with another hole, and noise around it.
+    train = rng.integers(0, 256, (40, side, side, 1), np.uint8)
+    test = train[:20].copy()
+    test[:, 8:20, 8:20] = rng.integers(0, 256, (20, 12, 12, 1), np.uint8)
+    offsets = rng.integers(-9, 10, test.shape)
+    test = np.clip(test + offsets, 0, 255).astype(np.uint8)
+    self.train, self.test = (x.astype(np.float64) for x in (train, test))
+    network = mock.Mock(
+      test=mock.Mock(pixels=test), trained_on=mock.Mock(pixels=train)
+    )
+
+    def differing_by(error):
+      def fill(images):
+        return images.at[:, 8:20, 8:20].add(error)
+
+      return fill
+
+    searched, made = differing_by(0.2), differing_by(0.02)
+    with (
+      mock.patch.object(
+        inpainting.image_runs, "load_networks", lambda run, seed: network
+      ),
+      mock.patch.object(
+        inpainting, "fill_by_search", lambda net, x, mask, seed: searched(x)
+      ),
+      mock.patch.object(
+        inpainting, "fill_by_network", lambda run, seed, x, mask: made(x)
+      ),
+    ):
+      runs = {name: run() for name in inpainting.REPRODUCTION.trainings}
+      computed = inpainting.compute(Inputs(runs))
+    self.assertIsInstance(inpainting.draw(computed.drawn), Figure)
+    titles = re.findall(r"[\d.]+(?= dB)", " ".join(computed.drawn))
+    return [
+      *(check.measured for check in computed.checks),
+      *map(float, titles),
+    ]
+
+  def expected(self):
+    """Computes the same in NumPy, of bytes."""
+    hole = np.s_[:, 8:20, 8:20]
+    around = np.ones((28, 28, 1))
+    around[hole[1:]] = 0
+
+    def decibels(filled):
+      errors = ((filled - self.test)[hole] ** 2).mean(axis=(1, 2, 3))
+      return np.mean(10 * np.log10(255**2 / errors))
+
+    distances = [
+      [np.sum(around * (x - y) ** 2) for y in self.train] for x in self.test
+    ]
+    mean, nearest = (
+      decibels(np.broadcast_to(x, self.test.shape))
+      for x in (
+        self.train.mean(axis=0),
+        self.train[np.argmin(distances, axis=1)],
+      )
+    )
+    # Errors of 0.2 and 0.02 are a tenth and a hundredth of the range.
+    gains = [20 - mean, 40 - mean, 40 - nearest, 20]
+    return [0, *gains, mean, nearest, 20, 40]
+
+  def test_measures(self):
+    # Titles have a digit after the point.
+    np.testing.assert_allclose(self.measured(), self.expected(), atol=0.06)
+
+  def test_a_mistake_changes_what_is_measured(self):
+    for place, name, mutation in (
+      (image_conditions, "central_mask", holes_swapped),
+      (image_pairs, "psnr", of_whole_image),
+      (inpainting, "fill_with_nearest", nearest_by_the_hole),
+    ):
+      with mock.patch.object(place, name, mutation(getattr(place, name))):
+        measured = self.measured()
+      differences = np.abs(np.subtract(measured, self.expected()))
+      self.assertGreater(differences.max(), 0.5, name)
+
   def test_fills(self):
     # Constant images of brightness 0, 100 and 200, but for the holes.
     mask = image_conditions.central_mask(8, 4)[None]

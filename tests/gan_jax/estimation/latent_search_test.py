@@ -27,6 +27,16 @@ class LatentSearchTest(absltest.TestCase):
         expected = padded[i : i + 7, j : j + 7].mean() * mask[i, j, 0]
         np.testing.assert_allclose(weights[i, j], expected, rtol=1e-6)
 
+  def test_the_mask_fits(self):
+    with self.assertRaisesRegex(ValueError, "a mask of shape .* is not for im"):
+      latent_search.complete(
+        *(lambda z: z, lambda x: x),
+        jnp.zeros((2, 8, 8, 1)),
+        image_conditions.central_mask(9, 4),
+        jnp.zeros((2, 3)),
+        num_steps=1,
+      )
+
   def complete(self, prior_weight=0.0, discriminate=None):
     basis = jax.random.normal(KEY, (3, 8 * 8))
     latents = jax.random.normal(jax.random.key(1), (4, 3))
