@@ -118,7 +118,7 @@ def density_ratio_error(
   """
   chex.assert_shape([data_samples, samples], (None, 1))
   chex.assert_equal_shape([data_samples, samples])
-  x = jnp.concatenate([data_samples, data_samples])
+  x = jnp.concatenate([data_samples, samples])
   best = real_label * sigmoid(log_prob(x) - generated_log_prob(x))
   judged = discriminate(x)
   chex.assert_equal_shape([judged, best])

@@ -322,6 +322,7 @@ REPRODUCTION = Reproduction(
   id="arjovsky2017_vanishing",
   source="Arjovsky and Bottou 2017, arXiv 1701.04862, figure 2",
   summary="a good D leaves the minimax cost of G without a gradient",
+  minutes=1,
   compute=compute,
   draw=draw,
   trains=True,

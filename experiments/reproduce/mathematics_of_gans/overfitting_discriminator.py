@@ -8,7 +8,9 @@ held-out ones. The claims are that this gap falls with N, that it is near 0 with
 4,096 samples, and that D on held-out samples is then what it is in a training
 on fresh samples, where all samples are held out and the gap is 0 by definition.
 
-The bounds of the checks were set before the first run.
+The bounds of the checks were set before the first run. There the interval of
+the gap with 16 samples, .66 with .09 on each side, was wider than the margin of
+the check, which now is of the interval's lower end.
 
 References:
   Wang Haoran, The mathematics of GANs (cnblogs, 2020, in Chinese), the
@@ -55,7 +57,9 @@ def compute(inputs: Inputs) -> Computed:
   few, *_, many = SIZES
   claim = "D overfits few samples"
   checks = [
-    at_least(f"gap with {few} samples", gaps[few], 0.1, claim, margin=0.05),
+    at_least(
+      f"gap with {few} samples, lower end", lower_end(gaps[few]), 0.1, claim
+    ),
     *(
       at_least(
         f"gap with {fewer} samples less that with {more}, lower end",
@@ -131,6 +135,7 @@ REPRODUCTION = Reproduction(
   id="overfitting_discriminator",
   source="The mathematics of GANs 2020, the algorithm",
   summary="the fewer training samples, the surer D is of them and of no others",
+  minutes=1,
   compute=compute,
   draw=draw,
   trainings={

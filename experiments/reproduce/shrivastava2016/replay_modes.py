@@ -213,6 +213,7 @@ REPRODUCTION = Reproduction(
   id="replay_modes",
   source="Shrivastava et al. 2016, arXiv 1612.07828, section 2.3",
   summary="a memory of old samples does not keep a generator from hopping",
+  minutes=1,
   compute=compute,
   draw=draw,
   trains=True,
