@@ -185,10 +185,10 @@ def shortened(module: str, arguments: list[str]) -> list[str] | None:
   small = {"steps": 4, **SMALL}
   if hasattr(settings, "image_size"):
     small |= {**tiny_images.SETTINGS, "steps": 4}
-    if named[1] == "colouring":
-      small["image_channels"] = 3
     if "--dataset=folder" not in arguments:
       small |= {"dataset": "mnist", "data_dir": "mnist"}
+    if named[1] == "colouring":
+      small |= {"image_channels": 3, "dataset": "folder", "data_dir": "photos"}
     if "training_images=" in " ".join(arguments):
       small["batch_size"] = 4
   return [

@@ -229,8 +229,13 @@ def builder(
   which may be traced. Raises SettingError if the images cannot be read.
   """
   dataset = read_dataset(settings)
-  train = image_builders.sampler(settings, dataset.train)
   unseen = unseen_images(settings, dataset)
+  if settings.task == COLOURING and np.ptp(unseen, axis=-1).max() == 0:
+    raise SettingError(
+      f"the images of {settings.data_dir or settings.dataset} are grey, so "
+      "there are no colours to learn"
+    )
+  train = image_builders.sampler(settings, dataset.train)
   pair = pairing(settings)
   record = data_record.make(settings.dataset, settings.data_dir, dataset)
   data = {"train": train.data, "unseen": unseen}

@@ -97,9 +97,14 @@ class SemiSupervisedSettings(ImageSettings):
     "units in each of the generator's two hidden layers",
     minimum=1,
     maximum=8192,
+    requires="unsupervised",
   )
   latent_dim: int = setting(
-    100, "number of latents of the generator", minimum=1, maximum=4096
+    100,
+    "number of latents of the generator",
+    minimum=1,
+    maximum=4096,
+    requires="unsupervised",
   )
 
   def check_contradictions(self) -> None:
@@ -114,6 +119,10 @@ class SemiSupervisedSettings(ImageSettings):
       "penalty": self.penalty,
       "inception_weights": self.inception_weights,
     }
+    if not self.unsupervised and self.loss != "non_saturating":
+      raise SettingError(
+        f"--loss={self.loss} has no effect without --unsupervised"
+      )
     for name, is_given in without_effect.items():
       if is_given:
         raise SettingError(
@@ -283,7 +292,14 @@ def _game_maker(
 def generator(
   settings: SemiSupervisedSettings, record: Mapping[str, Any]
 ) -> Generator:
-  """Makes the generator of a trained run, without its images."""
+  """Makes the generator of a trained run, without its images.
+
+  Raises SettingError if the run has not trained it.
+  """
+  if not settings.unsupervised:
+    raise SettingError(
+      "the run has --unsupervised=false, so its generator is not trained"
+    )
   size, count = settings.image_size, settings.num_labels
 
   def zeros(key):

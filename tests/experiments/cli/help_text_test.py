@@ -110,6 +110,7 @@ class GroupsTest(parameterized.TestCase):
         "Perceptron of the discriminator",
         "Initial parameters of perceptrons",
         "Perceptron of the generator",
+        "Training set",
         "Modes in the plane",
         "Ring",
       ],

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
+from PIL import Image
 
 from experiments.configs import image_to_image
 from experiments.configs.image_to_image import ImageToImageSettings
@@ -31,12 +32,25 @@ class ImageToImageTest(parameterized.TestCase):
     cache = {"XDG_CACHE_HOME": str(self.folder / "cache")}
     self.enterContext(mock.patch.dict(os.environ, cache))
 
+    self.coloured = self.folder / "coloured"
+    self.coloured.mkdir()
+    rng = np.random.default_rng(0)
+    for number in range(60):
+      pixels = rng.integers(0, 256, (16, 16, 3), dtype=np.uint8)
+      Image.fromarray(pixels).save(self.coloured / f"{number}.png")
+
   def settings(self, name, **values):
     settings = BY_NAME[name].settings
     assert isinstance(settings, ImageToImageSettings)
+    folder = self.coloured if name == "colouring" else self.folder
     return settings.replace(
       **tiny_images.SETTINGS | {"image_channels": settings.image_channels},
-    ).replace(dataset="folder", data_dir=str(self.folder), **values)
+    ).replace(**{"dataset": "folder", "data_dir": str(folder)} | values)
+
+  def test_grey_images_have_no_colours_to_learn(self):
+    settings = self.settings("colouring", data_dir=str(self.folder))
+    with self.assertRaisesRegex(SettingError, "are grey, so .* no colours"):
+      image_to_image.build(settings)
 
   @parameterized.parameters(
     ("super_resolution", {"factor": "3"}, "--image_size=28 .* of --factor=3"),

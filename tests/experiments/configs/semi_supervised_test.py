@@ -86,12 +86,20 @@ class SemiSupervisedTest(parameterized.TestCase):
         BY_NAME[name].settings, {"generator_objective": "feature_matching"}
       )
 
-  def test_the_objective_needs_unlabelled_images(self):
-    with self.assertRaisesRegex(SettingError, "has no effect without --unsup"):
-      with_values(
-        EXPERIMENT.settings,
-        {"unsupervised": "false", "generator_objective": "standard"},
-      )
+  @parameterized.parameters(
+    ("generator_objective", "standard"),
+    ("loss", "hinge"),
+    ("latent_dim", "20"),
+    ("generator_width", "20"),
+  )
+  def test_what_needs_unlabelled_images_is_refused(self, name, value):
+    message = f"^--{name}={value} has no effect without --unsupervised"
+    with self.assertRaisesRegex(SettingError, message):
+      with_values(EXPERIMENT.settings, {"unsupervised": "false", name: value})
+
+  def test_a_generator_that_was_not_trained_is_refused(self):
+    with self.assertRaisesRegex(SettingError, "generator is not trained"):
+      semi_supervised.generator(self.settings(unsupervised=False), {})
 
   @parameterized.parameters(
     (5, "--num_labels=5 must be a multiple of 10, the number of classes"),
