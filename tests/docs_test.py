@@ -191,6 +191,7 @@ def shortened(module: str, arguments: list[str]) -> list[str] | None:
       small |= {"image_channels": 3, "dataset": "folder", "data_dir": "photos"}
     if "training_images=" in " ".join(arguments):
       small["batch_size"] = 4
+    small = {name: small[name] for name in small if hasattr(settings, name)}
   return [
     with_two_values("--trials=3" if each.startswith("--trials") else each)
     for each in arguments
