@@ -149,7 +149,7 @@ def train_symbols(output: categorical.Output, seed: int) -> dict[str, Any]:
     )
     end = train_on_fresh_batches(step, start, sample, num_steps, keys[3])
     return {
-      "gradient": optax.global_norm(gradients.generator),
+      "gradient": optax.tree.norm(gradients.generator),
       "before": probabilities(start),
       "after": probabilities(end),
     }
