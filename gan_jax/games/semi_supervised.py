@@ -82,8 +82,8 @@ def semi_supervised(
     `adversarial`, and `feature_distance`, |E f(x) - E f(G(z))|^2.
 
   References:
-    Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498,
-      sections 3.1 and 5. The paper's loss is `non_saturating`.
+    Salimans et al., Improved Techniques for Training GANs, arXiv 1606.03498.
+      The paper's loss is `non_saturating`.
   """
 
   def init(key):
