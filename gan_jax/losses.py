@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from gan_jax.divergences import f_divergences
 from gan_jax.divergences.f_divergences import limited_exp
 from gan_jax.numerics import sigmoid, softplus
-from gan_jax.types import Array
+from gan_jax.types import Array, Metrics
 
 Cost = Callable[[Array, Array], Array]
 """(real_logits [B], fake_logits [B]) -> scalar."""
@@ -47,6 +47,18 @@ class AdversarialLoss(NamedTuple):
   generator: Cost
   discriminator: Cost
   probability: bool = False
+
+  def measure(self, real_logits: Array, fake_logits: Array) -> Metrics:
+    """Averages D(x) if it is a probability, else the logits."""
+    if self.probability:
+      return {
+        "discriminator_real": jnp.mean(jax.nn.sigmoid(real_logits)),
+        "discriminator_fake": jnp.mean(jax.nn.sigmoid(fake_logits)),
+      }
+    return {
+      "critic_real": jnp.mean(real_logits),
+      "critic_fake": jnp.mean(fake_logits),
+    }
 
 
 def _checked(cost: Cost) -> Cost:

@@ -75,20 +75,19 @@ class CycleSettings(Settings):
 
   def check_contradictions(self) -> None:
     super().check_contradictions()
-    self.check_no_latents("translations to and fro")
-    without_effect = {
-      "packing": self.packing > 1,
-      "replay_size": self.replay_size,
-      "instance_noise": is_on(self.instance_noise),
-      "discriminator_l2": is_on(self.discriminator_l2),
-      "penalty": self.penalty,
-    }
-    for name, is_given in without_effect.items():
-      if is_given:
-        raise SettingError(
-          f"--{name} is not available for translations to and fro, whose game "
-          "has two discriminators"
-        )
+    self.check_unavailable(
+      ("latent_prior",), "translations to and fro, which have no latents"
+    )
+    self.check_unavailable(
+      (
+        "packing",
+        "replay_size",
+        "instance_noise",
+        "discriminator_l2",
+        "penalty",
+      ),
+      "translations to and fro, whose game has two discriminators",
+    )
     allowed = ("none", "layer")
     if self.discriminator_normalization not in allowed:
       raise SettingError(
@@ -148,11 +147,10 @@ class GlassesSettings(CycleSettings, ConvolutionSettings):
 
   def check_contradictions(self) -> None:
     super().check_contradictions()
-    if self.inception_weights:
-      raise SettingError(
-        "--inception_weights has no effect here: translations are classified "
-        "by a classifier of the dataset"
-      )
+    self.check_unavailable(
+      ("inception_weights",),
+      "translations, which a classifier of the dataset measures",
+    )
     if self.generator_normalization == "batch":
       raise SettingError(
         "--generator_normalization=batch is not available for translations to "

@@ -116,12 +116,13 @@ class ImageToImageSettings(ConvolutionSettings):
   def check_contradictions(self) -> None:
     super().check_contradictions()
     self.check_single_samples("images made of images", "conditions")
-    self.check_no_latents("images made of images")
-    if self.inception_weights:
-      raise SettingError(
-        "--inception_weights has no effect here: samples are compared with the "
-        "originals, pixel by pixel"
-      )
+    self.check_unavailable(
+      ("latent_prior",), "images made of images, which have no latents"
+    )
+    self.check_unavailable(
+      ("inception_weights",),
+      "images made of images, which are compared pixel by pixel",
+    )
     if self.image_size % 2**self.depth:
       raise SettingError(
         f"--image_size={self.image_size} must be a multiple of "

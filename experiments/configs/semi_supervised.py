@@ -14,7 +14,7 @@ from etils import epy
 
 from experiments.configs import choices
 from experiments.configs.experiment import Experiment, Generator
-from experiments.configs.fields import is_on, setting
+from experiments.configs.fields import setting
 from experiments.configs.image_settings import ImageSettings, read_dataset
 from experiments.errors import SettingError
 
@@ -109,26 +109,24 @@ class SemiSupervisedSettings(ImageSettings):
 
   def check_contradictions(self) -> None:
     super().check_contradictions()
-    without_effect = {
-      "packing": self.packing > 1,
-      "replay_size": self.replay_size,
-      "instance_noise": is_on(self.instance_noise),
-      "discriminator_l2": is_on(self.discriminator_l2),
-      "discriminator_dropout": self.discriminator_dropout,
-      "discriminator_normalization": self.discriminator_normalization != "none",
-      "penalty": self.penalty,
-      "inception_weights": self.inception_weights,
-    }
     if not self.unsupervised and self.loss != "non_saturating":
       raise SettingError(
         f"--loss={self.loss} has no effect without --unsupervised"
       )
-    for name, is_given in without_effect.items():
-      if is_given:
-        raise SettingError(
-          f"--{name} is not available for semi-supervised learning, whose "
-          "discriminator is a classifier with noise and normalised weights"
-        )
+    self.check_unavailable(
+      (
+        "packing",
+        "replay_size",
+        "instance_noise",
+        "discriminator_l2",
+        "discriminator_dropout",
+        "discriminator_normalization",
+        "penalty",
+        "inception_weights",
+      ),
+      "semi-supervised learning, whose discriminator is a classifier with "
+      "noise and normalised weights",
+    )
 
 
 def build(settings: SemiSupervisedSettings) -> Problem:

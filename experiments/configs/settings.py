@@ -297,13 +297,16 @@ class Settings:
         check_requirement(field, self)
     self.check_contradictions()
 
-  def check_no_latents(self, game: str) -> None:
-    """Raises SettingError if latents are asked for that `game` has not."""
-    if self.latent_prior != "normal":
-      raise SettingError(
-        f"--latent_prior={self.latent_prior} has no effect on {game}, which "
-        "have no latents"
-      )
+  def check_unavailable(self, names: Collection[str], reason: str) -> None:
+    """Raises SettingError if one of the settings `names` is changed.
+
+    Args:
+      names: settings that these experiments share and do not have.
+      reason: what they are not available for, and why.
+    """
+    for field in fields_of(type(self)):
+      if field.name in names and getattr(self, field.name) != field.default:
+        raise SettingError(f"--{field.name} is not available for {reason}")
 
   def check_contradictions(self) -> None:
     """Raises SettingError for settings that cannot be combined."""

@@ -30,7 +30,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from gan_jax.games import Game
-from gan_jax.games._network_application import (
+from gan_jax.networks.application import (
   apply_network,
   evaluate_network,
   split_variables,

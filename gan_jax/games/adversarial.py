@@ -9,17 +9,16 @@ from flax import linen as nn
 
 from gan_jax import sharding
 from gan_jax.augmentations import Augment
-from gan_jax.games._network_application import (
+from gan_jax.games.game import Game, pullbacks
+from gan_jax.games.replay import Replay, empty, mix
+from gan_jax.losses import AdversarialLoss
+from gan_jax.networks.application import (
   apply_network,
   condition_arguments,
   evaluate_network,
   generate_samples,
-  measure_logits,
   split_variables,
 )
-from gan_jax.games.game import Game, pullbacks
-from gan_jax.games.replay import Replay, empty, mix
-from gan_jax.losses import AdversarialLoss
 from gan_jax.penalties import Penalty
 from gan_jax.types import (
   Array,
@@ -272,7 +271,7 @@ def adversarial(
       (
         Players(generator_variables, {**discriminator_variables, **memory}),
         {
-          **measure_logits(loss, logits[0], logits[1]),
+          **loss.measure(logits[0], logits[1]),
           **extra_metrics,
           **compared_metrics,
         },
@@ -352,7 +351,7 @@ def adversarial(
       (
         Players(generator_variables, discriminator_variables),
         {
-          **measure_logits(loss, *logits),
+          **loss.measure(*logits),
           **extra_metrics,
           **compared_metrics,
         },

@@ -7,14 +7,13 @@ import jax
 from flax import linen as nn
 
 from gan_jax import sharding
-from gan_jax.games._network_application import (
-  evaluate_network,
-  generate_samples,
-  measure_logits,
-  split_variables,
-)
 from gan_jax.games.game import Game
 from gan_jax.losses import AdversarialLoss
+from gan_jax.networks.application import (
+  evaluate_network,
+  generate_samples,
+  split_variables,
+)
 from gan_jax.types import Array, Params, Players, PRNGKey
 
 
@@ -81,7 +80,7 @@ def against_optimal(
     logits = compute_logits(fixed, batch), compute_logits(fixed, fake)
     return (
       Players(loss.generator(*logits), loss.discriminator(*logits)),
-      (Players(generator_variables, {}), measure_logits(loss, *logits)),
+      (Players(generator_variables, {}), loss.measure(*logits)),
     )
 
   def sample(params, variables, key, n):

@@ -9,14 +9,13 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from gan_jax import sharding
-from gan_jax.games._network_application import (
-  apply_network,
-  evaluate_network,
-  measure_logits,
-  split_variables,
-)
 from gan_jax.games.game import Game
 from gan_jax.losses import AdversarialLoss
+from gan_jax.networks.application import (
+  apply_network,
+  evaluate_network,
+  split_variables,
+)
 from gan_jax.types import Array, Conditions, Players, PRNGKey
 
 FORWARD, BACKWARD = "forward", "backward"
@@ -128,7 +127,7 @@ def cycle(
     )
     generator = sum((loss.generator(*each) for each in logits), jnp.zeros(()))
     generator += cycle_weight * distance
-    of_logits = [measure_logits(loss, *each) for each in logits]
+    of_logits = [loss.measure(*each) for each in logits]
     metrics = {
       **jax.tree.map(lambda x, y: (x + y) / 2, *of_logits),
       "cycle": distance,

@@ -9,15 +9,14 @@ import optax
 from flax import linen as nn
 
 from gan_jax import sharding
-from gan_jax.games._network_application import (
+from gan_jax.games.game import Game
+from gan_jax.losses import AdversarialLoss
+from gan_jax.networks.application import (
   apply_network,
   evaluate_network,
   generate_samples,
-  measure_logits,
   split_variables,
 )
-from gan_jax.games.game import Game
-from gan_jax.losses import AdversarialLoss
 from gan_jax.types import (
   Array,
   Conditional,
@@ -157,7 +156,7 @@ def semi_supervised(
         Players(generator_variables, variables.discriminator),
         {
           "label_cost": cost,
-          **measure_logits(loss, *binary),
+          **loss.measure(*binary),
           "feature_distance": distance,
         },
       ),

@@ -5,10 +5,12 @@ generators and discriminators of images, and `image_to_image` those of images
 whose condition is images. `categorical` has generators of discrete symbols and
 `weight_normalized` perceptrons for semi-supervised learning.
 `MinibatchDiscrimination` and `MinibatchStandardDeviation` are layers for any
-discriminator.
+discriminator. `application` applies a network whose parameters and other
+variables are apart, as games keep them.
 """
 
 from gan_jax.networks import (
+  application,
   categorical,
   dcgan,
   image_to_image,
@@ -28,6 +30,7 @@ __all__ = [
   "Affine",
   "MinibatchDiscrimination",
   "MinibatchStandardDeviation",
+  "application",
   "categorical",
   "dcgan",
   "image_to_image",

@@ -37,11 +37,11 @@ class CycleTest(parameterized.TestCase):
       "--generator_normalization=batch is not available",
     ),
     *(
-      (name, {"latent_prior": "uniform"}, "no effect on translations to and")
+      (name, {"latent_prior": "uniform"}, "not available for translations to")
       for name in ("cycle_rings", "cycle_glasses")
     ),
     ("cycle_glasses", {"image_size": "30"}, "must be a multiple of 4"),
-    ("cycle_glasses", {"inception_weights": "x.pth"}, "has no effect here"),
+    ("cycle_glasses", {"inception_weights": "x.pth"}, "which a classifier"),
   )
   def test_what_makes_no_sense_is_refused(self, name, values, message):
     with self.assertRaisesRegex(SettingError, message) as raised:

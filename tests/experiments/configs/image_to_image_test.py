@@ -62,7 +62,7 @@ class ImageToImageTest(parameterized.TestCase):
     ("edges_to_image", {"replay_size": "9"}, "lose their conditions"),
     ("edges_to_image", {"inception_weights": "x.pth"}, "pixel by pixel"),
     *(
-      (name, {"latent_prior": "uniform"}, "uniform has no effect on images ma")
+      (name, {"latent_prior": "uniform"}, "not available for images made of")
       for name in TASKS
     ),
     *(

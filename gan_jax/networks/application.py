@@ -1,18 +1,15 @@
-"""Applies Flax networks in games: variables, samples and mean logits."""
+"""Applies Flax networks whose parameters and other variables are apart."""
 
 from collections.abc import Callable
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 
 from gan_jax import sharding
-from gan_jax.losses import AdversarialLoss
 from gan_jax.types import (
   Array,
   Condition,
-  Metrics,
   Params,
   PRNGKey,
   Variables,
@@ -79,18 +76,3 @@ def generate_samples(
   return apply_network(
     generator, params, variables, inputs, dropout_key, condition
   )
-
-
-def measure_logits(
-  loss: AdversarialLoss, real_logits: Array, fake_logits: Array
-) -> Metrics:
-  """Averages D(x) if the loss makes it a probability, else the logits."""
-  if loss.probability:
-    return {
-      "discriminator_real": jnp.mean(jax.nn.sigmoid(real_logits)),
-      "discriminator_fake": jnp.mean(jax.nn.sigmoid(fake_logits)),
-    }
-  return {
-    "critic_real": jnp.mean(real_logits),
-    "critic_fake": jnp.mean(fake_logits),
-  }
