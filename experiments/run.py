@@ -60,6 +60,11 @@ class RunOptions:
     "experiment to train; --list shows them all",
     heading="What to train",
   )
+  preset: str = setting(
+    "",
+    "other values of the experiment's settings, which flags may change again; "
+    "with --experiment this help shows its presets",
+  )
   list: bool = setting(False, "print the experiments and exit")
   seed: int = setting(0, "the first seed", minimum=0, maximum=2**32 - 1)
   num_seeds: int = setting(

@@ -46,6 +46,11 @@ class SweepOptions:
     "defaults; experiments.run --list shows them all",
     heading="What to train",
   )
+  preset: str = setting(
+    "",
+    "other values of the experiment's settings, which flags may change again; "
+    "with --experiment this help shows its presets",
+  )
   grid: str = setting(
     "",
     "settings and their values, 'a=1,2;b=x,y'; every combination is a trial; "

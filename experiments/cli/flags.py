@@ -66,7 +66,8 @@ class CommandLine(NamedTuple, Generic[Options]):
 
   Attributes:
     options: the command's options.
-    settings: the settings of experiments that were given, by name.
+    settings: the settings of experiments that were given, by name, and those
+      of the preset that was given.
     named: names of the options that were given.
     arguments: the arguments that are not flags.
   """
@@ -197,12 +198,27 @@ def read_command_line(
   for name, value in given.items():
     fields[name].check(value)
     given[name] = fields[name].expand(value, absolute=name not in names)
+  chosen = options_class(**{name: given.pop(name) for name in names})
+  preset = getattr(chosen, "preset", "")
+  if preset:
+    given = {**_preset(preset, named), **given}
   return CommandLine(
-    options_class(**{name: given.pop(name) for name in names}),
+    chosen,
     given,
     frozenset(names),
     arguments,
   )
+
+
+def _preset(name: str, named: Collection[Experiment]) -> Mapping[str, Any]:
+  """Returns the settings of a preset; raises UsageError if there is none."""
+  presets = {key: of for each in named for key, of in each.presets.items()}
+  if name not in presets:
+    raise UsageError(
+      f"--preset={name} is not a preset of the experiment, which has "
+      f"{', '.join(presets) or 'none'}"
+    )
+  return presets[name]
 
 
 def _written_flags(

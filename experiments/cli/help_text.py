@@ -10,6 +10,7 @@ from experiments.configs.fields import (
   WORD,
   Field,
   FieldGroup,
+  fields_of,
   group_fields,
 )
 
@@ -87,6 +88,8 @@ def settings_text(experiments: Sequence[Experiment]) -> str:
   if len(experiments) == 1:
     title = f"SETTINGS of {experiments[0].name}, each with its default"
   parts = [wrapped(title)]
+  if len(experiments) == 1:
+    parts += _presets(experiments[0])
   for group in group_fields(type(each.settings) for each in experiments):
     users = [e for e in experiments if isinstance(e.settings, group.cls)]
     names = ""
@@ -94,6 +97,23 @@ def settings_text(experiments: Sequence[Experiment]) -> str:
       names = f" ({', '.join(each.name for each in users)})"
     parts.append(_group(group, names, users))
   return "\n\n".join(parts)
+
+
+def _presets(experiment: Experiment) -> list[str]:
+  """Writes which settings each preset of an experiment changes."""
+  fields = {each.name: each for each in fields_of(type(experiment.settings))}
+  return [
+    wrapped(
+      f"--preset={preset} is "
+      + " ".join(
+        f"--{name}={fields[name].format(value)}"
+        for name, value in values.items()
+      ),
+      "  ",
+      " " * 6,
+    )
+    for preset, values in experiment.presets.items()
+  ]
 
 
 def _group(group: FieldGroup, names: str, users: Sequence[Experiment]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from experiments.configs.settings import Settings
@@ -52,6 +53,7 @@ class Experiment(NamedTuple):
       generator. None if `build` reads no data.
     minutes: how long a run of one seed takes with the default settings on two
       CPU cores, about.
+    presets: other values of settings by the name of `--preset`.
   """
 
   name: str
@@ -65,3 +67,4 @@ class Experiment(NamedTuple):
   builder: Callable[[Any], Callable[[Any], Problem]] | None = None
   generator: Callable[[Any, Mapping[str, Any]], Generator] | None = None
   minutes: float = 1
+  presets: Mapping[str, Mapping[str, Any]] = MappingProxyType({})

@@ -150,8 +150,7 @@ OTHER_FLAGS: tuple[tuple[str, str], ...] = (
     "where to write is --out",
   ),
   (
-    "name exp exp_name experiment_name config model problem game preset "
-    "run_name",
+    "name exp exp_name experiment_name config model problem game run_name",
     "what to train is --experiment",
   ),
   ("name id fig figures", "the figures to draw are --figure"),

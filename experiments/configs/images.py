@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from etils import epy
@@ -215,6 +216,7 @@ def _experiment(
   summary: str,
   source: str = "DCGAN 2016, arXiv 1511.06434",
   minutes: float = 11,
+  presets: Mapping[str, Mapping[str, Any]] = MappingProxyType({}),
   **settings: Any,
 ) -> Experiment:
   changed = _DEFAULTS.replace(**settings)
@@ -230,6 +232,7 @@ def _experiment(
     builder,
     generator,
     minutes,
+    presets,
   )
 
 
@@ -267,6 +270,15 @@ EXPERIMENTS = (
     instance_noise=0.3,
     instance_noise_decay="none",
     steps=3000,
+    presets={
+      "published": {
+        "generator_filters": 64,
+        "discriminator_filters": 64,
+        "generator_learning_rate": 2e-4,
+        "instance_noise": 0.0,
+        "batch_size": 128,
+      }
+    },
   ),
   _experiment(
     "conditional_mnist",

@@ -19,6 +19,7 @@ from tests.experiments import commands
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Options:
   experiment: str = setting("normal", "experiment to train")
+  preset: str = setting("", "other values of settings")
   count: int = setting(1, "number of things", minimum=1, maximum=9)
   seed: int = setting(0, "the first seed", minimum=0)
   rate: float = setting(0.5, "rate of things", above=0, below=1)
@@ -165,6 +166,33 @@ class FlagsTest(parameterized.TestCase):
       )
       self.assertIn("--color=red\n      color of things [one of red, gr", text)
     self.assertEqual(help_of("-h"), help_of("--help"))
+
+  def test_a_preset_is_changed_by_flags(self):
+    preset = BY_NAME["dcgan_faces"].presets["published"]
+    argv = ("--experiment=dcgan_faces", "--preset=published")
+    self.assertEqual(read(*argv).settings, preset)
+    self.assertEqual(
+      read("--batch_size=32", "--seed=3", *argv).settings,
+      {**preset, "batch_size": 32},
+    )
+    text = " ".join(help_of(*argv[:1], "--help").split())
+    self.assertIn("--preset=published is --generator_filters=64 --dis", text)
+    self.assertNotIn("is --generator_filters", help_of("--help"))
+
+  @parameterized.parameters(
+    (
+      ("--experiment=dcgan_faces", "--preset=publishd"),
+      "^--preset=publishd is not a preset .*, which has published$",
+    ),
+    (
+      ("--experiment=ring", "--preset=published"),
+      "=published is not a preset of the experiment, which has none$",
+    ),
+    (("--preset=published",), "which has none$"),
+  )
+  def test_a_preset_that_is_not_there(self, argv, message):
+    with self.assertRaisesRegex(UsageError, message):
+      read(*argv)
 
   def test_the_version(self):
     self.assertRegex(help_of("--version"), r"^gan_jax \d+\.\d+\.\d+\n$")

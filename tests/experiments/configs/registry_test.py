@@ -9,16 +9,19 @@ from pathlib import Path
 from unittest import mock
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
 from experiments.cli import console
+from experiments.configs import images
 from experiments.configs.fields import fields_of
-from experiments.configs.image_settings import ImageSettings
+from experiments.configs.image_settings import DCGANSettings, ImageSettings
 from experiments.configs.image_to_image import ImageToImageSettings
 from experiments.configs.registry import BY_NAME, EXPERIMENTS
+from experiments.configs.settings import with_values
 from experiments.datasets import image_datasets
 from experiments.run_folder import results
 from experiments.training import run_config
@@ -162,6 +165,35 @@ class RegistryTest(parameterized.TestCase):
       console.print_summary(summary)
     self.assertIn("generator_cost", output.getvalue())
     self.assertNotIn("score", output.getvalue())
+
+  def test_presets_are_allowed_and_change_something(self):
+    for experiment in EXPERIMENTS:
+      for preset, values in experiment.presets.items():
+        with self.subTest(f"{experiment.name}, {preset}"):
+          changed = with_values(experiment.settings, values)
+          for name, value in values.items():
+            self.assertNotEqual(getattr(experiment.settings, name), value)
+            self.assertEqual(getattr(changed, name), value)
+
+  def test_published_networks_of_faces(self):
+    experiment = BY_NAME["dcgan_faces"]
+    settings = with_values(experiment.settings, experiment.presets["published"])
+    assert isinstance(settings, DCGANSettings)
+    players = images.networks(settings, 0)
+    counts = [
+      sum(
+        leaf.size
+        for leaf in jax.tree.leaves(
+          jax.eval_shape(network.init, jax.random.key(0), inputs)["params"]
+        )
+      )
+      for network, inputs in (
+        (players.generator, jnp.zeros((2, settings.latent_dim))),
+        (players.discriminator, jnp.zeros((2, 64, 64, 3))),
+      )
+    ]
+    # 512-256-128-64 filters, counted by hand.
+    self.assertEqual(counts, [3_576_704, 2_765_568])
 
   def test_names_are_unique(self):
     self.assertLen(BY_NAME, len(EXPERIMENTS))
