@@ -246,6 +246,40 @@ class PagesTest(parameterized.TestCase):
     self.assertAlmostEqual(names["log_z"].log_partition, log_z, delta=0.15)
 
 
+class StatementsTest(parameterized.TestCase):
+  ROWS = re.findall(
+    r"^\| (\d+) \| (.*) \| (.*) \| (.*) \|$",
+    PAGES["statements"].read_text(),
+    re.MULTILINE,
+  )
+
+  def test_all_are_there_in_order(self):
+    numbers = [int(number) for number, *_ in self.ROWS]
+    self.assertEqual(numbers, list(range(1, 76)))
+
+  @parameterized.named_parameters((row[0], *row[1:]) for row in ROWS)
+  def test_what_shows_it_exists(self, statement, where, number):
+    self.assertRegex(statement, r"\w.*\.$")
+    self.assertRegex(number, r"\d")
+    named = re.findall(r"`(.+?)`", where)
+    self.assertNotEmpty(named)
+    choices = {
+      field.name: field.metadata["choices"]
+      for experiment in EXPERIMENTS
+      for field in fields_of(type(experiment.settings))
+    } | {"experiment": BY_NAME}
+    for each in named:
+      if each.startswith("--"):
+        flag, _, value = each.removeprefix("--").partition("=")
+        self.assertIn(flag, choices)
+        if value:
+          self.assertIn(value, choices[flag])
+      elif "/" in each:
+        self.assertTrue((ROOT / each).is_file(), each)
+      else:
+        self.assertIn(each, BY_ID)
+
+
 class ReferenceTest(absltest.TestCase):
   def test_flags(self):
     page = REFERENCE.flags_page()

@@ -103,6 +103,21 @@ class GameTest(parameterized.TestCase):
       for worse in (0.9 * best, 0.1 + 0.9 * best, 1 - best):
         self.assertLess(divergences.value(p, q, worse, weights), optimum - 1e-3)
 
+  def test_a_density_that_descends_the_value_ends_at_the_data(self):
+    # Against the best D the slope of V in q is log(1 - D*). So a step of
+    # exponentiated gradient descent, q exp(-slope) over its sum, multiplies q
+    # by 1 / (1 - D*) = (p + q) / q and is (p + q) / 2.
+    p, q = array(0.4, 0.3, 0.2, 0.1), array(0.01, 0.19, 0.3, 0.5)
+    start, values = q - p, []
+    for step in range(1, 9):
+      best = divergences.optimal_discriminator(p, q)
+      values.append(divergences.value(p, q, best))
+      q = q * jnp.exp(-jax.grad(divergences.value, argnums=1)(p, q, best))
+      q = q / jnp.sum(q)
+      np.testing.assert_allclose(q - p, start / 2**step, atol=1e-6)
+    self.assertTrue(np.all(np.diff(values) < 0))
+    np.testing.assert_allclose(values[-1], -2 * LOG_2, atol=1e-4)
+
   def test_wrong_shapes_raise(self):
     with self.assertRaises(AssertionError):
       divergences.optimal_discriminator(jnp.ones(3), jnp.ones(4))

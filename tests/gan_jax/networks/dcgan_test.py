@@ -117,7 +117,18 @@ class DCGANTest(parameterized.TestCase):
     self.assertGreater(np.abs(images[0] - images[1]).max(), 1e-3)
     chex.assert_tree_all_finite(updated)
 
-  def test_the_activations(self):
+  def test_the_activations_of_the_generator(self):
+    # All kernels are ones: four hidden pixels are z, or 0 for z < 0 by ReLU, of
+    # which 1, 2 or 4 meet in a pixel of the image, the tanh of their sum.
+    generator = dcgan.Generator(4, 1, depth=1, filters=1, normalize=None)
+    latents = jnp.array([[0.3], [-0.3]])
+    params = jax.tree.map(jnp.ones_like, generator.init(KEY, latents))
+    images = np.asarray(apply(generator, params, latents))[..., 0]
+    met = np.outer([1, 2, 2, 1], [1, 2, 2, 1])
+    np.testing.assert_allclose(images[0], np.tanh(0.3 * met), rtol=1e-5)
+    np.testing.assert_array_equal(images[1], 0)
+
+  def test_the_activations_of_the_discriminator(self):
     # One halving of a constant image with a kernel of ones, and a sum after it:
     # 16 inside, and LeakyReLU has a slope of 0.2 below 0.
     discriminator = dcgan.Discriminator(depth=1, filters=1)
