@@ -95,10 +95,10 @@ LITERATURE = (
   *("fgan_table", "wgan_fig2", "steps_ratio", "habr_fig15"),
   *("loss_zoo", "super_resolution", "colouring", "edges_to_image"),
   *("inpainting", "cycle_plane", "fgan_practical", "fgan_matrix"),
-  *("mcmc_mixing", "discrete_variables", "vae_and_gan"),
+  *("mcmc_mixing", "discrete_variables", "vae_and_gan", "lapgan_levels"),
 )
 """Figures of `experiments.figures` that the pages show."""
-COLOURFUL = ("colouring", "super_resolution")
+COLOURFUL = ("colouring", "lapgan_levels", "super_resolution")
 """Those of photographs, whose colours a small palette by their number loses."""
 
 

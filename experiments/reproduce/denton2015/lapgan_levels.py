@@ -288,7 +288,7 @@ def enlarged(levels: Sequence[Array]) -> np.ndarray:
 def draw(drawn: Mapping[str, Any]) -> Figure:
   """Draws samples at all levels, beside photographs and one-step samples."""
   text = "each column is one image, drawn from coarse to fine"
-  return pictures.image_panels(text, drawn, (12, 2.3), NUM_SHOWN)
+  return pictures.image_panels(text, drawn, (12, 2.0), NUM_SHOWN)
 
 
 REPRODUCTION = Reproduction(
