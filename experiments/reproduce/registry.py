@@ -42,7 +42,10 @@ from experiments.reproduce.habr2018 import (
   metric_curves,
   ppca,
 )
-from experiments.reproduce.heusel2017 import two_timescales
+from experiments.reproduce.heusel2017 import (
+  metrics_behaviour,
+  two_timescales,
+)
 from experiments.reproduce.isola2016 import colouring, edges_to_image
 from experiments.reproduce.kingma2013 import vae_and_gan
 from experiments.reproduce.lecture2021 import (
@@ -116,6 +119,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   optimistic_mean.REPRODUCTION,
   discretization_drift.REPRODUCTION,
   two_timescales.REPRODUCTION,
+  metrics_behaviour.REPRODUCTION,
   local_nash.REPRODUCTION,
   # The first two show the same critics, which are trained once per process.
   value_surfaces.REPRODUCTION,

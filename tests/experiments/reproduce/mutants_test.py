@@ -268,6 +268,25 @@ MORE_MUTANTS = (
       lambda game, optimizers, weight: steps.simultaneous(game, optimizers)
     ),
   ),
+  ("metrics_behaviour", "gan_jax.metrics.frechet.frechet_distance", times(2)),
+  ("metrics_behaviour", "gan_jax.metrics.frechet.moments", times(0.95)),
+  ("metrics_behaviour", "gan_jax.metrics.kernel.kernel_distance", times(0.5)),
+  # Each sample is also compared with itself.
+  (
+    "metrics_behaviour",
+    "gan_jax.metrics.kernel.kernel_distance",
+    lambda distance: (
+      lambda real, fake: jax.tree.map(
+        lambda x: x + 2.0 / len(real), distance(real, fake)
+      )
+    ),
+  ),
+  ("metrics_behaviour", "gan_jax.metrics.neighbours.manifold", swapped),
+  (
+    "metrics_behaviour",
+    "gan_jax.metrics.neighbours.manifold",
+    changed(2, lambda k: k + 1),
+  ),
 )
 
 
