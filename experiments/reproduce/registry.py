@@ -1,6 +1,7 @@
 """The list of all figures; lists and tests derive from it."""
 
 from experiments.reproduce.arjovsky2017 import vanishing_gradient
+from experiments.reproduce.arora2018 import support_size
 from experiments.reproduce.common.figure import Reproduction
 from experiments.reproduce.consensus2017 import consensus_ring
 from experiments.reproduce.daskalakis2018 import optimistic_mean
@@ -103,6 +104,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   ml_gradient.REPRODUCTION,
   density_ratio.REPRODUCTION,
   support_rank.REPRODUCTION,
+  support_size.REPRODUCTION,
   mcmc_mixing.REPRODUCTION,
   conjugates.REPRODUCTION,
   fitted_normals.REPRODUCTION,

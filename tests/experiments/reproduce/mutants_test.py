@@ -287,6 +287,23 @@ MORE_MUTANTS = (
     "gan_jax.metrics.neighbours.manifold",
     changed(2, lambda k: k + 1),
   ),
+  # Neighbouring modes are duplicates.
+  (
+    "arora2018_birthday",
+    "experiments.reproduce.arora2018.support_size.first_duplicate",
+    changed(0, lambda points: points / 6),
+  ),
+  # The sample that repeats another is left out.
+  (
+    "arora2018_birthday",
+    "experiments.reproduce.arora2018.support_size.first_duplicate",
+    lambda first: lambda points: first(points) - 1,
+  ),
+  (
+    "arora2018_birthday",
+    "experiments.reproduce.arora2018.support_size.support_size",
+    times(2),
+  ),
 )
 
 
