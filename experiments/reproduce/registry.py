@@ -3,7 +3,7 @@
 from experiments.reproduce.arjovsky2017 import vanishing_gradient
 from experiments.reproduce.arora2018 import support_size
 from experiments.reproduce.common.figure import Reproduction
-from experiments.reproduce.consensus2017 import consensus_ring
+from experiments.reproduce.consensus2017 import consensus_ring, eigenvalues
 from experiments.reproduce.daskalakis2018 import optimistic_mean
 from experiments.reproduce.dcgan2016 import (
   augmentation,
@@ -117,6 +117,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   ppca.REPRODUCTION,
   dirac_gan.REPRODUCTION,
   r1_eigenvalues.REPRODUCTION,
+  eigenvalues.REPRODUCTION,
   bilinear_game.REPRODUCTION,
   optimistic_mean.REPRODUCTION,
   discretization_drift.REPRODUCTION,

@@ -149,6 +149,12 @@ MUTANTS = (
     # The discriminator moves first.
     with_arguments(lambda turn: (1 - turn,)),
   ),
+  # The weight is halved, as in the authors' notebook.
+  (
+    "consensus_eigenvalues",
+    "gan_jax.steps.consensus",
+    changed(2, lambda weight: weight / 2),
+  ),
 )
 """Figure, the function that gets a mistake, and the mistake."""
 MORE_MUTANTS = (
@@ -304,6 +310,17 @@ MORE_MUTANTS = (
     "experiments.reproduce.arora2018.support_size.support_size",
     times(2),
   ),
+  (
+    "consensus_eigenvalues",
+    "experiments.reproduce.consensus2017.eigenvalues.rate_bound",
+    times(2),
+  ),
+  (
+    "consensus_eigenvalues",
+    "gan_jax.dynamics.stability.step_jacobian",
+    times(2),
+  ),
+  ("consensus_eigenvalues", f"{CLOSED_FORM}._game", swapped_costs),
 )
 
 
