@@ -13,6 +13,7 @@ from experiments.reproduce.dcgan2016 import (
   window_drop,
 )
 from experiments.reproduce.denton2015 import lapgan_levels
+from experiments.reproduce.fedus2018 import parallel_lines
 from experiments.reproduce.fgan2016 import (
   conjugates,
   cross_evaluation,
@@ -113,6 +114,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   practical_objective.REPRODUCTION,
   saturation.REPRODUCTION,
   vanishing_gradient.REPRODUCTION,
+  parallel_lines.REPRODUCTION,
   lipschitz_needed.REPRODUCTION,
   ppca.REPRODUCTION,
   dirac_gan.REPRODUCTION,
