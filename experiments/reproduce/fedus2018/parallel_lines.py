@@ -18,7 +18,7 @@ cost it stays near its start. With the non-saturating cost it reaches the data's
 line, with a gradient penalty and without one.
 
 Not all stay there. Without a penalty the generator is the first to reach the
-line, within 100 steps, but after 1,000 steps some seeds leave it again. A
+line, within 100 steps, but after 600 steps or more some seeds leave it. A
 penalty that draws slopes to 1 keeps the discriminator's slope at the line too,
 so that the generator swings past it and back. R1, whose slope at the data is 0,
 makes it settle.
