@@ -1,8 +1,9 @@
 """The list of all figures; lists and tests derive from it."""
 
 from experiments.reproduce.arjovsky2017 import vanishing_gradient
+from experiments.reproduce.arora2018 import support_size
 from experiments.reproduce.common.figure import Reproduction
-from experiments.reproduce.consensus2017 import consensus_ring
+from experiments.reproduce.consensus2017 import consensus_ring, eigenvalues
 from experiments.reproduce.daskalakis2018 import optimistic_mean
 from experiments.reproduce.dcgan2016 import (
   augmentation,
@@ -12,6 +13,7 @@ from experiments.reproduce.dcgan2016 import (
   window_drop,
 )
 from experiments.reproduce.denton2015 import lapgan_levels
+from experiments.reproduce.fedus2018 import parallel_lines
 from experiments.reproduce.fgan2016 import (
   conjugates,
   cross_evaluation,
@@ -42,7 +44,10 @@ from experiments.reproduce.habr2018 import (
   metric_curves,
   ppca,
 )
-from experiments.reproduce.heusel2017 import two_timescales
+from experiments.reproduce.heusel2017 import (
+  metrics_behaviour,
+  two_timescales,
+)
 from experiments.reproduce.isola2016 import colouring, edges_to_image
 from experiments.reproduce.kingma2013 import vae_and_gan
 from experiments.reproduce.lecture2021 import (
@@ -100,6 +105,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   ml_gradient.REPRODUCTION,
   density_ratio.REPRODUCTION,
   support_rank.REPRODUCTION,
+  support_size.REPRODUCTION,
   mcmc_mixing.REPRODUCTION,
   conjugates.REPRODUCTION,
   fitted_normals.REPRODUCTION,
@@ -108,14 +114,17 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   practical_objective.REPRODUCTION,
   saturation.REPRODUCTION,
   vanishing_gradient.REPRODUCTION,
+  parallel_lines.REPRODUCTION,
   lipschitz_needed.REPRODUCTION,
   ppca.REPRODUCTION,
   dirac_gan.REPRODUCTION,
   r1_eigenvalues.REPRODUCTION,
+  eigenvalues.REPRODUCTION,
   bilinear_game.REPRODUCTION,
   optimistic_mean.REPRODUCTION,
   discretization_drift.REPRODUCTION,
   two_timescales.REPRODUCTION,
+  metrics_behaviour.REPRODUCTION,
   local_nash.REPRODUCTION,
   # The first two show the same critics, which are trained once per process.
   value_surfaces.REPRODUCTION,

@@ -149,6 +149,12 @@ MUTANTS = (
     # The discriminator moves first.
     with_arguments(lambda turn: (1 - turn,)),
   ),
+  # The weight is halved, as in the authors' notebook.
+  (
+    "consensus_eigenvalues",
+    "gan_jax.steps.consensus",
+    changed(2, lambda weight: weight / 2),
+  ),
 )
 """Figure, the function that gets a mistake, and the mistake."""
 MORE_MUTANTS = (
@@ -268,6 +274,53 @@ MORE_MUTANTS = (
       lambda game, optimizers, weight: steps.simultaneous(game, optimizers)
     ),
   ),
+  ("metrics_behaviour", "gan_jax.metrics.frechet.frechet_distance", times(2)),
+  ("metrics_behaviour", "gan_jax.metrics.frechet.moments", times(0.95)),
+  ("metrics_behaviour", "gan_jax.metrics.kernel.kernel_distance", times(0.5)),
+  # Each sample is also compared with itself.
+  (
+    "metrics_behaviour",
+    "gan_jax.metrics.kernel.kernel_distance",
+    lambda distance: (
+      lambda real, fake: jax.tree.map(
+        lambda x: x + 2.0 / len(real), distance(real, fake)
+      )
+    ),
+  ),
+  ("metrics_behaviour", "gan_jax.metrics.neighbours.manifold", swapped),
+  (
+    "metrics_behaviour",
+    "gan_jax.metrics.neighbours.manifold",
+    changed(2, lambda k: k + 1),
+  ),
+  # Neighbouring modes are duplicates.
+  (
+    "arora2018_birthday",
+    "experiments.reproduce.arora2018.support_size.first_duplicate",
+    changed(0, lambda points: points / 6),
+  ),
+  # The sample that repeats another is left out.
+  (
+    "arora2018_birthday",
+    "experiments.reproduce.arora2018.support_size.first_duplicate",
+    lambda first: lambda points: first(points) - 1,
+  ),
+  (
+    "arora2018_birthday",
+    "experiments.reproduce.arora2018.support_size.support_size",
+    times(2),
+  ),
+  (
+    "consensus_eigenvalues",
+    "experiments.reproduce.consensus2017.eigenvalues.rate_bound",
+    times(2),
+  ),
+  (
+    "consensus_eigenvalues",
+    "gan_jax.dynamics.stability.step_jacobian",
+    times(2),
+  ),
+  ("consensus_eigenvalues", f"{CLOSED_FORM}._game", swapped_costs),
 )
 
 
