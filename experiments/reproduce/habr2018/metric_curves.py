@@ -10,8 +10,7 @@ discriminators far better in 8 and 9; here they are slightly better.
 The rates of 16 and 17 do not decay, which would flatten the noise, and the
 noise is compared with that of a normal distribution at rates that do not decay
 either. The bound, twice that noise, was set before the first run. With seeds 0
-to 15 it fails for all but L2: the linear generator's rate of 0.1, fifty times
-the perceptron's, makes its D noisy too. At the settings of the author's code
+to 15 it fails for all but L2; the two experiments differ in their rates too. At the settings of the author's code
 the mean noise is about twice as great, and the intervals are too wide for the
 bound.
 
