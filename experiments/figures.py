@@ -33,8 +33,9 @@ figure writes ID.png (ID.pdf or ID.svg with --figure_format), ID.gif if it is
 animated, and ID.json with its checks: measured value, expected value and the
 origin of the expectation. A figure that needs trained networks loads finished
 runs from --runs, resumes unfinished ones and trains the missing ones; --full
-trains for as long as the publication. `all` leaves out figures that take many
-minutes; name them to draw them. The exit code is 1 if a check fails."""
+trains for as long as the publication, --published_settings at its settings.
+`all` leaves out figures that take many minutes; name them to draw them. The
+exit code is 1 if a check fails."""
 
 ALL = "all"
 FAILED_CHECK_EXIT_CODE = 1
@@ -65,6 +66,10 @@ class FiguresOptions:
     False,
     "train as long as the publication, if the figure trains less",
     heading="Trainings",
+  )
+  published_settings: bool = setting(
+    False,
+    "train at the settings of the publication or of its authors' code",
   )
   runs: str = setting(
     "",
@@ -111,6 +116,10 @@ def run(argv: list[str]) -> int:
   if options.full:
     reproductions = [
       _with_full_trainings(reproduction) for reproduction in reproductions
+    ]
+  if options.published_settings:
+    reproductions = [
+      _at_published_settings(reproduction) for reproduction in reproductions
     ]
   environment.set_threads(options.threads)
   devices = environment.choose_devices(options.platform, MAX_SEEDS)
@@ -217,6 +226,17 @@ def _with_full_trainings(reproduction: Reproduction) -> Reproduction:
       f"--full has no effect on {reproduction.id}; it is for {able}"
     )
   return reproduction._replace(trainings=reproduction.full_trainings)
+
+
+def _at_published_settings(reproduction: Reproduction) -> Reproduction:
+  """Replaces a figure by the one at the settings of its publication."""
+  if reproduction.published is None:
+    able = ", ".join(each.id for each in REPRODUCTIONS if each.published)
+    raise UsageError(
+      f"--published_settings has no effect on {reproduction.id}; it is for "
+      f"{able}"
+    )
+  return reproduction.published
 
 
 def _files(

@@ -210,6 +210,15 @@ class FiguresTest(parameterized.TestCase):
     (("--figure=disjoint_lines", "--seed=4294966296"), "--seed=4294966296"),
     (("--figure=disjoint_lines", "--out=file"), "--out=file"),
     (("--figure=disjoint_lines", "--out=file/deeper"), "--out=file/deeper"),
+    (
+      ("--figure=habr_fig05,disjoint_lines", "--published_settings"),
+      "--published_settings has no effect on disjoint_lines; it is for habr_",
+    ),
+    # No figure has both.
+    (
+      ("--figure=habr_fig05", "--published_settings", "--full"),
+      "--full has no effect on habr_fig05",
+    ),
     (("--figure=disjoint_lines", "--platform=tpu"), "--platform=tpu"),
     (("--figure=disjoint_lines", "--platform=abacus"), "abacus"),
   )
@@ -293,6 +302,28 @@ class TrainedFigureTest(parameterized.TestCase):
     ):
       self.draw(*([] if flag is None else [f"--threads={flag}"]))
     self.assertEqual(counts, [flag or 2])
+
+  def test_published_settings(self):
+    tiny = figures.BY_ID["tiny"]
+    settings = {**tiny.trainings["run"].settings, "batch_size": 7}
+
+    def compute(inputs):
+      run = inputs.runs["run"]
+      batch = close("batch", run.settings["batch_size"], 7, 0, "the code")
+      return Computed([batch], {})
+
+    figures.BY_ID["tiny"] = tiny._replace(
+      published=tiny._replace(
+        compute=compute,
+        trainings={"run": tiny.trainings["run"]._replace(settings=settings)},
+      )
+    )
+    record, _ = self.draw("--published_settings")
+    self.assertEqual(record["checks"][0]["name"], "batch")
+    record, verbs = self.draw("--overwrite")
+    # The default is another run and another check.
+    self.assertEqual(record["checks"][0]["name"], "seed")
+    self.assertEqual(verbs, ["trains"])
 
   def test_seeds_and_the_folder_of_runs(self):
     runs = self.out / "runs"

@@ -32,8 +32,8 @@ class Check(NamedTuple):
   Attributes:
     name: what is measured.
     measured: the number, or its mean over seeds.
-    expected: the expected value. None if only a published number is known; the
-      check then neither passes nor fails.
+    expected: the expected value. None if only a published number or statement
+      is known; the check then neither passes nor fails.
     tolerance: the largest distance from the expected value that passes.
     origin: where `expected` comes from: a closed form, a quadrature, or a
       publication.
@@ -147,6 +147,14 @@ def compare(
     published=published,
     place=place,
   )
+
+
+def observed(
+  name: str, per_seed: Sequence[float] | np.ndarray, origin: str
+) -> Check:
+  """Shows an interval over seeds beside what a text says; judges not."""
+  check = _check(name, per_seed, math.nan, origin)
+  return check._replace(expected=None)
 
 
 def _check(

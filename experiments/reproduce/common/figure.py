@@ -81,6 +81,8 @@ class Reproduction(NamedTuple):
     trains: whether `compute` itself trains a network.
     minutes: how long the figure takes on two CPU cores, its trainings included.
     full_trainings: the runs of the publication's length, for --full.
+    published: the same figure at the settings of the publication or of its
+      authors' code, for --published_settings.
   """
 
   id: str
@@ -93,6 +95,7 @@ class Reproduction(NamedTuple):
   trains: bool = False
   minutes: float = 0.2
   full_trainings: Mapping[str, Training] = {}
+  published: "Reproduction | None" = None
 
   @property
   def trained(self) -> bool:

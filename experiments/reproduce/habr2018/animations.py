@@ -10,8 +10,7 @@ near and loses the other (15). A multilayer perceptron finds both modes, near
 The frames show seed 0; the numbers are means over all seeds.
 
 The article reports for figure 15 a standard deviation that oscillates in
-attempts to reach the other mode. The number below is its mean over the last
-quarter.
+attempts to reach the other mode. Here it wobbles too, by a few per cent of it.
 """
 
 import functools
@@ -117,16 +116,21 @@ def _check_far(run: Results) -> list[Check]:
         ),
       )
     ),
+    *run_checks.oscillates(run),
     *best_normals.check_far(),
   ]
 
 
 def _check_perceptron(
-  run: Results, modes: tuple[float, ...], linear_jsd: float
+  run: Results,
+  modes: tuple[float, ...],
+  linear_jsd: float,
+  most: float,
+  margin: float,
 ) -> list[Check]:
   """Checks that a perceptron finds both modes, and that D is 1/2."""
   return [
-    *run_checks.finds_both_modes(run, modes, linear_jsd),
+    *run_checks.finds_both_modes(run, modes, linear_jsd, most, margin),
     # With far modes one seed in sixteen ends at 0.67 and 0.33.
     run_checks.fooled(run, "discriminator_real", 0.05),
     run_checks.fooled(run, "discriminator_fake", 0.05),
@@ -165,12 +169,12 @@ REPRODUCTIONS = (
     20,
     "mixture_near_mlp",
     "a perceptron finds both of two near modes",
-    lambda run: _check_perceptron(run, NEAR, NEAR_JSD),
+    lambda run: _check_perceptron(run, NEAR, NEAR_JSD, 0.2, 0.2),
   ),
   _animation(
     21,
     "mixture_far_mlp",
     "a perceptron finds both of two far modes",
-    lambda run: _check_perceptron(run, FAR, FAR_JSD),
+    lambda run: _check_perceptron(run, FAR, FAR_JSD, 0.4, 0.4),
   ),
 )

@@ -6,7 +6,8 @@ the last histogram in front, as TensorBoard draws them. The data does not change
 the article's caption calls it real data by mistake). With two modes a linear
 generator puts samples between them (13), and a multilayer perceptron finds both
 (19). In the article's single run of each, the most regularised discriminator
-did best in 19. Over the seeds here L2 helps and dropout harms.
+did best in 19. Over the seeds here dropout harms: its divergence misses the
+bound of 19, which was set before the run.
 
 TensorBoard chose a scale for each figure. Here x and the heights have the same
 scale for real and generated samples. A ridge above 2.5 times the data's peak is
@@ -28,7 +29,13 @@ from experiments.configs import toy_1d
 from experiments.configs.habr import NEAR_JSD
 from experiments.plots import curves
 from experiments.reproduce.common import pictures
-from experiments.reproduce.common.checks import Check, at_most, close, covers
+from experiments.reproduce.common.checks import (
+  Check,
+  at_most,
+  close,
+  covers,
+  observed,
+)
 from experiments.reproduce.common.figure import Computed, Inputs, Reproduction
 from experiments.reproduce.habr2018 import article, equilibrium, run_checks
 from experiments.reproduce.habr2018.article import (
@@ -36,6 +43,7 @@ from experiments.reproduce.habr2018.article import (
   NEAR_STDDEV,
   NORMAL_MEAN,
   NORMAL_STDDEV,
+  Runs,
 )
 from experiments.reproduce.habr2018.run_checks import BETWEEN
 from experiments.run_folder.results import Results
@@ -122,10 +130,10 @@ def _real(
   check: Callable[[np.ndarray], list[Check]],
 ) -> Reproduction:
   """Describes a figure of real samples [ridges, n]."""
-  settings = article.settings_of(experiment)
 
   def compute(inputs: Inputs) -> Computed:
     shape = NUM_RIDGES, toy_1d.NUM_DRAWN_SAMPLES
+    settings = article.settings_of(experiment)
     sample = jax.jit(
       lambda key: toy_1d.data_density(settings).sample(key, shape[0] * shape[1])
     )
@@ -133,9 +141,9 @@ def _real(
     samples = np.asarray(sample(key), float).reshape(shape)
     return Computed(check(samples), {"samples": samples, **_scales(experiment)})
 
-  def draw(drawn: Mapping[str, Any]) -> Figure:
+  def draw(drawn: Mapping[str, Any], last_step: int) -> Figure:
     picture, (axes,) = curves.grid(1, 1, (8, 5))
-    steps = np.linspace(0, settings.steps, NUM_RIDGES)
+    steps = np.linspace(0, last_step, NUM_RIDGES)
     _draw_ridges(axes, steps, drawn["samples"], drawn, curves.DATA)
     axes.set(xlabel="x", ylabel="step")
     axes.invert_yaxis()
@@ -146,13 +154,21 @@ def _real(
     )
     return picture
 
-  return Reproduction(
-    id=f"habr_fig{figure:02d}",
-    source=article.source(figure),
-    summary=summary,
-    compute=compute,
-    draw=draw,
-  )
+  def make(is_published: bool) -> Reproduction:
+    last_step = (
+      article.PUBLISHED_STEPS
+      if is_published
+      else article.settings_of(experiment).steps
+    )
+    return Reproduction(
+      id=f"habr_fig{figure:02d}",
+      source=article.source(figure),
+      summary=summary,
+      compute=compute,
+      draw=lambda drawn: draw(drawn, last_step),
+    )
+
+  return article.with_published(make)
 
 
 def _check_data(samples: np.ndarray, mean: float, stddev: float) -> list[Check]:
@@ -204,8 +220,12 @@ def _generated(
   experiment: str,
   summary: str,
   check: Callable[[Results], list[Check]],
+  **arguments: Any,
 ) -> Reproduction:
-  """Describes a figure of the samples of four generators."""
+  """Describes a figure of the samples of four generators.
+
+  `arguments` are those of `article.of_runs`.
+  """
   return article.of_runs(
     figure,
     experiment,
@@ -213,6 +233,7 @@ def _generated(
     check,
     _draw_generated,
     prepare=lambda: _scales(experiment),
+    **arguments,
   )
 
 
@@ -283,7 +304,25 @@ def _check_perceptron(run: Results) -> list[Check]:
       "closed form: halfway from the data to the best linear generator",
       margin=0.05,
     ),
-    *run_checks.finds_both_modes(run, NEAR, NEAR_JSD),
+    *run_checks.finds_both_modes(run, NEAR, NEAR_JSD, 0.2, 0.2),
+  ]
+
+
+def _compare_regularised(runs: Runs) -> list[Check]:
+  """Measures if the most regularised discriminator does best; judges not.
+
+  The divergence of each regularised discriminator's run less that of the plain
+  one's, over the seeds that both have.
+  """
+  plain = run_checks.late(runs["plain"], "jensen_shannon")
+  return [
+    observed(
+      f"Jensen-Shannon divergence (nats) less the plain run's, {name}",
+      run_checks.late(run, "jensen_shannon") - plain,
+      "the article: the most regularised model is the best",
+    )
+    for name, run in runs.items()
+    if name != "plain"
   ]
 
 
@@ -323,5 +362,6 @@ REPRODUCTIONS = (
     "mixture_near_mlp",
     "samples of a perceptron come from both modes",
     _check_perceptron,
+    compare=lambda runs, beside: _compare_regularised(runs),
   ),
 )

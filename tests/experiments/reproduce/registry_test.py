@@ -11,6 +11,7 @@ from experiments.reproduce.common.figure import Inputs
 from experiments.reproduce.registry import BY_ID, REPRODUCTIONS
 
 CLOSED_FORMS = [each for each in REPRODUCTIONS if not each.trained]
+PUBLISHED = [each for each in REPRODUCTIONS if each.published]
 
 
 def named(reproductions):
@@ -43,6 +44,26 @@ class RegistryTest(parameterized.TestCase):
           reproduction.full_trainings[name].settings["steps"],
           training.settings["steps"],
         )
+
+  def test_figures_of_the_article_have_its_settings(self):
+    self.assertEqual(
+      [each.id for each in PUBLISHED],
+      [f"habr_fig{figure:02d}" for figure in range(1, 22)],
+    )
+
+  @named(PUBLISHED)
+  def test_published_settings_are_valid_and_others(self, reproduction):
+    published = reproduction.published
+    self.assertEqual(published.id, reproduction.id)
+    self.assertEqual(published.trainings.keys(), reproduction.trainings.keys())
+    for name, training in published.trainings.items():
+      other = reproduction.trainings[name]
+      self.assertEqual(training.experiment, other.experiment)
+      settings = BY_NAME[training.experiment].settings
+      self.assertNotEqual(
+        with_values(settings, training.settings),
+        with_values(settings, other.settings),
+      )
 
   @named(CLOSED_FORMS)
   def test_closed_forms(self, reproduction):

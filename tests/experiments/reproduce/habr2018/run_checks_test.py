@@ -3,7 +3,8 @@
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from experiments.reproduce.habr2018 import run_checks
+from experiments.reproduce.common.figure import Inputs
+from experiments.reproduce.habr2018 import distributions, run_checks
 from experiments.run_folder.results import Results
 
 
@@ -38,6 +39,54 @@ class RunChecksTest(parameterized.TestCase):
     valley = run_checks.valley(make({"samples": samples}))
     np.testing.assert_array_equal(valley, 0.25)
 
+  def test_noise_and_crossings_of_the_second_half(self):
+    # Logs 4 to 7: 1, 3, 1, 3 about 2, and a drift 0, 1, 2, 3 about 1.5.
+    values = np.array([[9, 9, 9, 9, 1, 3, 1, 3], [9, 9, 9, 9, 0, 1, 2, 3.0]])
+    run = make(metrics={"a": values})
+    np.testing.assert_allclose(
+      run_checks.noise(run, "a"), [1, np.sqrt((2.25 + 0.25) / 2)]
+    )
+    np.testing.assert_array_equal(run_checks.crossings(run, "a"), [3, 1])
+
+  @parameterized.parameters((2.2, True), (1.8, False))
+  def test_noise_is_compared_with_twice_the_other(self, factor, passed):
+    values = 0.5 + 0.01 * np.array([[1, -1] * 4, [1.001, -1.001] * 4])
+    runs, others = (
+      {"plain": make(metrics={"discriminator_real": scale * values})}
+      for scale in (factor, 1)
+    )
+    (check,) = run_checks.noisier(runs, others, "discriminator_real")
+    self.assertEqual(check.passed, passed, check)
+
+  @parameterized.parameters(
+    # A period of two logs, in per cent of the mean.
+    (2, 2, [True, True]),
+    (0.5, 2, [False, True]),
+    # A drift over all 20 logs.
+    (2, 40, [True, False]),
+  )
+  def test_oscillation(self, percent, period, passed):
+    wave = np.cos(2 * np.pi * (np.arange(40) + 0.5) / period)
+    wave /= wave[20:].std()
+    values = np.array([[1.0], [1.001]]) * (1 + percent / 100 * wave)
+    checks = run_checks.oscillates(make(metrics={"generated_stddev": values}))
+    self.assertEqual([check.passed for check in checks], passed, checks)
+
+  @parameterized.parameters((0.19, True), (0.225, False), (0.24, False))
+  def test_dropout_narrows_the_gap(self, of_dropout, passed):
+    def run(gap):
+      real = np.repeat([[0.5], [0.6]], 8, axis=1)
+      return make(
+        metrics={
+          "discriminator_real": real + gap,
+          "discriminator_fake": real,
+        }
+      )
+
+    others = dict.fromkeys(("dropout", "L2 and dropout"), run(of_dropout))
+    checks = run_checks.smaller_gap({"plain": run(0.229), **others})
+    self.assertEqual([check.passed for check in checks], [passed, passed])
+
   def test_discriminator_uses_the_nearest_point(self):
     values = np.zeros([2, 8, 3])
     values[:, 6:, 1] = 0.75
@@ -63,6 +112,7 @@ class RunChecksTest(parameterized.TestCase):
   @parameterized.parameters(
     (0.02, 0.5, [True, True]),
     (0.13, 0.5, [True, False]),  # The samples are like a linear generator's.
+    (4 * 0.0152, 0.5, [True, False]),  # Four times what was measured.
     (0.02, 0.0, [False, True]),  # A mode is lost.
   )
   def test_perceptron_must_beat_a_linear_generator(self, jsd, share, passed):
@@ -71,8 +121,16 @@ class RunChecksTest(parameterized.TestCase):
       {"samples": np.broadcast_to(samples[:, None], [2, 8, 4, 1])},
       {"jensen_shannon": np.full([2, 8], jsd)},
     )
-    checks = run_checks.finds_both_modes(run, (-3.0, 3.0), linear_jsd=0.1284)
-    self.assertEqual([check.passed for check in checks], passed)
+    (figure,) = (
+      each for each in distributions.REPRODUCTIONS if each.id == "habr_fig19"
+    )
+    runs = dict.fromkeys(figure.trainings, run)
+    checks = figure.compute(Inputs(runs)).checks
+    chosen = [
+      next(check.passed for check in checks if check.name.startswith(name))
+      for name in ("share of the lighter", "Jensen-Shannon divergence over")
+    ]
+    self.assertEqual(chosen, passed)
 
 
 if __name__ == "__main__":
