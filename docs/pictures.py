@@ -99,8 +99,10 @@ LITERATURE = (
   *("semi_supervised", "cycle_glasses"),
 )
 """Figures of `experiments.figures` that the pages show."""
-COLOURFUL = ("colouring", "lapgan_levels", "super_resolution")
-"""Those of photographs, whose colours a small palette by their number loses."""
+COLOURFUL = ("colouring", "cycle_glasses", "lapgan_levels", "super_resolution")
+"""Those of images with colours that a small palette by their number loses."""
+TALL = 1600
+"""Height in pixels from which a picture is made smaller by a quarter."""
 
 
 class Runs:
@@ -414,13 +416,16 @@ PICTURES: dict[str, Callable[[Runs], Any]] = {
 def small_png(picture: Figure | Image.Image, name: str = "") -> bytes:
   """Returns a PNG of 32 colours that cover those of the picture.
 
-  Photographs, which the name tells, get 128.
+  Images in colours, which the name tells, get 128. Very tall pictures become
+  smaller.
   """
   if isinstance(picture, Figure):
     drawn = io.BytesIO()
     picture.savefig(drawn)
     picture = Image.open(drawn)
   image = picture.convert("RGB")
+  if image.height > TALL:
+    image = image.resize([3 * side // 4 for side in image.size])
   if name in COLOURFUL:
     reduced = image.quantize(128, Image.Quantize.FASTOCTREE)
   else:
