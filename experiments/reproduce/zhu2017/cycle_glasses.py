@@ -6,8 +6,11 @@ translated. Without the cycle term nothing but the generator's start keeps the
 skin.
 
 The first runs failed: 1,000 steps with a learning rate of the discriminators of
-2e-4 left every face as it was. Seed 500 chose the rate of 1e-3 and 1,500 steps.
-The bounds stayed.
+2e-4 left every face as it was, and with a rate of 1e-3, which seed 500 chose,
+1,500 steps give 94 % of the faces glasses, with an interval, +- 11, that is
+wider than the margin. The bounds stayed. But the third check compared skins
+among translations with glasses, of which there are few without the term; since
+these runs it compares shares of all faces.
 
 The publication has no attribute of faces; its section 5.1.4 compares costs with
 and without the cycle term on photographs and labels.
@@ -19,11 +22,10 @@ Cycle-Consistent Adversarial Networks, arXiv 1703.10593.
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
 
 from experiments.reproduce.common import paired_images, pictures
-from experiments.reproduce.common.checks import at_least
+from experiments.reproduce.common.checks import at_least, lower_end
 from experiments.reproduce.common.figure import (
   Computed,
   Inputs,
@@ -44,11 +46,8 @@ def compute(inputs: Inputs) -> Computed:
     }
     for name in ("attribute_given", "class_kept")
   )
-  same_skin = {
-    game: 100 * kept[game] / np.maximum(given[game], 1.0) for game in kept
-  }
   panels = paired_images.panels(
-    inputs.runs, "faces", "class_kept", "{:.0%} with glasses and the same skin"
+    inputs.runs, "faces", "class_kept", "{:.0%} glasses, same skin"
   )
   panels["faces with glasses"] = panels.pop("original")
   return Computed(
@@ -68,11 +67,11 @@ def compute(inputs: Inputs) -> Computed:
         margin=10.0,
       ),
       at_least(
-        f"the same skin among those with glasses, {WITH} minus {WITHOUT} (%)",
-        same_skin[WITH] - same_skin[WITHOUT],
+        f"translations with glasses and the same skin, {WITH} minus {WITHOUT} "
+        "(%), lower end",
+        lower_end(kept[WITH] - kept[WITHOUT]),
         0.0,
         "the publication's claim, that the cycle term keeps the content",
-        margin=10.0,
       ),
     ],
     panels,
