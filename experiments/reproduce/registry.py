@@ -71,6 +71,7 @@ from experiments.reproduce.sonderby2016 import super_resolution
 from experiments.reproduce.unrolled2016 import unrolled_ring
 from experiments.reproduce.wgan2017 import (
   disjoint_lines,
+  estimates,
   lipschitz_needed,
   saturation,
 )
@@ -113,6 +114,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   cross_evaluation.REPRODUCTION,
   practical_objective.REPRODUCTION,
   saturation.REPRODUCTION,
+  estimates.REPRODUCTION,
   vanishing_gradient.REPRODUCTION,
   parallel_lines.REPRODUCTION,
   lipschitz_needed.REPRODUCTION,
