@@ -341,7 +341,8 @@ def problem(
     measure: (state, key, data) -> metrics of the generator's samples. It also
       measures the average of the generator, if there is one, with the prefix
       `average_`.
-    snapshot: (state, key) -> arrays to draw.
+    snapshot: (state, key) -> arrays to draw; of the generator's average, if
+      there is one, since that is scored.
     reference: arrays to draw that do not depend on the state.
     measures_rarely: whether `measure` is too expensive for every row of
       metrics. The costs are then evaluated on one minibatch.
@@ -435,13 +436,16 @@ def problem(
     metrics |= measure_discriminator(state, judged_key, data)
     return metrics | measure_samples(state, samples_key, data)
 
+  def scored_snapshot(state, key):
+    return snapshot(steps.with_average(state) if average else state, key)
+
   trained = generator(settings, make_game, class_names, averages_both)
   return Problem(
     init=trained.init,
     sample_batch=sample_batch,
     step=step,
     evaluate=evaluate,
-    snapshot=snapshot,
+    snapshot=scored_snapshot,
     reference=reference,
     data=source.data,
     measure=measure_samples if measures_rarely and settings.evaluate else None,

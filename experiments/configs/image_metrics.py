@@ -15,7 +15,13 @@ from experiments.datasets import image_datasets
 from experiments.run_folder import intervals
 from gan_jax.data import images
 from gan_jax.data.images import Dataset
-from gan_jax.metrics import classifier, frechet, kernel, neighbours
+from gan_jax.metrics import (
+  classifier,
+  frechet,
+  kernel,
+  neighbours,
+  roughness,
+)
 from gan_jax.types import Array, Metrics
 
 COMPARED = "compared_images"
@@ -94,6 +100,7 @@ def measurement_of(
       "kid_standard_error": kid.standard_error,
       **scores._asdict(),
       "classifier_score": classifier.classifier_score(logits),
+      "laplacian_ratio": roughness.mean_laplacian(samples) / data["laplacian"],
       **class_metrics,
     }
 
@@ -101,6 +108,7 @@ def measurement_of(
     "apply": net.features.apply,
     "features": real_features,
     "moments": frechet.moments(real_features),
+    "laplacian": roughness.mean_laplacian(images.to_unit(real)),
   }
   compared = min(len(real), settings.evaluation_samples)
   protocol = {

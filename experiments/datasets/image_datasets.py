@@ -28,7 +28,7 @@ from experiments.datasets.cache import cache_dir
 from experiments.errors import SettingError
 from experiments.run_folder import intervals
 from gan_jax import statistics
-from gan_jax.data import image_source, images
+from gan_jax.data import faces, image_source, images
 from gan_jax.data.images import Dataset, Images
 from gan_jax.metrics import classifier, inception
 from gan_jax.metrics.classifier import Features
@@ -167,9 +167,10 @@ def feature_net(
 
   It learns the classes of the training split. Without classes it learns by how
   many quarter turns an image is rotated (Gidaris et al., "Unsupervised
-  Representation Learning by Predicting Image Rotations", arXiv 1803.07728). The
-  same images give the same classifier. `train` has `classifier.BATCH_SIZE`
-  images or more; `test` measures the accuracy.
+  Representation Learning by Predicting Image Rotations", arXiv 1803.07728). Of
+  drawn faces it also learns the attributes, because their four classes are too
+  easy to need good features. The same images give the same classifier. `train`
+  has `classifier.BATCH_SIZE` images or more; `test` measures the accuracy.
 
   If the accuracy does not show that the classifier knows the images, the
   protocol says why under `intervals.NOT_SCORED`.
@@ -178,14 +179,20 @@ def feature_net(
   digest = hashlib.sha256(train.pixels.tobytes())
   if train.labels is not None:
     digest.update(train.labels.tobytes())
+  attribute_sizes = ()
+  if dataset == image_source.FACES and train.labels is not None:
+    task = "classes and attributes"
+    attribute_sizes = faces.attribute_sizes()
   versions = (FEATURES_SEED, classifier.VERSION, jax.__version__)
-  digest.update(repr(versions).encode())
+  digest.update(repr((*versions, *attribute_sizes)).encode())
   file = f"{dataset}-{digest.hexdigest()[:16]}.npz"
   path = cache_dir() / "classifiers" / file
   key = jax.random.key(FEATURES_SEED)
   shape = train.pixels.shape[1:]
   num_classes = len(train.class_names) or _NUM_TURNS
-  structure = jax.eval_shape(lambda: classifier.init(key, shape, num_classes))
+  structure = jax.eval_shape(
+    lambda: classifier.init(key, shape, num_classes, attribute_sizes)
+  )
   leaves, treedef = jax.tree.flatten(structure)
   kept = _read_classifier(path, leaves)
   if kept:
@@ -195,12 +202,17 @@ def feature_net(
       f"training a classifier of the {task} of {dataset}, once; its features "
       "measure the samples"
     )
+    attributes = None
+    if attribute_sizes:
+      attributes = jnp.asarray(faces.attributes("train"))
     with _epochs_bar() as bar:
       trained = classifier.train(
         key,
         *_labelled(train),
         num_classes=num_classes,
         on_epoch=lambda: bar.advance(bar.task_ids[0]),
+        attributes=attributes,
+        attribute_sizes=attribute_sizes,
       )
     accuracy = math.nan
     if (test.labels is None) == (train.labels is None):

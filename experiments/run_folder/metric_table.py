@@ -400,6 +400,13 @@ METRICS: Mapping[str, Metric] = {
     ideal="that of the data",
     limits=(1, math.inf),
   ),
+  "laplacian_ratio": Metric(
+    "how much neighbouring pixels of generated images differ, relative to real "
+    "ones: more is speckle, less is blur",
+    _IMAGES,
+    ideal="1",
+    limits=DISTANCE,
+  ),
   "classes_covered": Metric(
     "number of classes that the classifier finds among the samples",
     _CLASSES,

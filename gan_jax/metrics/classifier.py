@@ -62,14 +62,20 @@ class Classifier(nn.Module):
   Attributes:
     num_classes: k.
     num_features: d, the units of the dense layer.
+    num_values: a, the values of all attributes of an image together.
   """
 
   num_classes: int
   num_features: int = 128
+  num_values: int = 0
 
   @nn.compact
-  def __call__(self, images: Array) -> tuple[Array, Array]:
-    """Maps images [n, h, w, c] to features [n, d] and logits [n, k]."""
+  def __call__(self, images: Array) -> tuple[Array, Array, Array]:
+    """Maps images [n, h, w, c] to features and logits.
+
+    Returns features [n, d], the classes' logits [n, k], and those of the
+    attributes [n, a].
+    """
     chex.assert_rank(images, 4)
     # The convolutions are dense layers on patches, because the gradient of
     # XLA's convolutions inside a loop takes 40 times as long on a CPU. The
@@ -83,12 +89,20 @@ class Classifier(nn.Module):
     x = x.reshape(len(x), -1)
     # With ReLU a third of the features would be 0 for all images.
     features = nn.leaky_relu(nn.Dense(self.num_features)(x), 0.2)
-    return features, nn.Dense(self.num_classes, name="logits")(features)
+    logits = nn.Dense(self.num_classes, name="logits")(features)
+    of_attributes = jnp.zeros((len(x), 0))
+    if self.num_values:
+      of_attributes = nn.Dense(self.num_values, name="attributes")(features)
+    return features, logits, of_attributes
 
 
-def _apply(params: Params, images: Array) -> tuple[Array, Array]:
+def _apply(params: Params, images: Array) -> tuple[Array, Array, Array]:
   """Applies the classifier whose size the parameters determine."""
-  network = Classifier(*params["logits"]["kernel"].shape[::-1])
+  num_features, num_classes = params["logits"]["kernel"].shape
+  num_values = 0
+  if "attributes" in params:
+    num_values = params["attributes"]["kernel"].shape[1]
+  network = Classifier(num_classes, num_features, num_values)
   outputs: Any = network.apply({"params": params}, images)
   return outputs
 
@@ -104,13 +118,19 @@ def _shifted(key: PRNGKey, pixels: Array, distance: int) -> Array:
   )(jnp.pad(pixels, around), corners)
 
 
-def init(key: PRNGKey, shape: Sequence[int], num_classes: int) -> Params:
+def init(
+  key: PRNGKey,
+  shape: Sequence[int],
+  num_classes: int,
+  attribute_sizes: Sequence[int] = (),
+) -> Params:
   """Draws the parameters of a classifier.
 
   `shape` is the height, width and channels of an image, with sides of at least
-  16 pixels.
+  16 pixels. `attribute_sizes` are as in `train`.
   """
-  return Classifier(num_classes).init(key, jnp.zeros((1, *shape)))["params"]
+  network = Classifier(num_classes, num_values=sum(attribute_sizes))
+  return network.init(key, jnp.zeros((1, *shape)))["params"]
 
 
 def train(
@@ -123,8 +143,14 @@ def train(
   learning_rate: float = 2e-3,
   shift: int = 1,
   on_epoch: Callable[[], None] = lambda: None,
+  attributes: Array | None = None,
+  attribute_sizes: tuple[int, ...] = (),
 ) -> Params:
   """Trains a classifier by Adam on the cross-entropy and returns its params.
+
+  With attributes, the features also have to tell the value of each: their
+  cross-entropies are added. Few classes that are easy to tell apart leave
+  features that know little else.
 
   The learning rate decays to 0 along half a cosine. Every epoch takes the
   images in a random order and leaves out those that do not fill a minibatch.
@@ -139,6 +165,9 @@ def train(
     learning_rate: learning rate of the first step.
     shift: largest random shift of an image in pixels.
     on_epoch: called after each epoch.
+    attributes: [n, m] integers, the value of each attribute of an image, from 0
+      to its size - 1; None for images without.
+    attribute_sizes: number of values of each attribute.
 
   References:
     Kingma and Ba, Adam: A Method for Stochastic Optimization, arXiv 1412.6980.
@@ -150,9 +179,12 @@ def train(
   chex.assert_type(pixels, jnp.uint8)
   chex.assert_shape(labels, (n,))
   chex.assert_scalar_in(batch_size, 1, n)
+  if attributes is None:
+    attributes = jnp.zeros((n, 0), jnp.int32)
+  chex.assert_shape(attributes, (n, len(attribute_sizes)))
   init_key, train_key = jax.random.split(key)
-  params = jax.jit(init, static_argnums=(1, 2))(
-    init_key, pixels.shape[1:], num_classes
+  params = jax.jit(init, static_argnums=(1, 2, 3))(
+    init_key, pixels.shape[1:], num_classes, attribute_sizes
   )
   state = _optimizer(learning_rate, epochs * (n // batch_size)).init(params)
   for epoch_key in jax.random.split(train_key, epochs):
@@ -162,10 +194,12 @@ def train(
       epoch_key,
       pixels,
       labels,
+      attributes,
       learning_rate,
       epochs,
       batch_size,
       shift,
+      attribute_sizes,
     )
     jax.block_until_ready(params)
     on_epoch()
@@ -178,34 +212,51 @@ def _optimizer(
   return optax.adam(optax.cosine_decay_schedule(learning_rate, num_steps))
 
 
-@functools.partial(jax.jit, static_argnames=("epochs", "batch_size", "shift"))
+@functools.partial(
+  jax.jit,
+  static_argnames=("epochs", "batch_size", "shift", "attribute_sizes"),
+)
 def _train_epoch(
   params: Params,
   state: optax.OptState,
   key: PRNGKey,
   pixels: Array,
   labels: Array,
+  attributes: Array,
   learning_rate: float,
   epochs: int,
   batch_size: int,
   shift: int,
+  attribute_sizes: tuple[int, ...],
 ) -> tuple[Params, optax.OptState]:
   """Trains a classifier for one of `epochs`."""
   n = len(pixels)
   num_batches = n // batch_size
   optimizer = _optimizer(learning_rate, epochs * num_batches)
+  starts = [sum(attribute_sizes[:i]) for i in range(len(attribute_sizes))]
 
-  def cost(params, images, labels):
-    _, logits = _apply(params, images)
+  def cross_entropy(logits, labels):
     return jnp.mean(
       optax.softmax_cross_entropy_with_integer_labels(logits, labels)
     )
+
+  def cost(params, images, labels, attributes):
+    _, logits, of_attributes = _apply(params, images)
+    total = cross_entropy(logits, labels)
+    for index, (start, size) in enumerate(
+      zip(starts, attribute_sizes, strict=True)
+    ):
+      logits = of_attributes[:, start : start + size]
+      total += cross_entropy(logits, attributes[:, index])
+    return total
 
   def step(carry, batch):
     params, state = carry
     chosen, key = batch
     images = to_unit(_shifted(key, pixels[chosen], shift))
-    gradients = jax.grad(cost)(params, images, labels[chosen])
+    gradients = jax.grad(cost)(
+      params, images, labels[chosen], attributes[chosen]
+    )
     updates, state = optimizer.update(gradients, state)
     return (optax.apply_updates(params, updates), state), None
 
@@ -220,7 +271,7 @@ def _train_epoch(
 def features_and_logits(
   params: Params, images: Array, batch_size: int = 250
 ) -> tuple[Array, Array]:
-  """Computes the features and logits of images, batch by batch.
+  """Computes the features and the classes' logits of images, batch by batch.
 
   Matrix products have full precision, so that accelerators give the same score.
 
@@ -235,7 +286,7 @@ def features_and_logits(
   chex.assert_rank(images, 4)
 
   def apply(image):
-    features, logits = _apply(params, image[None])
+    features, logits, _ = _apply(params, image[None])
     return features[0], logits[0]
 
   return jax.lax.map(apply, images, batch_size=batch_size)

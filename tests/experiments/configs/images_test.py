@@ -220,6 +220,24 @@ class DCGANTest(parameterized.TestCase):
     drawn = jax.eval_shape(problem.snapshot, state, keys[2])["samples"]
     self.assertEqual(drawn.shape[1:], (16, 16, 1))
 
+  def test_pictures_show_the_average_that_is_scored(self):
+    settings = settings_of("dcgan_mnist").replace(
+      **tiny_images.SETTINGS,
+      data_dir=str(self.folder / "data"),
+      generator_average=0.9,
+    )
+    problem = dcgan.build(settings)
+    key = jax.random.key(0)
+    init, snapshot = jax.jit(problem.init), jax.jit(problem.snapshot)
+    state = init(key)
+    first = snapshot(state, key)["samples"]
+    state = state.replace(averages=init(jax.random.key(1)).averages)
+    drawn = snapshot(state, key)["samples"]
+    assert problem.sample
+    scored = images.to_pixels(problem.sample(state, key, len(drawn)))
+    np.testing.assert_allclose(np.float32(drawn), np.float32(scored), atol=1)
+    self.assertGreater(np.mean(np.abs(first - np.float32(drawn))), 0.2)
+
   def read(self):
     data_dir = str(self.folder / "data")
     read = image_datasets.read_dataset(

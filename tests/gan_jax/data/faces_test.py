@@ -48,6 +48,33 @@ class DrawTest(parameterized.TestCase):
     self.assertGreater(min(np.bincount(labels, minlength=4)), 3)
     self.assertLen(set(faces.CLASS_NAMES), 4)
 
+  def test_attributes_say_what_the_drawing_shows(self):
+    sizes = faces.attribute_sizes()
+    with mock.patch.dict(faces.NUM_IMAGES, train=40):
+      attributes = faces.attributes("train")
+    self.assertEqual(attributes.shape, (40, len(sizes)))
+    self.assertTrue(np.all((attributes >= 0) & (attributes < sizes)))
+    shapes = attributes[:, len(faces.COLOURED) :]
+    for number, (of_colours, of_shapes) in enumerate(
+      zip(attributes, shapes, strict=True)
+    ):
+      svg, label = faces.draw(f"train {number}")
+      shown = parts(svg)
+      for part, index in zip(faces.COLOURED, of_colours, strict=False):
+        self.assertIn(faces._COLOURS[part][index], svg)
+      # The first value is a missing part.
+      for part, index in zip(faces.SHAPED, of_shapes, strict=True):
+        self.assertEqual(index > 0, part in shown, part)
+      self.assertEqual(
+        "glasses" in faces.CLASS_NAMES[label], shapes[number, -1] > 0
+      )
+    for part, column in zip(faces.SHAPED, shapes.T, strict=True):
+      # Equal numbers are equal shapes, and the other way round.
+      names = [parts(faces.draw(f"train {i}")[0]).get(part) for i in range(40)]
+      pairs = set(zip(names, column.tolist(), strict=True))
+      self.assertLen(set(names), len(pairs))
+      self.assertLen(set(column.tolist()), len(pairs))
+
   def test_the_style_is_in_the_public_domain(self):
     svg, _ = faces.draw("0")
     (licence,) = re.findall("<dcterms:license[^>]*>(.*)</dcterms:license>", svg)

@@ -92,6 +92,12 @@ class NetworkTest(parameterized.TestCase):
     last = params[f"Dense_{num_layers - 1}"]["kernel"]
     self.assertEqual(last.shape, (4 * 4 * channels, 128))
 
+  def test_attributes_change_no_other_layer(self):
+    shape = (16, 16, 1)
+    plain, params = init(KEY, shape, 3), classifier.init(KEY, shape, 3, (2, 5))
+    self.assertEqual(params.pop("attributes")["kernel"].shape, (128, 7))
+    jax.tree.map(np.testing.assert_array_equal, params, plain)
+
   def test_features_of_members_under_a_name(self):
     params = init(KEY, (16, 16, 1), 3)
     features = classifier.trained_features("digits, seed 0", params)
@@ -156,6 +162,34 @@ class TrainingTest(absltest.TestCase):
         np.max(np.abs(layer["kernel"] - other[name]["kernel"])), 0.01
       )
 
+  def test_learns_attributes(self):
+    # The class is the first row's colour, and each attribute another row's.
+    n, sizes = 384, (3, 4)
+    numbers = RNG.integers((2, *sizes), size=(n, 3))
+    pixels = np.zeros((n, 16, 16, 1), np.uint8)
+    for index, row in enumerate((2, 7, 12)):
+      pixels[:, row - 2 : row + 3] = 60 * numbers[:, index, None, None, None]
+    params = classifier.train(
+      KEY,
+      jnp.asarray(pixels),
+      jnp.asarray(numbers[:, 0]),
+      2,
+      epochs=25,
+      batch_size=32,
+      attributes=jnp.asarray(numbers[:, 1:]),
+      attribute_sizes=sizes,
+    )
+    images = np.float32(pixels) / 127.5 - 1
+    features, logits = features_and_logits(params, images)
+    head = jax.tree.map(np.asarray, params["attributes"])
+    of_attributes = np.asarray(features) @ head["kernel"] + head["bias"]
+    for predicted, truth in zip(
+      (logits, of_attributes[:, :3], of_attributes[:, 3:]),
+      numbers.T,
+      strict=True,
+    ):
+      self.assertGreater(np.mean(np.argmax(predicted, axis=1) == truth), 0.9)
+
   def test_wrong_arguments_raise(self):
     pixels, labels = jnp.zeros((9, 16, 16, 1), jnp.uint8), jnp.zeros(9, int)
     with self.assertRaises(AssertionError):
@@ -164,6 +198,15 @@ class TrainingTest(absltest.TestCase):
       classifier.train(KEY, pixels / 255, labels, batch_size=4)
     with self.assertRaises(AssertionError):
       classifier.train(KEY, pixels, labels, batch_size=10)
+    with self.assertRaises(AssertionError):
+      classifier.train(
+        KEY,
+        pixels,
+        labels,
+        batch_size=4,
+        attributes=jnp.zeros((9, 2), int),
+        attribute_sizes=(2, 3, 4),
+      )
 
 
 class ScoreTest(parameterized.TestCase):
