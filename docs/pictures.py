@@ -413,8 +413,8 @@ PICTURES: dict[str, Callable[[Runs], Any]] = {
 }
 
 
-def small_png(picture: Figure | Image.Image, name: str = "") -> bytes:
-  """Returns a PNG of 32 colours that cover those of the picture.
+def small_webp(picture: Figure | Image.Image, name: str = "") -> bytes:
+  """Returns a lossless WebP of 32 colours that cover those of the picture.
 
   Images in colours, which the name tells, get 128. Very tall pictures become
   smaller.
@@ -431,7 +431,9 @@ def small_png(picture: Figure | Image.Image, name: str = "") -> bytes:
   else:
     reduced = image.quantize(32, Image.Quantize.MAXCOVERAGE)
   small = io.BytesIO()
-  reduced.save(small, "PNG", optimize=True)
+  reduced.convert("RGB").save(
+    small, "WEBP", lossless=True, quality=100, method=6
+  )
   return small.getvalue()
 
 
@@ -448,12 +450,12 @@ def make(names: Collection[str], runs: Runs) -> bool:
   for name in names:
     runs.commands.clear()
     try:
-      content = small_png(PICTURES[name](runs), name.removeprefix("figures/"))
+      content = small_webp(PICTURES[name](runs), name.removeprefix("figures/"))
     # Hours of other pictures may follow.
     except Exception as error:
-      print(f"{name}.png stays as it is: {error}", file=sys.stderr, flush=True)
+      print(f"{name}.webp stays as it is: {error}", file=sys.stderr, flush=True)
       continue
-    (FOLDER / f"{name}.png").write_bytes(content)
+    (FOLDER / f"{name}.webp").write_bytes(content)
     made[name] = {
       "bytes": len(content),
       "sha256": hashlib.sha256(content).hexdigest(),

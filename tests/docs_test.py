@@ -222,7 +222,7 @@ class PagesTest(parameterized.TestCase):
       self.assertIn("**Time:**", text)
 
   def test_pictures_are_small(self):
-    sizes = [path.stat().st_size for path in DOCS.rglob("*.png")
+    sizes = [path.stat().st_size for path in DOCS.rglob("*.webp")
              if "gallery" not in path.parts]  # fmt: skip
     self.assertLess(sum(sizes), 1_000_000)
 

@@ -22,7 +22,7 @@ class ReadmeTest(absltest.TestCase):
 
   def test_links(self):
     links = set(LINKS.findall(README))
-    self.assertContainsSubset({"docs/strip.png", "docs/first_run.md"}, links)
+    self.assertContainsSubset({"docs/strip.webp", "docs/first_run.md"}, links)
     self.assertEmpty([link for link in links if not (ROOT / link).exists()])
 
   def test_examples(self):

@@ -54,7 +54,7 @@ class PicturesTest(absltest.TestCase):
   def test_every_picture_of_the_pages_is_made(self):
     shown = {
       str(path.relative_to(DOCS).with_suffix(""))
-      for path in DOCS.rglob("*.png")
+      for path in DOCS.rglob("*.webp")
       if "gallery" not in path.parts
     }
     self.assertEqual(shown, set(PICTURES.PICTURES))
@@ -64,7 +64,7 @@ class PicturesTest(absltest.TestCase):
     if not path.exists():
       self.skipTest("the pictures were made before there was a record")
     for name, entry in json.loads(path.read_text())["pictures"].items():
-      content = (DOCS / f"{name}.png").read_bytes()
+      content = (DOCS / f"{name}.webp").read_bytes()
       self.assertEqual(hashlib.sha256(content).hexdigest(), entry["sha256"])
 
   def test_a_picture_is_small_and_recorded(self):
@@ -76,7 +76,7 @@ class PicturesTest(absltest.TestCase):
 
     made, messages = self.make(noise=noise)
     self.assertTrue(made, messages)
-    content = (self.folder / "noise.png").read_bytes()
+    content = (self.folder / "noise.webp").read_bytes()
     with Image.open(io.BytesIO(content)) as picture:
       self.assertIsNotNone(picture.getcolors(64))
     record = self.record()
@@ -90,16 +90,16 @@ class PicturesTest(absltest.TestCase):
     )
 
   def test_a_picture_without_its_measurements_stays(self):
-    (self.folder / "speed.png").write_bytes(b"old")
+    (self.folder / "speed.webp").write_bytes(b"old")
     self.make(white=lambda runs: Image.new("RGB", (4, 4)))
     made, messages = self.make(
       speed=PICTURES.speed, black=lambda runs: Image.new("RGB", (4, 4))
     )
     self.assertFalse(made)
     self.assertLen(messages.splitlines(), 1)
-    self.assertIn("speed.png stays as it is", messages)
+    self.assertIn("speed.webp stays as it is", messages)
     self.assertIn("--only=speed_toy,speed_dcgan,speed_sweep", messages)
-    self.assertEqual((self.folder / "speed.png").read_bytes(), b"old")
+    self.assertEqual((self.folder / "speed.webp").read_bytes(), b"old")
     self.assertEqual(set(self.record()["pictures"]), {"white", "black"})
 
   def test_populations_are_those_of_the_kept_file(self):
