@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from benchmarks import speed_tables
-from experiments.run_folder import intervals
+from experiments.run_folder import intervals, metric_table
 
 
 class Row(NamedTuple):
@@ -260,14 +260,14 @@ def _write_runs(table: Table, kept: Mapping[str, Any]) -> str:
   for row, measured in zip(table.rows, kept["rows"], strict=True):
     values = {
       name: intervals.text(entry, name)
-      for name, entry in measured["metrics"].items()
+      for name, entry in _scored(measured["metrics"]).items()
     }
     for prefix in ("early", "protocol"):
       values |= {
         f"{prefix}_{name}": f"{value:.3g}"
         if isinstance(value, float)
         else str(value)
-        for name, value in measured[prefix].items()
+        for name, value in _scored(measured[prefix]).items()
       }
     values["steps"] = f"{measured['steps']:,}"
     values["minutes"] = f"{measured['seconds'] / 60:.0f}"
@@ -281,6 +281,17 @@ def _write_runs(table: Table, kept: Mapping[str, Any]) -> str:
     f"{shown}, default settings, at the last step. {_origin(kept)}\n\n"
     f"{speed_tables.markdown(table.headers, lines)}"
   )
+
+
+def _scored(values: Mapping[str, Any]) -> dict[str, Any]:
+  """Puts metrics of a generator's average in place of its own."""
+  prefix = metric_table.AVERAGE
+  averages = {
+    name.removeprefix(prefix): value
+    for name, value in values.items()
+    if name.startswith(prefix)
+  }
+  return {**values, **averages}
 
 
 def _write_figures(kept: Mapping[str, Any]) -> str:

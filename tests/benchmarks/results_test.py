@@ -116,10 +116,10 @@ class ResultsTest(parameterized.TestCase):
       "slope. Measured",
     )
 
-  def test_runs_of_images_show_their_time_and_first_measurement(self):
+  def test_runs_show_what_is_scored_and_images_their_time(self):
     table = result_tables.Table(
       "images",
-      ("run", "time", "early", "accuracy"),
+      ("run", "time", "early", "recall", "accuracy"),
       (
         result_tables.Row(
           "`faces`",
@@ -127,6 +127,7 @@ class ResultsTest(parameterized.TestCase):
           (
             "{minutes} min",
             "{early_frechet_distance} at step {early_step}",
+            "{recall}",
             "{protocol_features_accuracy}",
           ),
           (),
@@ -138,13 +139,22 @@ class ResultsTest(parameterized.TestCase):
       "steps": 100,
       "seconds": 840,
       "protocol": {"features": "a network", "features_accuracy": 0.9931},
-      "early": {"step": 200, "frechet_distance": 476.21},
-      "metrics": {},
+      "early": {
+        "step": 200,
+        "frechet_distance": 600.0,
+        "average_frechet_distance": 476.21,
+      },
+      # One seed has no interval.
+      "metrics": {
+        name: {"mean": value, "ci95": None, "per_seed": [value]}
+        for name, value in (("average_recall", 0.5), ("recall", 0.7))
+      },
     }
     with mock.patch.dict(result_tables.TABLES, {"images": table}):
       text = result_tables.write_table("images", {**KEPT, "rows": [row]})
     self.assertEqual(
-      text.splitlines()[-1], "| `faces` | 14 min | 476 at step 200 | 0.993 |"
+      text.splitlines()[-1],
+      "| `faces` | 14 min | 476 at step 200 | 0.5 | 0.993 |",
     )
 
   def test_the_suites_of_the_tables_are_those_of_the_command(self):
