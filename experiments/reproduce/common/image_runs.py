@@ -16,6 +16,7 @@ from experiments.datasets import image_datasets
 from experiments.reproduce.common.figure import Training
 from experiments.run_folder.results import Results
 from experiments.training import load_run
+from gan_jax import steps
 from gan_jax.data import images
 from gan_jax.data.images import Images
 from gan_jax.metrics.classifier import Features
@@ -33,8 +34,9 @@ _CHUNK = 500
 class TrainedNetworks(NamedTuple):
   """A trained generator and discriminator, with their data.
 
-  `features` are those of the classifier that measures image quality, and
-  `trained_on` is the part of the training split that was used for training.
+  The generator in `state` is its average, if the run has one. `features` are
+  those of the classifier that measures image quality, and `trained_on` is the
+  part of the training split that was used for training.
   """
 
   networks: Players[nn.Module]
@@ -70,8 +72,10 @@ def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   """Loads the networks of a seed of an image run, of the first if None."""
   assert results.workdir is not None
   loaded = load_run.load_run(results.workdir, seed, jax.devices()[0])
-  settings = loaded.settings
+  settings, state = loaded.settings, loaded.state
   assert isinstance(settings, DCGANSettings)
+  if state.averages is not None:
+    state = steps.with_average(state)
   dataset = read_dataset(settings)
   train, test = dataset.train, dataset.test
   num_classes = len(train.class_names) if settings.condition != "none" else 0
@@ -80,7 +84,7 @@ def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   )
   return TrainedNetworks(
     image_experiments.networks(settings, num_classes),
-    loaded.state,
+    state,
     settings.latent_dim,
     train,
     test,

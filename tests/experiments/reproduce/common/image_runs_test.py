@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,6 +66,7 @@ class ImageRunsTest(parameterized.TestCase):
         "conditional_mnist", training_images=NUM_LEARNT_FROM
       ),
     }
+    cls.averaged = train("dcgan_fashion_mnist", generator_average=0.5)
 
   @parameterized.named_parameters(
     (module.REPRODUCTION.id, module)
@@ -115,6 +117,15 @@ class ImageRunsTest(parameterized.TestCase):
     made = network.generate(network.sample_latents(0, 4))
     self.assertEqual(made.shape, (4, 16, 16, 1))
     self.assertGreater(float(jnp.std(made)), 0)
+
+  def test_the_generator_is_the_average_that_is_scored(self):
+    network = image_runs.load_networks(self.averaged)
+    assert self.averaged.workdir is not None
+    member = load_run.load_run(self.averaged.workdir, 0, jax.devices()[0])
+    generator = network.state.params.generator
+    chex.assert_trees_all_equal(generator, member.state.averages)
+    with self.assertRaises(AssertionError):
+      chex.assert_trees_all_equal(generator, member.state.params.generator)
 
   def test_networks_of_each_seed_are_measured(self):
     def measure(network):
