@@ -32,6 +32,12 @@ SLOPE = 0.2
 
 normal_init = nn.initializers.normal(0.02)
 
+
+def leaky_relu(maps: Array) -> Array:
+  """Applies LeakyReLU of slope 0.2."""
+  return nn.leaky_relu(maps, SLOPE)
+
+
 Normalize = Callable[[Array, bool, Any], Array]
 """(maps [n, h, w, c], train, dtype) -> the same, inside a compact module."""
 
@@ -198,6 +204,7 @@ class Discriminator(nn.Module):
     spectral_norm: whether every kernel is divided by its largest singular
       value, estimated in training mode by one power iteration per pass.
     dropout: probability of dropping a hidden unit in training mode.
+    activation: applied to all hidden maps.
     dtype: type of the computation; parameters, statistics and logits are
       float32.
   """
@@ -211,6 +218,7 @@ class Discriminator(nn.Module):
   features: int = 1
   spectral_norm: bool = False
   dropout: float = 0.0
+  activation: Callable[[Array], Array] = leaky_relu
   dtype: Any = jnp.float32
 
   @nn.compact
@@ -236,7 +244,7 @@ class Discriminator(nn.Module):
       maps = apply(layer, maps)
       if self.normalize is not None and index:
         maps = self.normalize(maps, train, self.dtype)
-      maps = nn.leaky_relu(maps, SLOPE)
+      maps = self.activation(maps)
       maps = nn.Dropout(self.dropout, deterministic=not train)(maps)
     if self.patches:
       judge = Convolution(

@@ -35,8 +35,9 @@ class TrainedNetworks(NamedTuple):
   """A trained generator and discriminator, with their data.
 
   The generator in `state` is its average, if the run has one. `features` are
-  those of the classifier that measures image quality, and `trained_on` is the
-  part of the training split that was used for training.
+  those of the classifier that measures image quality, `trained_on` is the part
+  of the training split that was used for training, and `seed` is that of the
+  training.
   """
 
   networks: Players[nn.Module]
@@ -46,6 +47,7 @@ class TrainedNetworks(NamedTuple):
   test: Images
   features: Features
   trained_on: Images
+  seed: int
 
   def generate(self, latents: Array, labels: Array | None = None) -> Array:
     """Maps latents [n, k], and labels [n] if any, to images."""
@@ -71,6 +73,7 @@ class TrainedNetworks(NamedTuple):
 def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   """Loads the networks of a seed of an image run, of the first if None."""
   assert results.workdir is not None
+  seed = int(results.seeds[0]) if seed is None else seed
   loaded = load_run.load_run(results.workdir, seed, jax.devices()[0])
   settings, state = loaded.settings, loaded.state
   assert isinstance(settings, DCGANSettings)
@@ -90,6 +93,7 @@ def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
     test,
     measured_by.features,
     image_datasets.limited(train, settings.training_images),
+    seed,
   )
 
 

@@ -105,6 +105,7 @@ class ImageRunsTest(parameterized.TestCase):
     run = self.runs[image_runs.GARMENTS]
     network = image_runs.load_networks(run)
     self.assertEqual(int(network.state.step), 2)
+    self.assertEqual(network.seed, SEEDS[0])
     assert run.workdir is not None
     member = load_run.load_run(run.workdir, 0, jax.devices()[0])
     # The loaded networks generate the samples that the run saved.
@@ -137,6 +138,7 @@ class ImageRunsTest(parameterized.TestCase):
     np.testing.assert_array_equal(sevens, [7.0, 7.0])
     for seed, mean in zip(SEEDS, means, strict=True):
       network = image_runs.load_networks(run, seed)
+      self.assertEqual(network.seed, seed)
       self.assertEqual(mean, measure(network)[0][0])
     self.assertNotEqual(*means)
     self.assertEqual(means[0], float(jnp.mean(drawn)))
