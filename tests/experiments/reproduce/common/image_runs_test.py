@@ -62,6 +62,7 @@ class ImageRunsTest(parameterized.TestCase):
       # The tiny images are noise, so they can serve as faces too.
       image_runs.FACES: run,
       dcgan_samples.EARLY: run,
+      nearest_neighbours.FEW: run,
       augmentation.FEW: train(
         "conditional_mnist", training_images=NUM_LEARNT_FROM
       ),
