@@ -14,6 +14,7 @@ from experiments.configs import choices
 from experiments.configs.experiment import Generator
 from experiments.configs.fields import is_on
 from experiments.configs.settings import (
+  LatentSettings,
   MLPDiscriminatorSettings,
   MLPGeneratorSettings,
   Settings,
@@ -25,7 +26,8 @@ from gan_jax.data.densities import Density
 from gan_jax.games.packing import packed
 from gan_jax.games.replay import Replay
 from gan_jax.losses import AdversarialLoss
-from gan_jax.networks.mlp import MLP, Join
+from gan_jax.networks.latent_joins import Join, num_joined
+from gan_jax.networks.mlp import MLP
 from gan_jax.penalties import Penalty
 from gan_jax.training import Problem, health
 from gan_jax.types import (
@@ -43,15 +45,22 @@ SPREAD_SAMPLES = 64
 """Generated samples, and real ones, that show if the generator collapsed."""
 
 
-def _latents_join(settings: MLPGeneratorSettings) -> Join | None:
-  """Makes the join of latents to the generator's hidden layers, if any."""
+def joins(settings: LatentSettings) -> tuple[Join, ...]:
+  """Makes the join of latents to each hidden layer, or () for none."""
   make = choices.LATENT_JOINS[settings.latent_join]
-  return make(settings) if make else None
+  return (make(settings),) * settings.joined_layers() if make else ()
+
+
+def num_latents(settings: LatentSettings, generator: Any) -> int:
+  """Returns the number of latents, including those of hidden layers."""
+  if settings.latent_join in ("none", "split"):
+    return settings.latent_dim
+  joined = num_joined(generator.joins, generator.hidden_shapes())
+  return settings.latent_dim + sum(joined)
 
 
 def mlp_generator(settings: MLPGeneratorSettings, features: int) -> MLP:
   """Makes the MLP generator of samples [n, features]."""
-  join = _latents_join(settings)
   kernel_init = choices.INITIALIZERS[settings.initializer]
   return MLP(
     hidden=(settings.generator_width,) * settings.generator_depth,
@@ -60,17 +69,8 @@ def mlp_generator(settings: MLPGeneratorSettings, features: int) -> MLP:
     normalize=choices.NORMALIZATIONS[settings.generator_normalization],
     kernel_init=kernel_init(settings.initial_scale),
     bias_init=nn.initializers.constant(settings.initial_bias),
-    joins=(join,) * settings.generator_depth if join else (),
+    joins=joins(settings),
   )
-
-
-def mlp_latents(settings: MLPGeneratorSettings) -> int:
-  """Returns the number of latents, including those of hidden layers."""
-  join = _latents_join(settings)
-  if join is None or settings.latent_join == "split":
-    return settings.latent_dim
-  latents_per_layer = join.dim(settings.generator_width)
-  return settings.latent_dim + settings.generator_depth * latents_per_layer
 
 
 def mlp_discriminator(settings: MLPDiscriminatorSettings) -> MLP:

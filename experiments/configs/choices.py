@@ -24,7 +24,13 @@ with epy.lazy_imports():
 
   from gan_jax import augmentations, losses, penalties, steps, types
   from gan_jax.data import latents
-  from gan_jax.networks import dcgan, minibatch, mlp, resnet
+  from gan_jax.networks import (
+    dcgan,
+    latent_joins,
+    minibatch,
+    mlp,
+    resnet,
+  )
 
 F_DIVERGENCES = (
   "kl",
@@ -266,19 +272,25 @@ class Architecture(NamedTuple):
       `gan_jax.networks.dcgan`.
     halvings: settings -> how many times the discriminator halves an image; its
       argument `depth`.
+    joined_layers: settings -> number of the generator's hidden layers that
+      latents can join; its argument `joins` has a join for each. 0 is for a
+      generator without this argument.
   """
 
   networks: Callable[[Any], Players[Callable[..., nn.Module]]]
   halvings: Callable[[Any], int] = lambda s: s.depth
+  joined_layers: Callable[[Any], int] = lambda s: 0
 
 
 ARCHITECTURES: Mapping[str, Architecture] = {
   "dcgan": Architecture(
-    lambda s: types.Players(dcgan.Generator, dcgan.Discriminator)
+    lambda s: types.Players(dcgan.Generator, dcgan.Discriminator),
+    joined_layers=lambda s: s.depth,
   ),
   "resnet": Architecture(
     _residual_networks,
     halvings=lambda s: s.depth + (1 if s.image_size >= LARGE else -1),
+    joined_layers=lambda s: s.depth + 1,
   ),
 }
 
@@ -294,13 +306,16 @@ MINIBATCH_LAYERS: Mapping[str, Callable[[], nn.Module] | None] = {
   ),
 }
 
-LATENT_JOINS: Mapping[str, Callable[[Any], mlp.Join] | None] = {
+LATENT_JOINS: Mapping[str, Callable[[Any], latent_joins.Join] | None] = {
   # settings -> how a part of the latents enters each hidden layer.
   "none": None,
-  "split": lambda s: mlp.concatenated(s.latent_dim // (s.generator_depth + 1)),
-  "added": lambda s: mlp.added(s.latent_join_scale),
-  "multiplied": lambda s: mlp.multiplied(s.latent_join_scale),
-  "concatenated": lambda s: mlp.concatenated(s.latent_dim),
+  "split": lambda s: latent_joins.concatenated(
+    s.latent_dim // (s.joined_layers() + 1)
+  ),
+  "repeated": lambda s: latent_joins.repeated(),
+  "added": lambda s: latent_joins.added(s.latent_join_scale),
+  "multiplied": lambda s: latent_joins.multiplied(s.latent_join_scale),
+  "concatenated": lambda s: latent_joins.concatenated(s.latent_dim),
 }
 
 INITIALIZERS: Mapping[str, Callable[[Any], nn.initializers.Initializer]] = {

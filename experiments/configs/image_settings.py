@@ -10,7 +10,7 @@ from etils import epy
 
 from experiments.configs import choices
 from experiments.configs.fields import setting
-from experiments.configs.settings import Settings
+from experiments.configs.settings import LatentSettings, Settings
 from experiments.errors import SettingError
 from gan_jax.data.image_source import DATASETS, FOLDER, LAYOUTS
 
@@ -145,7 +145,7 @@ class ConvolutionSettings(ImageSettings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class DCGANSettings(ConvolutionSettings):
+class DCGANSettings(LatentSettings, ConvolutionSettings):
   """Adds the architecture of a game with latents, and classes."""
 
   architecture: str = setting(
@@ -161,9 +161,6 @@ class DCGANSettings(ConvolutionSettings):
     minimum=1,
     maximum=8,
   )
-  latent_dim: int = setting(
-    100, "number of latents of the generator", minimum=1, maximum=4096
-  )
   condition: str = setting(
     "none",
     "way that classes enter the discriminator; none is no class condition",
@@ -171,6 +168,17 @@ class DCGANSettings(ConvolutionSettings):
   )
 
   def check_contradictions(self) -> None:
+    if self.latent_join != "none" and not self.joined_layers():
+      able = [
+        name
+        for name, architecture in choices.ARCHITECTURES.items()
+        if architecture.joined_layers(self)
+      ]
+      raise SettingError(
+        f"--latent_join={self.latent_join} is not available for "
+        f"--architecture={self.architecture}, whose latents enter the first "
+        f"layer only; it is for {', '.join(able)}"
+      )
     super().check_contradictions()
     if self.image_size % 2**self.depth:
       raise SettingError(
@@ -185,6 +193,9 @@ class DCGANSettings(ConvolutionSettings):
       )
     if self.condition != "none":
       self.check_single_samples(f"--condition={self.condition}", "classes")
+
+  def joined_layers(self) -> int:
+    return choices.ARCHITECTURES[self.architecture].joined_layers(self)
 
   def discriminator_halvings(self) -> int:
     """Returns how many times the discriminator halves an image."""

@@ -46,12 +46,14 @@ def networks(
   architecture = choices.ARCHITECTURES[settings.architecture]
   generator, discriminator = architecture.networks(settings)
   layers = image_builders.convolutions(settings)
+  joins = builders.joins(settings)
   return types.Players(
     generator=generator(
       size=settings.image_size,
       channels=settings.image_channels,
       depth=settings.depth,
       num_classes=num_classes,
+      **({"joins": joins} if joins else {}),
       **layers.generator,
     ),
     discriminator=discriminator(
@@ -115,6 +117,7 @@ def _game_maker(
 ) -> Callable[[Any, types.Array], games.Game]:
   """Returns the function (settings, step) -> game."""
   players = networks(settings, num_classes)
+  num_latents = builders.num_latents(settings, players.generator)
   conditions = latents.classes(num_classes) if num_classes else None
 
   def make_game(settings, step):
@@ -122,7 +125,7 @@ def _game_maker(
       settings,
       players.generator,
       players.discriminator,
-      settings.latent_dim,
+      num_latents,
       step,
       conditions=conditions,
     )
@@ -199,6 +202,7 @@ FIGURES = {
 METRIC_FIGURES = ("score.png", "metrics.png")
 
 _DEFAULTS = DCGANSettings(
+  latent_dim=100,
   generator_learning_rate=2e-4,
   discriminator_learning_rate=2e-4,
   generator_beta1=0.5,

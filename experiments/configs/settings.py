@@ -419,22 +419,56 @@ class MLPDiscriminatorSettings(Settings):
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class MLPGeneratorSettings(MLPDiscriminatorSettings):
-  """Adds the settings of an MLP generator."""
+class LatentSettings(Settings):
+  """Adds latents, which may join hidden layers of the generator."""
 
   latent_dim: int = setting(
     2,
     "number of latents of the generator",
     minimum=1,
     maximum=4096,
-    heading="Perceptron of the generator",
+    heading="Latents of the generator",
   )
+  latent_join: str = setting(
+    "none",
+    "latents for hidden layers: split all latents among the layers, repeat "
+    "them in each, or add, multiply or concatenate noise",
+    choices=choices.LATENT_JOINS,
+    requires="generator_depth",
+    strict=True,
+  )
+  latent_join_scale: float = setting(
+    0.1,
+    "scale of the noise that hidden layers add or multiply",
+    above=0,
+    requires="latent_join=added,multiplied",
+  )
+
+  def joined_layers(self) -> int:
+    """Returns the number of hidden layers that latents can join."""
+    raise NotImplementedError
+
+  def check_contradictions(self) -> None:
+    super().check_contradictions()
+    num_layers = self.joined_layers() + 1
+    if self.latent_join == "split" and self.latent_dim < num_layers:
+      raise SettingError(
+        f"--latent_join=split needs at least one latent for each of the "
+        f"{num_layers} layers; --latent_dim is {self.latent_dim}"
+      )
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class MLPGeneratorSettings(LatentSettings, MLPDiscriminatorSettings):
+  """Adds the settings of an MLP generator."""
+
   generator_width: int = setting(
     128,
     "units in a hidden layer of the generator",
     minimum=1,
     maximum=8192,
     requires="generator_depth",
+    heading="Perceptron of the generator",
   )
   generator_depth: int = setting(
     2, "hidden layers of the generator", minimum=0, maximum=64
@@ -451,28 +485,9 @@ class MLPGeneratorSettings(MLPDiscriminatorSettings):
     choices=choices.NORMALIZATIONS,
     requires="generator_depth",
   )
-  latent_join: str = setting(
-    "none",
-    "latents for hidden layers: split all latents among the layers, or add, "
-    "multiply or concatenate noise",
-    choices=choices.LATENT_JOINS,
-    requires="generator_depth",
-    strict=True,
-  )
-  latent_join_scale: float = setting(
-    0.1,
-    "scale of the noise that hidden layers add or multiply",
-    above=0,
-    requires="latent_join=added,multiplied",
-  )
 
-  def check_contradictions(self) -> None:
-    super().check_contradictions()
-    if self.latent_join == "split" and self.latent_dim <= self.generator_depth:
-      raise SettingError(
-        f"--latent_join=split needs at least one latent for each of the "
-        f"{self.generator_depth + 1} layers; --latent_dim is {self.latent_dim}"
-      )
+  def joined_layers(self) -> int:
+    return self.generator_depth
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -247,7 +247,7 @@ def build_perceptron(settings: PerceptronSettings) -> Problem:
   depth = _effective_depth(settings, settings.generator_depth)
   effective = settings.replace(generator_depth=depth)
   generator = builders.mlp_generator(effective, features=1)
-  latent_dim = builders.mlp_latents(settings)
+  latent_dim = builders.num_latents(settings, generator)
   return _problem(settings, generator, latent_dim, lambda state: None)
 
 

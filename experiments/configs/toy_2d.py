@@ -99,7 +99,7 @@ def problem(
   """
   generator = builders.mlp_generator(settings, features=2)
   discriminator = builders.mlp_discriminator(settings)
-  latent_dim = builders.mlp_latents(settings)
+  latent_dim = builders.num_latents(settings, generator)
 
   def make_game(settings, step):
     return builders.game(

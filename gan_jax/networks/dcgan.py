@@ -15,7 +15,8 @@ References:
 """
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import chex
@@ -24,6 +25,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from gan_jax.convolution import convolution, transposed_convolution
+from gan_jax.networks import latent_joins
 from gan_jax.types import Array
 
 KERNEL_SIZE = 4
@@ -132,6 +134,10 @@ def base_size(size: int, depth: int) -> int:
 class Generator(nn.Module):
   """Maps latents to images in [-1, 1].
 
+  The hidden layers are the maps that enter the transposed convolutions, after
+  their activation. Latents can join them, as in `latent_joins`; labels enter
+  the first layer only.
+
   Attributes:
     size: side of the images.
     channels: channels of the images.
@@ -141,6 +147,8 @@ class Generator(nn.Module):
     num_classes: number of classes of a class-conditional generator, whose
       condition is labels; 0 for none.
     normalize: applied to hidden maps before their activation, or None.
+    joins: the join of each of the `depth` hidden layers, or None for no join;
+      () for no joins.
     dtype: type of the computation; parameters, statistics and images are
       float32.
   """
@@ -151,7 +159,20 @@ class Generator(nn.Module):
   filters: int = 64
   num_classes: int = 0
   normalize: Normalize | None = batch_normalized
+  joins: Sequence[latent_joins.Join | None] = ()
   dtype: Any = jnp.float32
+
+  def hidden_shapes(self) -> tuple[latent_joins.Shape, ...]:
+    """Returns the shape of one sample's maps in each hidden layer.
+
+    Raises:
+      ValueError: if the size cannot be halved `depth` times.
+    """
+    base = base_size(self.size, self.depth)
+    return tuple(
+      (base * 2**index, base * 2**index, self.filters * 2**level)
+      for index, level in enumerate(reversed(range(self.depth)))
+    )
 
   @nn.compact
   def __call__(
@@ -160,24 +181,25 @@ class Generator(nn.Module):
     """Maps latents [n, k], and labels [n], to images [n, size, size, channels].
 
     Raises:
-      ValueError: if the size cannot be halved `depth` times.
+      ValueError: if the size cannot be halved `depth` times, or as in
+        `latent_joins.split`.
     """
     chex.assert_rank(latents, 2)
-    base = base_size(self.size, self.depth)
-    inputs = with_labels(latents, condition, self.num_classes)
-    width = self.filters * 2 ** (self.depth - 1)
+    shapes = self.hidden_shapes()
+    first, joined = latent_joins.split(self.joins, shapes, latents)
+    inputs = with_labels(first, condition, self.num_classes)
     # A transposed convolution of a single pixel is a matrix product.
     maps = nn.Dense(
-      base**2 * width,
+      math.prod(shapes[0]),
       use_bias=False,
       kernel_init=normal_init,
       dtype=self.dtype,
-    )(inputs).reshape(-1, base, base, width)
-    for index in reversed(range(self.depth)):
+    )(inputs).reshape(-1, *shapes[0])
+    widths = (*(shape[-1] for shape in shapes[1:]), self.channels)
+    for features, join in zip(widths, joined, strict=True):
       if self.normalize is not None:
         maps = self.normalize(maps, train, self.dtype)
-      maps = nn.relu(maps)
-      features = self.filters * 2 ** (index - 1) if index else self.channels
+      maps = join(nn.relu(maps))
       maps = TransposedConvolution(features, dtype=self.dtype)(maps)
     return jnp.tanh(maps.astype(jnp.float32))
 
@@ -283,7 +305,4 @@ def with_labels(inputs: Array, labels: Array | None, num_classes: int) -> Array:
   if not num_classes:
     return inputs
   chex.assert_shape(labels, (len(inputs),))
-  one_hot = jax.nn.one_hot(labels, num_classes, dtype=inputs.dtype)
-  one_hot = one_hot.reshape(len(inputs), *(1,) * (inputs.ndim - 2), num_classes)
-  spread = jnp.broadcast_to(one_hot, (*inputs.shape[:-1], num_classes))
-  return jnp.concatenate([inputs, spread], axis=-1)
+  return latent_joins.append(inputs, jax.nn.one_hot(labels, num_classes))

@@ -1,42 +1,12 @@
 """The multilayer perceptron, for generators and discriminators."""
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import chex
-import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 
+from gan_jax.networks import latent_joins
 from gan_jax.types import Array
-
-
-class Join(NamedTuple):
-  """A way to combine latents with the units of a hidden layer.
-
-  Attributes:
-    dim: width of the layer -> number of latents that it takes.
-    apply: (units [n, width], latents [n, dim]) -> units [n, any].
-  """
-
-  dim: Callable[[int], int]
-  apply: Callable[[Array, Array], Array]
-
-
-def added(scale: float | Array) -> Join:
-  """Returns the join h + scale z, with as many latents as units."""
-  return Join(lambda width: width, lambda units, z: units + scale * z)
-
-
-def multiplied(scale: float | Array) -> Join:
-  """Returns the join h (1 + scale z), with as many latents as units."""
-  return Join(lambda width: width, lambda units, z: units * (1.0 + scale * z))
-
-
-def concatenated(dim: int) -> Join:
-  """Returns the join (h, z), which appends `dim` latents to the units."""
-  return Join(lambda width: dim, lambda *both: jnp.concatenate(both, axis=1))
-
 
 Normalize = Callable[[Array, bool], Array]
 """(units [n, width], train) -> units [n, width], inside a compact module."""
@@ -56,11 +26,9 @@ def layer_normalized(units: Array, train: bool) -> Array:
 class MLP(nn.Module):
   """Dense layers with an activation and dropout after each hidden layer.
 
-  With joins, the inputs are latents z = (z_0, z_1, ..., z_k): z_0 is the input
-  of the first layer and z_i joins hidden layer i. Noise in hidden layers is
-  then a part of the latents, and the output a function of them. If normal
-  latents are concatenated to the last hidden layer, the output is normal given
-  all other latents.
+  With joins, the inputs are latents of which each hidden layer takes a part, as
+  in `latent_joins`. If normal latents are concatenated to the last hidden
+  layer, the output is normal given all other latents.
 
   Attributes:
     hidden: width of each hidden layer, first to last; () is a linear map.
@@ -95,24 +63,19 @@ class MLP(nn.Module):
   kernel_init: nn.initializers.Initializer = nn.initializers.he_normal()
   bias_init: nn.initializers.Initializer = nn.initializers.zeros
   spectral_norm: bool = False
-  joins: Sequence[Join | None] = ()
+  joins: Sequence[latent_joins.Join | None] = ()
   before_output: nn.Module | None = None
 
-  def joined_latents(self) -> tuple[int, ...]:
-    """Returns the number of latents that each hidden layer takes."""
-    joins = self.joins or (None,) * len(self.hidden)
-    return tuple(
-      join.dim(width) if join else 0
-      for join, width in zip(joins, self.hidden, strict=True)
-    )
+  def hidden_shapes(self) -> tuple[latent_joins.Shape, ...]:
+    """Returns the shape of one sample's units in each hidden layer."""
+    return tuple((width,) for width in self.hidden)
 
   @nn.compact
   def __call__(self, inputs: Array, train: bool = False) -> Array:
     """Maps inputs [n, d] to outputs [n, features].
 
     Raises:
-      ValueError: if the joins leave no latents to the first layer, or their
-        number is not that of the hidden layers.
+      ValueError: as in `latent_joins.split`.
     """
     chex.assert_rank(inputs, 2)
 
@@ -124,22 +87,15 @@ class MLP(nn.Module):
         return nn.SpectralNorm(layer)(inputs, update_stats=train)
       return layer(inputs)
 
-    joined = self.joined_latents()
-    first = inputs.shape[1] - sum(joined)
-    if first < 1:
-      raise ValueError(
-        f"{inputs.shape[1]} latents are too few: hidden layers take {joined}"
-      )
-    units, *parts = jnp.split(inputs, np.cumsum([first, *joined])[:-1], axis=1)
-    for index, (width, part) in enumerate(zip(self.hidden, parts, strict=True)):
+    units, joined = latent_joins.split(self.joins, self.hidden_shapes(), inputs)
+    for width, join in zip(self.hidden, joined, strict=True):
       units = dense(self.pieces * width, units)
       units = units.reshape(-1, width, self.pieces).max(axis=-1)
       if self.normalize is not None:
         units = self.normalize(units, train)
       units = self.activation(units)
       units = nn.Dropout(self.dropout, deterministic=not train)(units)
-      if self.joins and (join := self.joins[index]):
-        units = join.apply(units, part)
+      units = join(units)
     if self.before_output is not None:
       units = self.before_output(units)
     return dense(self.features, units)

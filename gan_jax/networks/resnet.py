@@ -25,7 +25,8 @@ References:
 """
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import chex
@@ -34,6 +35,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from gan_jax.convolution import convolution, transposed_convolution
+from gan_jax.networks import latent_joins
 from gan_jax.networks.dcgan import (
   Normalize,
   apply_layer,
@@ -191,8 +193,16 @@ class GeneratorBlock(nn.Module):
   dtype: Any = jnp.float32
 
   @nn.compact
-  def __call__(self, maps: Array, train: bool) -> Array:
-    """Maps [n, h, w, c] to [n, 2 h, 2 w, features]."""
+  def __call__(
+    self,
+    maps: Array,
+    train: bool,
+    join: Callable[[Array], Array] = lambda maps: maps,
+  ) -> Array:
+    """Maps [n, h, w, c] to [n, 2 h, 2 w, features].
+
+    `join` is applied to the maps that enter the first convolution.
+    """
 
     def activated(maps: Array) -> Array:
       if self.normalize is not None:
@@ -200,7 +210,7 @@ class GeneratorBlock(nn.Module):
       return nn.relu(maps)
 
     hidden = Convolution(self.features, doubled_convolution, dtype=self.dtype)(
-      activated(maps)
+      join(activated(maps))
     )
     residual = Convolution(self.features, dtype=self.dtype)(activated(hidden))
     shortcut = Dense(self.features, self.dtype)(maps)
@@ -260,6 +270,10 @@ class DiscriminatorBlock(nn.Module):
 class Generator(nn.Module):
   """Maps latents to images in [-1, 1].
 
+  The hidden layers are the maps that enter the blocks' first convolutions and
+  the last convolution, after their activation. Latents can join them, as in
+  `latent_joins`; labels enter the first layer only.
+
   Attributes:
     size: side of the images.
     channels: channels of the images.
@@ -269,6 +283,8 @@ class Generator(nn.Module):
     num_classes: number of classes of a class-conditional generator, whose
       condition is labels; 0 for none.
     normalize: applied to hidden maps before their activation, or None.
+    joins: the join of each of the `depth` + 1 hidden layers, or None for no
+      join; () for no joins.
     dtype: type of the computation; parameters, statistics and images are
       float32.
   """
@@ -280,7 +296,20 @@ class Generator(nn.Module):
   widening: int = 1
   num_classes: int = 0
   normalize: Normalize | None = batch_normalized
+  joins: Sequence[latent_joins.Join | None] = ()
   dtype: Any = jnp.float32
+
+  def hidden_shapes(self) -> tuple[latent_joins.Shape, ...]:
+    """Returns the shape of one sample's maps in each hidden layer.
+
+    Raises:
+      ValueError: if the size cannot be halved `depth` times.
+    """
+    base = base_size(self.size, self.depth)
+    return tuple(
+      (base * 2**index, base * 2**index, self.filters * self.widening**level)
+      for index, level in enumerate(reversed(range(self.depth + 1)))
+    )
 
   @nn.compact
   def __call__(
@@ -289,23 +318,25 @@ class Generator(nn.Module):
     """Maps latents [n, k], and labels [n], to images [n, size, size, channels].
 
     Raises:
-      ValueError: if the size cannot be halved `depth` times.
+      ValueError: if the size cannot be halved `depth` times, or as in
+        `latent_joins.split`.
     """
     chex.assert_rank(latents, 2)
-    base = base_size(self.size, self.depth)
-    inputs = with_labels(latents, condition, self.num_classes)
-    width = self.filters * self.widening**self.depth
-    maps = Dense(base**2 * width, self.dtype)(inputs)
-    maps = maps.reshape(-1, base, base, width)
-    for index in reversed(range(self.depth)):
-      features = self.filters * self.widening**index
-      maps = GeneratorBlock(features, self.normalize, self.dtype)(maps, train)
+    shapes = self.hidden_shapes()
+    first, joined = latent_joins.split(self.joins, shapes, latents)
+    inputs = with_labels(first, condition, self.num_classes)
+    maps = Dense(math.prod(shapes[0]), self.dtype)(inputs)
+    maps = maps.reshape(-1, *shapes[0])
+    for shape, join in zip(shapes[1:], joined[:-1], strict=True):
+      block = GeneratorBlock(shape[-1], self.normalize, self.dtype)
+      maps = block(maps, train, join)
     if self.normalize is not None:
       maps = self.normalize(maps, train, self.dtype)
     to_images = Convolution(
       self.channels, kernel_init=glorot_init, dtype=self.dtype
     )
-    return jnp.tanh(to_images(nn.relu(maps)).astype(jnp.float32))
+    maps = joined[-1](nn.relu(maps))
+    return jnp.tanh(to_images(maps).astype(jnp.float32))
 
 
 class Discriminator(nn.Module):

@@ -10,6 +10,7 @@ import numpy as np
 from flax import linen as nn
 
 from experiments.cli import console
+from experiments.configs import builders
 from experiments.configs import images as image_experiments
 from experiments.configs.image_settings import DCGANSettings, read_dataset
 from experiments.datasets import image_datasets
@@ -85,10 +86,11 @@ def load_networks(results: Results, seed: int | None = None) -> TrainedNetworks:
   measured_by = image_datasets.feature_net(
     settings.dataset, train, test, console.say
   )
+  networks = image_experiments.networks(settings, num_classes)
   return TrainedNetworks(
-    image_experiments.networks(settings, num_classes),
+    networks,
     state,
-    settings.latent_dim,
+    builders.num_latents(settings, networks.generator),
     train,
     test,
     measured_by.features,

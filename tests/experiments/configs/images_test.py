@@ -16,7 +16,7 @@ from absl.testing import absltest, parameterized
 from PIL import Image
 from rich.console import Console
 
-from experiments.configs import choices, image_metrics
+from experiments.configs import builders, choices, image_metrics
 from experiments.configs import images as dcgan
 from experiments.configs.image_settings import DCGANSettings
 from experiments.configs.settings import with_values
@@ -121,6 +121,57 @@ class DCGANTest(parameterized.TestCase):
       )
     )
     self.assertEqual(logits.shape, (2, 1))
+
+  @parameterized.product(
+    # The latents of 32 pixels with 4 channels in the last hidden layer, by
+    # hand: DCGAN has 4 x 4 x 16, 8 x 8 x 8 and 16 x 16 x 4 hidden units and
+    # the residual networks have 4 channels, also at 32 x 32 pixels.
+    architecture_and_units=(
+      ("dcgan", 3, 256 + 512 + 1024),
+      ("resnet", 4, 4 * (16 + 64 + 256 + 1024)),
+    ),
+    join=tuple(choices.LATENT_JOINS),
+    num_classes=(0, 3),
+  )
+  def test_latents_join_the_layers_of_every_architecture(
+    self, architecture_and_units, join, num_classes
+  ):
+    architecture, num_layers, num_units = architecture_and_units
+    settings = with_values(
+      settings_of("dcgan_cifar10"),
+      {
+        "architecture": architecture,
+        "latent_join": join,
+        "latent_dim": 10,
+        "generator_filters": 4,
+        "discriminator_filters": 4,
+        "condition": "projection" if num_classes else "none",
+      },
+    )
+    generator = dcgan.networks(settings, num_classes).generator
+    num_latents = builders.num_latents(settings, generator)
+    noise = {"concatenated": 10 * num_layers}
+    noise |= dict.fromkeys(("added", "multiplied"), num_units)
+    self.assertEqual(num_latents, 10 + noise.get(join, 0))
+    game = dcgan._game_maker(settings, num_classes)(settings, jnp.int32(0))
+
+    def sample(key):
+      params, variables = game.init(key)
+      labels = (jnp.zeros(2, int),) if num_classes else ()
+      return game.sample(params, variables, key, 2, *labels), params.generator
+
+    samples, params = jax.eval_shape(sample, jax.random.key(0))
+    self.assertEqual(samples.shape, (2, 32, 32, 3))
+    # split: 2 of the 10 latents for each of 3 hidden layers of DCGAN or 4 of
+    # the residual networks, and what is left for the first.
+    first = {"split": 10 - num_layers * (10 // (num_layers + 1))}.get(join, 10)
+    self.assertEqual(params["Dense_0"]["kernel"].shape[0], first + num_classes)
+    last = (
+      "Convolution_0" if architecture == "resnet" else "TransposedConvolution_2"
+    )
+    axis = 2 if architecture == "resnet" else 3
+    appended = {"split": 2, "repeated": 10, "concatenated": 10}.get(join, 0)
+    self.assertEqual(params[last]["kernel"].shape[axis], 4 + appended)
 
   def test_data_that_is_not_prepared_says_the_command(self):
     settings = settings_of("dcgan_fashion_mnist").replace(

@@ -1,6 +1,7 @@
 """Settings: parsing, ranges, combinations."""
 
 import dataclasses
+from unittest import mock
 
 import jax.numpy as jnp
 from absl.testing import absltest, parameterized
@@ -175,6 +176,40 @@ class SettingsTest(parameterized.TestCase):
       settings.with_values(MLPGeneratorSettings(), values)
 
   @parameterized.parameters(
+    # DCGAN's two hidden maps and the three of two residual blocks.
+    ({"latent_dim": "2"}, "one latent for each of the 3 layers"),
+    (
+      {"latent_dim": "3", "architecture": "resnet"},
+      "one latent for each of the 4 layers",
+    ),
+    (
+      {"latent_join": "none", "latent_join_scale": "1"},
+      "no effect without --latent_join=added or multiplied",
+    ),
+    ({"latent_join": "twice"}, "one of none, split, repeated, added, mul"),
+  )
+  def test_invalid_latents_of_images_are_refused(self, values, message):
+    with self.assertRaisesRegex(SettingError, message):
+      settings.with_values(
+        BY_NAME["dcgan_mnist"].settings, {"latent_join": "split", **values}
+      )
+
+  def test_a_generator_without_joins_is_refused(self):
+    plain = choices.Architecture(choices.ARCHITECTURES["resnet"].networks)
+    with (
+      mock.patch.dict(choices.ARCHITECTURES, resnet=plain),
+      self.assertRaisesRegex(
+        SettingError,
+        "^--latent_join=added is not available for --architecture=resnet, "
+        "whose latents enter the first layer only; it is for dcgan$",
+      ),
+    ):
+      settings.with_values(
+        BY_NAME["dcgan_cifar10"].settings,
+        {"latent_join": "added", "architecture": "resnet"},
+      )
+
+  @parameterized.parameters(
     (
       {"batch_size": "1", "discriminator_normalization": "batch"},
       "nothing to compare",
@@ -239,8 +274,8 @@ class SettingsTest(parameterized.TestCase):
       fields = {f.name: f for f in fields_of(type(experiment.settings))}
       for field in fields.values():
         name, _, words = field.metadata["requires"].partition("=")
-        # The images' networks have no depth of this name.
-        if name and name != "discriminator_depth":
+        # The images' networks have no depths of these names.
+        if name and name not in ("discriminator_depth", "generator_depth"):
           allowed = fields[name].metadata["choices"]
           self.assertLessEqual(set(filter(None, words.split(","))), {*allowed})
 

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from absl.testing import absltest, parameterized
 
-from gan_jax.networks import dcgan
+from gan_jax.networks import dcgan, latent_joins
 
 KEY = jax.random.key(0)
 
@@ -30,6 +30,21 @@ def shapes(module, *args, **kwargs):
     return variables, module.apply(variables, *args, **kwargs)
 
   return jax.eval_shape(run)
+
+
+def transposed(maps, kernel):
+  """Spreads each pixel of maps over 4 x 4 pixels, two pixels apart.
+
+  maps [n, h, w, o] and kernel [4, 4, c, o] -> [n, 2 h, 2 w, c].
+  """
+  n, h, w, _ = maps.shape
+  out = np.zeros((n, 2 * h + 2, 2 * w + 2, kernel.shape[2]))
+  for i in range(h):
+    for j in range(w):
+      out[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += np.einsum(
+        "no,abco->nabc", maps[:, i, j], kernel
+      )
+  return out[:, 1:-1, 1:-1]
 
 
 class DCGANTest(parameterized.TestCase):
@@ -127,6 +142,39 @@ class DCGANTest(parameterized.TestCase):
     met = np.outer([1, 2, 2, 1], [1, 2, 2, 1])
     np.testing.assert_allclose(images[0], np.tanh(0.3 * met), rtol=1e-5)
     np.testing.assert_array_equal(images[1], 0)
+
+  @parameterized.parameters("added", "concatenated", "repeated")
+  def test_joins_by_hand(self, join):
+    # Levels of 2 x 2 and 4 x 4 pixels with 6 and 3 channels.
+    joins, sizes = {
+      "added": (latent_joins.added(0.5), (24, 48)),
+      "concatenated": (latent_joins.concatenated(2), (2, 2)),
+      "repeated": (latent_joins.repeated(), (0, 0)),
+    }[join]
+    generator = dcgan.Generator(
+      8, 1, depth=2, filters=3, normalize=None, joins=(joins,) * 2
+    )
+    latents = jax.random.normal(KEY, (2, 5 + sum(sizes)))
+    variables = generator.init(KEY, latents)
+    variables: Any = jax.tree.map(lambda kernel: 20 * kernel, variables)
+    params = jax.tree.map(np.asarray, variables["params"])
+    first, *parts = np.split(np.asarray(latents), [5, 5 + sizes[0]], axis=1)
+
+    def joined(maps, part):
+      if join == "added":
+        return maps + 0.5 * part.reshape(maps.shape)
+      part = first if join == "repeated" else part
+      constant = np.ones((*maps.shape[:3], 1)) * part[:, None, None]
+      return np.concatenate([maps, constant], axis=3)
+
+    maps = (first @ params["Dense_0"]["kernel"]).reshape(2, 2, 2, 6)
+    for index, part in enumerate(parts):
+      kernel = params[f"TransposedConvolution_{index}"]["kernel"]
+      maps = transposed(joined(np.maximum(maps, 0), part), kernel)
+    self.assertGreater(np.abs(maps).max(), 0.5)
+    np.testing.assert_allclose(
+      apply(generator, variables, latents), np.tanh(maps), rtol=0, atol=2e-5
+    )
 
   def test_the_activations_of_the_discriminator(self):
     # One halving of a constant image with a kernel of ones, and a sum after it:

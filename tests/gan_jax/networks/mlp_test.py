@@ -6,7 +6,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from flax import linen as nn
 
-from gan_jax.networks import mlp
+from gan_jax.networks import latent_joins
 from gan_jax.networks.minibatch import MinibatchDiscrimination
 from gan_jax.networks.mlp import MLP
 
@@ -58,15 +58,27 @@ class MLPTest(parameterized.TestCase):
 
 class JoinsTest(parameterized.TestCase):
   @parameterized.named_parameters(
-    ("added", mlp.added(0.5), 2, lambda h, z: h + 0.5 * z),
-    ("multiplied", mlp.multiplied(0.5), 2, lambda h, z: h * (1 + 0.5 * z)),
-    ("concatenated", mlp.concatenated(3), 3, lambda h, z: np.hstack([h, z])),
+    ("added", latent_joins.added(0.5), 2, lambda h, z: h + 0.5 * z),
+    (
+      "multiplied",
+      latent_joins.multiplied(0.5),
+      2,
+      lambda h, z: h * (1 + 0.5 * z),
+    ),
+    (
+      "concatenated",
+      latent_joins.concatenated(3),
+      3,
+      lambda h, z: np.hstack([h, z]),
+    ),
   )
   def test_matches_numpy(self, join, dim, expected):
     # z_0 of 4 enters the first layer; the second hidden layer, of 2 units,
     # takes the rest.
     network = MLP(hidden=(5, 2), features=3, joins=(None, join))
-    self.assertEqual(network.joined_latents(), (0, dim))
+    self.assertEqual(
+      latent_joins.num_joined(network.joins, network.hidden_shapes()), (0, dim)
+    )
     z = jax.random.normal(KEY, (6, 4 + dim))
     params = network.init(KEY, z)
     kernels = [
@@ -88,7 +100,7 @@ class JoinsTest(parameterized.TestCase):
       hidden=(1, 1),
       features=1,
       kernel_init=nn.initializers.ones,
-      joins=(mlp.added(10.0), mlp.added(100.0)),
+      joins=(latent_joins.added(10.0), latent_joins.added(100.0)),
     )
     z = jnp.asarray([[1.0, 2.0, 3.0]])
     outputs, _ = network.init_with_output(KEY, z)
@@ -97,7 +109,9 @@ class JoinsTest(parameterized.TestCase):
   def test_last_latents_make_the_output_normal_given_the_first(self):
     # x = f(z_0) + W' z_1, hence Cov(x | z_0) = W' W for the rows W of the last
     # kernel that z_1 meets. A variance from 40,000 samples errs by 0.7 %.
-    network = MLP(hidden=(8,), features=2, joins=(mlp.concatenated(3),))
+    network = MLP(
+      hidden=(8,), features=2, joins=(latent_joins.concatenated(3),)
+    )
     z = jax.random.normal(KEY, (40_000, 5)).at[:, :2].set(0.3)
     params = network.init(KEY, z)
     rows = np.asarray(params["params"]["Dense_1"]["kernel"])[8:]
@@ -108,12 +122,12 @@ class JoinsTest(parameterized.TestCase):
     )
 
   def test_too_few_latents_are_refused(self):
-    network = MLP(hidden=(4,), features=1, joins=(mlp.added(1.0),))
+    network = MLP(hidden=(4,), features=1, joins=(latent_joins.added(1.0),))
     with self.assertRaisesRegex(ValueError, "4 latents are too few"):
       network.init(KEY, jnp.zeros((1, 4)))
 
   def test_as_many_joins_as_hidden_layers_are_asked_for(self):
-    network = MLP(hidden=(4, 4), features=1, joins=(mlp.added(1.0),))
+    network = MLP(hidden=(4, 4), features=1, joins=(latent_joins.added(1.0),))
     with self.assertRaises(ValueError):
       network.init(KEY, jnp.zeros((1, 9)))
 

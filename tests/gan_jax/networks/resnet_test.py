@@ -11,7 +11,7 @@ import numpy as np
 from absl.testing import absltest, parameterized
 from jax import lax
 
-from gan_jax.networks import resnet
+from gan_jax.networks import latent_joins, resnet
 
 KEY = jax.random.key(0)
 
@@ -332,6 +332,44 @@ class ResNetTest(parameterized.TestCase):
     residual = layer(block["Convolution_1"], relu(2 * hidden + 1))
     maps = residual + layer(block["Dense_0"], repeated(maps))
     expected = np.tanh(layer(params["Convolution_0"], relu(2 * maps + 1)))
+    np.testing.assert_allclose(
+      apply(generator, variables, latents), expected, rtol=0, atol=2e-5
+    )
+
+  @parameterized.parameters("added", "concatenated", "repeated")
+  def test_joins_by_the_generators_parts(self, join):
+    # Two levels of 4 x 4 and 8 x 8 pixels with 6 and 3 channels, which are
+    # joined after their activation. The shortcut has no latents.
+    joins, sizes = {
+      "added": (latent_joins.added(0.5), (96, 192)),
+      "concatenated": (latent_joins.concatenated(2), (2, 2)),
+      "repeated": (latent_joins.repeated(), (0, 0)),
+    }[join]
+    generator = resnet.Generator(
+      8, 1, 1, filters=3, widening=2, normalize=None, joins=(joins,) * 2
+    )
+    latents = normal(0, (2, 5 + sum(sizes)))
+    variables = filled(generator, latents)
+    params = variables["params"]
+    first, *parts = np.split(latents, [5, 5 + sizes[0]], axis=1)
+
+    def joined(maps, part):
+      if join == "added":
+        return maps + 0.5 * part.reshape(maps.shape)
+      part = first if join == "repeated" else part
+      constant = np.ones((*maps.shape[:3], 1)) * part[:, None, None]
+      return np.concatenate([maps, constant], axis=3)
+
+    maps = layer(params["Dense_0"], first).reshape(2, 4, 4, 6)
+    block = params["GeneratorBlock_0"]
+    hidden = layer(
+      block["Convolution_0"], repeated(joined(relu(maps), parts[0]))
+    )
+    residual = layer(block["Convolution_1"], relu(hidden))
+    maps = residual + layer(block["Dense_0"], repeated(maps))
+    expected = np.tanh(
+      layer(params["Convolution_0"], joined(relu(maps), parts[1]))
+    )
     np.testing.assert_allclose(
       apply(generator, variables, latents), expected, rtol=0, atol=2e-5
     )
