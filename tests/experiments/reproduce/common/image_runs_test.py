@@ -35,6 +35,7 @@ from tests.experiments import tiny_images, trained_runs
 
 NUM_LEARNT_FROM = 120
 SEEDS = (0, 1)
+OF_FEW = augmentation.name_of(augmentation.NUM_FEW)
 
 
 @pytest.mark.slow
@@ -63,10 +64,9 @@ class ImageRunsTest(parameterized.TestCase):
       image_runs.FACES: run,
       dcgan_samples.EARLY: run,
       nearest_neighbours.FEW: run,
-      augmentation.FEW: train(
-        "conditional_mnist", training_images=NUM_LEARNT_FROM
-      ),
     }
+    of_few = train("conditional_mnist", training_images=NUM_LEARNT_FROM)
+    cls.runs |= {augmentation.name_of(n): of_few for n in augmentation.NUMBERS}
     cls.averaged = train("dcgan_fashion_mnist", generator_average=0.5)
 
   @parameterized.named_parameters(
@@ -145,7 +145,7 @@ class ImageRunsTest(parameterized.TestCase):
     self.assertEqual(means[0], float(jnp.mean(drawn)))
 
   def test_images_are_generated_in_chunks(self):
-    network = image_runs.load_networks(self.runs[augmentation.FEW])
+    network = image_runs.load_networks(self.runs[OF_FEW])
     latents, labels = network.sample_latents(0, 7), jnp.arange(7)
     whole = network.generate(latents, labels)
     self.enterContext(mock.patch.object(image_runs, "_CHUNK", 3))
@@ -153,7 +153,7 @@ class ImageRunsTest(parameterized.TestCase):
     np.testing.assert_allclose(parts, whole, atol=1e-6)
 
   def test_conditional_run_with_few_images(self):
-    network = image_runs.load_networks(self.runs[augmentation.FEW])
+    network = image_runs.load_networks(self.runs[OF_FEW])
     self.assertLen(network.trained_on.pixels, NUM_LEARNT_FROM)
     self.assertLen(network.train.pixels, tiny_images.NUM_TRAIN)
     latents = network.sample_latents(0, 4)

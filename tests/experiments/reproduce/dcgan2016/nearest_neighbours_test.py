@@ -29,7 +29,7 @@ def network_of(samples):
     trained_on=train._replace(pixels=train.pixels[:10]),
     test=test,
     generate=lambda latents: image_runs.to_units(samples),
-    features=Features("cubes", lambda x: (x.reshape(len(x), -1) ** 3, None)),
+    features=Features("cubes", lambda x: (x.reshape(len(x), -1) ** 3, x)),
   )
 
 
