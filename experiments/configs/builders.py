@@ -127,6 +127,7 @@ def game(
   step: Array,
   adversarial_loss: AdversarialLoss | None = None,
   conditions: Conditions | None = None,
+  make: Callable[..., games.Game] = games.adversarial,
   **paired: Any,
 ) -> games.Game:
   """Makes the game of two networks.
@@ -135,7 +136,7 @@ def game(
   number of steps taken: instance noise and lazy penalties depend on it.
   `adversarial_loss` replaces the loss in the settings. `conditions`, and
   `paired`, which are `reconstruction` and `distance`, are as in
-  `games.adversarial`.
+  `games.adversarial`, whose arguments `make` also takes.
   """
   augment = None
   if is_on(settings.instance_noise):
@@ -146,7 +147,6 @@ def game(
   if settings.replay_size:
     replay = Replay(settings.replay_size, settings.replay_share)
   l2 = settings.discriminator_l2
-  make = games.adversarial
   if settings.packing > 1:
     make = functools.partial(packed, size=settings.packing)
   made = make(

@@ -208,6 +208,16 @@ def test_errors(results: Results) -> Figure:
   return legend(figure)
 
 
+def code_information(results: Results, most: float) -> Figure:
+  """Draws the information of samples about their category, at most `most`."""
+  figure, (axes,) = _curves(
+    results, "what samples tell of their category", ["information (nats)"]
+  )
+  curve(axes, results, "code_information", GENERATED, "lower bound")
+  axes.axhline(most, color=DATA, label="log of the number", **REFERENCE)
+  return legend(figure)
+
+
 def _note_if_not_measured(axes: Axes, results: Results, name: str) -> None:
   """Writes into a panel that the run has no value of its metric."""
   if np.isnan(results.metric(name)).all():

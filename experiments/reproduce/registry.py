@@ -20,7 +20,7 @@ from experiments.reproduce.fgan2016 import (
   fitted_normals,
   practical_objective,
 )
-from experiments.reproduce.gan2014 import game_round
+from experiments.reproduce.gan2014 import game_round, parzen_window
 from experiments.reproduce.gidel2018 import bilinear_game
 from experiments.reproduce.goodfellow2016 import (
   batch_statistics,
@@ -150,6 +150,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   nearest_neighbours.REPRODUCTION,
   augmentation.REPRODUCTION,
   vae_and_gan.REPRODUCTION,
+  parzen_window.REPRODUCTION,
   super_resolution.REPRODUCTION,
   colouring.REPRODUCTION,
   edges_to_image.REPRODUCTION,

@@ -18,6 +18,7 @@ _IMAGES, _CLASSES = "images", "images with classes"
 _PAIRS = "images made of images"
 _TRANSLATIONS = "translations to and fro"
 _SEMI = "semi-supervised learning"
+_CODES = "InfoGAN"
 _PROBABILITIES = "losses for which D is a probability"
 _CRITICS = "other losses"
 
@@ -258,6 +259,21 @@ METRICS: Mapping[str, Metric] = {
     "lower",
     "0",
     (0, 10_000),
+  ),
+  "code_information": Metric(
+    "lower bound of what samples tell of their category; at most the log of "
+    "the number of categories",
+    _CODES,
+    "nats",
+    "higher",
+  ),
+  "code_error": Metric(
+    "mean squared error of continuous codes that are told from samples; 1/3 "
+    "without information",
+    _CODES,
+    better="lower",
+    ideal="0",
+    limits=DISTANCE,
   ),
   "generator_gradient_norm": Metric(
     "norm of the gradient of the generator's cost on a minibatch",

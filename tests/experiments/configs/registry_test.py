@@ -147,6 +147,7 @@ class RegistryTest(parameterized.TestCase):
       terms = (
         *("reconstruction", "cycle", "identity"),
         *("label_cost", "feature_distance"),
+        *("code_information", "code_error"),
       )
       for name in set(metrics) - set(terms):
         self.assertStartsWith(name, players)
