@@ -21,6 +21,7 @@ from experiments.reproduce.dcgan2016 import (
   filters,
   interpolation,
   nearest_neighbours,
+  turn,
   window_drop,
 )
 from experiments.reproduce.goodfellow2016 import (
@@ -76,6 +77,7 @@ class ImageRunsTest(parameterized.TestCase):
       filters,
       interpolation,
       nearest_neighbours,
+      turn,
       window_drop,
       augmentation,
     )
