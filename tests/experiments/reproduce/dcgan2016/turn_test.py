@@ -106,6 +106,14 @@ class TurnTest(absltest.TestCase):
       atol=1e-5,
     )
 
+  def test_a_single_class_is_kept(self):
+    always = network()
+    always.features = Features(
+      "none", lambda images: (images, jnp.ones((len(images), 1)))
+    )
+    measured, _ = turn.walk(always)
+    self.assertEqual(measured[2::3], [100, 100])
+
 
 if __name__ == "__main__":
   absltest.main()
