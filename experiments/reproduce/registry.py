@@ -10,6 +10,7 @@ from experiments.reproduce.dcgan2016 import (
   filters,
   interpolation,
   nearest_neighbours,
+  turn,
   window_drop,
 )
 from experiments.reproduce.denton2015 import lapgan_levels
@@ -147,6 +148,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   interpolation.REPRODUCTION,
   filters.REPRODUCTION,
   window_drop.REPRODUCTION,
+  turn.REPRODUCTION,
   nearest_neighbours.REPRODUCTION,
   augmentation.REPRODUCTION,
   vae_and_gan.REPRODUCTION,

@@ -22,6 +22,7 @@ from experiments.reproduce.dcgan2016 import (
   filters,
   interpolation,
   nearest_neighbours,
+  turn,
   window_drop,
 )
 from experiments.reproduce.goodfellow2016 import (
@@ -78,6 +79,7 @@ class ImageRunsTest(parameterized.TestCase):
       filters,
       interpolation,
       nearest_neighbours,
+      turn,
       window_drop,
       augmentation,
     )
