@@ -176,8 +176,8 @@ class FlagsTest(parameterized.TestCase):
       {**preset, "batch_size": 32},
     )
     text = " ".join(help_of(*argv[:1], "--help").split())
-    self.assertIn("--preset=published is --generator_filters=64 --dis", text)
-    self.assertNotIn("is --generator_filters", help_of("--help"))
+    self.assertIn("--preset=published is --loss=non_saturating --pen", text)
+    self.assertNotIn("is --loss=non", help_of("--help"))
 
   @parameterized.parameters(
     (
