@@ -16,7 +16,7 @@ from absl.testing import absltest, parameterized
 from matplotlib.figure import Figure
 
 from experiments.cli import console
-from experiments.configs import images
+from experiments.configs import image_to_image, images
 from experiments.configs.fields import fields_of
 from experiments.configs.image_settings import DCGANSettings, ImageSettings
 from experiments.configs.image_to_image import ImageToImageSettings
@@ -60,8 +60,10 @@ class RegistryTest(parameterized.TestCase):
       settings = settings.replace(
         **{name: value for name, value in small.items() if name in names}
       )
-      if settings.dataset == image_source.FACES:
-        return settings
+      # The images in the folder have no colours to learn.
+      needs_colours = getattr(settings, "task", "") == image_to_image.COLOURING
+      if settings.dataset == image_source.FACES or needs_colours:
+        return settings.replace(dataset=image_source.FACES)
       return settings.replace(dataset=image_source.FOLDER, data_dir=self.folder)
     return settings.replace(**SMALL)
 
