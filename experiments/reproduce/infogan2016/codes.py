@@ -54,7 +54,7 @@ from experiments.reproduce.common.figure import (
 from experiments.run_folder.results import Results
 from experiments.training import load_run
 from gan_jax.data.images import Images
-from gan_jax.games import infogan
+from gan_jax.games.infogan import codes_prior, infer_codes, information
 from gan_jax.types import Array
 
 TOLD, FREE = "with the information", "weight 0"
@@ -113,7 +113,7 @@ class Codes:
       )
     )
     self.infer = jax.jit(
-      lambda x: infogan.infer_codes(
+      lambda x: infer_codes(
         discriminator,
         state.params.discriminator,
         state.variables.discriminator,
@@ -123,14 +123,14 @@ class Codes:
 
   def measure(self, key: Array) -> tuple[float, float]:
     """Computes the bound on the category, and the error of other codes."""
-    draw = infogan.codes_prior(NUM_CATEGORIES, self.settings.num_continuous)
+    draw = codes_prior(NUM_CATEGORIES, self.settings.num_continuous)
     codes_key, noise_key = jax.random.split(key)
     codes = draw(codes_key, NUM_SAMPLES)
     keys = jax.random.split(noise_key, NUM_SAMPLES)
     outputs = image_runs.in_chunks(
       lambda codes, keys: self.infer(self.sample(keys[0], codes)), codes, keys
     )
-    bounds = infogan.information(outputs, codes, NUM_CATEGORIES)
+    bounds = information(outputs, codes, NUM_CATEGORIES)
     errors = outputs[:, NUM_CATEGORIES:] - codes[:, NUM_CATEGORIES:]
     return float(bounds.categories), float(jnp.mean(jnp.square(errors)))
 
@@ -305,7 +305,7 @@ REPRODUCTION = Reproduction(
   id="infogan_codes",
   source="InfoGAN 2016, arXiv 1606.03657",
   summary="samples tell their codes, and an unlabelled code is the digit",
-  minutes=15,
+  minutes=8,
   compute=compute,
   draw=draw,
   trainings={
