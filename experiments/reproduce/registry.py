@@ -50,6 +50,7 @@ from experiments.reproduce.heusel2017 import (
   metrics_behaviour,
   two_timescales,
 )
+from experiments.reproduce.infogan2016 import codes
 from experiments.reproduce.isola2016 import colouring, edges_to_image
 from experiments.reproduce.kingma2013 import vae_and_gan
 from experiments.reproduce.lecture2021 import (
@@ -162,6 +163,7 @@ REPRODUCTIONS: tuple[Reproduction, ...] = (
   cycle_glasses.REPRODUCTION,
   lapgan_levels.REPRODUCTION,
   semi_supervised.REPRODUCTION,
+  codes.REPRODUCTION,
   *sorted(_HABR, key=lambda reproduction: reproduction.id),
 )
 
