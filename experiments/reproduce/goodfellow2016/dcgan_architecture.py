@@ -124,7 +124,8 @@ def trace(network: Network) -> list[Layer]:
 
   def record(method, args, kwargs, context):
     output = method(*args, **kwargs)
-    calls.append((context.module.name, output.shape[1:]))
+    if context.method_name == "__call__":
+      calls.append((context.module.name, output.shape[1:]))
     return output
 
   def initialize():

@@ -109,6 +109,7 @@ class GroupsTest(parameterized.TestCase):
         "Evaluation",
         "Perceptron of the discriminator",
         "Initial parameters of perceptrons",
+        "Latents of the generator",
         "Perceptron of the generator",
         "Training set",
         "Modes in the plane",
