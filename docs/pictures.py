@@ -96,7 +96,7 @@ LITERATURE = (
   *("loss_zoo", "super_resolution", "colouring", "edges_to_image"),
   *("inpainting", "cycle_plane", "fgan_practical", "fgan_matrix"),
   *("mcmc_mixing", "discrete_variables", "vae_and_gan", "lapgan_levels"),
-  *("semi_supervised", "cycle_glasses"),
+  *("semi_supervised", "cycle_glasses", "wgan_estimates", "latent_joins"),
 )
 """Figures of `experiments.figures` that the pages show."""
 COLOURFUL = ("colouring", "cycle_glasses", "lapgan_levels", "super_resolution")
