@@ -214,7 +214,7 @@ _DEFAULTS = DCGANSettings(
   steps=10_000,
 )
 
-RELATIVISTIC = {
+_RELATIVISTIC = {
   "loss": "relativistic_pairing",
   "penalty": ("r1", "r2"),
   "penalty_weight": (2.5,),
@@ -296,7 +296,7 @@ EXPERIMENTS = (
     },
     # Areas of one colour are easy to tell from generated ones, and a
     # discriminator without penalties soon wins.
-    **RELATIVISTIC,
+    **_RELATIVISTIC,
   ),
   _experiment(
     "conditional_mnist",

@@ -268,7 +268,7 @@ METRICS: Mapping[str, Metric] = {
     "higher",
   ),
   "code_error": Metric(
-    "mean squared error of continuous codes that are told from samples; 1/3 "
+    "mean squared error of continuous codes that are found in samples; 1/3 "
     "without information",
     _CODES,
     better="lower",

@@ -1,4 +1,4 @@
-"""Digits tell the codes that they were generated from; the codes are digits.
+"""Digits tell the codes that they were generated from; are the codes digits?
 
 InfoGAN learns MNIST without labels. Its generator takes, beside noise, one of
 ten categories and two continuous codes, and the discriminator learns to find
@@ -304,7 +304,7 @@ _STEPS = {TOLD: 1200, FREE: 500}
 REPRODUCTION = Reproduction(
   id="infogan_codes",
   source="InfoGAN 2016, arXiv 1606.03657",
-  summary="samples tell their codes, and an unlabelled code is the digit",
+  summary="samples tell their codes; whether an unlabelled code is a digit",
   minutes=8,
   compute=compute,
   draw=draw,
